@@ -1,0 +1,5 @@
+//! lifespan turns every change of a Kubernetes object's spec into OpenTelemetry spans.
+
+pub mod engine;
+pub mod kinds;
+pub mod lifecycle;

@@ -1,0 +1,227 @@
+//! What leaves the core: finished spans, complete and immutable.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::object::{Kind, SpanId, TraceId, Uid};
+use super::time::UnixNanos;
+
+/// How a span ended (DESIGN: outcome).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It settled.
+    Completed,
+    /// The cluster declared it failed.
+    Failed,
+    /// A further change of the template took its place.
+    Superseded,
+    /// It settled under `paused: true`.
+    Paused,
+    /// The object was deleted first.
+    Deleted,
+    /// It took longer than its limit.
+    TimedOut,
+    /// A complete list no longer contained the object.
+    Vanished,
+    /// The transition around it ended first.
+    Unfinished,
+    /// Not ended: only ever shown, never exported.
+    InProgress,
+}
+
+impl Outcome {
+    /// The value of `lifespan.outcome`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Paused => "paused",
+            Self::Deleted => "deleted",
+            Self::TimedOut => "timed_out",
+            Self::Vanished => "vanished",
+            Self::Unfinished => "unfinished",
+            Self::InProgress => "in progress",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A string.
+    Str(Cow<'static, str>),
+    /// An integer.
+    Int(i64),
+    /// A boolean.
+    Bool(bool),
+    /// A list of strings.
+    List(Vec<String>),
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Str(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(Cow::Owned(text))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Bool(truth)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(list: Vec<String>) -> Self {
+        Self::List(list)
+    }
+}
+
+/// An attribute: its key is one of a closed set.
+pub type Attribute = (&'static str, Value);
+
+/// A moment on a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanEvent {
+    /// When; within the span.
+    pub at: UnixNanos,
+    /// Low in cardinality: the reason of an Event, `goal changed`, …
+    pub name: Cow<'static, str>,
+    /// Details.
+    pub attributes: Vec<Attribute>,
+}
+
+/// Why a link is there: `lifespan.link.reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkReason {
+    /// A fresh trace context stood on the object.
+    Stamp,
+    /// This transition took the place of the linked one.
+    Supersedes,
+    /// This transition goes on with what was paused.
+    Resumes,
+    /// The tree's last transition failed, timed out or was unstable.
+    Follows,
+}
+
+impl LinkReason {
+    /// The value of `lifespan.link.reason`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stamp => "stamp",
+            Self::Supersedes => "supersedes",
+            Self::Resumes => "resumes",
+            Self::Follows => "follows",
+        }
+    }
+}
+
+/// A link to a span of another trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The other trace.
+    pub trace_id: TraceId,
+    /// The span in it.
+    pub span_id: SpanId,
+    /// Its tracestate, empty where unknown.
+    pub trace_state: Box<str>,
+    /// Its W3C trace flags.
+    pub flags: u8,
+    /// Why.
+    pub reason: LinkReason,
+    /// For a stamp: where it stood. Empty otherwise.
+    pub found: Box<str>,
+    /// No earlier version was seen, so that the stamp may be an old one
+    /// (`lifespan.context.uncertain`).
+    pub is_uncertain: bool,
+}
+
+/// The object a span is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its uid.
+    pub uid: Uid,
+}
+
+/// OTLP resource: one per tree, shared by all its spans.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// `service.name` first, then the cluster, the namespace and the root workload.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Resource {
+    /// `service.name`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        match self.attributes.iter().find(|(key, _)| *key == "service.name") {
+            Some((_, Value::Str(name))) => name,
+            _ => "",
+        }
+    }
+}
+
+/// A span that has ended. Nothing in it changes any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedSpan {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// Its parent; `None` only for the root of the trace.
+    pub parent: Option<SpanId>,
+    /// Low in cardinality: `update Deployment`, `pull image`.
+    pub name: Cow<'static, str>,
+    /// SpanKind CONSUMER; INTERNAL otherwise.
+    pub is_consumer: bool,
+    /// Best estimate of its start.
+    pub start: UnixNanos,
+    /// Best estimate of its end, never before its start.
+    pub end: UnixNanos,
+    /// What it is about.
+    pub object: ObjectRef,
+    /// The container it is about, empty for none.
+    pub container: Box<str>,
+    /// How it ended; `None` for phases, which only end.
+    pub outcome: Option<Outcome>,
+    /// Status Error: its `error.type` and one sentence. `None` is Unset.
+    pub error: Option<(String, String)>,
+    /// Everything else that is known; `lifespan.outcome`, `error.type` and the object's and
+    /// container's names are among it. Keys are unique.
+    pub attributes: Vec<Attribute>,
+    /// In order of time.
+    pub events: Vec<SpanEvent>,
+    /// To other traces only.
+    pub links: Vec<Link>,
+    /// Events that did not fit into 128.
+    pub dropped_events: u32,
+    /// The tree's resource.
+    pub resource: Arc<Resource>,
+}
