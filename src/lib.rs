@@ -3,3 +3,6 @@
 pub mod engine;
 pub mod kinds;
 pub mod lifecycle;
+pub mod recording;
+pub mod report;
+pub mod show;
