@@ -1,8 +1,10 @@
 //! lifespan turns every change of a Kubernetes object's spec into OpenTelemetry spans.
 
+pub mod cli;
 pub mod engine;
 pub mod kinds;
 pub mod lifecycle;
 pub mod recording;
 pub mod report;
 pub mod show;
+pub mod traces;

@@ -10,7 +10,7 @@ mod header;
 mod rows;
 mod text;
 
-use crate::lifecycle::span::FinishedSpan;
+use crate::lifecycle::span::{FinishedSpan, Outcome};
 
 use axis::Axis;
 use canvas::{Canvas, DIM, PLAIN};
@@ -90,28 +90,23 @@ fn draw(
     let at = (bars.from + bars.width + DURATION).saturating_sub(duration.chars().count());
     line.put(at, &duration, PLAIN);
     let notes = row.notes();
-    if notes.is_empty() {
-        line.print(look.has_color, text);
-        return;
-    }
-    // The note stands where the bar leaves room: after it, before it, or below.
     let note = text::fit(&notes, bars.width, look.has_unicode);
     let length = note.chars().count();
-    let after = taken.end + 1;
     let style = row.note_style();
+    // The note stands where the bar leaves room: after it, before it, or below.
+    let after = taken.end + 1;
     if after + length <= bars.width {
         line.put(bars.from + after, &note, style);
-        line.print(look.has_color, text);
     } else if length < taken.start {
         line.put(bars.from + taken.start - 1 - length, &note, style);
-        line.print(look.has_color, text);
-    } else {
-        line.print(look.has_color, text);
+    } else if row.span.error.is_some() || row.span.outcome != Some(Outcome::InProgress) {
         let mut below = Canvas::default();
         row.put_stems(&mut below, look);
         below.put(bars.from + bars.width - length, &note, style);
-        below.print(look.has_color, text);
+        line.print(look.has_color, text);
+        line = below;
     }
+    line.print(look.has_color, text);
 }
 
 #[cfg(test)]

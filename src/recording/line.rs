@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn keys_may_be_escaped_reordered_or_unknown() {
-        let text = r#"{"more":1,"type":"CLOSED","at":"1970-01-01T01:00:00+01:00","resource":"po\u0064s"}"#;
+        let text =
+            r#"{"more":1,"type":"CLOSED","at":"1970-01-01T01:00:00+01:00","resource":"po\u0064s"}"#;
         let line = Line::parse(text.as_bytes()).unwrap();
         assert_eq!((line.at, &*line.resource), (UnixNanos(0), "pods"));
         assert_eq!((line.told, line.object), (Told::Closed, "null"));

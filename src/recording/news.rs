@@ -70,7 +70,8 @@ mod tests {
     use super::*;
 
     fn heard(resource: &str, told: &str) -> Heard {
-        let line = format!(r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#);
+        let line =
+            format!(r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#);
         hear(&Line::parse(line.as_bytes()).unwrap())
     }
 

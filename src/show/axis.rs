@@ -4,7 +4,7 @@ use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
 /// Steps are this many cells apart at least.
-const STEP: usize = 10;
+const STEP: usize = 8;
 
 /// Eighths of a cell are the smallest thing that can be drawn.
 pub(super) const EIGHTHS: usize = 8;
@@ -106,7 +106,8 @@ mod tests {
             0:0 14:200µs 28:400µs 42:600µs
             0:0 10:500ms 21:1s 32:1.5s 43:2s
             0:0 11:10s 22:20s 33:30s 44:40s
-            0:0 11:30m... 
+            0:0 10:30m 20:1h 30:1h30m 40:2h
+            0:0
         "#]]
         .assert_eq(&(told.join("\n") + "\n"));
     }

@@ -124,11 +124,10 @@ pub(super) fn footer(tree: &Tree<'_>, look: Look, width: usize) -> Vec<Canvas> {
     for event in own.clone().take(MOMENTS) {
         let mark = if look.has_unicode { "◆ " } else { "* " };
         let when = event.at.since(root.start);
-        let details: Vec<_> = event.attributes.iter().map(detail).collect();
-        let text = format!("+{when} {} {}", clean(&event.name), details.join(" "));
+        let text = format!("+{when} {}{}", clean(&event.name), details(&event.attributes, look));
         let mut line = Canvas::default();
         line.put(2, mark, BOLD);
-        line.push(&fit(text.trim_end(), width - 4, look.has_unicode), PLAIN);
+        line.push(&fit(&text, width - 4, look.has_unicode), PLAIN);
         lines.push(line);
     }
     let more = own.count().saturating_sub(MOMENTS);
@@ -175,8 +174,25 @@ fn pair(word: &str, value: String) -> Item {
     vec![(format!("{word} "), DIM), (value, PLAIN)]
 }
 
-fn detail((key, value): &Attribute) -> String {
-    format!("{} {}", key.strip_prefix("lifespan.").unwrap_or(key), told(value))
+/// Attributes in a few words; `replicas.from` and `replicas.to` become `replicas 4 → 6`.
+fn details(attributes: &[Attribute], look: Look) -> String {
+    let mut text = String::new();
+    let mut before = None;
+    for (key, value) in attributes {
+        let key = key.strip_prefix("lifespan.").unwrap_or(key);
+        let (word, side) = key.rsplit_once('.').unwrap_or((key, ""));
+        if before == Some(word) && matches!(side, "to" | "after") {
+            text.push_str(if look.has_unicode { " → " } else { " -> " });
+        } else {
+            let is_first_side = matches!(side, "from" | "before");
+            text.push_str(", ");
+            text.push_str(if is_first_side { word } else { key });
+            text.push(' ');
+            before = is_first_side.then_some(word);
+        }
+        text.push_str(&told(value));
+    }
+    text
 }
 
 fn told(value: &Value) -> String {
@@ -213,7 +229,9 @@ fn wrap(lines: &mut Vec<Canvas>, items: Vec<Item>, look: Look, width: usize) {
         }
         for (text, style) in item {
             let room = width.saturating_sub(line.len());
-            line.push(&fit(&text, room, look.has_unicode), style);
+            if room > 0 {
+                line.push(&fit(&text, room, look.has_unicode), style);
+            }
         }
     }
     if line.len() > 0 {

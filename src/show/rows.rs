@@ -158,7 +158,16 @@ impl<'a> Row<'a> {
     pub(super) fn put_name(&self, line: &mut Canvas, is_short: bool, width: usize, look: Look) {
         let (own, above) = self.stems.split_last().map_or((None, &[][..]), |(o, a)| (Some(o), a));
         for &goes_on in above {
-            line.push(if !goes_on { "  " } else if look.has_unicode { "│ " } else { "| " }, DIM);
+            line.push(
+                if !goes_on {
+                    "  "
+                } else if look.has_unicode {
+                    "│ "
+                } else {
+                    "| "
+                },
+                DIM,
+            );
         }
         if let Some(goes_on) = own {
             let stem = match (goes_on, look.has_unicode) {
@@ -180,9 +189,12 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// What must be said beside the bar: how it ended, and why.
+    /// What must be said beside the bar: how it ended, and why. Of the root, the title says it.
     pub(super) fn notes(&self) -> String {
         let span = self.span;
+        if self.stems.is_empty() {
+            return String::new();
+        }
         let mut notes: Vec<String> = Vec::new();
         if let Some(outcome) = span.outcome
             && outcome != Outcome::Completed
@@ -246,9 +258,9 @@ pub(super) fn outcome_style(outcome: Option<Outcome>) -> Style {
         Some(Outcome::Failed | Outcome::TimedOut) => RED,
         Some(Outcome::Paused) => BLUE,
         Some(Outcome::InProgress) => CYAN,
-        Some(
-            Outcome::Superseded | Outcome::Deleted | Outcome::Vanished | Outcome::Unfinished,
-        ) => YELLOW,
+        Some(Outcome::Superseded | Outcome::Deleted | Outcome::Vanished | Outcome::Unfinished) => {
+            YELLOW
+        }
     }
 }
 

@@ -1,1 +1,4 @@
 //! The one integration binary.
+
+mod cli;
+mod tidy;
