@@ -3,3 +3,4 @@
 pub mod engine;
 pub mod kinds;
 pub mod lifecycle;
+pub mod otlp;
