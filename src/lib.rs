@@ -5,6 +5,7 @@ pub mod context;
 pub mod engine;
 pub mod kinds;
 pub mod lifecycle;
+pub mod otlp;
 pub mod recording;
 pub mod report;
 pub mod show;
