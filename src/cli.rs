@@ -1,6 +1,7 @@
 //! What is typed, and what becomes of it.
 
 mod duration;
+mod output;
 mod replay;
 mod terminal;
 

@@ -1,6 +1,5 @@
 //! `lifespan replay`: recordings in, waterfalls or OTLP out.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,14 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::engine::{Engine, Settings};
-use crate::lifecycle::span::Outcome;
 use crate::lifecycle::time::Nanos;
 use crate::recording::{Input, Player};
 use crate::report::{Chain, Report};
-use crate::show::{Look, clean, waterfall};
-use crate::traces::{MAX_SPANS, Selection, Trace, Traces};
+use crate::show::Look;
+use crate::traces::{MAX_SPANS, Selection, Traces};
 
 use super::duration;
+use super::output::{Form, Output};
 use super::terminal::Terminal;
 
 /// Arguments of `lifespan replay`.
@@ -108,7 +107,7 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let mut report = Report::new(err, terminal.is_error_terminal);
-    let mut output = Output::new(arguments, terminal, out);
+    let mut output = Output::new(out, arguments.form(terminal), arguments.selection());
     let mut player = Player::new(Engine::new(arguments.settings()));
     let mut traces = Traces::new(MAX_SPANS);
     let mut all_usable = true;
@@ -123,23 +122,21 @@ pub(super) fn run(
             }
         };
         let is_usable = player.play(input, &mut report, &mut |spans| {
-            traces.add(spans).iter().try_for_each(|trace| output.put(trace))
+            traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
         })?;
         all_usable &= is_usable;
         any_usable |= is_usable;
     }
-    player.finish(&mut |spans| traces.add(spans).iter().try_for_each(|trace| output.put(trace)))?;
+    player.finish(&mut |spans| {
+        traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
+    })?;
     let open = player.engine().in_progress(player.now());
     for trace in traces.finish(open) {
-        output.put(&trace)?;
+        output.put(trace)?;
     }
     report.finish()?;
     if any_usable {
-        let summary = output.summary(&player, &report);
-        match arguments.format {
-            Format::Waterfall => writeln!(output.out, "{summary}")?,
-            Format::Json => report.say(&summary)?,
-        }
+        output.finish(&player, &mut report)?;
     }
     Ok(if all_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -154,9 +151,21 @@ impl Arguments {
         }
     }
 
-    fn look(&self, terminal: &Terminal) -> Look {
+    fn selection(&self) -> Selection {
+        Selection {
+            trace: self.trace.clone(),
+            service: self.service.clone(),
+            is_failed: self.failed,
+            slower_than: self.slower_than,
+        }
+    }
+
+    fn form(&self, terminal: &Terminal) -> Form {
+        if self.format == Format::Json {
+            return Form::Json;
+        }
         let look = terminal.look();
-        Look {
+        Form::Waterfall(Look {
             width: self.width.map_or(look.width, usize::from),
             has_color: match self.color {
                 Color::Auto => look.has_color,
@@ -164,101 +173,8 @@ impl Arguments {
                 Color::Never => false,
             },
             has_unicode: look.has_unicode && !self.ascii,
-        }
+        })
     }
-}
-
-/// Where selected traces go.
-struct Output<'a> {
-    out: &'a mut dyn Write,
-    format: Format,
-    look: Look,
-    selection: Selection,
-    n_traces: u64,
-    n_spans: u64,
-    n_in_progress: u64,
-    n_left_out: u64,
-}
-
-impl<'a> Output<'a> {
-    fn new(arguments: &Arguments, terminal: &Terminal, out: &'a mut dyn Write) -> Self {
-        Self {
-            out,
-            format: arguments.format,
-            look: arguments.look(terminal),
-            selection: Selection {
-                trace: arguments.trace.clone(),
-                service: arguments.service.clone(),
-                is_failed: arguments.failed,
-                slower_than: arguments.slower_than,
-            },
-            n_traces: 0,
-            n_spans: 0,
-            n_in_progress: 0,
-            n_left_out: 0,
-        }
-    }
-
-    fn put(&mut self, trace: &Trace) -> io::Result<()> {
-        if !self.selection.admits(trace) {
-            self.n_left_out += 1;
-            return Ok(());
-        }
-        let ended = trace.spans.iter().filter(|span| !(span.outcome == Some(Outcome::InProgress)));
-        self.n_spans += u64::try_from(ended.count()).unwrap_or(u64::MAX);
-        if trace.is_in_progress() {
-            self.n_in_progress += 1;
-        } else {
-            self.n_traces += 1;
-        }
-        match self.format {
-            Format::Waterfall => writeln!(self.out, "{}", waterfall(&trace.spans, self.look)),
-            Format::Json => Ok(()),
-        }
-    }
-
-    /// The last line: what there was, and what of it could not be used.
-    fn summary(&self, player: &Player, report: &Report<'_>) -> String {
-        let tally = player.tally();
-        let mut text = format!(
-            "{}, {} from {}",
-            counted(self.n_traces, "trace"),
-            counted(self.n_spans, "span"),
-            counted(tally.lines, "line"),
-        );
-        let between = if self.look.has_unicode { " · " } else { " - " };
-        let mut add = |part: String| {
-            text.push_str(between);
-            text.push_str(&part);
-        };
-        add(format!("{} still known", counted(player.engine().counts().objects, "object")));
-        if self.n_in_progress > 0 {
-            add(format!("{} in progress", self.n_in_progress));
-        }
-        if self.n_left_out > 0 {
-            add(format!("{} not selected", self.n_left_out));
-        }
-        for (reason, n) in report.counts() {
-            add(format!("{n} {reason}"));
-        }
-        if !tally.not_watched.is_empty() {
-            let mut names = String::from("not watched: ");
-            for (at, (name, n)) in tally.not_watched.iter().enumerate() {
-                let comma = if at == 0 { "" } else { ", " };
-                // Writing to a String cannot fail.
-                if write!(names, "{comma}{} {n}", clean(name)).is_err() {
-                    break;
-                }
-            }
-            add(names);
-        }
-        text
-    }
-}
-
-fn counted(n: u64, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{n} {what}{s}")
 }
 
 fn hex_prefix(text: &str) -> Result<String, &'static str> {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::kinds::rfc3339;
 use crate::lifecycle::time::UnixNanos;
 
 /// What a line says about its object.
@@ -83,14 +83,11 @@ impl<'a> Line<'a> {
             "CLOSED" | "ERROR" => Told::Closed,
             other => return Err(LineError::NotAType(short(other))),
         };
-        let Some(at) = unix_nanos(&at) else { return Err(LineError::NotATime(short(&at))) };
+        // A time at the end of what nanoseconds reach was drawn there: nothing arrives then.
+        let time = rfc3339(&at).filter(|at| ![i64::MIN, i64::MAX].contains(&at.0));
+        let Some(at) = time else { return Err(LineError::NotATime(short(&at))) };
         Ok(Self { at, resource, told, object: object.map_or("null", RawValue::get) })
     }
-}
-
-fn unix_nanos(text: &str) -> Option<UnixNanos> {
-    let at: Timestamp = text.parse().ok()?;
-    i64::try_from(at.as_nanosecond()).ok().map(UnixNanos)
 }
 
 /// The fault as serde tells it, without the line number, which is always 1.

@@ -1,6 +1,6 @@
 //! What a line of a recording means to the core.
 
-use crate::kinds;
+use crate::kinds::{self, Decoded, RefusedStamp};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::Change;
 
@@ -15,8 +15,8 @@ pub enum Heard {
         lane: Lane,
         /// What it says.
         news: Box<News>,
-        /// Trace contexts on the object that could not be read: where, and what is wrong.
-        refused_stamps: Vec<String>,
+        /// Trace contexts on the object that could not be read.
+        refused_stamps: Vec<RefusedStamp>,
     },
     /// Nothing: bookmarks, and the backlog of Events.
     Nothing,
@@ -46,16 +46,16 @@ pub fn hear(line: &Line<'_>) -> Heard {
             Err(error) => Heard::Refused(error.to_string()),
         },
         (told, _) => match kinds::snapshot(lane, line.object.as_bytes()) {
-            Ok(snapshot) => news(
-                lane,
-                match told {
+            Ok(Decoded { snapshot, refused_stamps }) => {
+                let news = match told {
                     Told::Listed => News::Listed(snapshot),
                     Told::Deleted => News::Watched(Change::Deleted(snapshot)),
                     Told::Seen | Told::ListDone | Told::Bookmark | Told::Closed => {
                         News::Watched(Change::Seen(snapshot))
                     }
-                },
-            ),
+                };
+                Heard::News { lane, news: Box::new(news), refused_stamps }
+            }
             Err(error) => Heard::Refused(error.to_string()),
         },
     }

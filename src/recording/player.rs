@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::engine::Engine;
+use crate::kinds::RefusedStamp;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::report::Report;
@@ -191,8 +192,9 @@ impl Player {
         }
         match hear(line) {
             Heard::News { lane, news, refused_stamps } => {
-                for stamp in refused_stamps {
-                    report.problem(Reason::Stamp.name(), &format!("{place}: {stamp}"))?;
+                for RefusedStamp { object, key, problem } in refused_stamps {
+                    let text = format!("{place}: {object}: {key}: {problem}");
+                    report.problem(Reason::Stamp.name(), &text)?;
                 }
                 self.engine.hear(lane, *news, line.at);
             }

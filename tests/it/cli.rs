@@ -35,20 +35,68 @@ fn wrong_usage_ends_with_2() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_told_in_one_sentence_and_ends_with_1() {
-    fails(&["replay", "no-such-file.jsonl"], "", &expect![[r#""#]]);
-    fails(&["replay", "src"], "", &expect![[r#""#]]);
-    fails(&["replay", "-"], "", &expect![[r#""#]]);
-    fails(&["replay", "README.md"], "", &expect![[r#""#]]);
-    fails(&["replay", "-"], "{\"kind\":\"Pod\"}\n", &expect![[r#""#]]);
-    fails(&["replay", "-"], &"\u{1}".repeat(1 << 10), &expect![[r#""#]]);
+    fails(
+        &["replay", "no-such-file.jsonl"],
+        "",
+        &expect![[r#"
+        lifespan: cannot open no-such-file.jsonl: No such file or directory (os error 2)
+    "#]],
+    );
+    fails(
+        &["replay", "src"],
+        "",
+        &expect![[r#"
+        lifespan: cannot open src: Is a directory (os error 21)
+    "#]],
+    );
+    fails(
+        &["replay", "-"],
+        "",
+        &expect![[r#"
+        lifespan: standard input is empty
+    "#]],
+    );
+    fails(
+        &["replay", "README.md"],
+        "",
+        &expect![[r#"
+        lifespan: README.md is not a recording: README.md:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `# lifespan`
+    "#]],
+    );
+    fails(
+        &["replay", "-"],
+        "{\"kind\":\"Pod\"}\n",
+        &expect![[r#"
+        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
+    "#]],
+    );
+    fails(
+        &["replay", "-"],
+        &"\u{1}".repeat(1 << 10),
+        &expect![[r#"
+        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
+    "#]],
+    );
 }
 
 #[test]
 fn a_gzip_stream_that_is_no_recording_or_has_no_data_is_told() {
     let file = File::new("not-a-recording.gz", &packed("hello\n"));
-    fails(&["replay", &file.path()], "", &expect![[r#""#]]);
+    fails(
+        &["replay", &file.path()],
+        "",
+        &expect![[r#"
+        lifespan: FILE is not a recording: FILE:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
+    "#]],
+    );
     let file = File::new("stump.gz", &packed("hello\n")[..12]);
-    fails(&["replay", &file.path()], "", &expect![[r#""#]]);
+    fails(
+        &["replay", &file.path()],
+        "",
+        &expect![[r#"
+        lifespan: FILE: the gzip stream is cut before its first line
+    "#]],
+    );
 }
 
 #[test]
@@ -65,12 +113,17 @@ fn what_stands_before_a_cut_is_used_and_the_cut_is_told() {
     let output = lifespan(&["replay", &file.path()], "");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let said = text(&output.stderr).replace(&file.path(), "FILE");
-    expect![[r#""#]].assert_eq(&said);
-    assert!(text(&output.stdout).contains("1 cut files"), "{output:?}");
+    expect![[r#"
+        FILE: the gzip stream is cut; what stands before that was read
+    "#]]
+    .assert_eq(&said);
+    assert!(text(&output.stdout).contains("cut files: 1"), "{output:?}");
 
     let output = lifespan(&["replay", "-"], &format!("{LINE}\n{}", &LINE[..60]));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    expect![[r#""#]].assert_eq(&text(&output.stderr));
+    expect![[r#"
+        standard input: line 2 is cut; what stands before that was read
+    "#]].assert_eq(&text(&output.stderr));
 }
 
 #[test]
@@ -78,8 +131,14 @@ fn a_bad_line_is_told_by_its_place_and_the_rest_is_read() {
     let input = format!("nonsense\n{LINE}\n{{\"at\":\"noon\"}}\n\n{LINE}\n");
     let output = lifespan(&["replay", "-"], &input);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    expect![[r#""#]].assert_eq(&text(&output.stderr));
-    expect![[r#""#]].assert_eq(&text(&output.stdout));
+    expect![[r#"
+        standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `nonsense`
+        standard input:3: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `resource` at column 13
+    "#]].assert_eq(&text(&output.stderr));
+    expect![[r#"
+        0 traces · 0 spans · 0 objects · 4 lines · malformed lines: 2
+    "#]]
+    .assert_eq(&text(&output.stdout));
 }
 
 #[test]
@@ -88,7 +147,42 @@ fn of_many_bad_lines_twenty_are_told_and_the_rest_is_counted() {
     let output = lifespan(&["replay", "-"], &input);
     assert_eq!(text(&output.stderr).lines().count(), 21);
     assert!(text(&output.stderr).ends_with("and 980 more\n"), "{output:?}");
-    assert!(text(&output.stdout).contains("1000 malformed lines"), "{output:?}");
+    assert!(text(&output.stdout).contains("malformed lines: 1000"), "{output:?}");
+}
+
+#[test]
+fn every_recorded_cluster_is_read_without_a_complaint() {
+    let folder = fs::read_dir("tests/golden/recordings").unwrap();
+    let files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 18);
+    for file in files {
+        let output = lifespan(&["replay", file.to_str().unwrap()], "");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_tracked_is_told_with_its_name_and_key() {
+    let pod = r#"{"metadata":{"name":"web-1","namespace":"default","uid":7}}"#;
+    let line = LINE.replace("LIST_DONE", "ADDED");
+    let line = line.replace(r#"{"metadata":{"resourceVersion":"879"}}"#, pod);
+    let output = lifespan(&["replay", "-"], &format!("{line}\n{LINE}\n"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    expect![[r#"
+        standard input:1: Pod default/web-1: metadata.uid is integer `7`: a string is expected
+    "#]].assert_eq(&text(&output.stderr));
+    assert!(text(&output.stdout).contains("malformed objects: 1"), "{output:?}");
+}
+
+#[test]
+fn json_leaves_standard_output_to_the_documents() {
+    let output = lifespan(&["replay", "--format", "json", DEMO], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for line in text(&output.stdout).lines() {
+        let document: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(document.get("resourceSpans").is_some(), "{line}");
+    }
+    assert!(text(&output.stderr).ends_with("144 lines\n"), "{output:?}");
 }
 
 #[test]

@@ -22,12 +22,12 @@ const SHELL: [&str; 13] = [
 
 #[test]
 fn lifecycle_is_pure() {
-    is_pure("lifecycle", &["k8s_openapi", "tonic", "prost", "serde", "opentelemetry"]);
+    is_pure("lifecycle", &["k8s_openapi", "tonic", "prost", "serde", "opentelemetry_proto"]);
 }
 
 #[test]
 fn kinds_and_context_are_pure() {
-    is_pure("kinds", &["tonic", "prost", "opentelemetry"]);
+    is_pure("kinds", &["tonic", "prost", "opentelemetry_proto"]);
     is_pure("context", &["k8s_openapi", "tonic", "prost"]);
 }
 
