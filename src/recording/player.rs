@@ -15,7 +15,7 @@ use super::lines::{Lines, MAX_LINE, Taken};
 use super::news::{Heard, hear};
 
 /// After so many lines of which none could be read, a file is no recording.
-const PATIENCE: u64 = 100;
+const PATIENCE: usize = 100;
 
 /// Progress is shown each time so many unpacked bytes have been read.
 const PROGRESS_EVERY: usize = 1 << 20;
@@ -138,7 +138,7 @@ impl Player {
             read_since += bytes.len();
             let bad = match Line::parse(bytes) {
                 Ok(line) => {
-                    doubt.relieve(report)?;
+                    doubt.relieve(&name, report)?;
                     self.take_line(&line, &format_args!("{name}:{place}"), report, take)?;
                     None
                 }
@@ -152,7 +152,7 @@ impl Player {
                 Err(error) => Some(error.to_string()),
             };
             if let Some(why) = bad {
-                doubt.bad_line(format!("{name}:{place}: {why}"), report)?;
+                doubt.bad_line(&name, place, why, report)?;
                 if doubt.is_no_recording() {
                     break;
                 }
@@ -169,7 +169,9 @@ impl Player {
                 report.problem(Reason::Cut.name(), &text)?;
             }
             (None, _) if doubt.has_usable => {}
-            (_, Some(why)) => report.say(&format!("{name} is not a recording: {why}"))?,
+            (_, Some((place, why))) => {
+                report.say(&format!("{name} is not a recording: line {place}: {why}"))?;
+            }
             (Some(cut), None) => report.say(&format!("{name}: {cut} before its first line"))?,
             (None, None) => report.say(&format!("{name} is empty"))?,
         }
@@ -259,30 +261,35 @@ impl Player {
 #[derive(Debug, Default)]
 struct Doubt {
     has_usable: bool,
-    n_bad: u64,
-    held: Vec<String>,
+    /// Bad lines before the first good one: where, and why.
+    held: Vec<(u64, String)>,
 }
 
 impl Doubt {
-    fn bad_line(&mut self, text: String, report: &mut Report<'_>) -> io::Result<()> {
-        self.n_bad += 1;
+    fn bad_line(
+        &mut self,
+        name: &str,
+        place: u64,
+        why: String,
+        report: &mut Report<'_>,
+    ) -> io::Result<()> {
         if self.has_usable {
-            report.problem(Reason::Line.name(), &text)?;
+            report.problem(Reason::Line.name(), &format!("{name}:{place}: {why}"))?;
         } else {
-            self.held.push(text);
+            self.held.push((place, why));
         }
         Ok(())
     }
 
-    fn relieve(&mut self, report: &mut Report<'_>) -> io::Result<()> {
+    fn relieve(&mut self, name: &str, report: &mut Report<'_>) -> io::Result<()> {
         self.has_usable = true;
-        for text in self.held.drain(..) {
-            report.problem(Reason::Line.name(), &text)?;
+        for (place, why) in self.held.drain(..) {
+            report.problem(Reason::Line.name(), &format!("{name}:{place}: {why}"))?;
         }
         Ok(())
     }
 
     fn is_no_recording(&self) -> bool {
-        !self.has_usable && self.n_bad >= PATIENCE
+        !self.has_usable && self.held.len() >= PATIENCE
     }
 }

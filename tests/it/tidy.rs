@@ -1,5 +1,7 @@
 //! What the compiler does not see: who may name what, and that every file is compiled.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
