@@ -130,7 +130,7 @@ mod tests {
             ("trace_id_all_zero", format!("00-{zeros}-{SPAN}-01"), Err(E::ZeroTraceId)),
             (
                 "trace_id_illegal",
-                format!("00-.{}-{SPAN}-01", SHORT_TRACE),
+                format!("00-.{SHORT_TRACE}-{SPAN}-01"),
                 Err(E::NotHex("trace-id")),
             ),
             (
@@ -139,7 +139,7 @@ mod tests {
                 Err(E::NotHex("trace-id")),
             ),
             ("trace_id_too_long", format!("00-{TRACE}3-{SPAN}-01"), Err(E::Separator(35))),
-            ("trace_id_too_short", format!("00-{}-{SPAN}-01", SHORT_TRACE), Err(E::Length(54))),
+            ("trace_id_too_short", format!("00-{SHORT_TRACE}-{SPAN}-01"), Err(E::Length(54))),
             (
                 "parent_id_all_zero",
                 format!("00-{TRACE}-{}-01", "0".repeat(16)),
@@ -147,11 +147,11 @@ mod tests {
             ),
             (
                 "parent_id_illegal",
-                format!("00-{TRACE}-.{}-01", SHORT_SPAN),
+                format!("00-{TRACE}-.{SHORT_SPAN}-01"),
                 Err(E::NotHex("parent-id")),
             ),
             ("parent_id_too_long", format!("00-{TRACE}-{SPAN}7-01"), Err(E::Separator(52))),
-            ("parent_id_too_short", format!("00-{TRACE}-{}-01", SHORT_SPAN), Err(E::Length(54))),
+            ("parent_id_too_short", format!("00-{TRACE}-{SHORT_SPAN}-01"), Err(E::Length(54))),
             (
                 "trace_flags_illegal .0",
                 format!("00-{TRACE}-{SPAN}-.0"),
