@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod context;
 pub mod engine;
+pub mod export;
 pub mod kinds;
 pub mod lifecycle;
 pub mod otlp;
