@@ -1,1 +1,6 @@
 //! The one integration binary.
+
+mod cli;
+mod export;
+mod support;
+mod tidy;

@@ -1,0 +1,3 @@
+//! What tests stand on.
+
+pub(crate) mod fake_collector;
