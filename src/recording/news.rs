@@ -36,10 +36,10 @@ pub fn hear(line: &Line<'_>) -> Heard {
         };
     };
     match (line.told, lane) {
-        (Told::Bookmark, _) | (Told::Listed | Told::ListDone | Told::Deleted, Lane::Events) => {
-            Heard::Nothing
+        (Told::Bookmark, _) | (Told::Listed | Told::Deleted, Lane::Events) => Heard::Nothing,
+        (Told::ListDone, _) => {
+            news(lane, News::ListDone(kinds::list_version(line.object.as_bytes())))
         }
-        (Told::ListDone, _) => news(lane, News::ListDone),
         (Told::Closed, _) => news(lane, News::Closed),
         (Told::Seen, Lane::Events) => match kinds::note(line.object.as_bytes()) {
             Ok(note) => news(lane, News::Watched(Change::Noted(Box::new(note)))),
@@ -76,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane_but_events() {
-        assert_eq!(heard("pods", "LIST_DONE"), news(Lane::Pods, News::ListDone));
+    fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {
+        assert_eq!(heard("pods", "LIST_DONE"), news(Lane::Pods, News::ListDone(0)));
+        assert_eq!(heard("events", "LIST_DONE"), news(Lane::Events, News::ListDone(0)));
         assert_eq!(heard("pods", "CLOSED"), news(Lane::Pods, News::Closed));
         assert_eq!(heard("replicasets.apps", "ERROR"), news(Lane::ReplicaSets, News::Closed));
         assert_eq!(heard("events", "CLOSED"), news(Lane::Events, News::Closed));
-        assert_eq!(heard("events", "LIST_DONE"), Heard::Nothing);
     }
 
     #[test]
