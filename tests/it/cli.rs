@@ -28,6 +28,8 @@ fn wrong_usage_ends_with_2() {
         &["replay", "--trace", "xyz", DEMO],
         &["replay", "--slower-than", "5", DEMO],
         &["replay", "--format", "xml", DEMO],
+        &["replay", "--endpoint", "localhost", DEMO],
+        &["replay", "--insecure", DEMO],
     ] {
         let output = lifespan(arguments, "");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -62,22 +64,22 @@ fn a_file_that_cannot_be_used_is_told_in_one_sentence_and_ends_with_1() {
         &["replay", "README.md"],
         "",
         &expect![[r#"
-        lifespan: README.md is not a recording: README.md:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `# lifespan`
-    "#]],
+            lifespan: README.md is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `# lifespan`
+        "#]],
     );
     fails(
         &["replay", "-"],
         "{\"kind\":\"Pod\"}\n",
         &expect![[r#"
-        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
-    "#]],
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
+        "#]],
     );
     fails(
         &["replay", "-"],
         &"\u{1}".repeat(1 << 10),
         &expect![[r#"
-        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
-    "#]],
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
+        "#]],
     );
 }
 
@@ -88,8 +90,8 @@ fn a_gzip_stream_that_is_no_recording_or_has_no_data_is_told() {
         &["replay", &file.path()],
         "",
         &expect![[r#"
-        lifespan: FILE is not a recording: FILE:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
-    "#]],
+            lifespan: FILE is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
+        "#]],
     );
     let file = File::new("stump.gz", &packed("hello\n")[..12]);
     fails(
