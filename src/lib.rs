@@ -6,6 +6,7 @@ pub mod engine;
 pub mod export;
 pub mod kinds;
 pub mod lifecycle;
+pub mod store;
 pub mod otlp;
 pub mod recording;
 pub mod report;
