@@ -105,7 +105,7 @@ impl<'a> Output<'a> {
         let mut parts = vec![
             counted(self.n_traces, "trace"),
             counted(self.n_spans, "span"),
-            counted(player.engine().counts().objects, "object"),
+            format!("{} at the end", counted(player.engine().counts().objects, "object")),
             counted(tally.lines, "line"),
         ];
         if self.n_in_progress > 0 {
