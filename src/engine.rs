@@ -188,6 +188,12 @@ impl Engine {
             self.first_list = self.first_list.or(Some(at));
             return;
         }
+        // A list that does not say its resourceVersion is as old as what was last heard.
+        let newest = list.iter().map(|it| it.meta().resource_version).max().unwrap_or(0);
+        let version = match version {
+            0 => newest.max(self.inlet.newest()),
+            version => version.max(newest),
+        };
         for snapshot in list {
             self.inlet.listed(lane, version, Change::Seen(snapshot), at);
         }

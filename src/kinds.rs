@@ -66,6 +66,24 @@ pub fn snapshot(lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     }
 }
 
+/// The resourceVersion of a complete list, from what ends it; 0 where it does not say one.
+#[must_use]
+pub fn list_version(json: &[u8]) -> u64 {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct List<'a> {
+        #[serde(borrow)]
+        metadata: ListMeta<'a>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct ListMeta<'a> {
+        resource_version: &'a str,
+    }
+    let list: List<'_> = serde_json::from_slice(json).unwrap_or_default();
+    list.metadata.resource_version.parse().unwrap_or(0)
+}
+
 /// Reads a Kubernetes Event.
 ///
 /// # Errors

@@ -68,7 +68,7 @@ impl Inlet {
     /// A watched change, with its resourceVersion, or with none where its lane counts another
     /// history: then it takes its place by arrival.
     pub fn watched(&mut self, lane: Lane, version: Option<u64>, change: Change, at: UnixNanos) {
-        let newest = self.stair.back().map_or(0, |(version, _)| *version);
+        let newest = self.newest();
         let version = version.unwrap_or(newest);
         let arrival = self.bound(version, at);
         if version > newest {
@@ -104,6 +104,12 @@ impl Inlet {
     fn bound(&self, version: u64, at: UnixNanos) -> UnixNanos {
         let later = self.stair.partition_point(|(known, _)| *known <= version);
         self.stair.get(later).map_or(at, |(_, earlier)| at.min(*earlier))
+    }
+
+    /// The largest resourceVersion that has arrived, 0 for none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.stair.back().map_or(0, |(version, _)| *version)
     }
 
     /// When the next change is due.

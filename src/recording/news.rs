@@ -1,9 +1,5 @@
 //! What a line of a recording means to the core.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use crate::kinds::{self, Decoded, RefusedStamp};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::Change;
@@ -41,13 +37,9 @@ pub fn hear(line: &Line<'_>) -> Heard {
     };
     match (line.told, lane) {
         (Told::Bookmark, _) | (Told::Listed | Told::Deleted, Lane::Events) => Heard::Nothing,
-        (Told::ListDone, _) => match list_version(line.object) {
-            Some(version) => news(lane, News::ListDone(version)),
-            None => Heard::Refused(format!(
-                "list of {}: metadata.resourceVersion is no number: one in a string is expected",
-                lane.resource()
-            )),
-        },
+        (Told::ListDone, _) => {
+            news(lane, News::ListDone(kinds::list_version(line.object.as_bytes())))
+        }
         (Told::Closed, _) => news(lane, News::Closed),
         (Told::Seen, Lane::Events) => match kinds::note(line.object.as_bytes()) {
             Ok(note) => news(lane, News::Watched(Change::Noted(Box::new(note)))),
@@ -73,54 +65,23 @@ fn news(lane: Lane, news: News) -> Heard {
     Heard::News { lane, news: Box::new(news), refused_stamps: Vec::new() }
 }
 
-/// The resourceVersion of a list.
-fn list_version(object: &str) -> Option<u64> {
-    let list: List<'_> = serde_json::from_str(object).ok()?;
-    list.metadata.resource_version.parse().ok()
-}
-
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(borrow)]
-    metadata: ListMeta<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListMeta<'a> {
-    #[serde(borrow)]
-    resource_version: Cow<'a, str>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn heard(resource: &str, told: &str) -> Heard {
-        let object = r#"{"metadata":{"resourceVersion":"879"}}"#;
-        let line = format!(
-            r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}","object":{object}}}"#
-        );
+        let line =
+            format!(r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#);
         hear(&Line::parse(line.as_bytes()).unwrap())
     }
 
     #[test]
     fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {
-        assert_eq!(heard("pods", "LIST_DONE"), news(Lane::Pods, News::ListDone(879)));
-        assert_eq!(heard("events", "LIST_DONE"), news(Lane::Events, News::ListDone(879)));
+        assert_eq!(heard("pods", "LIST_DONE"), news(Lane::Pods, News::ListDone(0)));
+        assert_eq!(heard("events", "LIST_DONE"), news(Lane::Events, News::ListDone(0)));
         assert_eq!(heard("pods", "CLOSED"), news(Lane::Pods, News::Closed));
         assert_eq!(heard("replicasets.apps", "ERROR"), news(Lane::ReplicaSets, News::Closed));
         assert_eq!(heard("events", "CLOSED"), news(Lane::Events, News::Closed));
-    }
-
-    #[test]
-    fn a_list_without_a_version_is_refused() {
-        let line = br#"{"at":"2026-01-01T00:00:00Z","resource":"pods","type":"LIST_DONE"}"#;
-        let Heard::Refused(why) = hear(&Line::parse(line).unwrap()) else { panic!("taken") };
-        assert_eq!(
-            why,
-            "list of pods: metadata.resourceVersion is no number: one in a string is expected"
-        );
     }
 
     #[test]
