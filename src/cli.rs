@@ -3,6 +3,7 @@
 mod duration;
 mod output;
 mod replay;
+mod send;
 mod terminal;
 
 use std::ffi::OsString;

@@ -95,6 +95,10 @@ fn draw(
     let style = row.note_style();
     // The note stands where the bar leaves room: after it, before it, or below.
     let after = taken.end + 1;
+    if length == 0 {
+        line.print(look.has_color, text);
+        return;
+    }
     if after + length <= bars.width {
         line.put(bars.from + after, &note, style);
     } else if length < taken.start {

@@ -10,6 +10,8 @@ use crate::report::Report;
 use crate::show::{Look, clean, waterfall};
 use crate::traces::{Selection, Trace};
 
+use super::send::Sender;
+
 /// What standard output gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -24,6 +26,7 @@ pub(super) struct Output<'a> {
     out: &'a mut dyn Write,
     form: Form,
     selection: Selection,
+    sender: Option<Sender>,
     n_traces: u64,
     n_spans: u64,
     n_in_progress: u64,
@@ -31,9 +34,14 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, form: Form, selection: Selection) -> Self {
+    pub(super) fn new(
+        out: &'a mut dyn Write,
+        form: Form,
+        selection: Selection,
+        sender: Option<Sender>,
+    ) -> Self {
         let (n_traces, n_spans, n_in_progress, n_left_out) = (0, 0, 0, 0);
-        Self { out, form, selection, n_traces, n_spans, n_in_progress, n_left_out }
+        Self { out, form, selection, sender, n_traces, n_spans, n_in_progress, n_left_out }
     }
 
     /// Puts out a trace, if it is selected. What has not ended is shown, and is no span yet.
@@ -59,7 +67,24 @@ impl<'a> Output<'a> {
                 writeln!(self.out, "{document}")?;
             }
         }
+        if let Some(sender) = &mut self.sender {
+            sender.put(ended);
+        }
         Ok(())
+    }
+
+    /// Sends what still waits; returns whether all spans were delivered.
+    pub(super) fn send(&mut self, report: &mut Report<'_>) -> io::Result<bool> {
+        let Some(sender) = &mut self.sender else { return Ok(true) };
+        // What was drawn so far must not wait for a server.
+        self.out.flush()?;
+        report.progress(&format!("sending to {}", sender.endpoint()))?;
+        sender.flush();
+        report.clear()?;
+        match sender.complaint() {
+            None => Ok(true),
+            Some(complaint) => report.say(&complaint).map(|()| false),
+        }
     }
 
     /// Ends the output with one line on what there was, and what of it could not be used. It goes
@@ -80,11 +105,14 @@ impl<'a> Output<'a> {
         let mut parts = vec![
             counted(self.n_traces, "trace"),
             counted(self.n_spans, "span"),
-            counted(player.engine().counts().objects, "object"),
+            format!("{} at the end", counted(player.engine().counts().objects, "object")),
             counted(tally.lines, "line"),
         ];
         if self.n_in_progress > 0 {
             parts.push(format!("{} in progress", self.n_in_progress));
+        }
+        if let Some(sender) = &self.sender {
+            parts.push(format!("{} sent to {}", sender.n_sent(), sender.endpoint()));
         }
         if self.n_left_out > 0 {
             parts.push(format!("{} not selected", self.n_left_out));

@@ -15,7 +15,11 @@ use crate::traces::{MAX_SPANS, Selection, Traces};
 
 use super::duration;
 use super::output::{Form, Output};
+use super::send::Sender;
 use super::terminal::Terminal;
+
+/// Wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
 
 /// Arguments of `lifespan replay`.
 #[derive(Debug, Args)]
@@ -35,6 +39,14 @@ pub(super) struct Arguments {
     /// What to write to standard output
     #[arg(long, value_enum, default_value_t = Format::Waterfall)]
     format: Format,
+
+    /// Also send the traces to this OTLP/gRPC server, such as localhost:4317 or https://host:443
+    #[arg(long, value_name = "HOST:PORT")]
+    endpoint: Option<String>,
+
+    /// Send in plaintext to an endpoint without a scheme; for this machine that is the default
+    #[arg(long, requires = "endpoint")]
+    insecure: bool,
 
     /// Only the traces whose id begins with these hexadecimal digits
     #[arg(long, value_name = "ID", value_parser = hex_prefix)]
@@ -97,7 +109,7 @@ enum Color {
 
 /// Reads the files and writes what happened in them.
 ///
-/// Fails with 1 if one of the files could not be used at all. Damage within a usable file is told,
+/// Fails with 1 if one of the files could not be used at all, or spans were not delivered. Damage within a usable file is told,
 /// and counted in the last line, but is no failure: recordings are mostly cut by whoever stops
 /// recording.
 pub(super) fn run(
@@ -107,7 +119,15 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let mut report = Report::new(err, terminal.is_error_terminal);
-    let mut output = Output::new(out, arguments.form(terminal), arguments.selection());
+    let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
+    let sender = match sender.transpose() {
+        Ok(sender) => sender,
+        Err(error) => {
+            report.say(&Chain(&error).to_string())?;
+            return Ok(ExitCode::from(WRONG_USAGE));
+        }
+    };
+    let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
     let mut player = Player::new(Engine::new(arguments.settings()));
     let mut traces = Traces::new(MAX_SPANS);
     let mut all_usable = true;
@@ -135,10 +155,11 @@ pub(super) fn run(
         output.put(trace)?;
     }
     report.finish()?;
+    let is_sent = output.send(&mut report)?;
     if any_usable {
         output.finish(&player, &mut report)?;
     }
-    Ok(if all_usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_usable && is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Arguments {

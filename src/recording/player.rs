@@ -15,7 +15,7 @@ use super::lines::{Lines, MAX_LINE, Taken};
 use super::news::{Heard, hear};
 
 /// After so many lines of which none could be read, a file is no recording.
-const PATIENCE: usize = 100;
+const PATIENCE: usize = 20;
 
 /// Progress is shown each time so many unpacked bytes have been read.
 const PROGRESS_EVERY: usize = 1 << 20;

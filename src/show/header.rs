@@ -7,10 +7,16 @@ use crate::lifecycle::time::Nanos;
 use super::Look;
 use super::canvas::{BOLD, Canvas, DIM, PLAIN, RED, Style, YELLOW};
 use super::rows::{Row, Tree, attribute, is_set, outcome_style, text_of};
-use super::text::{clean, fit, time_of};
+use super::text::{broken, clean, fit, time_of};
 
 /// Steps that are named as the longest ones.
 const LONGEST: usize = 3;
+
+/// Steps that took less than one in so many parts of the whole are not worth naming.
+const WORTH: i64 = 20;
+
+/// Lines that an error may take.
+const SENTENCE: usize = 4;
 
 /// Moments that are told below the bars; the rest is counted.
 const MOMENTS: usize = 8;
@@ -40,15 +46,17 @@ pub(super) fn lines(tree: &Tree<'_>, look: Look, width: usize) -> Vec<Canvas> {
         wrap(&mut lines, vec![item], look, width);
     }
     if let Some((reason, sentence)) = &root.error {
-        let mut line = Canvas::default();
         let (reason, sentence) = (clean(reason), clean(sentence));
         let text = if sentence.is_empty() || sentence == reason {
             reason
         } else {
             format!("{reason}: {sentence}")
         };
-        line.put(2, &fit(&text, width - 2, look.has_unicode), RED);
-        lines.push(line);
+        for text in broken(&text, width - 2, SENTENCE, look.has_unicode) {
+            let mut line = Canvas::default();
+            line.put(2, &text, RED);
+            lines.push(line);
+        }
     }
     lines
 }
@@ -155,7 +163,9 @@ fn longest(tree: &Tree<'_>) -> Vec<Item> {
     }
     steps.sort_by_key(|row| std::cmp::Reverse(took(row)));
     let mut items = Vec::new();
-    for row in steps.into_iter().take(LONGEST).filter(|row| took(row) > Nanos(0)) {
+    let whole = tree.rows.first().map_or(Nanos(0), took);
+    let is_worth = |row: &&Row<'_>| took(row).times(WORTH) > whole;
+    for row in steps.into_iter().take(LONGEST).filter(is_worth) {
         let word = if items.is_empty() { "longest " } else { "" };
         let container = clean(&row.span.container);
         let gap = if container.is_empty() { "" } else { " " };

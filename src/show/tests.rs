@@ -295,18 +295,17 @@ fn a_moved_goal_is_marked_on_the_bar_and_told_below() {
         &spans,
         Look { width: 80, ..Look::PLAIN },
         &expect![[r#"
-        ● update Deployment default/web  completed in 2.31s     2026-11-20 11:10:37.000Z
-          cause spec:2 · by kubectl-client-side-apply
-          image registry.local/web:v1 → registry.local/web:v2 · stale stamp · unstable
-          1 Pod still terminating at its end
-          trace abababababababababababababababab · service shop
-          link stamp 1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f tracing.k8s.io/traceparent
-                                           0               1s              2s
-        update Deployment web              ████████████◆████████████████████████   2.31s
-        │
-        └ create ReplicaSet web-569ff5d5f8 ████████████████████████████████████    2.23s
-          ◆ +800ms goal changed, replicas 4 → 6
-    "#]],
+            ● update Deployment default/web  completed in 2.31s     2026-11-20 11:10:37.000Z
+              cause spec:2 · by kubectl-client-side-apply
+              image registry.local/web:v1 → registry.local/web:v2 · stale stamp · unstable
+              1 Pod still terminating at its end
+              trace abababababababababababababababab · service shop
+              link stamp 1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f tracing.k8s.io/traceparent
+                                               0               1s              2s
+            update Deployment web              ████████████◆████████████████████████   2.31s
+            └ create ReplicaSet web-569ff5d5f8 ████████████████████████████████████    2.23s
+              ◆ +800ms goal changed, replicas 4 → 6
+        "#]],
     );
 }
 

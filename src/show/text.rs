@@ -35,6 +35,28 @@ pub(super) fn fit(text: &str, width: usize, has_unicode: bool) -> String {
     kept + ellipsis
 }
 
+/// `text` in lines of at most `width` characters, broken between words; what does not fit into
+/// `most` lines is left out.
+pub(super) fn broken(text: &str, width: usize, most: usize, has_unicode: bool) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let is_full = lines.len() >= most;
+        match lines.last_mut() {
+            // The last line takes one word too many, to be cut with an ellipsis.
+            Some(line) if is_full || line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+                if line.chars().count() > width {
+                    break;
+                }
+            }
+            _ if is_full => break,
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| fit(&line, width, has_unicode)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +72,16 @@ mod tests {
         assert_eq!(fit("web-12", 5, true), "web-…");
         assert_eq!(fit("web-12", 5, false), "web-~");
         assert_eq!(fit("web", 0, true), "…");
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_words_and_cut_at_its_last_line() {
+        let told = |width, most| broken("one two three four", width, most, true).join("|");
+        assert_eq!(told(99, 3), "one two three four");
+        assert_eq!(told(9, 3), "one two|three|four");
+        assert_eq!(told(9, 2), "one two|three fo…");
+        assert_eq!(told(4, 9), "one|two|thr…|four");
+        assert_eq!(told(4, 0), "");
     }
 
     #[test]

@@ -28,6 +28,8 @@ fn wrong_usage_ends_with_2() {
         &["replay", "--trace", "xyz", DEMO],
         &["replay", "--slower-than", "5", DEMO],
         &["replay", "--format", "xml", DEMO],
+        &["replay", "--endpoint", "localhost", DEMO],
+        &["replay", "--insecure", DEMO],
     ] {
         let output = lifespan(arguments, "");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -59,25 +61,25 @@ fn a_file_that_cannot_be_used_is_told_in_one_sentence_and_ends_with_1() {
     "#]],
     );
     fails(
-        &["replay", "README.md"],
+        &["replay", "LICENSE"],
         "",
         &expect![[r#"
-        lifespan: README.md is not a recording: README.md:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `# lifespan`
-    "#]],
+            lifespan: LICENSE is not a recording: line 2: expected a JSON object with `at`, `resource`, `type` and `object`, found `                                 Apache …`
+        "#]],
     );
     fails(
         &["replay", "-"],
         "{\"kind\":\"Pod\"}\n",
         &expect![[r#"
-        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
-    "#]],
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
+        "#]],
     );
     fails(
         &["replay", "-"],
         &"\u{1}".repeat(1 << 10),
         &expect![[r#"
-        lifespan: standard input is not a recording: standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
-    "#]],
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
+        "#]],
     );
 }
 
@@ -88,8 +90,8 @@ fn a_gzip_stream_that_is_no_recording_or_has_no_data_is_told() {
         &["replay", &file.path()],
         "",
         &expect![[r#"
-        lifespan: FILE is not a recording: FILE:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
-    "#]],
+            lifespan: FILE is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
+        "#]],
     );
     let file = File::new("stump.gz", &packed("hello\n")[..12]);
     fails(
@@ -139,7 +141,7 @@ fn a_bad_line_is_told_by_its_place_and_the_rest_is_read() {
         standard input:3: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `resource` at column 13
     "#]].assert_eq(&text(&output.stderr));
     expect![[r#"
-        0 traces · 0 spans · 0 objects · 4 lines · malformed lines: 2
+        0 traces · 0 spans · 0 objects at the end · 4 lines · malformed lines: 2
     "#]]
     .assert_eq(&text(&output.stdout));
 }
@@ -227,6 +229,20 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(text(&output.stderr), "");
+}
+
+/// `UPDATE_EXPECT=1 cargo test` draws it anew.
+#[test]
+fn the_readme_shows_the_demo_as_it_is_drawn() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (before, rest) = readme.split_once("```waterfall\n").unwrap();
+    let (shown, after) = rest.split_once("```").unwrap();
+    let drawn = text(&lifespan(&["replay", DEMO], "").stdout);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write("README.md", format!("{before}```waterfall\n{drawn}```{after}")).unwrap();
+    } else {
+        assert_eq!(shown, drawn);
+    }
 }
 
 const LINE: &str = r#"{"at":"2026-11-20T11:10:37.857296Z","resource":"pods","type":"LIST_DONE","object":{"metadata":{"resourceVersion":"879"}}}"#;
