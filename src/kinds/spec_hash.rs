@@ -207,6 +207,10 @@ mod tests {
         assert_eq!(told(&format!(r#"{{"a":[{list}]}}"#)).len(), MAX_PATHS);
         assert_eq!(told(&format!(r#"{{"a":[{list}],"b":{{"c":2}}}}"#)), ["a", "b"]);
         assert_eq!(told(&format!(r#"{{"a":[{list}],"b":2}}"#)), ["a", "b"]);
+        let maps = vec!["{\"a\":1,\"b\":2}"; MAX_PATHS / 2 + 1].join(",");
+        assert_eq!(told(&format!(r#"{{"c":[{maps}]}}"#)).len(), MAX_PATHS / 2 + 1);
+        let maps = vec!["{\"a\":1}"; MAX_PATHS + 1].join(",");
+        assert_eq!(told(&format!(r#"{{"c":[{maps}],"d":1}}"#)), ["c", "d"]);
         let keys: Vec<String> = (0..=MAX_PATHS).map(|n| format!("\"{n}\":1")).collect();
         assert_eq!(told(&format!("{{{}}}", keys.join(","))), [""]);
     }

@@ -298,6 +298,30 @@ mod tests {
     }
 
     #[test]
+    fn of_an_env_variable_written_twice_the_last_value_counts() {
+        let read = with_template(
+            r#"{"spec":{"containers":[{"env":[{"name":"TRACEPARENT","value":"x"},
+                {"name":"TRACEPARENT","value":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+            ]}]}}"#,
+        );
+        assert_eq!(read.stamps.len(), 1);
+    }
+
+    #[test]
+    fn each_condition_is_found_by_its_type() {
+        let json = format!(
+            r#"{{{METADATA},"status":{{"conditions":[{{"type":"Available","status":"True"}},
+                {{"type":"ReplicaFailure","status":"True","reason":"FailedCreate"}},
+                {{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded"}}]}}}}"#
+        );
+        let status = read(Kind::Deployment, &json).status;
+        assert_eq!(&*status.replica_failure.unwrap().reason, "FailedCreate");
+        let progressing = status.progressing.unwrap();
+        assert!(!progressing.is_true);
+        assert_eq!(&*progressing.reason, "ProgressDeadlineExceeded");
+    }
+
+    #[test]
     fn a_malformed_stamp_is_told_and_the_deployment_read() {
         let metadata = METADATA.replace("\"name\"", r#""annotations":{"traceparent":"x"},"name""#);
         let json = format!(

@@ -214,6 +214,48 @@ fn a_trace_context_in_the_env_of_a_container_is_a_stamp() {
 }
 
 #[test]
+fn of_an_env_variable_written_twice_the_last_value_counts() {
+    let pod = with(
+        r#"{"containers":[{"name":"a","env":[
+                {"name":"TRACEPARENT","value":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+                {"name":"TRACEPARENT","value":"00-0af7651916cd43dd8448eb211c80319c-00000000000000c1-01"}]}]}"#,
+        "{}",
+    );
+    assert_eq!(pod.stamps.len(), 1);
+    assert_eq!(pod.stamps[0].context.span_id.to_string(), "00000000000000c1");
+}
+
+#[test]
+fn each_condition_is_found_by_its_type() {
+    let all =
+        ["PodScheduled", "PodReadyToStartContainers", "Initialized", "Ready", "DisruptionTarget"];
+    for only in all {
+        let pod = with(
+            "{}",
+            &format!(r#"{{"conditions":[{{"type":"{only}","status":"True","reason":"R"}}]}}"#),
+        );
+        let found = [pod.scheduled, pod.sandbox, pod.initialized, pod.ready, pod.disruption];
+        for (expected, found) in all.into_iter().zip(found) {
+            assert_eq!(found.is_some_and(|found| found.is_true), expected == only, "{only}");
+        }
+    }
+}
+
+#[test]
+fn a_static_pod_and_finalizers_are_told() {
+    let metadata = BARE.replace(
+        "\"name\"",
+        r#""annotations":{"kubernetes.io/config.mirror":"1"},"finalizers":["a/b","c"],
+            "deletionTimestamp":"2026-11-20T11:10:32Z","name""#,
+    );
+    let pod = read(&format!("{{{metadata}}}"));
+    assert!(pod.is_mirror);
+    let deletion = pod.meta.deletion.unwrap();
+    assert_eq!((Some(deletion.at), deletion.grace_seconds), (at(1_795_173_032), 0));
+    assert_eq!(*deletion.finalizers, ["a/b".into(), "c".into()]);
+}
+
+#[test]
 fn absurd_pods_are_kept_within_bounds() {
     let list = |n: u32, item: &dyn Fn(u32) -> String| {
         format!("[{}]", (0..n).map(item).collect::<Vec<_>>().join(","))
