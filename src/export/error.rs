@@ -158,7 +158,8 @@ fn chain(status: &Status) -> String {
     let mut next = status.source();
     while let Some(error) = next {
         let cause = error.to_string();
-        if !text.contains(&cause) {
+        // tonic's layers call themselves by this name, and say no more.
+        if cause != "transport error" && !text.contains(&cause) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
