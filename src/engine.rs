@@ -80,6 +80,8 @@ struct LaneState {
     /// The first list, complete, until those of its owners are.
     first: Option<Vec<Snapshot>>,
     has_listed: bool,
+    /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
+    last_version: u64,
     /// Its resourceVersions count another history than those of the other lanes.
     is_foreign: bool,
 }
@@ -93,6 +95,7 @@ pub struct Engine {
     lanes: BTreeMap<Lane, LaneState>,
     /// When the first list of any lane was complete, until all have entered.
     first_list: Option<UnixNanos>,
+    have_lists_entered: bool,
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
     unjudged: BTreeSet<Uid>,
@@ -131,6 +134,7 @@ impl Engine {
             store: Store::default(),
             lanes: Lane::ALL.into_iter().map(|lane| (lane, LaneState::default())).collect(),
             first_list: None,
+            have_lists_entered: false,
             reference: None,
             unjudged: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -158,12 +162,19 @@ impl Engine {
                 state.list.clear();
             }
             News::Watched(change) => {
+                let version = version_of(&change);
+                if version.is_some_and(|version| version <= state.last_version) {
+                    // A watch that was resumed tells again what it had told.
+                    self.counts.untraced.stale += 1;
+                    return;
+                }
+                state.last_version = version.unwrap_or(state.last_version);
                 match &change {
                     Change::Seen(snapshot) => state.relist.seen(snapshot.meta().uid),
                     Change::Deleted(snapshot) => state.relist.deleted(snapshot.meta().uid),
                     Change::Vanished(_) | Change::Noted(_) => {}
                 }
-                let version = version_of(&change).filter(|_| !state.is_foreign);
+                let version = version.filter(|_| !state.is_foreign);
                 self.inlet.watched(lane, version, change, at);
             }
         }
@@ -177,13 +188,14 @@ impl Engine {
         if let (None, Some((known, known_at))) = (lane.kind(), self.reference) {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
+        state.last_version = state.last_version.max(version);
         if !state.relist.is_listing() {
             state.relist.begin();
         }
         let gone = state.relist.finish();
         let list = std::mem::take(&mut state.list);
         let is_first = !std::mem::replace(&mut state.has_listed, true);
-        if is_first && (self.now.0 == i64::MIN || self.first_list.is_some() || self.counts.changes == 0) {
+        if is_first && !self.have_lists_entered {
             state.first = Some(list);
             self.first_list = self.first_list.or(Some(at));
             return;
@@ -258,7 +270,11 @@ impl Engine {
     /// end at `now`: for showing, never for export.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
-        self.store.sorted(|_, tree| tree.in_progress(now, &self.rules)).into_iter().flatten().collect()
+        self.store
+            .sorted(|_, tree| tree.in_progress(now, &self.rules))
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// What was counted so far.
@@ -289,6 +305,7 @@ impl Engine {
             return;
         }
         self.first_list = None;
+        self.have_lists_entered = true;
         // `Lane` sorts owners first.
         let lists: Vec<_> = self
             .lanes

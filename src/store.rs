@@ -2,7 +2,11 @@
 //!
 //! One task changes trees, debug pages and checkpoints read them beside it. No guard leaves this
 //! file, so that no lock is held across anything.
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is the file that names DashMap")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the file that names DashMap"
+)]
 
 use dashmap::DashMap;
 
@@ -52,7 +56,9 @@ impl Store {
     pub fn sorted<R>(&self, mut read: impl FnMut(Uid, &Tree) -> R) -> Vec<R> {
         let mut tops: Vec<Uid> = self.trees.iter().map(|entry| *entry.key()).collect();
         tops.sort_unstable();
-        tops.into_iter().filter_map(|top| self.trees.get(&top).map(|tree| read(top, &tree))).collect()
+        tops.into_iter()
+            .filter_map(|top| self.trees.get(&top).map(|tree| read(top, &tree)))
+            .collect()
     }
 
     /// How many objects are tracked.

@@ -1,5 +1,6 @@
 //! The wire: a tonic channel that carries requests as the bytes they were encoded to.
 
+use std::error::Error as _;
 use std::fs;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, En
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
-use super::error::SettingsError;
+use super::error::{SettingsError, chain};
 use super::settings::{Compression, Settings, Tls, url};
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -105,12 +106,21 @@ impl Client {
         &mut self,
         request: Bytes,
     ) -> Result<ExportTraceServiceResponse, Status> {
-        self.grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+        let ready = self.grpc.ready().await;
+        ready.map_err(|error| unanswered(Status::from_error(Box::new(error))))?;
         let mut request = Request::new(request);
         *request.metadata_mut() = self.headers.clone();
-        let answer = self.grpc.unary(request, PathAndQuery::from_static(EXPORT), Raw).await?;
-        Ok(answer.into_inner())
+        let answer = self.grpc.unary(request, PathAndQuery::from_static(EXPORT), Raw).await;
+        answer.map(Response::into_inner).map_err(unanswered)
     }
+}
+
+/// Tells a broken connection from an answer.
+///
+/// tonic calls many of them UNKNOWN or INTERNAL, which from a server would mean "never again"; a
+/// server that restarts would cost data. Only what was made up on this side has a source.
+fn unanswered(status: Status) -> Status {
+    if status.source().is_some() { Status::unavailable(chain(&status)) } else { status }
 }
 
 /// Sends bytes as they are, so that every attempt sends the same and none encodes again.

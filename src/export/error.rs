@@ -85,6 +85,8 @@ pub struct Failure {
     pub took: Duration,
 }
 
+const OTHER_PROTOCOL: &str = "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)";
+
 impl Failure {
     pub(super) fn new(status: &Status, gave_up: bool, n_attempts: usize, took: Duration) -> Self {
         Self { code: status.code(), why: chain(status), gave_up, n_attempts, took }
@@ -95,11 +97,12 @@ impl Failure {
         if self.why.contains("certificate") || self.why.contains("InvalidContentType") {
             return "check `tls`: the CA file, the server's name, or whether the server speaks TLS";
         }
+        if self.why.contains("frame with invalid size") {
+            return OTHER_PROTOCOL;
+        }
         match self.code {
             Code::Unauthenticated | Code::PermissionDenied => "check the headers",
-            Code::Unimplemented | Code::NotFound | Code::Unknown | Code::Internal => {
-                "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)"
-            }
+            Code::Unimplemented | Code::NotFound | Code::Unknown | Code::Internal => OTHER_PROTOCOL,
             Code::ResourceExhausted if !self.gave_up => {
                 "let the server take larger messages (`max_recv_msg_size_mib`)"
             }
@@ -153,17 +156,20 @@ impl fmt::Display for ExportError {
 impl Error for ExportError {}
 
 /// What a status says with all its causes, each said once.
-fn chain(status: &Status) -> String {
-    let mut text = status.message().to_owned();
+pub(super) fn chain(status: &Status) -> String {
+    let mut text = String::new();
+    let mut say = |cause: &str| {
+        // tonic's layers call themselves by this name, and say no more.
+        if cause != "transport error" && !text.contains(cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text.push_str(separator);
+            text.push_str(cause);
+        }
+    };
+    say(status.message());
     let mut next = status.source();
     while let Some(error) = next {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
+        say(&error.to_string());
         next = error.source();
     }
     if text.is_empty() { status.code().description().to_owned() } else { text }

@@ -142,3 +142,135 @@ fn container(field_path: &str) -> &str {
         .find_map(|prefix| field_path.strip_prefix(prefix));
     name.and_then(|name| name.strip_suffix('}')).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::event;
+    use crate::lifecycle::object::Note;
+    use crate::lifecycle::time::UnixNanos;
+
+    const METADATA: &str = r#""metadata":{"name":"web-1.18e9bcada706ebfd",
+        "uid":"cc5679dc-e971-4139-88cf-aa258e72d589","resourceVersion":"2179",
+        "creationTimestamp":"2026-11-20T11:16:20Z"}"#;
+    const ABOUT: &str = r#""uid":"bc7ff0ce-fec0-4b04-909c-60572110220e""#;
+
+    /// 0x18e9bcada706ebfd, which lies in the second of `METADATA`.
+    const IN_NAME: UnixNanos = UnixNanos(0x18e9_bcad_a706_ebfd);
+
+    /// An Event of `METADATA` about `ABOUT` with `more`.
+    fn with(more: &str) -> Note {
+        read(&format!(r#"{{{METADATA},"involvedObject":{{{ABOUT}}}{more}}}"#))
+    }
+
+    fn read(json: &str) -> Note {
+        event(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_recorded_event_of_the_kubelet_has_the_time_in_its_name() {
+        let note = read(include_str!("../../tests/objects/event.json"));
+        assert_eq!((&*note.reason, &*note.container), ("Pulled", "sidecar"));
+        assert_eq!((&*note.source, note.count, note.is_warning), ("kubelet", 1, false));
+        assert_eq!(note.exact, Some(IN_NAME));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(IN_NAME.seconds()));
+        assert!(note.message.starts_with("Successfully pulled image \"127.0.0.1:5000/init:v3\""));
+    }
+
+    #[test]
+    fn a_recorded_event_of_the_scheduler_has_its_event_time() {
+        let note = read(include_str!("../../tests/objects/event_of_scheduler.json"));
+        assert_eq!((&*note.reason, &*note.source), ("Scheduled", "default-scheduler"));
+        assert_eq!(note.exact, Some(UnixNanos(1_795_173_377_513_678_000)));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_377));
+        assert_eq!(&*note.container, "");
+    }
+
+    #[test]
+    fn an_event_of_events_k8s_io_is_read_too() {
+        let note = read(&format!(
+            r#"{{{METADATA},"regarding":{{{ABOUT},"fieldPath":"spec.containers{{app}}"}},
+                "note":"it went","type":"Warning","reportingController":"kubelet",
+                "deprecatedCount":3,"deprecatedFirstTimestamp":"2026-11-20T11:16:20Z",
+                "deprecatedLastTimestamp":"2026-11-20T11:17:20Z"}}"#
+        ));
+        assert_eq!(
+            (&*note.message, &*note.container, &*note.source),
+            ("it went", "app", "kubelet")
+        );
+        assert_eq!((note.count, note.exact, note.is_warning), (3, None, true));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_440));
+    }
+
+    #[test]
+    fn a_repeated_event_has_no_exact_time() {
+        assert_eq!(with("").exact, Some(IN_NAME));
+        assert_eq!(with(r#","count":0"#).exact, Some(IN_NAME));
+        assert_eq!(with(r#","count":2"#).exact, None);
+        let series = with(
+            r#","eventTime":"2026-11-20T11:16:20.5Z","series":{"count":7,
+                "lastObservedTime":"2026-11-20T11:20:00.25Z"}"#,
+        );
+        assert_eq!((series.count, series.exact), (7, None));
+        assert_eq!(series.seconds, UnixNanos::from_seconds(1_795_173_600));
+        assert_eq!(with(r#","count":99999999999"#).count, u32::MAX);
+    }
+
+    #[test]
+    fn a_name_whose_end_is_no_time_of_that_moment_is_not_believed() {
+        for end in ["18e9bcada706ebfd", "18E9BCADA706EBFD"] {
+            let json = METADATA.replace("18e9bcada706ebfd", end);
+            let json = format!(r#"{{{json},"involvedObject":{{{ABOUT}}}}}"#);
+            assert_eq!(read(&json).exact, Some(IN_NAME), "{end}");
+        }
+        for end in
+            ["", "1", "+8e9bcada706ebfd", "18e9bcb8a706ebfd", "ffffffffffffffffff", "db-0", "é"]
+        {
+            let json = METADATA.replace("18e9bcada706ebfd", end);
+            let json = format!(r#"{{{json},"involvedObject":{{{ABOUT}}}}}"#);
+            assert_eq!(read(&json).exact, None, "{end}");
+        }
+        let first = with(r#","firstTimestamp":"2026-11-20T11:15:00Z""#);
+        assert_eq!(first.exact, None);
+        let far = with(r#","firstTimestamp":"9999-12-31T00:00:00Z""#);
+        assert_eq!((far.exact, far.seconds.seconds()), (None, i64::MAX / 1_000_000_000));
+    }
+
+    #[test]
+    fn the_container_is_the_one_that_the_field_path_names() {
+        let container = |path: &str| {
+            let about = format!(r#"{{{ABOUT},"fieldPath":"{path}"}}"#);
+            read(&format!(r#"{{{METADATA},"involvedObject":{about}}}"#)).container
+        };
+        assert_eq!(&*container("spec.containers{app}"), "app");
+        assert_eq!(&*container("spec.initContainers{init}"), "init");
+        assert_eq!(&*container("spec.ephemeralContainers{debugger}"), "debugger");
+        for path in ["", "spec.containers", "spec.containers{app", "spec.containers[0]", "status"] {
+            assert_eq!(&*container(path), "", "{path}");
+        }
+    }
+
+    #[test]
+    fn an_event_about_nothing_is_refused_with_a_message() {
+        for (json, told) in [
+            (
+                format!("{{{METADATA}}}"),
+                "Event web-1.18e9bcada706ebfd: involvedObject.uid is missing: a UUID is expected",
+            ),
+            (
+                // What a kubelet writes about its node.
+                format!(r#"{{{METADATA},"involvedObject":{{"uid":"node-1"}}}}"#),
+                "Event web-1.18e9bcada706ebfd: involvedObject.uid is \"node-1\": a UUID is expected",
+            ),
+            (
+                format!(r#"{{{METADATA},"regarding":{{"uid":""}}}}"#),
+                "Event web-1.18e9bcada706ebfd: regarding.uid is missing: a UUID is expected",
+            ),
+            (
+                format!(r#"{{{METADATA},"involvedObject":{{{ABOUT}}},"count":"many"}}"#),
+                "Event web-1.18e9bcada706ebfd: count is \"many\": a whole number is expected",
+            ),
+        ] {
+            assert_eq!(event(json.as_bytes()).unwrap_err().to_string(), told);
+        }
+    }
+}

@@ -100,7 +100,8 @@ fn of_phase(pod: &PodSnapshot) -> Option<Failure> {
 
 fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
     let scheduled = pod.scheduled.as_ref()?;
-    let failed = !scheduled.is_true && matches!(&*scheduled.reason, "Unschedulable" | "SchedulerError");
+    let failed =
+        !scheduled.is_true && matches!(&*scheduled.reason, "Unschedulable" | "SchedulerError");
     failed.then(|| Failure {
         reason: scheduled.reason.clone(),
         message: scheduled.message.to_string(),

@@ -158,7 +158,8 @@ impl Inlet {
     /// Takes the waiting version of an object out of its order, because something that is
     /// released needs it first: its owner.
     pub fn take(&mut self, uid: Uid) -> Option<Released> {
-        let is_it = |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
+        let is_it =
+            |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
         let place = *self.waiting.iter().find(|(_, waiting)| is_it(&waiting.change))?.0;
         self.waiting.remove(&place)
     }

@@ -51,7 +51,8 @@ impl Instant {
             self.hi = later.hi.max(self.lo);
             if self.source != Source::Object || self.best > self.hi {
                 self.best = self.hi;
-                self.source = if self.source == Source::Object { self.source } else { later.source };
+                self.source =
+                    if self.source == Source::Object { self.source } else { later.source };
             }
         }
         self
@@ -156,16 +157,12 @@ impl Evidence {
     #[must_use]
     pub fn instant(&self, shift: Nanos) -> Instant {
         let lo = self.lo.plus(shift);
-        let mut hi = if self.is_object_time {
-            lo.plus(Nanos(SECOND.0 - 1))
-        } else {
-            UnixNanos(i64::MAX)
-        };
+        let mut hi =
+            if self.is_object_time { lo.plus(Nanos(SECOND.0 - 1)) } else { UnixNanos(i64::MAX) };
         let mut source = Source::Object;
-        for (bound, from) in [
-            (self.event.map(|at| at.plus(shift)), Source::Event),
-            (self.arrival, Source::Watch),
-        ] {
+        for (bound, from) in
+            [(self.event.map(|at| at.plus(shift)), Source::Event), (self.arrival, Source::Watch)]
+        {
             if let Some(bound) = bound
                 && bound < hi
             {

@@ -83,9 +83,7 @@ impl Chain {
             bound(&mut chain.pull, &end);
             let first = chain.pull.or(chain.pulled).or(chain.run).or(chain.started);
             if let Some(first) = first {
-                if !is_main {
-                    next = Some(first);
-                } else if next.is_none_or(|known| first.hi < known.hi) {
+                if !is_main || next.is_none_or(|known| first.hi < known.hi) {
                     next = Some(first);
                 }
                 if earliest.is_none_or(|known| first.hi < known.hi) {
@@ -149,7 +147,11 @@ impl Chain {
     #[must_use]
     pub fn phases(&self, start: &Start, of: Of<'_>, end: Option<Instant>) -> Vec<Draft> {
         let mut out = Vec::new();
-        let mut add = |step: &'static str, actor: &'static str, container: Option<&ContainerStart>, from: Instant, to: Option<Instant>| {
+        let mut add = |step: &'static str,
+                       actor: &'static str,
+                       container: Option<&ContainerStart>,
+                       from: Instant,
+                       to: Option<Instant>| {
             let Some(to) = to.or(end) else { return };
             if to.best < from.best {
                 return;
@@ -244,9 +246,10 @@ fn skew(start: &Start) -> Nanos {
         return Nanos(-ahead.0);
     }
     let bound = start.scheduled.map_or(start.created.lo, |it| it.lo.max(start.created.lo));
-    let events = start.containers.iter().flat_map(|it| {
-        [it.pulling, it.pulled.map(|pulled| pulled.at), it.started_event]
-    });
+    let events = start
+        .containers
+        .iter()
+        .flat_map(|it| [it.pulling, it.pulled.map(|pulled| pulled.at), it.started_event]);
     let behind = events.flatten().map(|at| bound.since(at)).max();
     behind.filter(|behind| behind.0 > 0).unwrap_or_default()
 }

@@ -70,8 +70,7 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
         let Some((trace, parent)) = pod.end.as_deref().and_then(|end| end.left) else { continue };
         let owner = pod.owner.and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
         let end = Evidence::event(now).instant(Nanos(0));
-        let draft =
-            pods::terminate(tree, *uid, pod, owner.as_deref(), trace, parent, Some(end));
+        let draft = pods::terminate(tree, *uid, pod, owner.as_deref(), trace, parent, Some(end));
         if let Some(draft) = draft {
             out.push(draft.outcome(Outcome::InProgress).finish(trace, tree.resource()));
         }
@@ -170,8 +169,8 @@ impl<'a> Build<'a> {
             let took = length(pod).unwrap_or_default();
             let is_slower = took > slowest;
             slowest = slowest.max(took);
-            let failed = pod.failure.is_some()
-                || start_of(pod).is_some_and(|start| start.failed.is_some());
+            let failed =
+                pod.failure.is_some() || start_of(pod).is_some_and(|start| start.failed.is_some());
             let is_last = last.is_some_and(|(_, last)| last == *uid);
             if n < self.rules.max_pods_per_trace || is_slower || failed || is_last {
                 kept.insert(*uid);
@@ -276,9 +275,8 @@ fn attach_pod_notes(drafts: &mut [Draft], uid: Uid, pod: &Pod) {
             let is_step = draft.parent.is_none() || draft.outcome.is_some();
             draft.object.uid == uid && is_step && draft.contains(noted.at)
         });
-        let fits = holds.filter(|draft| {
-            draft.container.is_empty() || draft.container == noted.container
-        });
+        let fits =
+            holds.filter(|draft| draft.container.is_empty() || draft.container == noted.container);
         if let Some(draft) = fits.min_by_key(|draft| draft.length()) {
             draft.note(noted);
         }

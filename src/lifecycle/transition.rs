@@ -281,7 +281,10 @@ mod tests {
         };
         let old = spec(&[("a", 1), ("b", 1), ("d", 1)]);
         let new = spec(&[("a", 1), ("b", 2), ("c", 1)]);
-        assert_eq!(changed_paths(&old, &new), ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]);
+        assert_eq!(
+            changed_paths(&old, &new),
+            ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]
+        );
         assert_eq!(changed_paths(&old, &old), Vec::<Box<str>>::new());
         assert_eq!(changed_paths(&[], &spec(&[("a", 1)])), ["a".into()] as [Box<str>; 1]);
     }

@@ -12,7 +12,7 @@ mod pods;
 mod root;
 mod sets;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::instant::Evidence;
@@ -99,7 +99,7 @@ pub struct Tree {
     pods: BTreeMap<Uid, Pod>,
     tally: Tally,
     /// Pods that were Ready and are not, by the second that began, while nothing is open.
-    unready: BTreeSet<(UnixNanos, Uid)>,
+    unready: BTreeMap<(UnixNanos, Uid), Evidence>,
     pending: Option<Box<Transition>>,
     last: Option<Last>,
     /// Failed or timed out, and not healthy since: the moment, and the number kept for the
@@ -169,7 +169,7 @@ impl Tree {
             sets: BTreeMap::new(),
             pods: BTreeMap::new(),
             tally: Tally::default(),
-            unready: BTreeSet::new(),
+            unready: BTreeMap::new(),
             pending: None,
             last: None,
             broken: None,
@@ -275,8 +275,8 @@ impl Tree {
             }
         });
         let is_quiet = self.pending.as_deref().is_none_or(|pending| pending.closed.is_some());
-        let unready = self.unready.first().filter(|_| is_quiet && self.may_recover());
-        let unready = unready.map(|(since, _)| since.plus(rules.stable_time).plus(slack));
+        let unready = self.unready.first_key_value().filter(|_| is_quiet && self.may_recover());
+        let unready = unready.map(|((since, _), _)| since.plus(rules.stable_time).plus(slack));
         [pending, unready].into_iter().flatten().min()
     }
 
@@ -345,7 +345,8 @@ impl Tree {
     }
 
     fn after(&self) -> After {
-        let is_over = self.pending.is_none() || self.pending.as_deref().is_some_and(|it| it.closed.is_some());
+        let is_over =
+            self.pending.is_none() || self.pending.as_deref().is_some_and(|it| it.closed.is_some());
         if self.is_empty() && is_over { After::Empty } else { After::Lives }
     }
 

@@ -149,6 +149,7 @@ fn surplus(len: usize) -> u32 {
 mod tests {
     use std::borrow::Cow;
 
+    use opentelemetry_proto::tonic::common::v1::KeyValue;
     use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
     use opentelemetry_proto::tonic::trace::v1 as proto;
     use proptest::prelude::*;
@@ -228,22 +229,22 @@ mod tests {
     }
 
     /// What an attribute says, in our own type.
-    fn back(read: &opentelemetry_proto::tonic::common::v1::KeyValue) -> Value {
-        match read.value.as_ref().unwrap().value.as_ref().unwrap() {
-            Any::StringValue(text) => Value::from(text.clone()),
-            Any::IntValue(number) => Value::from(*number),
-            Any::BoolValue(truth) => Value::from(*truth),
-            Any::ArrayValue(array) => Value::from(
-                array
-                    .values
-                    .iter()
-                    .map(|each| match each.value.as_ref().unwrap() {
-                        Any::StringValue(text) => text.clone(),
-                        other => panic!("{other:?}"),
-                    })
-                    .collect::<Vec<_>>(),
-            ),
-            other => panic!("{other:?}"),
+    fn back(read: &KeyValue) -> Value {
+        let value = read.value.as_ref().unwrap().value.as_ref().unwrap();
+        if let Any::StringValue(text) = value {
+            Value::from(text.clone())
+        } else if let Any::IntValue(number) = value {
+            Value::from(*number)
+        } else if let Any::BoolValue(truth) = value {
+            Value::from(*truth)
+        } else if let Any::ArrayValue(array) = value {
+            let texts = array.values.iter().map(|each| match &each.value {
+                Some(Any::StringValue(text)) => text.clone(),
+                other => panic!("{other:?}"),
+            });
+            Value::from(texts.collect::<Vec<_>>())
+        } else {
+            panic!("{value:?}")
         }
     }
 

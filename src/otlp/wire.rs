@@ -98,3 +98,35 @@ impl<'a> Message<'a> {
 pub(super) fn field_len(len: usize) -> usize {
     1 + prost::length_delimiter_len(len) + len
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use opentelemetry_proto::tonic::trace::v1::span::Event;
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn a_length_takes_as_many_bytes_as_it_needs() {
+        for len in [0, 1, 125, 126, 127, 128, 16_380, 16_381, 16_384, 2_097_148, 2_097_160] {
+            let name = "x".repeat(len);
+            let mut bytes = Vec::new();
+            let mut message = Message::at_end_of(&mut bytes);
+            message.message(11, |message| message.bytes(2, name.as_bytes()));
+            message.number(12, 7);
+            let event = Event { name, ..Event::default() };
+            let span = Span { events: vec![event], dropped_events_count: 7, ..Span::default() };
+            assert!(bytes == span.encode_to_vec(), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_as_long_as_was_said() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152] {
+            let mut bytes = Vec::new();
+            Message::at_end_of(&mut bytes).given_bytes(2, &vec![0; len]);
+            assert_eq!(bytes.len(), field_len(len));
+        }
+    }
+}

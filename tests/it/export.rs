@@ -11,7 +11,9 @@ use lifespan::otlp::batch;
 use lifespan::otlp::sample;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::support::fake_collector::{Answer, FakeCollector};
@@ -130,7 +132,52 @@ async fn a_server_that_hangs_is_left_at_the_deadline_and_asked_again() {
     let settings = Settings { timeout: Duration::from_millis(40), ..fast(&collector) };
     let (sent, error) = export(settings, &sample::trace()).await;
     assert!(error.is_none());
-    assert_eq!((sent.sent, sent.n_attempts, collector.received().len()), (3, 2, 2));
+    // On a busy machine the second attempt may be late, too.
+    assert_eq!((sent.sent, sent.n_requests), (3, 1));
+    assert!(sent.n_attempts > 1 && collector.received().len() > 1, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_made_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        // The HTTP/2 preface of a server, some reading, the end.
+        let preface = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let mut buffer = [0; 4096];
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(&preface).await.unwrap();
+            for _ in 0..2 {
+                socket.read(&mut buffer).await.unwrap_or_default();
+            }
+        }
+    });
+    let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
+    let (sent, error) = export(settings, &sample::trace()).await;
+    assert_eq!((sent.gave_up, sent.refused), (3, 0));
+    assert!(sent.n_attempts > 1);
+    assert_eq!(error.unwrap().failure().code, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_of_another_protocol_is_told_from_one_that_is_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            while socket.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {}
+        }
+    });
+    let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
+    let (sent, error) = export(settings, &sample::trace()).await;
+    assert_eq!(sent.gave_up, 3);
+    let text = error.unwrap().to_string();
+    assert!(text.ends_with("is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)"), "{text}");
 }
 
 #[tokio::test]
@@ -192,11 +239,13 @@ async fn export(settings: Settings, spans: &[FinishedSpan]) -> (Sent, Option<Exp
     (sent, error)
 }
 
+/// For a server that comes back: short waits, and time enough.
 fn fast(collector: &FakeCollector) -> Settings {
-    Settings { retry: tiny(), ..Settings::new(format!("http://{}", collector.address)) }
+    let retry = Backoff { max_elapsed: Duration::from_secs(20), ..tiny() };
+    Settings { retry, ..Settings::new(format!("http://{}", collector.address)) }
 }
 
-/// Waits of a few milliseconds, over after 300.
+/// For a server that stays away: waits of a few milliseconds, over after 300.
 fn tiny() -> Backoff {
     Backoff {
         initial: Duration::from_millis(2),

@@ -7,7 +7,7 @@ use super::super::instant::Instant;
 use super::super::object::{Kind, SpanId, TraceId, Uid};
 use super::super::phases::Chain;
 use super::super::pod::{Pod, Restart, Start};
-use super::super::span::Outcome;
+use super::super::span::{Outcome, Value};
 use super::super::time::Nanos;
 use super::super::tree::Tree;
 use super::{Build, pod_ref, push_pod};
@@ -53,9 +53,10 @@ impl Build<'_> {
     fn omit(&mut self, parent: SpanId) {
         if let Some(above) = self.drafts.iter_mut().find(|draft| draft.id == parent) {
             let counted = above.attributes.iter_mut().find(|(key, _)| *key == OMITTED);
-            match counted {
-                Some((_, super::super::span::Value::Int(n))) => *n += 1,
-                _ => above.push(OMITTED, 1),
+            if let Some((_, Value::Int(n))) = counted {
+                *n += 1;
+            } else {
+                above.push(OMITTED, 1);
             }
         }
     }
@@ -63,6 +64,9 @@ impl Build<'_> {
     /// Which end the start of a Pod has come to, and how; `None` where it is still open.
     fn start_end(&self, pod: &Pod, start: &Start, chain: &Chain) -> Option<(Instant, Outcome)> {
         let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
+        if start.is_cut {
+            return None;
+        }
         if let Some(ready) = chain.ready {
             return Some((ready, Outcome::Completed));
         }
@@ -85,10 +89,8 @@ impl Build<'_> {
             Some(known) => known,
             None => (self.end, Outcome::Unfinished),
         };
-        let outcome = match outcome {
-            Outcome::Unfinished if self.is_shown => Outcome::InProgress,
-            other => other,
-        };
+        let is_shown = self.is_shown && outcome == Outcome::Unfinished;
+        let outcome = if is_shown { Outcome::InProgress } else { outcome };
         if is_bare {
             let of = Of {
                 trace: self.transition.trace,
@@ -107,14 +109,14 @@ impl Build<'_> {
             container: "",
             attempt: 0,
         };
-        let mut draft =
-            Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
+        let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
         let owner = pod.owner.and_then(|owner| self.set_name(owner));
         push_pod(&mut draft, pod, owner.as_deref());
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
         }
-        let is_open = matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
+        let is_open =
+            matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
         if let Some((failure, _)) = pod.failure.as_deref().filter(|_| is_open && !pod.is_going) {
             draft.fail(&failure.reason, &failure.message);
             if let Some(code) = failure.exit_code {
@@ -143,6 +145,7 @@ impl Build<'_> {
         let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
         let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
         let (end, outcome) = match (done, asked) {
+            _ if restart.is_cut => (self.end.not_before(&from), Outcome::Unfinished),
             (Some(done), _) => (done, Outcome::Completed),
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),
@@ -179,8 +182,7 @@ impl Build<'_> {
         let owner = pod.owner.and_then(|owner| self.set_name(owner));
         let open_end = self.is_shown.then_some(self.end);
         let trace = self.transition.trace;
-        let draft =
-            terminate(self.tree, uid, pod, owner.as_deref(), trace, parent, open_end);
+        let draft = terminate(self.tree, uid, pod, owner.as_deref(), trace, parent, open_end);
         if let Some(draft) = draft {
             self.drafts.push(draft);
         }

@@ -13,13 +13,8 @@ impl Build<'_> {
     pub(super) fn root(&mut self) {
         let (tree, transition, closed) = (self.tree, self.transition, self.closed);
         let top = tree.top();
-        let of = Of {
-            trace: transition.trace,
-            parent: None,
-            object: top,
-            container: "",
-            attempt: 0,
-        };
+        let of =
+            Of { trace: transition.trace, parent: None, object: top, container: "", attempt: 0 };
         let start = transition.start.instant(Nanos(0));
         let end = self.end.not_before(&start);
         let name = transition.action.span_name(&top.kind);
@@ -98,7 +93,8 @@ impl Build<'_> {
     /// Pods that are still going when the root leaves: their spans outlive it.
     pub(super) fn terminating(&mut self) {
         let n = i64::try_from(self.left.len()).unwrap_or(i64::MAX);
-        if n > 0 && !self.is_shown
+        if n > 0
+            && !self.is_shown
             && let Some(root) = self.drafts.iter_mut().find(|draft| draft.parent.is_none())
         {
             root.push("lifespan.pods.terminating", n);
@@ -113,9 +109,10 @@ impl Build<'_> {
         match closed.outcome {
             Outcome::Failed | Outcome::TimedOut => {
                 let (reason, message) = match (&closed.declared, cause) {
-                    (Some((reason, message)), Some(cause)) if **reason != *cause.reason => {
-                        (reason.to_string(), format!("{message} ({}: {})", cause.reason, cause.message))
-                    }
+                    (Some((reason, message)), Some(cause)) if **reason != *cause.reason => (
+                        reason.to_string(),
+                        format!("{message} ({}: {})", cause.reason, cause.message),
+                    ),
                     (Some((reason, message)), _) => (reason.to_string(), message.clone()),
                     (None, Some(cause)) => (cause.reason.to_string(), cause.message.clone()),
                     (None, None) => {

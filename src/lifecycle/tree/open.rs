@@ -90,9 +90,10 @@ impl Tree {
         let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
         for stamp in waited.map(|(stamp, _)| stamp).chain(fresh) {
             let context = stamp.context;
-            let is_known = open.links.iter().any(|link| {
-                (link.trace_id, link.span_id) == (context.trace_id, context.span_id)
-            });
+            let is_known = open
+                .links
+                .iter()
+                .any(|link| (link.trace_id, link.span_id) == (context.trace_id, context.span_id));
             if !is_known && context.trace_id != open.trace {
                 open.links.push(Link {
                     trace_id: context.trace_id,
@@ -124,6 +125,8 @@ impl Tree {
         let closing =
             Closing { outcome, end, declared, is_settled, hold_until, is_unstable: false };
         open.closed = Some(Box::new(closing));
+        let seq = open.seq;
+        self.pods.values_mut().for_each(|pod| pod.cut(seq));
         let is_broken = matches!(outcome, Outcome::Failed | Outcome::TimedOut);
         if is_broken {
             let seq = self.take_seq();
@@ -170,8 +173,7 @@ impl Tree {
     ) {
         let Some(open) = self.open() else { return };
         let limit = open.start.decision().plus(rules.max_transition_duration);
-        let healthy =
-            open.healthy.filter(|since| since.decision().plus(rules.stable_time) <= now);
+        let healthy = open.healthy.filter(|since| since.decision().plus(rules.stable_time) <= now);
         if let Some(healthy) = healthy {
             self.close_healthy(healthy, rules);
             self.emit(rules, out);
@@ -223,14 +225,11 @@ impl Tree {
         if !self.may_recover() {
             return;
         }
-        let Some((since, uid)) = self.unready.first().copied() else { return };
+        let Some((&(since, uid), &at)) = self.unready.first_key_value() else { return };
         if since.plus(rules.stable_time) > now {
             return;
         }
-        let at = self.pods.get(&uid).and_then(|pod| pod.unready.as_deref().copied());
-        if let Some(at) = at {
-            self.open_recover(uid, at, rules, out);
-        }
+        self.open_recover(uid, at, rules, out);
     }
 }
 

@@ -168,45 +168,30 @@ impl Tree {
     }
 
     /// Keeps the list of Pods that lost readiness, and what follows from it.
-    fn pod_unready(
-        &mut self,
-        uid: Uid,
-        at: Evidence,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    fn pod_unready(&mut self, uid: Uid, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        let listed = self.unready.iter().find(|(_, known)| *known == uid).copied();
+        let listed = self.unready.iter().find(|((_, known), _)| *known == uid);
+        let listed = listed.map(|(entry, at)| (*entry, *at));
         let now = pod.unready.as_deref().filter(|_| !pod.is_finished && !pod.is_untraced);
-        match (listed, now.map(Evidence::decision)) {
-            (None, Some(since)) => {
-                self.unready.insert((since, uid));
+        match (listed, now.copied()) {
+            (None, Some(lost)) => {
+                let since = lost.decision();
+                self.unready.insert((since, uid), lost);
                 let closed = self.pending.as_deref_mut().and_then(|it| it.closed.as_deref_mut());
                 if let Some(closed) = closed {
                     closed.is_unstable |= since <= closed.hold_until;
                 }
             }
-            (Some(entry), None) => {
+            (Some((entry, lost)), None) => {
                 let is_back = pod.is_ready;
-                // It was unready long enough, though both changes came together.
-                if is_back && at.decision().since(entry.0) >= rules.stable_time {
-                    self.unready_long(uid, entry.0, rules, out);
-                }
                 self.unready.remove(&entry);
+                // It was unready long enough, though the timer has not come to it.
+                let is_long = at.decision().since(entry.0) >= rules.stable_time;
+                if is_back && is_long && self.may_recover() {
+                    self.open_recover(uid, lost, rules, out);
+                }
             }
             (None, None) | (Some(_), Some(_)) => {}
-        }
-    }
-
-    fn unready_long(
-        &mut self,
-        uid: Uid,
-        since: UnixNanos,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        if self.may_recover() {
-            self.open_recover(uid, Evidence::object(since, None), rules, out);
         }
     }
 
@@ -227,8 +212,7 @@ impl Tree {
             self.close(Outcome::Completed, end, None, rules);
         } else if pod.is_finished {
             let failure = pod.failure.as_deref().map(|(failure, _)| failure);
-            let declared =
-                failure.map(|failure| (failure.reason.clone(), failure.message.clone()));
+            let declared = failure.map(|failure| (failure.reason.clone(), failure.message.clone()));
             self.close(Outcome::Failed, at, declared, rules);
             self.emit(rules, out);
         }
@@ -322,7 +306,7 @@ impl Tree {
         let Some(mut pod) = self.pods.remove(&uid) else { return };
         self.tally = self.tally.replacing(pod.tally(), pod::Tally::default());
         self.count_in_set(pod.owner, -1, -pod.tally().present);
-        self.unready.retain(|(_, known)| *known != uid);
+        self.unready.retain(|(_, known), _| *known != uid);
         pod.gone(last, arrival, lo);
         let gone = pod.end.as_deref().and_then(|end| end.gone);
         let gone = gone.unwrap_or_else(|| Evidence::arrival(lo, arrival));

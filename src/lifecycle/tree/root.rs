@@ -70,13 +70,7 @@ impl Tree {
         self.evaluate(status, rules, out);
     }
 
-    fn create(
-        &mut self,
-        new: &Workload,
-        seen: Seen,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    fn create(&mut self, new: &Workload, seen: Seen, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         let (at, manager) = transition::write_of(None, new, seen.arrival);
         let open = self.open_transition(Action::Create, "spec:1".to_owned(), at, rules, out);
         open.manager = manager;

@@ -33,15 +33,13 @@ impl Tree {
         let newly_deleted =
             is_deleted.filter(|_| old.is_none_or(|old| old.workload.meta.deletion.is_none()));
         let is_complete = settle::is_complete(new);
-        let deleted_at =
-            newly_deleted.map(|deletion| Evidence::object(deletion.at, seen.arrival));
+        let deleted_at = newly_deleted.map(|deletion| Evidence::object(deletion.at, seen.arrival));
 
         let slim = slim(new);
         match self.sets.get_mut(&uid) {
-            Some(set) => set.workload = Box::new(slim),
+            Some(set) => *set.workload = slim,
             None => {
-                let set =
-                    Set { workload: Box::new(slim), n_pods: 0, n_present: 0, is_gone: false };
+                let set = Set { workload: Box::new(slim), n_pods: 0, n_present: 0, is_gone: false };
                 self.sets.insert(uid, set);
             }
         }
@@ -111,10 +109,10 @@ impl Tree {
             return;
         }
         self.sets.remove(&uid);
-        if let Some(step) = self.open().and_then(|open| open.steps.get_mut(&uid)) {
-            if step.is_deleted {
-                step.settled = Some(at);
-            }
+        if let Some(step) = self.open().and_then(|open| open.steps.get_mut(&uid))
+            && step.is_deleted
+        {
+            step.settled = Some(at);
         }
     }
 
