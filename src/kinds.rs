@@ -84,11 +84,11 @@ pub fn list_version(json: &[u8]) -> u64 {
     list.metadata.resource_version.parse().unwrap_or(0)
 }
 
-/// Reads a Kubernetes Event.
+/// Reads a Kubernetes Event; `None` where it is about an object of a kind that is not watched.
 ///
 /// # Errors
 /// As [`snapshot`].
-pub fn note(json: &[u8]) -> Result<Note, SnapshotError> {
+pub fn note(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
     event::event(json)
 }
 

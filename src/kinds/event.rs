@@ -6,7 +6,7 @@ use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
 use super::{SnapshotError, check_kind};
-use crate::lifecycle::object::Note;
+use crate::lifecycle::object::{Kind, Note};
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
@@ -46,6 +46,8 @@ struct Event<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct Involved<'a> {
     #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
     uid: Text<'a>,
     #[serde(borrow)]
     field_path: Text<'a>,
@@ -64,13 +66,13 @@ struct Source {
     component: Message,
 }
 
-/// Reads an Event.
-pub(super) fn event(json: &[u8]) -> Result<Note, SnapshotError> {
+/// Reads an Event; `None` where it is about an object of a kind that is not watched.
+pub(super) fn event(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
     let event: Event<'_> = decode("Event", json)?;
     read(event).map_err(|problem| refuse("Event", json, problem))
 }
 
-fn read(event: Event<'_>) -> Result<Note, String> {
+fn read(event: Event<'_>) -> Result<Option<Note>, String> {
     check_kind("Event", &event.kind.0)?;
     let (own_uid, resource_version) = event.metadata.identity()?;
     let (key, involved) = match (event.involved_object, event.regarding) {
@@ -78,6 +80,10 @@ fn read(event: Event<'_>) -> Result<Note, String> {
         (None, Some(regarding)) => ("regarding.uid", regarding),
         (None, None) => ("involvedObject.uid", Involved::default()),
     };
+    // A kubelet writes about its Node with the name as uid, or with none.
+    if !involved.kind.0.is_empty() && !Kind::from(&*involved.kind.0).is_watched() {
+        return Ok(None);
+    }
     let series = event.series.unwrap_or_default();
     let count = [event.count, series.count, event.deprecated_count]
         .into_iter()
@@ -106,7 +112,7 @@ fn read(event: Event<'_>) -> Result<Note, String> {
     });
     let source = event.source.or(event.deprecated_source).unwrap_or_default().component;
     let names = [source, event.reporting_component, event.reporting_controller];
-    Ok(Note {
+    Ok(Some(Note {
         uid: own_uid,
         resource_version,
         about: uid(key, &involved.uid.0)?,
@@ -122,7 +128,7 @@ fn read(event: Event<'_>) -> Result<Note, String> {
             .map(|name| name.0)
             .find(|name| !name.is_empty())
             .unwrap_or_default(),
-    })
+    }))
 }
 
 /// The clock of the emitter: client-go ends an Event's name with its time, `web-1.18e9bc5cadcf7c43`,
@@ -163,7 +169,7 @@ mod tests {
     }
 
     fn read(json: &str) -> Note {
-        event(json.as_bytes()).unwrap()
+        event(json.as_bytes()).unwrap().unwrap()
     }
 
     #[test]
@@ -250,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_about_a_kind_that_is_not_watched_is_none_of_ours() {
+        for uid in ["\"node-1\"", "\"\"", "null"] {
+            let about = format!(r#"{{"kind":"Node","name":"node-1","uid":{uid}}}"#);
+            let json = format!(r#"{{{METADATA},"involvedObject":{about}}}"#);
+            assert_eq!(event(json.as_bytes()), Ok(None), "{uid}");
+        }
+        let pod = format!(r#"{{{METADATA},"involvedObject":{{"kind":"Pod","uid":"node-1"}}}}"#);
+        assert!(event(pod.as_bytes()).is_err());
+    }
+
+    #[test]
     fn an_event_about_nothing_is_refused_with_a_message() {
         for (json, told) in [
             (
@@ -257,7 +274,6 @@ mod tests {
                 "Event web-1.18e9bcada706ebfd: involvedObject.uid is missing: a UUID is expected",
             ),
             (
-                // What a kubelet writes about its node.
                 format!(r#"{{{METADATA},"involvedObject":{{"uid":"node-1"}}}}"#),
                 "Event web-1.18e9bcada706ebfd: involvedObject.uid is \"node-1\": a UUID is expected",
             ),

@@ -42,7 +42,8 @@ pub fn hear(line: &Line<'_>) -> Heard {
         }
         (Told::Closed, _) => news(lane, News::Closed),
         (Told::Seen, Lane::Events) => match kinds::note(line.object.as_bytes()) {
-            Ok(note) => news(lane, News::Watched(Change::Noted(Box::new(note)))),
+            Ok(Some(note)) => news(lane, News::Watched(Change::Noted(Box::new(note)))),
+            Ok(None) => Heard::Nothing,
             Err(error) => Heard::Refused(error.to_string()),
         },
         (told, _) => match kinds::snapshot(lane, line.object.as_bytes()) {
