@@ -1,1 +1,5 @@
 //! The one integration binary.
+
+mod properties;
+mod recordings;
+mod support;

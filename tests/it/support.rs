@@ -1,0 +1,6 @@
+//! What tests share.
+
+pub(crate) mod checks;
+pub(crate) mod drive;
+pub(crate) mod lines;
+pub(crate) mod model;
