@@ -1,0 +1,119 @@
+//! `tracestate`, to the letter of W3C Trace Context Level 2.
+
+/// The most list-members there may be, empty ones included.
+const MEMBERS: usize = 32;
+
+/// Why a text is no `tracestate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TracestateError {
+    /// Too many list-members.
+    #[error("tracestate has more than 32 list-members")]
+    TooManyMembers,
+    /// A list-member without `=`.
+    #[error("list-member {0} of tracestate has no `=`")]
+    NoValue(usize),
+    /// A key breaks the grammar.
+    #[error(
+        "key {0} of tracestate is not 1 to 256 of a-z, 0-9, _, -, *, / and @, a-z or 0-9 first"
+    )]
+    Key(usize),
+    /// A value breaks the grammar.
+    #[error("value {0} of tracestate is not 1 to 256 printable characters without `,` and `=`")]
+    Value(usize),
+}
+
+/// Checks a `tracestate`. It is passed on as it stands; no key in it is ours to understand.
+///
+/// # Errors
+/// Says which list-member, counted from 1, breaks which rule.
+pub fn tracestate(text: &str) -> Result<(), TracestateError> {
+    for (index, member) in text.split(',').enumerate() {
+        let nth = index + 1;
+        if nth > MEMBERS {
+            return Err(TracestateError::TooManyMembers);
+        }
+        let member = member.trim_matches([' ', '\t']);
+        if member.is_empty() {
+            continue;
+        }
+        let (key, value) = member.split_once('=').ok_or(TracestateError::NoValue(nth))?;
+        if !is_key(key.as_bytes()) {
+            return Err(TracestateError::Key(nth));
+        }
+        if !is_value(value.as_bytes()) {
+            return Err(TracestateError::Value(nth));
+        }
+    }
+    Ok(())
+}
+
+fn is_key(key: &[u8]) -> bool {
+    let is_start = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+    let is_rest = |byte: &u8| is_start(byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@');
+    key.len() <= 256
+        && key.split_first().is_some_and(|(f, rest)| is_start(f) && rest.iter().all(is_rest))
+}
+
+fn is_value(value: &[u8]) -> bool {
+    let is_char = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'=');
+    value.len() <= 256
+        && value.iter().all(is_char)
+        && value.last().is_some_and(|&last| last != b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::{TracestateError as E, tracestate};
+
+    #[test]
+    fn lists_by_the_grammar_are_accepted() {
+        for text in [
+            "",
+            " ",
+            "foo=1",
+            "foo=1,bar=2",
+            "foo=1 \t , \t bar=2, \t baz=3",
+            "foo=1,,,bar=2",
+            "foo=1,",
+            "fw529a3039@dt=FfQfzz,0-_*/=~ !",
+            "foo= 1",
+        ] {
+            assert_eq!(tracestate(text), Ok(()), "{text}");
+        }
+        let long = format!("{}={}", "k".repeat(256), "v".repeat(256));
+        assert_eq!(tracestate(&long), Ok(()));
+        let full: Vec<String> = (0..32).map(|n| format!("bar{n}={n}")).collect();
+        assert_eq!(tracestate(&full.join(",")), Ok(()));
+    }
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        let many: Vec<String> = (0..33).map(|n| format!("bar{n}={n}")).collect();
+        for (text, error) in [
+            (many.join(",").as_str(), E::TooManyMembers),
+            ("foo=1,bar", E::NoValue(2)),
+            ("=1", E::Key(1)),
+            ("FOO=1", E::Key(1)),
+            ("foo =1", E::Key(1)),
+            ("@foo=1", E::Key(1)),
+            ("foo.bar=1", E::Key(1)),
+            (format!("{}=1", "z".repeat(257)).as_str(), E::Key(1)),
+            ("foo=1=2", E::Value(1)),
+            ("foo=", E::Value(1)),
+            ("a=1,foo=\u{e9}", E::Value(2)),
+            ("foo=1\t2", E::Value(1)),
+            (format!("foo={}", "v".repeat(257)).as_str(), E::Value(1)),
+        ] {
+            assert_eq!(tracestate(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            assert!(tracestate(&text).is_ok() || !text.is_empty());
+        }
+    }
+}

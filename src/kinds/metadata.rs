@@ -1,0 +1,297 @@
+//! `metadata`, which all kinds share.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
+use crate::context::{Carrier, Place};
+use crate::lifecycle::object::{Deletion, Kind, Meta, Owner, Uid, Writer};
+use crate::lifecycle::time::UnixNanos;
+
+/// How many entries of lists in metadata are looked at; real ones have a handful.
+const MAX_ENTRIES: usize = 256;
+
+/// `metadata` as it is decoded.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    uid: Text<'a>,
+    #[serde(borrow)]
+    resource_version: Text<'a>,
+    generation: Count,
+    pub(super) creation_timestamp: Time,
+    deletion_timestamp: Time,
+    deletion_grace_period_seconds: Count,
+    finalizers: Few<Message, MAX_ENTRIES>,
+    #[serde(borrow)]
+    owner_references: Few<OwnerReference<'a>, MAX_ENTRIES>,
+    #[serde(borrow)]
+    pub(super) labels: Labels<'a>,
+    #[serde(borrow)]
+    pub(super) annotations: Annotations<'a>,
+    #[serde(borrow)]
+    managed_fields: Few<ManagedFields<'a>, MAX_ENTRIES>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OwnerReference<'a> {
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    uid: Text<'a>,
+    controller: Option<bool>,
+}
+
+/// An entry of `managedFields`; the fields themselves are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ManagedFields<'a> {
+    #[serde(borrow)]
+    manager: Text<'a>,
+    #[serde(borrow)]
+    subresource: Text<'a>,
+    time: Time,
+}
+
+impl Metadata<'_> {
+    /// `uid` and `resourceVersion`, or what is wrong with them.
+    pub(super) fn identity(&self) -> Result<(Uid, u64), String> {
+        let uid = uid("metadata.uid", &self.uid.0)?;
+        let version = &*self.resource_version.0;
+        let number = Some(version)
+            .filter(|version| version.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|version| version.parse().ok())
+            .ok_or_else(|| expected("metadata.resourceVersion", version, "a decimal number"))?;
+        Ok((uid, number))
+    }
+
+    /// The newest time of a `status` entry of `managedFields`.
+    pub(super) fn status_written(&self) -> Option<UnixNanos> {
+        let entries = self.managed_fields.0.iter();
+        entries
+            .filter(|entry| entry.subresource.0 == "status")
+            .filter_map(|entry| entry.time.0)
+            .max()
+    }
+
+    /// Who wrote the object, status writers excepted.
+    pub(super) fn writers(&self) -> Vec<Writer> {
+        let entries = self.managed_fields.0.iter();
+        let writers = entries.filter(|entry| entry.subresource.0 != "status").map(|entry| Writer {
+            manager: (*entry.manager.0).into(),
+            subresource: (*entry.subresource.0).into(),
+            time: entry.time.0,
+        });
+        writers.collect()
+    }
+
+    /// What every snapshot has of it, or what is wrong.
+    pub(super) fn meta(self) -> Result<Meta, String> {
+        let (uid, resource_version) = self.identity()?;
+        if self.name.0.is_empty() {
+            return Err("metadata.name is missing: a name is expected".to_owned());
+        }
+        let written = self.managed_fields.0.iter().filter_map(|entry| entry.time.0).max();
+        let deletion = self.deletion_timestamp.0.map(|at| Deletion {
+            at,
+            grace_seconds: self.deletion_grace_period_seconds.or_zero(),
+            finalizers: self.finalizers.0.into_iter().map(|finalizer| finalizer.0).collect(),
+        });
+        let mut owners = self.owner_references.0.into_iter();
+        let owner = match owners.find(|owner| owner.controller == Some(true)) {
+            Some(owner) => Some(Owner {
+                kind: Kind::from(&*owner.kind.0),
+                uid: self::uid("metadata.ownerReferences.uid", &owner.uid.0)?,
+                name: owner.name.boxed(),
+            }),
+            None => None,
+        };
+        let service = [self.annotations.service, self.labels.instance, self.labels.name]
+            .into_iter()
+            .flatten()
+            .find(|service| !service.0.is_empty());
+        Ok(Meta {
+            uid,
+            namespace: (*self.namespace.0).into(),
+            name: self.name.boxed(),
+            resource_version,
+            generation: self.generation.or_zero(),
+            created: self.creation_timestamp.0.unwrap_or_default(),
+            deletion,
+            owner,
+            service: service.map(Text::boxed),
+            written,
+        })
+    }
+}
+
+/// The uid that stands at `key`, or what is wrong with it.
+pub(super) fn uid(key: &str, text: &str) -> Result<Uid, String> {
+    text.parse().map_err(|_| expected(key, text, "a UUID"))
+}
+
+/// `metadata.uid is "abc": a UUID is expected`.
+fn expected(key: &str, found: &str, expected: &str) -> String {
+    if found.is_empty() {
+        return format!("{key} is missing: {expected} is expected");
+    }
+    let found = start(found, 96);
+    format!("{key} is {found:?}: {expected} is expected")
+}
+
+/// The labels that are read. Whatever else stands there never refuses the object.
+#[derive(Debug, Default)]
+pub(super) struct Labels<'a> {
+    instance: Option<Text<'a>>,
+    name: Option<Text<'a>>,
+    pub(super) template_hash: Option<Text<'a>>,
+}
+
+enum LabelKey {
+    Instance,
+    Name,
+    TemplateHash,
+    Other,
+}
+
+impl From<&str> for LabelKey {
+    fn from(key: &str) -> Self {
+        match key {
+            "app.kubernetes.io/instance" => Self::Instance,
+            "app.kubernetes.io/name" => Self::Name,
+            "pod-template-hash" => Self::TemplateHash,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LabelsVisitor;
+        impl<'de> Visitor<'de> for LabelsVisitor {
+            type Value = Labels<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("labels")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut labels = Labels::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    let slot = match key {
+                        LabelKey::Instance => &mut labels.instance,
+                        LabelKey::Name => &mut labels.name,
+                        LabelKey::TemplateHash => &mut labels.template_hash,
+                        LabelKey::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *slot = map.next_value::<LenientText<'de>>()?.0.map(Text);
+                }
+                Ok(labels)
+            }
+
+            lenient_rest!();
+        }
+        deserializer.deserialize_any(LabelsVisitor)
+    }
+}
+
+/// The annotations that are read. Whatever else stands there never refuses the object.
+#[derive(Debug, Default)]
+pub(super) struct Annotations<'a> {
+    service: Option<Text<'a>>,
+    pub(super) revision: i64,
+    pub(super) is_mirror: bool,
+    pub(super) carrier: Carrier<'a>,
+}
+
+enum AnnotationKey {
+    Service,
+    Revision,
+    Mirror,
+    Context(Place),
+    Other,
+}
+
+impl From<&str> for AnnotationKey {
+    fn from(key: &str) -> Self {
+        match key {
+            "resource.opentelemetry.io/service.name" => Self::Service,
+            "deployment.kubernetes.io/revision" => Self::Revision,
+            "kubernetes.io/config.mirror" => Self::Mirror,
+            _ => Place::of_annotation(key).map_or(Self::Other, Self::Context),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnnotationsVisitor;
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
+            type Value = Annotations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("annotations")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut annotations = Annotations::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    if matches!(key, AnnotationKey::Other) {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let Some(text) = map.next_value::<LenientText<'de>>()?.0 else { continue };
+                    match key {
+                        AnnotationKey::Service => annotations.service = Some(Text(text)),
+                        AnnotationKey::Revision => {
+                            annotations.revision = text.parse().unwrap_or_default();
+                        }
+                        AnnotationKey::Mirror => annotations.is_mirror = true,
+                        AnnotationKey::Context(place) => {
+                            annotations.carrier.annotation(place, text);
+                        }
+                        AnnotationKey::Other => {}
+                    }
+                }
+                Ok(annotations)
+            }
+
+            lenient_rest!();
+        }
+        deserializer.deserialize_any(AnnotationsVisitor)
+    }
+}
+
+/// A key that is told apart without being kept.
+struct Key<T>(T);
+
+impl<'de, T: for<'k> From<&'k str>> Deserialize<'de> for Key<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor<T>(std::marker::PhantomData<T>);
+        impl<T: for<'k> From<&'k str>> Visitor<'_> for KeyVisitor<T> {
+            type Value = Key<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: Error>(self, key: &str) -> Result<Key<T>, E> {
+                Ok(Key(T::from(key)))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor(std::marker::PhantomData))
+    }
+}

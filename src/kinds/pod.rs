@@ -1,0 +1,279 @@
+//! Pods: `metadata`, what the spec says of containers, and what the kubelet says of them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::metadata::Metadata;
+use super::read::{Count, Few, Message, Text, Time};
+use super::refusal::{decode, label, refuse};
+use super::status::{MAX_CONDITIONS, RawCondition};
+use super::{Decoded, SnapshotError, check_kind, told_stamps};
+use crate::lifecycle::object::{
+    ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role, Snapshot,
+};
+
+/// How many containers of a Pod are kept; the kubelet takes a few dozen.
+const MAX_CONTAINERS: usize = 1_000;
+
+/// How many env variables of a container are looked at.
+const MAX_ENV: usize = 4_096;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pod<'a> {
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec<'a> {
+    #[serde(borrow)]
+    node_name: Text<'a>,
+    #[serde(borrow)]
+    restart_policy: Text<'a>,
+    #[serde(borrow)]
+    init_containers: Few<Container<'a>, MAX_CONTAINERS>,
+    #[serde(borrow)]
+    containers: Few<Container<'a>, MAX_CONTAINERS>,
+}
+
+/// A container of the spec.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Container<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    image: Text<'a>,
+    #[serde(borrow)]
+    restart_policy: Text<'a>,
+    startup_probe: Option<IgnoredAny>,
+    #[serde(borrow)]
+    env: Few<Env<'a>, MAX_ENV>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Env<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    value: Option<Text<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status<'a> {
+    #[serde(borrow)]
+    phase: Text<'a>,
+    reason: Message,
+    message: Message,
+    #[serde(borrow)]
+    conditions: Few<RawCondition<'a>, MAX_CONDITIONS>,
+    #[serde(borrow)]
+    init_container_statuses: Few<ContainerStatus<'a>, MAX_CONTAINERS>,
+    #[serde(borrow)]
+    container_statuses: Few<ContainerStatus<'a>, MAX_CONTAINERS>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContainerStatus<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    state: Option<State>,
+    last_state: Option<State>,
+    restart_count: Count,
+    ready: Option<bool>,
+    started: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct State {
+    waiting: Option<Waiting>,
+    running: Option<Running>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Waiting {
+    reason: Message,
+    message: Message,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Running {
+    started_at: Time,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Terminated {
+    exit_code: Count,
+    signal: Count,
+    reason: Message,
+    message: Message,
+    started_at: Time,
+    finished_at: Time,
+}
+
+/// Reads a Pod.
+pub(super) fn pod(json: &[u8]) -> Result<Decoded, SnapshotError> {
+    let Pod { kind, mut metadata, spec, status } = decode("Pod", json)?;
+    check_kind("Pod", &kind.0).map_err(|problem| refuse("Pod", json, problem))?;
+    let mut spec = spec.unwrap_or_default();
+    let status = status.unwrap_or_default();
+
+    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
+    for container in spec.init_containers.0.iter_mut().chain(&mut spec.containers.0) {
+        let (parent, state) = trace_env(&mut container.env.0);
+        carrier.env(parent, state);
+    }
+    let found = carrier.read();
+    let is_mirror = metadata.annotations.is_mirror;
+    let template_hash = metadata.labels.template_hash.take().unwrap_or_default().boxed();
+    let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
+    let refused_stamps =
+        told_stamps(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));
+
+    let mut pod = PodSnapshot {
+        meta,
+        node: (*spec.node_name.0).into(),
+        restarts_always: matches!(&*spec.restart_policy.0, "Always" | ""),
+        is_mirror,
+        template_hash,
+        stamps: if found.stamps.is_empty() { Default::default() } else { found.stamps.into() },
+        phase: phase(&status.phase.0),
+        reason: status.reason.0,
+        message: status.message.0,
+        scheduled: None,
+        sandbox: None,
+        initialized: None,
+        ready: None,
+        disruption: None,
+        containers: Box::default(),
+    };
+    for condition in status.conditions.0 {
+        let slot = match &*condition.r#type.0 {
+            "PodScheduled" => &mut pod.scheduled,
+            "PodReadyToStartContainers" => &mut pod.sandbox,
+            "Initialized" => &mut pod.initialized,
+            "Ready" => &mut pod.ready,
+            "DisruptionTarget" => &mut pod.disruption,
+            _ => continue,
+        };
+        *slot = Some(condition.into());
+    }
+    pod.containers = containers(
+        (spec.init_containers.0, status.init_container_statuses.0),
+        (spec.containers.0, status.container_statuses.0),
+    );
+    Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), refused_stamps })
+}
+
+/// The values of `TRACEPARENT` and `TRACESTATE`; no other value is looked at.
+fn trace_env<'a>(env: &mut [Env<'a>]) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
+    let mut value_of = |name: &str| {
+        // Of two variables of one name the last one counts.
+        let variable = env.iter_mut().rfind(|variable| variable.name.0 == name)?;
+        Some(variable.value.take()?.0)
+    };
+    (value_of("TRACEPARENT"), value_of("TRACESTATE"))
+}
+
+fn phase(phase: &str) -> PodPhase {
+    match phase {
+        "Running" => PodPhase::Running,
+        "Succeeded" => PodPhase::Succeeded,
+        "Failed" => PodPhase::Failed,
+        "Unknown" => PodPhase::Unknown,
+        _ => PodPhase::Pending,
+    }
+}
+
+type Listed<'a> = (Vec<Container<'a>>, Vec<ContainerStatus<'a>>);
+
+/// The containers that have a status, in the order of the spec.
+fn containers(init: Listed<'_>, main: Listed<'_>) -> Box<[ContainerSnapshot]> {
+    let n_kept = (init.1.len() + main.1.len()).min(MAX_CONTAINERS);
+    let mut kept = Vec::with_capacity(n_kept);
+    for (is_init, (spec, mut statuses)) in [(true, init), (false, main)] {
+        for container in spec {
+            let is_its = |status: &ContainerStatus<'_>| status.name.0 == container.name.0;
+            let Some(at) = statuses.iter().position(is_its) else { continue };
+            if kept.len() == n_kept {
+                break;
+            }
+            let status = statuses.swap_remove(at);
+            kept.push(snapshot(container, status, is_init));
+        }
+    }
+    kept.into()
+}
+
+fn snapshot(
+    container: Container<'_>,
+    status: ContainerStatus<'_>,
+    is_init: bool,
+) -> ContainerSnapshot {
+    let role = match (is_init, &*container.restart_policy.0) {
+        (true, "Always") => Role::Sidecar,
+        (true, _) => Role::Init,
+        (false, _) => Role::Main,
+    };
+    let last = status.last_state.and_then(|last| last.terminated).map(Exit::from);
+    ContainerSnapshot {
+        name: container.name.boxed(),
+        role,
+        image: container.image.boxed(),
+        has_startup_probe: container.startup_probe.is_some(),
+        state: status.state.unwrap_or_default().into(),
+        last,
+        restarts: u32::try_from(status.restart_count.or_zero().max(0)).unwrap_or(u32::MAX),
+        ready: status.ready.unwrap_or_default(),
+        started: status.started.unwrap_or_default(),
+    }
+}
+
+impl From<State> for ContainerState {
+    fn from(state: State) -> Self {
+        match state {
+            State { terminated: Some(terminated), .. } => Self::Terminated(terminated.into()),
+            State { running: Some(running), .. } => Self::Running(running.started_at.0),
+            State { waiting, .. } => {
+                let waiting = waiting.unwrap_or_default();
+                Self::Waiting { reason: waiting.reason.0, message: waiting.message.0 }
+            }
+        }
+    }
+}
+
+impl From<Terminated> for Exit {
+    fn from(raw: Terminated) -> Self {
+        Self {
+            code: clamped(raw.exit_code),
+            signal: clamped(raw.signal),
+            reason: raw.reason.0,
+            message: raw.message.0,
+            started: raw.started_at.0,
+            finished: raw.finished_at.0,
+        }
+    }
+}
+
+fn clamped(count: Count) -> i32 {
+    let end = if count.or_zero() < 0 { i32::MIN } else { i32::MAX };
+    i32::try_from(count.or_zero()).unwrap_or(end)
+}

@@ -1,0 +1,151 @@
+//! What a spec says, as paths and hashes: enough to tell what changed, and nothing else is kept.
+//!
+//! The hash is cryptographic because specs hold values of env variables: from a hash that leaves
+//! the process in a checkpoint nothing but guessing leads back to the value.
+
+use super::tree::Node;
+
+/// How many paths are kept of one spec.
+const MAX_PATHS: usize = 4_096;
+
+/// The longest path that is kept.
+const MAX_PATH_BYTES: usize = 1_024;
+
+/// The hash of a value, whatever it holds.
+pub(super) fn hash(node: &Node<'_>, scratch: &mut Vec<u8>) -> u64 {
+    scratch.clear();
+    node.write_canonical(scratch);
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(scratch).as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The sorted (dotted path, hash) of every value below `spec`.
+///
+/// Items of lists go by their `name` where they have one, else by their index. A spec of more
+/// values than are kept is folded: below the greatest depth that fits, one hash stands for all.
+pub(super) fn paths(spec: &Node<'_>) -> Vec<(Box<str>, u64)> {
+    let mut depths = Vec::new();
+    count(spec, 0, &mut depths);
+    let mut walk = Walk {
+        max_depth: fitting(&depths),
+        path: String::new(),
+        bytes: Vec::new(),
+        out: Vec::new(),
+    };
+    walk.visit(spec, 0);
+    walk.out.sort_unstable();
+    walk.out
+}
+
+/// How many leaves and containers stand at a depth.
+#[derive(Clone, Copy, Default)]
+struct Depth {
+    leaves: usize,
+    containers: usize,
+}
+
+fn count(node: &Node<'_>, depth: usize, depths: &mut Vec<Depth>) {
+    if depths.len() <= depth {
+        depths.resize(depth + 1, Depth::default());
+    }
+    let Some(here) = depths.get_mut(depth) else { return };
+    match node {
+        Node::List(items) => {
+            here.containers += 1;
+            items.iter().for_each(|item| count(item, depth + 1, depths));
+        }
+        Node::Map(entries) => {
+            here.containers += 1;
+            entries.iter().for_each(|(_, value)| count(value, depth + 1, depths));
+        }
+        Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Float(_) | Node::Text(_) => {
+            here.leaves += 1;
+        }
+    }
+}
+
+/// The greatest depth at which folding leaves no more than [`MAX_PATHS`] paths.
+fn fitting(depths: &[Depth]) -> usize {
+    let mut n_leaves = 0;
+    let mut fits = 0;
+    for (depth, here) in depths.iter().enumerate() {
+        n_leaves += here.leaves;
+        if n_leaves + here.containers <= MAX_PATHS {
+            fits = depth;
+        }
+    }
+    fits
+}
+
+struct Walk {
+    max_depth: usize,
+    path: String,
+    bytes: Vec<u8>,
+    out: Vec<(Box<str>, u64)>,
+}
+
+impl Walk {
+    fn visit(&mut self, node: &Node<'_>, depth: usize) {
+        if node.is_void() {
+            return;
+        }
+        match node {
+            Node::Map(entries) if depth < self.max_depth => {
+                for (key, value) in entries {
+                    let end = self.path.len();
+                    if end > 0 {
+                        self.path.push('.');
+                    }
+                    self.path.push_str(key);
+                    self.leave_or_visit(value, depth, end);
+                }
+            }
+            Node::List(items) if depth < self.max_depth => {
+                let by_name = are_named(items);
+                for (index, item) in items.iter().enumerate() {
+                    let end = self.path.len();
+                    self.path.push('[');
+                    match item.text_at("name").filter(|_| by_name) {
+                        Some(name) => self.path.push_str(name),
+                        None => self.path.push_str(&index.to_string()),
+                    }
+                    self.path.push(']');
+                    self.leave_or_visit(item, depth, end);
+                }
+            }
+            Node::List(_) | Node::Map(_) => self.keep(node),
+            Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Float(_) | Node::Text(_) => {
+                self.keep(node);
+            }
+        }
+    }
+
+    fn keep(&mut self, node: &Node<'_>) {
+        let hash = hash(node, &mut self.bytes);
+        self.out.push((self.path.as_str().into(), hash));
+    }
+
+    /// Visits a child whose step has just been appended, and takes the step back.
+    fn leave_or_visit(&mut self, node: &Node<'_>, depth: usize, end: usize) {
+        if self.path.len() > MAX_PATH_BYTES {
+            // The step is hashed too: what it leads to would else be told by nothing.
+            let step = Node::Text(self.path.get(end..).unwrap_or_default().into());
+            let hash = hash(&step, &mut self.bytes).rotate_left(1) ^ hash(node, &mut self.bytes);
+            self.path.truncate(end);
+            self.out.push((self.path.as_str().into(), hash));
+            return;
+        }
+        self.visit(node, depth + 1);
+        self.path.truncate(end);
+    }
+}
+
+/// Whether all items have a name of their own. Env variables may be repeated; then the index tells.
+fn are_named(items: &[Node<'_>]) -> bool {
+    let Some(mut names) = items.iter().map(|item| item.text_at("name")).collect::<Option<Vec<_>>>()
+    else {
+        return false;
+    };
+    names.sort_unstable();
+    names.windows(2).all(|pair| pair.first() != pair.last())
+}

@@ -1,0 +1,35 @@
+//! Conditions, which Pods and workloads share.
+
+use serde::Deserialize;
+
+use super::read::{Message, Text, Time};
+use crate::lifecycle::object::Condition;
+
+/// How many conditions of one object are looked at.
+pub(super) const MAX_CONDITIONS: usize = 256;
+
+/// An entry of `status.conditions` as it is decoded.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct RawCondition<'a> {
+    #[serde(borrow)]
+    pub(super) r#type: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+    last_transition_time: Time,
+    last_update_time: Time,
+    reason: Message,
+    message: Message,
+}
+
+impl From<RawCondition<'_>> for Condition {
+    fn from(raw: RawCondition<'_>) -> Self {
+        Self {
+            is_true: raw.status.0 == "True",
+            changed: raw.last_transition_time.0,
+            updated: raw.last_update_time.0,
+            reason: raw.reason.0,
+            message: raw.message.0,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A part of an object as a tree that borrows from the JSON, for specs, of which all counts.
+//!
+//! What says nothing is left out as it is read: null, and maps and lists without content, such as
+//! the `creationTimestamp: null` of every pod template.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::read::whole;
+
+/// A value of JSON; maps are sorted by key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Node<'a> {
+    #[default]
+    Null,
+    Bool(bool),
+    /// A whole number, however it was written.
+    Whole(i64),
+    /// Any other number.
+    Float(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Self>),
+    Map(Vec<(Cow<'a, str>, Self)>),
+}
+
+impl<'a> Node<'a> {
+    /// The value at `key`, if this is a map that has it.
+    pub(super) fn at(&self, key: &str) -> Option<&Self> {
+        let Self::Map(entries) = self else { return None };
+        let at = entries.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
+        entries.get(at).map(|(_, node)| node)
+    }
+
+    /// The value below `keys`.
+    pub(super) fn below(&self, keys: &[&str]) -> Option<&Self> {
+        keys.iter().try_fold(self, |node, key| node.at(key))
+    }
+
+    /// The string, if this is one.
+    pub(super) fn text(&self) -> Option<&Cow<'a, str>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The string at `key`, if there is one.
+    pub(super) fn text_at(&self, key: &str) -> Option<&str> {
+        self.at(key)?.text().map(|text| &**text)
+    }
+
+    /// The items, if this is a list.
+    pub(super) fn items(&self) -> &[Self] {
+        if let Self::List(items) = self { items } else { &[] }
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_void(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(items) => items.iter().all(Self::is_void),
+            Self::Map(entries) => entries.is_empty(),
+            Self::Bool(_) | Self::Whole(_) | Self::Float(_) | Self::Text(_) => false,
+        }
+    }
+
+    /// Takes out what stands below `keys`, and the maps that are empty without it.
+    pub(super) fn remove(&mut self, keys: &[&str]) -> bool {
+        let (Self::Map(entries), Some((first, rest))) = (self, keys.split_first()) else {
+            return false;
+        };
+        let Ok(at) = entries.binary_search_by(|(key, _)| (**key).cmp(first)) else { return false };
+        let Some((_, node)) = entries.get_mut(at) else { return false };
+        let is_removed = rest.is_empty() || node.remove(rest);
+        if rest.is_empty() || (is_removed && node.is_void()) {
+            entries.remove(at);
+        }
+        is_removed
+    }
+
+    /// Appends bytes that are equal for equal values and for no others.
+    pub(super) fn write_canonical(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Null => bytes.push(b'z'),
+            Self::Bool(false) => bytes.push(b'f'),
+            Self::Bool(true) => bytes.push(b't'),
+            Self::Whole(number) => {
+                bytes.push(b'i');
+                bytes.extend(number.to_le_bytes());
+            }
+            Self::Float(number) => {
+                bytes.push(b'd');
+                bytes.extend(number.to_bits().to_le_bytes());
+            }
+            Self::Text(text) => write_text(text, bytes),
+            Self::List(items) => {
+                bytes.push(b'[');
+                items.iter().for_each(|item| item.write_canonical(bytes));
+                bytes.push(b']');
+            }
+            Self::Map(entries) => {
+                bytes.push(b'{');
+                for (key, node) in entries {
+                    write_text(key, bytes);
+                    node.write_canonical(bytes);
+                }
+                bytes.push(b'}');
+            }
+        }
+    }
+
+    /// What stands here, in words, without the content of strings.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Whole(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Text(_) => "a string".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Map(_) => "a map".to_owned(),
+        }
+    }
+}
+
+fn write_text(text: &str, bytes: &mut Vec<u8>) {
+    bytes.push(b's');
+    bytes.extend(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Whole(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Node<'de>, E> {
+        #[expect(clippy::cast_precision_loss, reason = "no field of Kubernetes reaches 2^63")]
+        Ok(i64::try_from(number).map_or(Node::Float(number as f64), Node::Whole))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Node<'de>, E> {
+        Ok(whole(number).map_or(Node::Float(number), Node::Whole))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+        let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        while let Some(key) = map.next_key::<super::read::Text<'de>>()? {
+            let node: Node<'de> = map.next_value()?;
+            if !node.is_void() {
+                entries.push((key.0, node));
+            }
+        }
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        // Of a key written twice the last value counts, as in Go.
+        entries.reverse();
+        entries.dedup_by(|(a, _), (b, _)| a == b);
+        entries.reverse();
+        Ok(Node::Map(entries))
+    }
+}
