@@ -1,5 +1,7 @@
 //! What holds of every list of spans, whatever happened.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -27,7 +29,7 @@ pub(crate) fn number(span: &FinishedSpan, key: &str) -> i64 {
     }
 }
 
-/// `name` without where it ends: `-` where there is none.
+/// How it ended, `-` for phases.
 pub(crate) fn outcome(span: &FinishedSpan) -> &'static str {
     span.outcome.map_or("-", |outcome| outcome.name())
 }
@@ -95,6 +97,12 @@ pub(crate) fn faults(spans: &[FinishedSpan]) -> String {
         }
         if trace.spans.iter().filter(|span| is_root(span)).count() > 1 {
             fault("more than one root", trace.spans[0]);
+        }
+        let mut sets = BTreeSet::new();
+        for span in trace.spans.iter().filter(|span| span.name.ends_with(" ReplicaSet")) {
+            if !sets.insert(span.object.uid) {
+                fault("two spans of one ReplicaSet", span);
+            }
         }
         for (place, span) in trace.spans.iter().enumerate() {
             if span.end < span.start {

@@ -1,11 +1,11 @@
 //! Recordings through the whole of the program that is pure.
 
-use std::collections::BTreeSet;
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use lifespan::engine::{Engine, Settings};
+use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::kinds;
 use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::Change;
+use lifespan::lifecycle::object::{Change, Snapshot};
 use lifespan::lifecycle::span::FinishedSpan;
 use lifespan::lifecycle::time::UnixNanos;
 
@@ -18,56 +18,65 @@ pub(crate) struct Run {
     pub(crate) spans: Vec<FinishedSpan>,
     /// Still open when the recording ended.
     pub(crate) open: Vec<FinishedSpan>,
-    /// Objects that could not be read, and why.
-    pub(crate) refused: BTreeSet<String>,
+    pub(crate) counts: Counts,
 }
 
-/// What `line` is to the core; `None` for what is not said to it at all.
-pub(crate) fn news(line: &Line) -> Option<(Lane, Result<News, kinds::SnapshotError>)> {
+/// A line as the core hears it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) at: i64,
+    pub(crate) lane: Lane,
+    pub(crate) news: News,
+}
+
+/// The uid of the object that `told` is about, if it exists after it.
+pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
+    match &told.news {
+        News::Listed(snapshot)
+        | News::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot)) => Some(snapshot),
+        News::Watched(Change::Vanished(_) | Change::Noted(_)) | News::ListDone | News::Closed => {
+            None
+        }
+    }
+}
+
+/// Lines as the core hears them; without those that are not said to it at all.
+pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
+    lines.iter().filter_map(told).collect()
+}
+
+fn told(line: &Line) -> Option<Told> {
     let lane = Lane::of(&line.resource)?;
     let json = line.object.as_bytes();
+    let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
     let news = match (line.kind, lane) {
-        (Type::ListDone, _) => Ok(News::ListDone),
-        (Type::Closed | Type::Error, _) => Ok(News::Closed),
+        (Type::ListDone, _) => News::ListDone,
+        (Type::Closed | Type::Error, _) => News::Closed,
         (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
-            kinds::note(json).map(|note| News::Watched(Change::Noted(Box::new(note))))
+            // Events about Nodes name no uid that could be one; they are about nothing of ours.
+            News::Watched(Change::Noted(Box::new(kinds::note(json).ok()?)))
         }
-        (Type::List, _) => kinds::snapshot(lane, json).map(News::Listed),
-        (Type::Added | Type::Modified, _) => {
-            kinds::snapshot(lane, json).map(|seen| News::Watched(Change::Seen(seen)))
-        }
-        (Type::Deleted, _) => {
-            kinds::snapshot(lane, json).map(|last| News::Watched(Change::Deleted(last)))
-        }
+        (Type::List, _) => News::Listed(snapshot()),
+        (Type::Added | Type::Modified, _) => News::Watched(Change::Seen(snapshot())),
+        (Type::Deleted, _) => News::Watched(Change::Deleted(snapshot())),
     };
-    Some((lane, news))
+    Some(Told { at: line.at, lane, news })
 }
 
-/// Runs `lines` through kinds and engine, with the time that they tell.
-pub(crate) fn drive(lines: &[Line]) -> Run {
-    drive_with(lines, Settings::default())
-}
-
-/// The same with other settings.
-pub(crate) fn drive_with(lines: &[Line], settings: Settings) -> Run {
-    let mut engine = Engine::new(settings);
+/// Runs `all` through an engine, with the time that they tell.
+pub(crate) fn drive(all: &[Told]) -> Run {
+    let mut engine = Engine::new(Settings::default());
     let mut run = Run::default();
-    let mut last = None;
-    for line in lines {
-        let at = UnixNanos(line.at);
+    for told in all {
+        let at = UnixNanos(told.at);
         advance(&mut engine, at, &mut run.spans);
-        match news(line) {
-            Some((lane, Ok(news))) => engine.hear(lane, news, at),
-            Some((_, Err(refused))) => {
-                run.refused.insert(refused.to_string());
-            }
-            None => {}
-        }
-        last = Some(at);
+        engine.hear(told.lane, told.news.clone(), at);
     }
     run.spans.extend(engine.finish());
-    run.open = last.map(|at| engine.in_progress(at)).unwrap_or_default();
+    let end = all.last().map_or(UnixNanos::default(), |told| UnixNanos(told.at));
+    run.open = engine.in_progress(end);
+    run.counts = engine.counts();
     run
 }
 

@@ -1,5 +1,7 @@
 //! Recordings as text: one JSON object a line, as an API server's list and watch told it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 use std::io::Read;
 use std::path::PathBuf;
 

@@ -4,6 +4,8 @@
 //! the lines that a list and watch would bring, and as the truth, with exact times, which the
 //! lines only hint at.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 mod actions;
 mod deployments;
 mod kubelet;
@@ -110,7 +112,12 @@ pub(crate) fn run(plan: Plan) -> History {
     for lane in Lane::ALL {
         let at = BEGINNING + world.random.ms(1, 20) / 1_000 * 1_000;
         let object = json!({"metadata": {"resourceVersion": "1000"}}).to_string();
-        world.lines.push(Line { at, resource: lane.resource().into(), kind: Type::ListDone, object });
+        world.lines.push(Line {
+            at,
+            resource: lane.resource().into(),
+            kind: Type::ListDone,
+            object,
+        });
         world.arrived.insert(lane, at);
     }
     world.now += 100 * MS;
@@ -123,7 +130,7 @@ pub(crate) fn run(plan: Plan) -> History {
         world.now = world.now.max(at);
         world.perform(task);
     }
-    let end = world.now;
+    let end = world.now.max(world.act_at_last + 90 * S);
     world.truth.finish(end);
     let mut lines = world.lines;
     lines.sort_by_key(|line| line.at);

@@ -1,5 +1,7 @@
 //! What users do: apply, scale, pause, roll back, restart, delete, evict, and break things.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use super::objects::{Deployment, Meta, State, Status, Template};
 use super::truth::Intent;
 use super::{S, Task, World};

@@ -1,5 +1,7 @@
 //! The Deployment controller: rolling updates with 25 % each way, scaling, pausing, status.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use super::objects::{Condition, Meta, ReplicaSet, Status};
 use super::{S, Task, World};
 use crate::support::lines::Type;
@@ -104,9 +106,11 @@ impl World {
             owner: Some(("Deployment", deployment.meta.name.clone(), deployment.meta.uid.clone())),
             ..Meta::default()
         };
-        for (key, value) in
-            [("app", &template.app), ("app.kubernetes.io/name", &template.app), ("pod-template-hash", &hash)]
-        {
+        for (key, value) in [
+            ("app", &template.app),
+            ("app.kubernetes.io/name", &template.app),
+            ("pod-template-hash", &hash),
+        ] {
             meta.labels.insert(key.to_owned(), value.clone());
         }
         meta.annotations

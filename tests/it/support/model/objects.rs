@@ -1,5 +1,7 @@
 //! The objects of the simulated cluster, and how the API server would write them.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
 use std::collections::BTreeMap;
 
 use lifespan::lifecycle::time::UnixNanos;
@@ -412,7 +414,12 @@ impl Pod {
             let unready = if done.is_empty() { "ContainersNotReady" } else { done };
             let why = if self.ready.0 { "" } else { unready };
             condition("PodReadyToStartContainers", self.sandbox.0, self.sandbox.1, "");
-            condition("Initialized", true, self.admitted, if done == "PodCompleted" { done } else { "" });
+            condition(
+                "Initialized",
+                true,
+                self.admitted,
+                if done == "PodCompleted" { done } else { "" },
+            );
             condition("Ready", self.ready.0, self.ready.1, why);
             condition("ContainersReady", self.ready.0, self.ready.1, why);
         }

@@ -1,9 +1,14 @@
 //! The ReplicaSet controller and the garbage collector.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use std::collections::BTreeMap;
 
 use super::objects::{GRACE_SECONDS, Meta, Pod, State, Status};
-use super::{Task, World, kubelet::Step};
+use super::{
+    Task, World,
+    kubelet::{End, SetUp, Step},
+};
 use crate::support::lines::Type;
 
 const CONTROLLER: &str = "kube-controller-manager";
@@ -106,13 +111,13 @@ impl World {
         let about = ("ReplicaSet", set.meta.name.clone(), set.meta.uid.clone());
         let message = format!("Created pod: {}", pod.meta.name);
         let index = self.pods.len();
-        let (deployment, set_uid) = (set.deployment, set.meta.uid.clone());
-        self.truth.pod_created(deployment, &pod.meta, set_uid, now + 1_000);
+        let deployment = set.deployment;
+        self.truth.pod_created(deployment, &pod.meta, now + 1_000);
         self.pods.push(pod);
         self.sets[at].pods.push(index);
         self.write_pod(index, Type::Added);
         self.note(about, "SuccessfulCreate", message, "replicaset-controller");
-        self.after(3, 12, Task::SyncPod(index, Step::Schedule));
+        self.after(3, 12, Task::SyncPod(index, Step::SetUp(SetUp::Schedule)));
     }
 
     /// A delete request for a Pod; one that is going already is left alone.
@@ -130,9 +135,9 @@ impl World {
         self.truth.pod_requested(deployment, at, now + 1_000);
         self.write_pod(at, Type::Modified);
         if is_bound {
-            self.after(4, 20, Task::SyncPod(at, Step::Kill));
+            self.after(4, 20, Task::SyncPod(at, Step::End(End::Kill)));
         } else {
-            self.after(1, 4, Task::SyncPod(at, Step::Remove));
+            self.after(1, 4, Task::SyncPod(at, Step::End(End::Remove)));
         }
     }
 

@@ -1,5 +1,7 @@
 //! What truly happened, by the rules of what a transition is, and nothing of how it is found out.
 
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use super::S;
 use super::objects::Meta;
 
@@ -46,7 +48,7 @@ pub(crate) struct Transition {
     pub(crate) end: Option<(i64, &'static str)>,
     /// It is certain that there must be a trace of it, and how it ends.
     pub(crate) is_certain: bool,
-    /// Further certain causes never apply; what lay open when it closed may tell it otherwise.
+    /// Since when a `recover` is healthy again.
     pub(crate) healthy: Option<i64>,
 }
 
@@ -55,8 +57,6 @@ pub(crate) struct Transition {
 pub(crate) struct PodTruth {
     pub(crate) uid: String,
     pub(crate) name: String,
-    pub(crate) deployment: usize,
-    pub(crate) set: String,
     pub(crate) created: i64,
     pub(crate) scheduled: Option<i64>,
     pub(crate) sandbox: Option<i64>,
@@ -257,13 +257,11 @@ impl Truth {
         }
     }
 
-    pub(super) fn pod_created(&mut self, at: usize, meta: &Meta, set: String, now: i64) {
+    pub(super) fn pod_created(&mut self, at: usize, meta: &Meta, now: i64) {
         self.settle_recovery(at, now);
         self.pods.push(PodTruth {
             uid: meta.uid.clone(),
             name: meta.name.clone(),
-            deployment: at,
-            set,
             created: now,
             start_in: self.trees[at].open,
             ..PodTruth::default()
