@@ -1,8 +1,18 @@
 //! The whole way from what lanes say to finished spans: inlet, store and trees behind one door.
+//!
+//! One task drives it. It reads no clock: time is an argument, so that a recording replayed
+//! through it gives the same spans every time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::{Lane, News};
+use crate::lifecycle::object::{Change, Note, Owner, Snapshot, Uid};
+use crate::lifecycle::relist::Relist;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
+use crate::store::Store;
 
 /// How long things are waited for.
 #[derive(Clone, Debug)]
@@ -51,55 +61,414 @@ pub struct Counts {
     pub spans: u64,
     /// Root spans that left.
     pub traces: u64,
+    /// Events about objects that are not tracked.
+    pub strange_events: u64,
+    /// Changes that came after something written later had been released.
+    pub late: u64,
+    /// Changes that were released before their time because the inlet was full.
+    pub early: u64,
+    /// What was decided without a span.
+    pub untraced: Untraced,
+}
+
+/// What is known of a lane.
+#[derive(Debug, Default)]
+struct LaneState {
+    relist: Relist,
+    /// The objects of the list in progress.
+    list: Vec<Snapshot>,
+    /// The first list, complete, until those of its owners are.
+    first: Option<Vec<Snapshot>>,
+    has_listed: bool,
+    /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
+    last_version: u64,
+    /// Its resourceVersions count another history than those of the other lanes.
+    is_foreign: bool,
 }
 
 /// Inlet, store and trees.
 #[derive(Debug)]
 pub struct Engine {
-    settings: Settings,
+    rules: Rules,
+    inlet: Inlet,
+    store: Store,
+    lanes: BTreeMap<Lane, LaneState>,
+    /// When the first list of any lane was complete, until all have entered.
+    first_list: Option<UnixNanos>,
+    have_lists_entered: bool,
+    /// resourceVersion of a list of objects, and when it was complete.
+    reference: Option<(u64, UnixNanos)>,
+    unjudged: BTreeSet<Uid>,
+    deadlines: BTreeSet<(UnixNanos, Uid)>,
+    deadline_of: BTreeMap<Uid, UnixNanos>,
+    counts: Counts,
+    now: UnixNanos,
 }
 
 impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let Settings {
+            cluster_uid,
+            cluster_name,
+            service_name,
+            settle_time,
+            stable_time,
+            max_transition_duration,
+            max_pods_per_trace,
+            max_waiting,
+        } = settings;
+        let rules = Rules {
+            cluster_uid,
+            cluster_name,
+            service_name,
+            settle_time,
+            stable_time,
+            max_transition_duration,
+            max_pods_per_trace,
+        };
+        Self {
+            inlet: Inlet::new(rules.settle_time, max_waiting),
+            rules,
+            store: Store::default(),
+            lanes: Lane::ALL.into_iter().map(|lane| (lane, LaneState::default())).collect(),
+            first_list: None,
+            have_lists_entered: false,
+            reference: None,
+            unjudged: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            deadline_of: BTreeMap::new(),
+            counts: Counts::default(),
+            now: UnixNanos(i64::MIN),
+        }
     }
 
     /// Takes what `lane` said at `at`. Nothing is decided before [`Engine::advance`].
     pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) {
-        drop((lane, news, at));
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        match news {
+            News::Listed(snapshot) => {
+                if !state.relist.is_listing() {
+                    state.relist.begin();
+                    state.list.clear();
+                }
+                state.relist.seen(snapshot.meta().uid);
+                state.list.push(snapshot);
+            }
+            News::ListDone(version) => self.list_done(lane, version, at),
+            News::Closed => {
+                state.relist.abandon();
+                state.list.clear();
+            }
+            News::Watched(change) => {
+                let version = version_of(&change);
+                if version.is_some_and(|version| version <= state.last_version) {
+                    // A watch that was resumed tells again what it had told.
+                    self.counts.untraced.stale += 1;
+                    return;
+                }
+                state.last_version = version.unwrap_or(state.last_version);
+                match &change {
+                    Change::Seen(snapshot) => state.relist.seen(snapshot.meta().uid),
+                    Change::Deleted(snapshot) => state.relist.deleted(snapshot.meta().uid),
+                    Change::Vanished(_) | Change::Noted(_) => {}
+                }
+                let version = version.filter(|_| !state.is_foreign);
+                self.inlet.watched(lane, version, change, at);
+            }
+        }
+    }
+
+    fn list_done(&mut self, lane: Lane, version: u64, at: UnixNanos) {
+        if lane.kind().is_some() && self.reference.is_none() {
+            self.reference = Some((version, at));
+        }
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        if let (None, Some((known, known_at))) = (lane.kind(), self.reference) {
+            state.is_foreign = is_foreign(version, known, at.since(known_at));
+        }
+        state.last_version = state.last_version.max(version);
+        if !state.relist.is_listing() {
+            state.relist.begin();
+        }
+        let gone = state.relist.finish();
+        let list = std::mem::take(&mut state.list);
+        let is_first = !std::mem::replace(&mut state.has_listed, true);
+        if is_first && !self.have_lists_entered {
+            state.first = Some(list);
+            self.first_list = self.first_list.or(Some(at));
+            return;
+        }
+        // A list that does not say its resourceVersion is as old as what was last heard.
+        let newest = list.iter().map(|it| it.meta().resource_version).max().unwrap_or(0);
+        let version = match version {
+            0 => newest.max(self.inlet.newest()),
+            version => version.max(newest),
+        };
+        for snapshot in list {
+            self.inlet.listed(lane, version, Change::Seen(snapshot), at);
+        }
+        for uid in gone {
+            self.inlet.listed(lane, version, Change::Vanished(uid), at);
+        }
     }
 
     /// Releases what is due at `now`, and returns what ended by it, children before parents.
     pub fn advance(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
-        let _ = (now, &self.settings);
-        Vec::new()
+        let mut out = Vec::new();
+        while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
+            self.now = self.now.max(next);
+            self.enter_lists(next, &mut out);
+            for released in self.inlet.release(next) {
+                self.release(released, &mut out);
+            }
+            self.judge(&mut out);
+            while let Some((due, top)) = self.deadlines.first().copied().filter(|it| it.0 <= next) {
+                self.deadlines.remove(&(due, top));
+                self.deadline_of.remove(&top);
+                self.change(top, &mut out, |tree, rules, out| tree.expire(next, rules, out));
+            }
+        }
+        self.now = self.now.max(now);
+        self.count(&out);
+        out
     }
 
     /// When [`Engine::advance`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
-        None
+        let tree = self.deadlines.first().map(|(due, _)| *due);
+        let lists = self.first_list.map(|first| {
+            let are_all_in =
+                self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
+            if are_all_in { first } else { first.plus(self.rules.settle_time) }
+        });
+        [self.inlet.next_due(), tree, lists].into_iter().flatten().min()
     }
 
     /// The input has ended: time runs on until every hold is released. What is still open stays
     /// open, see [`Engine::in_progress`].
     pub fn finish(&mut self) -> Vec<FinishedSpan> {
-        Vec::new()
+        let end = self.now.plus(self.rules.settle_time);
+        let mut out = self.advance(end);
+        let n = out.len();
+        let tops = self.store.sorted(|top, _| top);
+        for top in tops {
+            self.change(top, &mut out, |tree, rules, out| {
+                tree.release_hold(rules, out);
+                if tree.is_empty() { After::Empty } else { After::Lives }
+            });
+        }
+        let (_, rest) = out.split_at(n);
+        let rest = rest.to_vec();
+        self.count(&rest);
+        out
     }
 
     /// What is open at `now`, as spans with [`crate::lifecycle::span::Outcome::InProgress`] that
     /// end at `now`: for showing, never for export.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
-        let _ = now;
-        Vec::new()
+        self.store
+            .sorted(|_, tree| tree.in_progress(now, &self.rules))
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        let mut counts = self.counts.clone();
+        counts.objects = u64::try_from(self.store.n_objects()).unwrap_or(u64::MAX);
+        (counts.late, counts.early) = (self.inlet.n_late, self.inlet.n_early);
+        for untraced in self.store.sorted(|_, tree| tree.untraced()) {
+            counts.untraced.add(untraced);
+        }
+        counts
     }
+
+    fn count(&mut self, out: &[FinishedSpan]) {
+        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        self.counts.spans += n(out.len());
+        self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
+    }
+
+    /// First lists enter at once, owners first, when those of all owners are in; the wait for a
+    /// lane that does not list is bounded.
+    fn enter_lists(&mut self, now: UnixNanos, out: &mut Vec<FinishedSpan>) {
+        let Some(first) = self.first_list else { return };
+        let are_all_in =
+            self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
+        if !are_all_in && first.plus(self.rules.settle_time) > now {
+            return;
+        }
+        self.first_list = None;
+        self.have_lists_entered = true;
+        // `Lane` sorts owners first.
+        let lists: Vec<_> = self
+            .lanes
+            .iter_mut()
+            .filter_map(|(lane, state)| state.first.take().map(|list| (*lane, list)))
+            .collect();
+        for (lane, list) in lists {
+            for snapshot in list {
+                let change = Change::Seen(snapshot);
+                self.release(Released { lane, change, arrival: None, is_listed: true }, out);
+            }
+        }
+        self.judge(out);
+    }
+
+    fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
+        let now = self.now;
+        for top in std::mem::take(&mut self.unjudged) {
+            self.change(top, out, |tree, rules, out| {
+                tree.judge(now, rules, out);
+                After::Lives
+            });
+        }
+    }
+
+    fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
+        let Released { lane, change, arrival, is_listed } = released;
+        match change {
+            Change::Seen(snapshot) => self.seen(lane, &snapshot, arrival, is_listed, out),
+            Change::Deleted(snapshot) => {
+                let uid = snapshot.meta().uid;
+                let Some(top) = self.store.top_of(uid) else { return };
+                self.counts.changes += 1;
+                self.store.leave(uid);
+                let seen = Seen { arrival, is_listed };
+                self.change(top, out, |tree, rules, out| tree.delete(&snapshot, seen, rules, out));
+            }
+            Change::Vanished(uid) => {
+                let Some(top) = self.store.top_of(uid) else { return };
+                self.counts.changes += 1;
+                self.store.leave(uid);
+                self.change(top, out, |tree, rules, out| tree.vanish(uid, arrival, rules, out));
+            }
+            Change::Noted(note) => self.noted(&note, out),
+        }
+    }
+
+    fn seen(
+        &mut self,
+        lane: Lane,
+        snapshot: &Snapshot,
+        arrival: Option<UnixNanos>,
+        is_listed: bool,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let uid = snapshot.meta().uid;
+        let is_new = self.store.top_of(uid).is_none();
+        // A lane that has not listed tells of objects that were there before.
+        let has_listed = self.lanes.get(&lane).is_some_and(|state| state.has_listed);
+        let seen = Seen { arrival, is_listed: is_listed || (is_new && !has_listed) };
+        let top = self.top_for(snapshot, seen, out);
+        self.counts.changes += 1;
+        self.change(top, out, |tree, rules, out| {
+            tree.step(snapshot, seen, rules, out);
+            After::Lives
+        });
+        if seen.is_listed && self.store.with(top, |tree| tree.is_unjudged()) == Some(true) {
+            self.unjudged.insert(top);
+        }
+    }
+
+    /// The tree an object belongs to; a new one if it is a top.
+    fn top_for(&mut self, snapshot: &Snapshot, seen: Seen, out: &mut Vec<FinishedSpan>) -> Uid {
+        let meta = snapshot.meta();
+        if let Some(top) = self.store.top_of(meta.uid) {
+            return top;
+        }
+        let owner = meta.owner.as_ref();
+        let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
+        if let Some(top) = watched.and_then(|owner| self.top_of_owner(owner, out)) {
+            self.store.enter(meta.uid, top);
+            return top;
+        }
+        let mut tree = Tree::new(snapshot, owner.cloned(), &self.rules);
+        if watched.is_some() && seen.is_listed {
+            tree.mute();
+        }
+        self.store.plant(meta.uid, tree);
+        self.store.enter(meta.uid, meta.uid);
+        meta.uid
+    }
+
+    /// The tree of an owner; if that waits in the inlet behind what it owns, it enters first.
+    fn top_of_owner(&mut self, owner: &Owner, out: &mut Vec<FinishedSpan>) -> Option<Uid> {
+        self.store.top_of(owner.uid).or_else(|| {
+            let waiting = self.inlet.take(owner.uid)?;
+            self.release(waiting, out);
+            self.store.top_of(owner.uid)
+        })
+    }
+
+    fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
+        let Some(top) = self.store.top_of(note.about) else {
+            self.counts.strange_events += 1;
+            return;
+        };
+        self.counts.changes += 1;
+        self.change(top, out, |tree, _, _| {
+            tree.note(note);
+            After::Lives
+        });
+    }
+
+    /// Changes a tree, keeps its next deadline, and takes it out when nothing is left of it.
+    fn change(
+        &mut self,
+        top: Uid,
+        out: &mut Vec<FinishedSpan>,
+        change: impl FnOnce(&mut Tree, &Rules, &mut Vec<FinishedSpan>) -> After,
+    ) {
+        let rules = &self.rules;
+        let Some((after, deadline)) = self.store.with(top, |tree| {
+            let after = change(tree, rules, out);
+            (after, tree.next_deadline(rules))
+        }) else {
+            return;
+        };
+        let deadline = deadline.filter(|_| after == After::Lives);
+        let known = match deadline {
+            Some(deadline) => self.deadline_of.insert(top, deadline),
+            None => self.deadline_of.remove(&top),
+        };
+        if known != deadline {
+            if let Some(known) = known {
+                self.deadlines.remove(&(known, top));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, top));
+            }
+        }
+        if after == After::Empty
+            && let Some(mut tree) = self.store.fell(top)
+        {
+            tree.release_hold(&self.rules, out);
+            self.counts.untraced.add(tree.untraced());
+            self.store.leave(top);
+        }
+    }
+}
+
+fn version_of(change: &Change) -> Option<u64> {
+    match change {
+        Change::Seen(snapshot) | Change::Deleted(snapshot) => {
+            Some(snapshot.meta().resource_version)
+        }
+        Change::Noted(note) => Some(note.resource_version),
+        Change::Vanished(_) => None,
+    }
+}
+
+/// Whether a resourceVersion counts another history than `known`, which was read `apart` earlier
+/// or later: an API server writes some thousand versions a second at most.
+fn is_foreign(version: u64, known: u64, apart: Nanos) -> bool {
+    let seconds = apart.0.unsigned_abs() / 1_000_000_000;
+    version.abs_diff(known) > 20_000_u64.saturating_mul(seconds.saturating_add(1))
 }

@@ -66,11 +66,29 @@ pub fn snapshot(lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     }
 }
 
-/// Reads a Kubernetes Event.
+/// The resourceVersion of a complete list, from what ends it; 0 where it does not say one.
+#[must_use]
+pub fn list_version(json: &[u8]) -> u64 {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct List<'a> {
+        #[serde(borrow)]
+        metadata: ListMeta<'a>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct ListMeta<'a> {
+        resource_version: &'a str,
+    }
+    let list: List<'_> = serde_json::from_slice(json).unwrap_or_default();
+    list.metadata.resource_version.parse().unwrap_or(0)
+}
+
+/// Reads a Kubernetes Event; `None` where it is about an object of a kind that is not watched.
 ///
 /// # Errors
 /// As [`snapshot`].
-pub fn note(json: &[u8]) -> Result<Note, SnapshotError> {
+pub fn note(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
     event::event(json)
 }
 
@@ -86,4 +104,108 @@ fn check_kind(expected: &str, found: &str) -> Result<(), String> {
 fn told_stamps(refused: Vec<Refused>, object: impl Fn() -> String) -> Vec<RefusedStamp> {
     let told = |Refused { key, problem }| RefusedStamp { object: object(), key, problem };
     refused.into_iter().map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{any, proptest};
+    use proptest::sample::{Index, select};
+
+    use super::{note, snapshot};
+    use crate::lifecycle::lane::Lane;
+
+    /// Recorded objects, and the lane that each came by.
+    const OBJECTS: [(Lane, &str); 6] = [
+        (Lane::Pods, include_str!("../tests/objects/pod.json")),
+        (Lane::Pods, include_str!("../tests/objects/pod_with_sidecar.json")),
+        (Lane::Deployments, include_str!("../tests/objects/deployment.json")),
+        (Lane::ReplicaSets, include_str!("../tests/objects/replica_set.json")),
+        (Lane::Events, include_str!("../tests/objects/event.json")),
+        (Lane::Events, include_str!("../tests/objects/event_of_scheduler.json")),
+    ];
+
+    /// What may take the place of any value.
+    const VALUES: [&str; 12] = [
+        "null",
+        "true",
+        "-1",
+        "1e308",
+        "99999999999999999999",
+        "\"\"",
+        "\"9999-12-31T23:59:60Z\"",
+        "\"\\ud83d\\ude00\"",
+        "[]",
+        "{}",
+        "[[{}]]",
+        "{\"name\":{}}",
+    ];
+
+    /// Whether `lane` reads the object; that it returns at all is the point.
+    fn is_read(lane: Lane, json: &[u8]) -> bool {
+        match lane {
+            Lane::Events => note(json).is_ok(),
+            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, json).is_ok(),
+        }
+    }
+
+    /// `json` with the value after the `nth` colon replaced, if it is a plain one.
+    fn with_value(json: &str, nth: Index, value: &str) -> String {
+        let colons: Vec<usize> = json.match_indices("\":").map(|(at, _)| at + 2).collect();
+        let (head, tail) = json.split_at(*nth.get(&colons));
+        let end = tail.find([',', '}', ']']).unwrap_or(tail.len());
+        let (_, rest) = tail.split_at(end);
+        format!("{head}{value}{rest}")
+    }
+
+    #[test]
+    fn recorded_objects_are_read_in_their_own_lane_only() {
+        for (own, json) in OBJECTS {
+            for lane in Lane::ALL {
+                assert_eq!(is_read(lane, json.as_bytes()), lane == own, "{lane:?} {json}");
+            }
+        }
+        let error = snapshot(Lane::Events, b"{}").unwrap_err();
+        assert_eq!(error.to_string(), "Event: an object with a life of its own is expected");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in vec(any::<u8>(), 0..256), text in "[\\[\\]{}:,\"a0-9.eE+-]{0,64}") {
+            for lane in Lane::ALL {
+                assert!(!is_read(lane, &bytes));
+                assert!(!is_read(lane, text.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn no_mutated_object_panics(
+            (lane, json) in select(OBJECTS.as_slice()),
+            flips in vec((any::<Index>(), any::<u8>()), 0..4),
+            cut in any::<Option<Index>>(),
+        ) {
+            let mut bytes = json.as_bytes().to_vec();
+            let is_whole = flips.is_empty() && cut.is_none();
+            for (at, byte) in flips {
+                *at.get_mut(&mut bytes) = byte;
+            }
+            if let Some(at) = cut {
+                bytes.truncate(at.index(bytes.len()));
+            }
+            assert!(is_read(lane, &bytes) || !is_whole);
+        }
+
+        #[test]
+        fn no_strange_value_panics(
+            (lane, json) in select(OBJECTS.as_slice()),
+            changes in vec((any::<Index>(), select(VALUES.as_slice())), 1..4),
+        ) {
+            let change = |json: String, (nth, value): (Index, &str)| with_value(&json, nth, value);
+            let changed = changes.into_iter().fold(json.to_owned(), change);
+            if !is_read(lane, changed.as_bytes()) && lane != Lane::Events {
+                let error = snapshot(lane, changed.as_bytes()).unwrap_err();
+                assert!(error.to_string().len() < 1_024, "{error}");
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
 use super::{SnapshotError, check_kind};
-use crate::lifecycle::object::Note;
+use crate::lifecycle::object::{Kind, Note};
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
@@ -46,6 +46,8 @@ struct Event<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct Involved<'a> {
     #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
     uid: Text<'a>,
     #[serde(borrow)]
     field_path: Text<'a>,
@@ -64,13 +66,13 @@ struct Source {
     component: Message,
 }
 
-/// Reads an Event.
-pub(super) fn event(json: &[u8]) -> Result<Note, SnapshotError> {
+/// Reads an Event; `None` where it is about an object of a kind that is not watched.
+pub(super) fn event(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
     let event: Event<'_> = decode("Event", json)?;
     read(event).map_err(|problem| refuse("Event", json, problem))
 }
 
-fn read(event: Event<'_>) -> Result<Note, String> {
+fn read(event: Event<'_>) -> Result<Option<Note>, String> {
     check_kind("Event", &event.kind.0)?;
     let (own_uid, resource_version) = event.metadata.identity()?;
     let (key, involved) = match (event.involved_object, event.regarding) {
@@ -78,6 +80,10 @@ fn read(event: Event<'_>) -> Result<Note, String> {
         (None, Some(regarding)) => ("regarding.uid", regarding),
         (None, None) => ("involvedObject.uid", Involved::default()),
     };
+    // A kubelet writes about its Node with the name as uid, or with none.
+    if !involved.kind.0.is_empty() && !Kind::from(&*involved.kind.0).is_watched() {
+        return Ok(None);
+    }
     let series = event.series.unwrap_or_default();
     let count = [event.count, series.count, event.deprecated_count]
         .into_iter()
@@ -106,7 +112,7 @@ fn read(event: Event<'_>) -> Result<Note, String> {
     });
     let source = event.source.or(event.deprecated_source).unwrap_or_default().component;
     let names = [source, event.reporting_component, event.reporting_controller];
-    Ok(Note {
+    Ok(Some(Note {
         uid: own_uid,
         resource_version,
         about: uid(key, &involved.uid.0)?,
@@ -122,7 +128,7 @@ fn read(event: Event<'_>) -> Result<Note, String> {
             .map(|name| name.0)
             .find(|name| !name.is_empty())
             .unwrap_or_default(),
-    })
+    }))
 }
 
 /// The clock of the emitter: client-go ends an Event's name with its time, `web-1.18e9bc5cadcf7c43`,
@@ -141,4 +147,146 @@ fn container(field_path: &str) -> &str {
         .into_iter()
         .find_map(|prefix| field_path.strip_prefix(prefix));
     name.and_then(|name| name.strip_suffix('}')).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::event;
+    use crate::lifecycle::object::Note;
+    use crate::lifecycle::time::UnixNanos;
+
+    const METADATA: &str = r#""metadata":{"name":"web-1.18e9bcada706ebfd",
+        "uid":"cc5679dc-e971-4139-88cf-aa258e72d589","resourceVersion":"2179",
+        "creationTimestamp":"2026-11-20T11:16:20Z"}"#;
+    const ABOUT: &str = r#""uid":"bc7ff0ce-fec0-4b04-909c-60572110220e""#;
+
+    /// 0x18e9bcada706ebfd, which lies in the second of `METADATA`.
+    const IN_NAME: UnixNanos = UnixNanos(0x18e9_bcad_a706_ebfd);
+
+    /// An Event of `METADATA` about `ABOUT` with `more`.
+    fn with(more: &str) -> Note {
+        read(&format!(r#"{{{METADATA},"involvedObject":{{{ABOUT}}}{more}}}"#))
+    }
+
+    fn read(json: &str) -> Note {
+        event(json.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_recorded_event_of_the_kubelet_has_the_time_in_its_name() {
+        let note = read(include_str!("../../tests/objects/event.json"));
+        assert_eq!((&*note.reason, &*note.container), ("Pulled", "sidecar"));
+        assert_eq!((&*note.source, note.count, note.is_warning), ("kubelet", 1, false));
+        assert_eq!(note.exact, Some(IN_NAME));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(IN_NAME.seconds()));
+        assert!(note.message.starts_with("Successfully pulled image \"127.0.0.1:5000/init:v3\""));
+    }
+
+    #[test]
+    fn a_recorded_event_of_the_scheduler_has_its_event_time() {
+        let note = read(include_str!("../../tests/objects/event_of_scheduler.json"));
+        assert_eq!((&*note.reason, &*note.source), ("Scheduled", "default-scheduler"));
+        assert_eq!(note.exact, Some(UnixNanos(1_795_173_377_513_678_000)));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_377));
+        assert_eq!(&*note.container, "");
+    }
+
+    #[test]
+    fn an_event_of_events_k8s_io_is_read_too() {
+        let note = read(&format!(
+            r#"{{{METADATA},"regarding":{{{ABOUT},"fieldPath":"spec.containers{{app}}"}},
+                "note":"it went","type":"Warning","reportingController":"kubelet",
+                "deprecatedCount":3,"deprecatedFirstTimestamp":"2026-11-20T11:16:20Z",
+                "deprecatedLastTimestamp":"2026-11-20T11:17:20Z"}}"#
+        ));
+        assert_eq!(
+            (&*note.message, &*note.container, &*note.source),
+            ("it went", "app", "kubelet")
+        );
+        assert_eq!((note.count, note.exact, note.is_warning), (3, None, true));
+        assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_440));
+    }
+
+    #[test]
+    fn a_repeated_event_has_no_exact_time() {
+        assert_eq!(with("").exact, Some(IN_NAME));
+        assert_eq!(with(r#","count":0"#).exact, Some(IN_NAME));
+        assert_eq!(with(r#","count":2"#).exact, None);
+        let series = with(
+            r#","eventTime":"2026-11-20T11:16:20.5Z","series":{"count":7,
+                "lastObservedTime":"2026-11-20T11:20:00.25Z"}"#,
+        );
+        assert_eq!((series.count, series.exact), (7, None));
+        assert_eq!(series.seconds, UnixNanos::from_seconds(1_795_173_600));
+        assert_eq!(with(r#","count":99999999999"#).count, u32::MAX);
+    }
+
+    #[test]
+    fn a_name_whose_end_is_no_time_of_that_moment_is_not_believed() {
+        for end in ["18e9bcada706ebfd", "18E9BCADA706EBFD"] {
+            let json = METADATA.replace("18e9bcada706ebfd", end);
+            let json = format!(r#"{{{json},"involvedObject":{{{ABOUT}}}}}"#);
+            assert_eq!(read(&json).exact, Some(IN_NAME), "{end}");
+        }
+        for end in
+            ["", "1", "+8e9bcada706ebfd", "18e9bcb8a706ebfd", "ffffffffffffffffff", "db-0", "é"]
+        {
+            let json = METADATA.replace("18e9bcada706ebfd", end);
+            let json = format!(r#"{{{json},"involvedObject":{{{ABOUT}}}}}"#);
+            assert_eq!(read(&json).exact, None, "{end}");
+        }
+        let first = with(r#","firstTimestamp":"2026-11-20T11:15:00Z""#);
+        assert_eq!(first.exact, None);
+        let far = with(r#","firstTimestamp":"9999-12-31T00:00:00Z""#);
+        assert_eq!((far.exact, far.seconds.seconds()), (None, i64::MAX / 1_000_000_000));
+    }
+
+    #[test]
+    fn the_container_is_the_one_that_the_field_path_names() {
+        let container = |path: &str| {
+            let about = format!(r#"{{{ABOUT},"fieldPath":"{path}"}}"#);
+            read(&format!(r#"{{{METADATA},"involvedObject":{about}}}"#)).container
+        };
+        assert_eq!(&*container("spec.containers{app}"), "app");
+        assert_eq!(&*container("spec.initContainers{init}"), "init");
+        assert_eq!(&*container("spec.ephemeralContainers{debugger}"), "debugger");
+        for path in ["", "spec.containers", "spec.containers{app", "spec.containers[0]", "status"] {
+            assert_eq!(&*container(path), "", "{path}");
+        }
+    }
+
+    #[test]
+    fn an_event_about_a_kind_that_is_not_watched_is_none_of_ours() {
+        for uid in ["\"node-1\"", "\"\"", "null"] {
+            let about = format!(r#"{{"kind":"Node","name":"node-1","uid":{uid}}}"#);
+            let json = format!(r#"{{{METADATA},"involvedObject":{about}}}"#);
+            assert_eq!(event(json.as_bytes()), Ok(None), "{uid}");
+        }
+        let pod = format!(r#"{{{METADATA},"involvedObject":{{"kind":"Pod","uid":"node-1"}}}}"#);
+        assert!(event(pod.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_event_about_nothing_is_refused_with_a_message() {
+        for (json, told) in [
+            (
+                format!("{{{METADATA}}}"),
+                "Event web-1.18e9bcada706ebfd: involvedObject.uid is missing: a UUID is expected",
+            ),
+            (
+                format!(r#"{{{METADATA},"involvedObject":{{"uid":"node-1"}}}}"#),
+                "Event web-1.18e9bcada706ebfd: involvedObject.uid is \"node-1\": a UUID is expected",
+            ),
+            (
+                format!(r#"{{{METADATA},"regarding":{{"uid":""}}}}"#),
+                "Event web-1.18e9bcada706ebfd: regarding.uid is missing: a UUID is expected",
+            ),
+            (
+                format!(r#"{{{METADATA},"involvedObject":{{{ABOUT}}},"count":"many"}}"#),
+                "Event web-1.18e9bcada706ebfd: count is \"many\": a whole number is expected",
+            ),
+        ] {
+            assert_eq!(event(json.as_bytes()).unwrap_err().to_string(), told);
+        }
+    }
 }

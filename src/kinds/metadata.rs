@@ -202,6 +202,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
                 Ok(labels)
             }
 
+            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Self::Value::default())
+            }
+
             lenient_rest!();
         }
         deserializer.deserialize_any(LabelsVisitor)
@@ -267,6 +271,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     }
                 }
                 Ok(annotations)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Self::Value::default())
             }
 
             lenient_rest!();

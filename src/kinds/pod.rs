@@ -277,3 +277,6 @@ fn clamped(count: Count) -> i32 {
     let end = if count.or_zero() < 0 { i32::MIN } else { i32::MAX };
     i32::try_from(count.or_zero()).unwrap_or(end)
 }
+
+#[cfg(test)]
+mod tests;

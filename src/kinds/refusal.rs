@@ -14,9 +14,12 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(
     kind: &str,
     json: &'a [u8],
 ) -> Result<T, SnapshotError> {
+    // Checked once as a whole, it need not be checked string by string.
+    let text = str::from_utf8(json)
+        .map_err(|error| refuse(kind, json, format!("it is not UTF-8: {error}")))?;
     // The path costs time, so it is only looked for once it is known to be needed.
-    serde_json::from_slice(json).map_err(|plain| {
-        let mut deserializer = Deserializer::from_slice(json);
+    serde_json::from_str(text).map_err(|plain| {
+        let mut deserializer = Deserializer::from_str(text);
         let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
             Err(error) => (error.path().to_string(), error.into_inner()),
             Ok(_) => (".".to_owned(), plain),
@@ -46,7 +49,9 @@ pub(super) fn label(kind: &str, namespace: Option<&str>, name: Option<&str>) -> 
 /// Turns `invalid value: string "abc", expected a number at line 1 column 5` into
 /// `spec.replicas is "abc": a number is expected`.
 fn told(path: &str, error: &str) -> String {
-    let at_path = if path == "." { String::new() } else { format!("{path}: ") };
+    // A `?` is a key that was not read to its end.
+    let path = &*shortened(path.strip_suffix(".?").unwrap_or(path));
+    let at_path = if matches!(path, "." | "?") { String::new() } else { format!("{path}: ") };
     let Some((found, expected)) = error
         .strip_prefix("invalid type: ")
         .or_else(|| error.strip_prefix("invalid value: "))
@@ -55,13 +60,16 @@ fn told(path: &str, error: &str) -> String {
         return format!("{at_path}{error}");
     };
     let expected = expected.rsplit_once(" at line ").map_or(expected, |(text, _)| text);
-    let found = if path.contains("env[") {
+    let (sort, value) = found.split_once(' ').unwrap_or((found, ""));
+    let found = match (sort, value.trim_matches('`')) {
+        ("sequence", _) => "a list",
+        ("map", _) => "a map",
         // The value of an env variable is nobody's business.
-        found.split(' ').next().unwrap_or_default()
-    } else {
-        found.strip_prefix("string ").unwrap_or(found)
+        (_, value) if !value.is_empty() && path.contains(".env") => sort,
+        ("string" | "integer" | "boolean", value) => value,
+        _ => found,
     };
-    let path = if path == "." { "the object" } else { path };
+    let path = if matches!(path, "." | "?") { "the object" } else { path };
     format!("{path} is {}: {expected} is expected", shortened(found))
 }
 
@@ -84,4 +92,59 @@ struct Name<'a> {
     namespace: LenientText<'a>,
     #[serde(borrow)]
     name: LenientText<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{label, told};
+
+    #[test]
+    fn errors_of_the_decoder_are_retold_with_the_key_first() {
+        for (path, error, expected) in [
+            (
+                "spec.replicas",
+                "invalid type: string \"3\", expected a whole number at line 1 column 5",
+                "spec.replicas is \"3\": a whole number is expected",
+            ),
+            (
+                "a.b",
+                "invalid type: integer `5`, expected a string at line 1 column 5",
+                "a.b is 5: a string is expected",
+            ),
+            (
+                "a.b",
+                "invalid value: string \"x, expected y\", expected a string at line 1 column 5",
+                "a.b is \"x, expected y\": a string is expected",
+            ),
+            ("a", "invalid type: map, expected a string", "a is a map: a string is expected"),
+            (
+                ".",
+                "invalid type: null, expected struct Pod",
+                "the object is null: struct Pod is expected",
+            ),
+            (".", "expected value at line 1 column 1", "expected value at line 1 column 1"),
+            (
+                "a.?",
+                "duplicate field `b` at line 1 column 1",
+                "a: duplicate field `b` at line 1 column 1",
+            ),
+        ] {
+            assert_eq!(told(path, error), expected);
+        }
+    }
+
+    #[test]
+    fn neither_keys_nor_values_nor_names_are_told_at_any_length() {
+        let long = "é".repeat(10_000);
+        let error = format!("invalid type: string \"{long}\", expected a number");
+        assert!(told(&long, &error).len() < 300);
+        assert!(label("Pod", Some(&long), Some(&long)).len() < 300);
+    }
+
+    #[test]
+    fn an_object_is_named_as_far_as_it_is_known() {
+        assert_eq!(label("Pod", Some("default"), Some("web-1")), "Pod default/web-1");
+        assert_eq!(label("Node", None, Some("node-1")), "Node node-1");
+        assert_eq!(label("Pod", Some("default"), None), "Pod");
+    }
 }

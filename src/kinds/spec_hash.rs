@@ -149,3 +149,79 @@ fn are_named(items: &[Node<'_>]) -> bool {
     names.sort_unstable();
     names.windows(2).all(|pair| pair.first() != pair.last())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_PATH_BYTES, MAX_PATHS, hash, paths};
+    use crate::kinds::tree::Node;
+
+    fn node(json: &str) -> Node<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn told(json: &str) -> Vec<String> {
+        paths(&node(json)).into_iter().map(|(path, _)| path.into()).collect()
+    }
+
+    #[test]
+    fn items_go_by_their_name_or_else_by_their_index() {
+        assert_eq!(
+            told(
+                r#"{"c":[{"image":"x","name":"b"},{"name":"a"}],"p":[{"name":"n"},{"name":"n"}],
+                    "q":[{"name":"n"},1],"r":[[true]]}"#
+            ),
+            [
+                "c[a].name",
+                "c[b].image",
+                "c[b].name",
+                "p[0].name",
+                "p[1].name",
+                "q[0].name",
+                "q[1]",
+                "r[0][0]"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_hash_never_changes_from_one_build_to_the_next() {
+        let hashed = |json: &str| hash(&node(json), &mut Vec::new());
+        assert_eq!(hashed("3"), 6_057_400_788_070_090_910);
+        assert_eq!(hashed("\"web\""), 1_176_587_416_723_715_011);
+        assert_eq!(hashed("{\"a\":[1.5,null,false]}"), 12_019_405_141_553_232_742);
+    }
+
+    #[test]
+    fn values_of_different_types_have_different_hashes() {
+        let values = ["0", "false", "true", "\"\"", "\"0\"", "0.5", "[0]", "[[0]]", "{\"a\":0}"];
+        let mut hashes: Vec<u64> =
+            values.iter().map(|value| hash(&node(value), &mut Vec::new())).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), values.len());
+    }
+
+    #[test]
+    fn a_spec_of_too_many_values_is_folded_where_it_is_deepest() {
+        let list = vec!["1"; MAX_PATHS].join(",");
+        assert_eq!(told(&format!(r#"{{"a":[{list}]}}"#)).len(), MAX_PATHS);
+        assert_eq!(told(&format!(r#"{{"a":[{list}],"b":{{"c":2}}}}"#)), ["a", "b"]);
+        assert_eq!(told(&format!(r#"{{"a":[{list}],"b":2}}"#)), ["a", "b"]);
+        let maps = vec!["{\"a\":1,\"b\":2}"; MAX_PATHS / 2 + 1].join(",");
+        assert_eq!(told(&format!(r#"{{"c":[{maps}]}}"#)).len(), MAX_PATHS / 2 + 1);
+        let maps = vec!["{\"a\":1}"; MAX_PATHS + 1].join(",");
+        assert_eq!(told(&format!(r#"{{"c":[{maps}],"d":1}}"#)), ["c", "d"]);
+        let keys: Vec<String> = (0..=MAX_PATHS).map(|n| format!("\"{n}\":1")).collect();
+        assert_eq!(told(&format!("{{{}}}", keys.join(","))), [""]);
+    }
+
+    #[test]
+    fn a_path_has_a_greatest_length() {
+        let key = "k".repeat(MAX_PATH_BYTES);
+        let one = format!(r#"{{"a":{{"{key}":1}},"b":{{"{key}":2}},"c":{{"l{key}":2}}}}"#);
+        assert_eq!(told(&one), ["a", "b", "c"]);
+        let hashes = paths(&node(&one));
+        assert_ne!(hashes[0].1, hashes[1].1);
+        assert_ne!(hashes[1].1, hashes[2].1);
+    }
+}

@@ -197,3 +197,34 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Map(entries))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Node;
+
+    fn node(json: &str) -> Node<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn of_a_key_written_twice_the_last_value_counts() {
+        assert_eq!(node(r#"{"a":1,"b":2,"a":3}"#), node(r#"{"b":2,"a":3}"#));
+    }
+
+    #[test]
+    fn what_is_removed_takes_empty_maps_with_it() {
+        let mut tree = node(r#"{"a":{"b":{"c":1}},"d":2}"#);
+        assert!(!tree.remove(&["a", "x"]));
+        assert!(!tree.remove(&["d", "x"]));
+        assert!(tree.remove(&["a", "b", "c"]));
+        assert_eq!(tree, node(r#"{"d":2}"#));
+    }
+
+    #[test]
+    fn numbers_beyond_whole_ones_are_kept_apart() {
+        assert_eq!(node("1e2"), Node::Whole(100));
+        assert_eq!(node("-0.0"), Node::Whole(0));
+        assert_eq!(node("1e300"), Node::Float(1e300));
+        assert_eq!(node("18446744073709551615"), Node::Float(18_446_744_073_709_551_615.0));
+    }
+}

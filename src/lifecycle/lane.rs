@@ -54,10 +54,11 @@ impl Lane {
 /// What a lane says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// A list begins, or contains this object. Lists of Events are not said at all.
+    /// A list begins, or contains this object. Events in a list are old and are not said.
     Listed(Snapshot),
-    /// The list is complete: what it did not contain is gone.
-    ListDone,
+    /// The list is complete, at this resourceVersion: what it did not contain is gone. Lists of
+    /// Events say this too.
+    ListDone(u64),
     /// A watch told this.
     Watched(Change),
     /// The list or watch broke off; an unfinished list proves nothing.

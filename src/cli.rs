@@ -1,0 +1,92 @@
+//! What is typed, and what becomes of it.
+
+mod duration;
+mod output;
+mod replay;
+mod send;
+mod terminal;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub use terminal::Terminal;
+
+/// Turns every change of a Kubernetes object's spec into OpenTelemetry spans: one trace for each
+/// rollout, from the write of the spec until the cluster has settled.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lifespan",
+    version,
+    after_help = "\
+Exit status: 0 when every input could be used, 1 when one could not, 2 for wrong usage."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the traces of a recorded cluster as waterfalls
+    Replay(replay::Arguments),
+}
+
+/// Does what the arguments, the first of which is the program's name, ask for.
+///
+/// A reader that stops reading (`| head`) ends the program quietly.
+pub fn run<I, T>(
+    arguments: I,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> ExitCode
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let done = match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command: Some(Command::Replay(arguments)) }) => {
+            replay::run(&arguments, terminal, out, err)
+        }
+        Ok(Arguments { command: None }) => {
+            let help = Arguments::command().render_help();
+            writeln!(out, "{help}").map(|()| ExitCode::SUCCESS)
+        }
+        Err(error) => explain(&error, terminal, out, err),
+    };
+    let done = done.and_then(|code| out.flush().map(|()| code));
+    match done {
+        Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // Nothing is left to tell it to if standard error is gone as well.
+        Err(error) => match writeln!(err, "lifespan: cannot write: {error}") {
+            Ok(()) | Err(_) => ExitCode::FAILURE,
+        },
+    }
+}
+
+/// Help and versions go to standard output, wrong usage to standard error.
+fn explain(
+    error: &clap::Error,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let text = error.render();
+    let is_terminal =
+        if error.use_stderr() { terminal.is_error_terminal } else { terminal.is_output_terminal };
+    let text = if is_terminal && terminal.wants_color {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    if error.use_stderr() {
+        err.write_all(text.as_bytes())?;
+    } else {
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,208 @@
+//! `lifespan replay`: recordings in, waterfalls or OTLP out.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use crate::engine::{Engine, Settings};
+use crate::lifecycle::time::Nanos;
+use crate::recording::{Input, Player};
+use crate::report::{Chain, Report};
+use crate::show::Look;
+use crate::traces::{MAX_SPANS, Selection, Traces};
+
+use super::duration;
+use super::output::{Form, Output};
+use super::send::Sender;
+use super::terminal::Terminal;
+
+/// Wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
+
+/// Arguments of `lifespan replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A recording has one JSON object a line, with `at`, `resource`, `type` and `object`. What cannot be
+read of it is told on standard error, and the rest is used.
+
+Examples:
+  lifespan replay config/demo/rolling-update.jsonl.gz
+  lifespan replay --failed --slower-than 30s monday.jsonl.gz tuesday.jsonl.gz
+  lifespan replay --format json recording.jsonl > spans.jsonl")]
+pub(super) struct Arguments {
+    /// Recordings, plain or gzipped, in order of time; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// What to write to standard output
+    #[arg(long, value_enum, default_value_t = Format::Waterfall)]
+    format: Format,
+
+    /// Also send the traces to this OTLP/gRPC server, such as localhost:4317 or https://host:443
+    #[arg(long, value_name = "HOST:PORT")]
+    endpoint: Option<String>,
+
+    /// Send in plaintext to an endpoint without a scheme; for this machine that is the default
+    #[arg(long, requires = "endpoint")]
+    insecure: bool,
+
+    /// Only the traces whose id begins with these hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = hex_prefix)]
+    trace: Option<String>,
+
+    /// Only the traces of this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
+
+    /// Only traces that failed, timed out or carry an error
+    #[arg(long)]
+    failed: bool,
+
+    /// Only traces that took longer than this
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    slower_than: Option<Nanos>,
+
+    /// Whether to use colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
+
+    /// Columns to fill; by default those of the terminal, and 100 where there is none
+    #[arg(long, value_name = "COLUMNS")]
+    width: Option<u16>,
+
+    /// Write only ASCII characters
+    #[arg(long)]
+    ascii: bool,
+
+    /// The uid of the namespace kube-system, which is part of every trace id
+    #[arg(long, value_name = "UID", default_value = "")]
+    cluster_uid: String,
+
+    /// How long a change waits for slower watches
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2s")]
+    settle_time: Nanos,
+
+    /// How long a settled state must last to be called stable
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s")]
+    stable_time: Nanos,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Bars on an axis of time
+    Waterfall,
+    /// OTLP as JSON, one document a line
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// Reads the files and writes what happened in them.
+///
+/// Fails with 1 if one of the files could not be used at all, or spans were not delivered. Damage within a usable file is told,
+/// and counted in the last line, but is no failure: recordings are mostly cut by whoever stops
+/// recording.
+pub(super) fn run(
+    arguments: &Arguments,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let mut report = Report::new(err, terminal.is_error_terminal);
+    let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
+    let sender = match sender.transpose() {
+        Ok(sender) => sender,
+        Err(error) => {
+            report.say(&Chain(&error).to_string())?;
+            return Ok(ExitCode::from(WRONG_USAGE));
+        }
+    };
+    let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
+    let mut player = Player::new(Engine::new(arguments.settings()));
+    let mut traces = Traces::new(MAX_SPANS);
+    let mut all_usable = true;
+    let mut any_usable = false;
+    for file in &arguments.files {
+        let input = match Input::open(file) {
+            Ok(input) => input,
+            Err(error) => {
+                report.say(&Chain(&error).to_string())?;
+                all_usable = false;
+                continue;
+            }
+        };
+        let is_usable = player.play(input, &mut report, &mut |spans| {
+            traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
+        })?;
+        all_usable &= is_usable;
+        any_usable |= is_usable;
+    }
+    player.finish(&mut |spans| {
+        traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
+    })?;
+    let open = player.engine().in_progress(player.now());
+    for trace in traces.finish(open) {
+        output.put(trace)?;
+    }
+    report.finish()?;
+    let is_sent = output.send(&mut report)?;
+    if any_usable {
+        output.finish(&player, &mut report)?;
+    }
+    Ok(if all_usable && is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            cluster_uid: self.cluster_uid.clone(),
+            settle_time: self.settle_time,
+            stable_time: self.stable_time,
+            ..Settings::default()
+        }
+    }
+
+    fn selection(&self) -> Selection {
+        Selection {
+            trace: self.trace.clone(),
+            service: self.service.clone(),
+            is_failed: self.failed,
+            slower_than: self.slower_than,
+        }
+    }
+
+    fn form(&self, terminal: &Terminal) -> Form {
+        if self.format == Format::Json {
+            return Form::Json;
+        }
+        let look = terminal.look();
+        Form::Waterfall(Look {
+            width: self.width.map_or(look.width, usize::from),
+            has_color: match self.color {
+                Color::Auto => look.has_color,
+                Color::Always => true,
+                Color::Never => false,
+            },
+            has_unicode: look.has_unicode && !self.ascii,
+        })
+    }
+}
+
+fn hex_prefix(text: &str) -> Result<String, &'static str> {
+    let is_hex = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && text.len() <= 32 {
+        Ok(text.to_lowercase())
+    } else {
+        Err("expected 1 to 32 hexadecimal digits")
+    }
+}

@@ -1,0 +1,74 @@
+//! Attributes by registered semantic conventions (1.44) first; everything of ours is `lifespan.*`.
+
+use std::sync::Arc;
+
+use super::instant::Instant;
+use super::object::{Kind, Uid};
+use super::span::{Attribute, ObjectRef, Resource, Value};
+use super::tree::Rules;
+
+/// `lifespan.time.uncertainty_ms` is said from this many milliseconds on.
+const UNCERTAIN_MS: i64 = 50;
+
+/// The resource of a tree: the service, the cluster, the namespace and the root workload.
+///
+/// `service.name` by the rule for Kubernetes workloads: what the object says of itself, else its
+/// name; or one fixed name.
+#[must_use]
+pub fn resource(top: &ObjectRef, service: Option<&str>, rules: &Rules) -> Resource {
+    let service = match rules.service_name.as_str() {
+        "" => service.unwrap_or(&top.name),
+        fixed => fixed,
+    };
+    let mut attributes: Vec<Attribute> = vec![("service.name", service.to_owned().into())];
+    for (key, value) in
+        [("k8s.cluster.uid", &rules.cluster_uid), ("k8s.cluster.name", &rules.cluster_name)]
+    {
+        if !value.is_empty() {
+            attributes.push((key, value.clone().into()));
+        }
+    }
+    if !top.namespace.is_empty() {
+        attributes.push(("k8s.namespace.name", top.namespace.to_string().into()));
+    }
+    push_object(&mut attributes, &top.kind, &top.name, top.uid);
+    Resource { attributes }
+}
+
+/// Name and uid of an object, always together.
+pub fn push_object(to: &mut Vec<Attribute>, kind: &Kind, name: &str, uid: Uid) {
+    let (name_key, uid_key) = match kind {
+        Kind::Deployment => ("k8s.deployment.name", "k8s.deployment.uid"),
+        Kind::ReplicaSet => ("k8s.replicaset.name", "k8s.replicaset.uid"),
+        Kind::Pod => ("k8s.pod.name", "k8s.pod.uid"),
+        Kind::Other(_) => ("lifespan.object.name", "lifespan.object.uid"),
+    };
+    to.push((name_key, name.to_owned().into()));
+    to.push((uid_key, uid.to_string().into()));
+}
+
+/// Where both ends of a span come from, and how far off they may be.
+pub fn push_times(to: &mut Vec<Attribute>, start: &Instant, end: &Instant) {
+    to.push(("lifespan.start.source", start.source.name().into()));
+    to.push(("lifespan.end.source", end.source.name().into()));
+    let uncertainty = start.uncertainty().max(end.uncertainty()).millis();
+    if uncertainty > UNCERTAIN_MS {
+        to.push(("lifespan.time.uncertainty_ms", uncertainty.into()));
+    }
+}
+
+/// A shared string as a value.
+#[must_use]
+pub fn text(text: &Arc<str>) -> Value {
+    text.to_string().into()
+}
+
+/// `message` cut to 1 KiB at a character.
+#[must_use]
+pub fn sentence(message: &str) -> String {
+    let mut end = message.len().min(1_024);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.get(..end).unwrap_or_default().to_owned()
+}

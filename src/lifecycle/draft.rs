@@ -1,0 +1,210 @@
+//! A span while it is being built: ends may still be tightened and widened, then it is finished.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::attributes;
+use super::ids;
+use super::instant::Instant;
+use super::object::{SpanId, TraceId};
+use super::pod::Noted;
+use super::span::{Attribute, FinishedSpan, Link, ObjectRef, Outcome, Resource, SpanEvent, Value};
+use super::time::{Nanos, UnixNanos};
+
+/// OpenTelemetry's limit of events and links on a span.
+pub const MAX_ON_SPAN: usize = 128;
+
+/// A span while it is being built.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Its id.
+    pub id: SpanId,
+    /// The span above; `None` for the root.
+    pub parent: Option<SpanId>,
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its object.
+    pub object: ObjectRef,
+    /// Its container, empty for none.
+    pub container: Box<str>,
+    /// Its start.
+    pub start: Instant,
+    /// Its end.
+    pub end: Instant,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// `error.type` and sentence.
+    pub error: Option<(String, String)>,
+    /// Other attributes.
+    pub attributes: Vec<Attribute>,
+    /// Span events.
+    pub events: Vec<SpanEvent>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// CONSUMER.
+    pub is_consumer: bool,
+    /// It may outlive the span above it: `terminate Pod`.
+    pub may_outlive: bool,
+}
+
+/// What a span is the step of.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// Its trace.
+    pub trace: TraceId,
+    /// The span above.
+    pub parent: Option<SpanId>,
+    /// Its object.
+    pub object: &'a ObjectRef,
+    /// Its container, empty for none.
+    pub container: &'a str,
+    /// Which of several.
+    pub attempt: u32,
+}
+
+impl Draft {
+    /// A span of `step`, which names it in its id, from `start` to `end`.
+    #[must_use]
+    pub fn new(
+        of: Of<'_>,
+        step: &str,
+        name: impl Into<Cow<'static, str>>,
+        start: Instant,
+        end: Instant,
+    ) -> Self {
+        Self {
+            id: ids::span_id(of.trace, of.object.uid, step, of.container, of.attempt),
+            parent: of.parent,
+            name: name.into(),
+            object: of.object.clone(),
+            container: of.container.into(),
+            start,
+            end,
+            outcome: None,
+            error: None,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            is_consumer: false,
+            may_outlive: false,
+        }
+    }
+
+    /// Adds an attribute.
+    pub fn push(&mut self, key: &'static str, value: impl Into<Value>) {
+        self.attributes.push((key, value.into()));
+    }
+
+    /// Adds an attribute unless it would be empty.
+    pub fn push_text(&mut self, key: &'static str, text: &str) {
+        if !text.is_empty() {
+            self.push(key, text.to_owned());
+        }
+    }
+
+    /// Ends with an outcome.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Marks it as failed.
+    pub fn fail(&mut self, reason: &str, message: &str) {
+        let message = if message.is_empty() { reason } else { message };
+        self.error = Some((reason.to_owned(), attributes::sentence(message)));
+    }
+
+    /// Whether a moment lies within it.
+    #[must_use]
+    pub fn contains(&self, at: UnixNanos) -> bool {
+        self.start.best <= at && at <= self.end.best
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn length(&self) -> Nanos {
+        self.end.best.since(self.start.best)
+    }
+
+    /// A Kubernetes Event as span event.
+    pub fn note(&mut self, noted: &Noted) {
+        let mut attributes: Vec<Attribute> =
+            vec![("k8s.event.message", attributes::sentence(&noted.message).into())];
+        if noted.count > 1 {
+            attributes.push(("k8s.event.count", i64::from(noted.count).into()));
+        }
+        if noted.is_warning {
+            attributes.push(("k8s.event.type", "Warning".into()));
+        }
+        if !noted.container.is_empty() {
+            attributes.push(("k8s.container.name", noted.container.to_string().into()));
+        }
+        self.events.push(SpanEvent {
+            at: noted.at,
+            name: noted.reason.to_string().into(),
+            attributes,
+        });
+    }
+
+    /// The span as it leaves.
+    #[must_use]
+    pub fn finish(mut self, trace: TraceId, resource: &Arc<Resource>) -> FinishedSpan {
+        let mut all: Vec<Attribute> = Vec::with_capacity(self.attributes.len() + 8);
+        let is_top = resource.attributes.iter().any(|(key, value)| {
+            key.ends_with(".uid") && *value == Value::from(self.object.uid.to_string())
+        });
+        if !is_top {
+            attributes::push_object(
+                &mut all,
+                &self.object.kind,
+                &self.object.name,
+                self.object.uid,
+            );
+        }
+        if !self.container.is_empty() {
+            all.push(("k8s.container.name", self.container.to_string().into()));
+        }
+        all.append(&mut self.attributes);
+        if let Some(outcome) = self.outcome {
+            all.push(("lifespan.outcome", outcome.name().into()));
+        }
+        if let Some((reason, _)) = &self.error {
+            all.push(("error.type", reason.clone().into()));
+        }
+        attributes::push_times(&mut all, &self.start, &self.end);
+        let mut reasons: Vec<String> =
+            self.links.iter().map(|link| link.reason.name().to_owned()).collect();
+        reasons.sort();
+        reasons.dedup();
+        if !reasons.is_empty() {
+            // Back ends hide the attributes of links.
+            all.push(("lifespan.link.reason", reasons.into()));
+        }
+        let (start, end) = (self.start.best, self.end.best.max(self.start.best));
+        for event in &mut self.events {
+            event.at = event.at.max(start).min(end);
+        }
+        self.events.sort_by_key(|event| event.at);
+        let dropped_events = self.events.len().saturating_sub(MAX_ON_SPAN);
+        self.events.truncate(MAX_ON_SPAN);
+        FinishedSpan {
+            trace_id: trace,
+            span_id: self.id,
+            parent: self.parent,
+            name: self.name,
+            is_consumer: self.is_consumer,
+            start,
+            end,
+            object: self.object,
+            container: self.container,
+            outcome: self.outcome,
+            error: self.error,
+            attributes: all,
+            events: self.events,
+            links: self.links,
+            dropped_events: u32::try_from(dropped_events).unwrap_or(u32::MAX),
+            resource: Arc::clone(resource),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What counts as a Pod in a failure state (FACTS §1.3), and why.
+
+use super::object::{ContainerState, PodPhase, PodSnapshot};
+
+/// Why a Pod is in a failure state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// `error.type`: a reason as Kubernetes writes it, `ErrImagePull`.
+    pub reason: Box<str>,
+    /// One sentence.
+    pub message: String,
+    /// The exit code, where a container ended.
+    pub exit_code: Option<i32>,
+    /// The container, empty where it is the Pod's failure.
+    pub container: Box<str>,
+}
+
+/// Reasons for which a container waits in error (kubelet `images/types.go`,
+/// `container/sync_result.go`, `kuberuntime_container.go`).
+const WAITING: [&str; 15] = [
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "PreCreateHookError",
+    "PreStartHookError",
+    "PostStartHookError",
+    "RunContainerError",
+    "CreatePodSandboxError",
+];
+
+/// The failure state of a Pod, if it is in one.
+///
+/// A Pod that is terminating cannot fail: what its containers exit with then was asked for.
+#[must_use]
+pub fn of(pod: &PodSnapshot) -> Option<Failure> {
+    if pod.meta.deletion.is_some() {
+        return None;
+    }
+    of_containers(pod).or_else(|| of_phase(pod)).or_else(|| of_scheduling(pod))
+}
+
+fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
+    pod.containers.iter().find_map(|container| {
+        let exit = match &container.state {
+            ContainerState::Waiting { reason, message } if WAITING.contains(&&**reason) => {
+                let exit = container.last.as_ref().filter(|_| &**reason == "CrashLoopBackOff");
+                return Some(Failure {
+                    reason: reason.clone(),
+                    message: match exit {
+                        Some(exit) => {
+                            format!("container {} exited with {}", container.name, exit.code)
+                        }
+                        None if message.is_empty() => {
+                            format!("container {} waits: {reason}", container.name)
+                        }
+                        None => format!("container {}: {message}", container.name),
+                    },
+                    exit_code: exit.map(|exit| exit.code),
+                    container: container.name.clone(),
+                });
+            }
+            ContainerState::Terminated(exit) if exit.code != 0 => exit,
+            ContainerState::Waiting { .. }
+            | ContainerState::Running(_)
+            | ContainerState::Terminated(_) => return None,
+        };
+        let reason = match &*exit.reason {
+            "" | "Error" if container.restarts > 0 && pod.restarts_always => "CrashLoopBackOff",
+            "" => "Error",
+            reason => reason,
+        };
+        Some(Failure {
+            reason: reason.into(),
+            message: format!("container {} exited with {}", container.name, exit.code),
+            exit_code: Some(exit.code),
+            container: container.name.clone(),
+        })
+    })
+}
+
+fn of_phase(pod: &PodSnapshot) -> Option<Failure> {
+    (pod.phase == PodPhase::Failed).then(|| Failure {
+        reason: if pod.reason.is_empty() { "Failed".into() } else { pod.reason.clone() },
+        message: if pod.message.is_empty() {
+            "the Pod has failed".to_owned()
+        } else {
+            pod.message.to_string()
+        },
+        exit_code: None,
+        container: Box::default(),
+    })
+}
+
+fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
+    let scheduled = pod.scheduled.as_ref()?;
+    let failed =
+        !scheduled.is_true && matches!(&*scheduled.reason, "Unschedulable" | "SchedulerError");
+    failed.then(|| Failure {
+        reason: scheduled.reason.clone(),
+        message: scheduled.message.to_string(),
+        exit_code: None,
+        container: Box::default(),
+    })
+}

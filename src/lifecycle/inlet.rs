@@ -1,0 +1,166 @@
+//! Changes wait here and leave in order of resourceVersion (DESIGN §2).
+//!
+//! Lanes are independent watches and overtake one another; resourceVersions of one API server
+//! count one history. So a change waits `settle_time` after its arrival, and by then everything
+//! written before it has arrived as well. What was written before a change that has arrived
+//! cannot have been written later than that arrival: the inlet knows this bound too.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::lane::Lane;
+use super::object::{Change, Uid};
+use super::time::{Nanos, UnixNanos};
+
+/// A change on its way out of the inlet.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// The lane that told it.
+    pub lane: Lane,
+    /// What it told.
+    pub change: Change,
+    /// It was written no later than this; `None` where it comes from a list, which tells nothing
+    /// of when.
+    pub arrival: Option<UnixNanos>,
+    /// It comes from a list, or from a lane that has not listed yet.
+    pub is_listed: bool,
+}
+
+/// Where a change stands in the order: resourceVersion, watched before listed, owners before
+/// owned, arrival.
+type Place = (u64, u8, u64);
+
+/// The waiting room.
+#[derive(Debug)]
+pub struct Inlet {
+    settle_time: Nanos,
+    max_waiting: usize,
+    waiting: BTreeMap<Place, Released>,
+    /// Places in order of arrival, to know what is due.
+    due: VecDeque<(UnixNanos, Place)>,
+    /// resourceVersions that were the largest so far when they arrived, with that arrival; both
+    /// rise.
+    stair: VecDeque<(u64, UnixNanos)>,
+    n_arrived: u64,
+    largest_released: u64,
+    /// Changes that came after something written later had been released.
+    pub n_late: u64,
+    /// Changes that were released before their time because the inlet was full.
+    pub n_early: u64,
+}
+
+impl Inlet {
+    /// An empty inlet.
+    #[must_use]
+    pub fn new(settle_time: Nanos, max_waiting: usize) -> Self {
+        Self {
+            settle_time,
+            max_waiting,
+            waiting: BTreeMap::new(),
+            due: VecDeque::new(),
+            stair: VecDeque::new(),
+            n_arrived: 0,
+            largest_released: 0,
+            n_late: 0,
+            n_early: 0,
+        }
+    }
+
+    /// A watched change, with its resourceVersion, or with none where its lane counts another
+    /// history: then it takes its place by arrival.
+    pub fn watched(&mut self, lane: Lane, version: Option<u64>, change: Change, at: UnixNanos) {
+        let newest = self.newest();
+        let version = version.unwrap_or(newest);
+        let arrival = self.bound(version, at);
+        if version > newest {
+            self.stair.push_back((version, at));
+            let old = at.minus(self.settle_time.times(4));
+            while self.stair.len() > 1 && self.stair.front().is_some_and(|(_, at)| *at < old) {
+                self.stair.pop_front();
+            }
+        }
+        let released = Released { lane, change, arrival: Some(arrival), is_listed: false };
+        self.put((version, 0, 0), at, released);
+    }
+
+    /// An object of a list that was complete at `version`, or what such a list proves gone.
+    pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
+        let rank = 1 + lane.kind().map_or(9, |kind| kind.rank());
+        let released = Released { lane, change, arrival: None, is_listed: true };
+        self.put((version, rank, 0), at, released);
+    }
+
+    fn put(&mut self, (version, rank, _): Place, at: UnixNanos, released: Released) {
+        self.n_arrived += 1;
+        if version < self.largest_released {
+            self.n_late += 1;
+        }
+        let place = (version, rank, self.n_arrived);
+        self.waiting.insert(place, released);
+        self.due.push_back((at.plus(self.settle_time), place));
+    }
+
+    /// A change of `version` that arrives at `at` was written no later than what arrived before
+    /// it with a larger one.
+    fn bound(&self, version: u64, at: UnixNanos) -> UnixNanos {
+        let later = self.stair.partition_point(|(known, _)| *known <= version);
+        self.stair.get(later).map_or(at, |(_, earlier)| at.min(*earlier))
+    }
+
+    /// The largest resourceVersion that has arrived, 0 for none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.stair.back().map_or(0, |(version, _)| *version)
+    }
+
+    /// When the next change is due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<UnixNanos> {
+        self.due.front().map(|(due, _)| *due)
+    }
+
+    /// How many changes wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes what is due at `now`, and all that was written before it, in order.
+    pub fn release(&mut self, now: UnixNanos) -> Vec<Released> {
+        let mut up_to: Option<Place> = None;
+        while let Some((due, place)) = self.due.front().copied() {
+            let full = self.waiting.len() > self.max_waiting;
+            if due > now && !full {
+                break;
+            }
+            self.due.pop_front();
+            if due <= now {
+                up_to = up_to.max(Some(place));
+            } else if self.waiting.contains_key(&place) {
+                // Too many wait: the ones written first go first, whenever they arrived.
+                self.n_early += 1;
+                up_to = up_to.max(self.waiting.first_key_value().map(|(place, _)| *place));
+                break;
+            }
+        }
+        let Some(up_to) = up_to else { return Vec::new() };
+        let rest = self.waiting.split_off(&(up_to.0, up_to.1, up_to.2 + 1));
+        let out = std::mem::replace(&mut self.waiting, rest);
+        self.largest_released = self.largest_released.max(up_to.0);
+        out.into_values().collect()
+    }
+
+    /// Takes the waiting version of an object out of its order, because something that is
+    /// released needs it first: its owner.
+    pub fn take(&mut self, uid: Uid) -> Option<Released> {
+        let is_it =
+            |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
+        let place = *self.waiting.iter().find(|(_, waiting)| is_it(&waiting.change))?.0;
+        self.waiting.remove(&place)
+    }
+}

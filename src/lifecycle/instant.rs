@@ -1,0 +1,258 @@
+//! When something happened: an interval, the best estimate in it, and where that comes from.
+//!
+//! Kubernetes rounds object times down to a second; events and arrivals are exact but later than
+//! what they tell of (DESIGN §7). [`Evidence`] collects what is known of one moment, and
+//! [`Instant`] is what follows from it. Nothing here ever invents a length.
+
+use super::time::{Nanos, SECOND, UnixNanos};
+
+/// Where the best estimate of an instant comes from: `lifespan.{start,end}.source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The exact time of a Kubernetes Event.
+    Event,
+    /// The arrival of a watched change.
+    Watch,
+    /// A time on the object, whole seconds.
+    Object,
+}
+
+impl Source {
+    /// The value of the attribute.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Watch => "watch",
+            Self::Object => "object",
+        }
+    }
+}
+
+/// An interval that holds the true time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant {
+    /// Not before.
+    pub lo: UnixNanos,
+    /// Not after; never less than `lo`.
+    pub hi: UnixNanos,
+    /// The estimate; within the bounds.
+    pub best: UnixNanos,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+impl Instant {
+    /// Lowers the upper bound to another instant's, which this one cannot come after. The best
+    /// estimate follows where it was the bound.
+    #[must_use]
+    pub fn not_after(mut self, later: &Self) -> Self {
+        if later.hi < self.hi {
+            self.hi = later.hi.max(self.lo);
+            if self.source != Source::Object || self.best > self.hi {
+                self.best = self.hi;
+                self.source =
+                    if self.source == Source::Object { self.source } else { later.source };
+            }
+        }
+        self
+    }
+
+    /// Raises the lower bound and the estimate to those of a step that came before.
+    #[must_use]
+    pub fn not_before(mut self, earlier: &Self) -> Self {
+        self.lo = self.lo.max(earlier.lo.min(self.hi));
+        if self.best < earlier.best {
+            self.best = earlier.best;
+            self.source = earlier.source;
+            self.hi = self.hi.max(self.best);
+        }
+        self
+    }
+
+    /// Width of the interval, where it says how far off the estimate may be: an event's time is
+    /// a point of its emitter's clock.
+    #[must_use]
+    pub fn uncertainty(&self) -> Nanos {
+        match self.source {
+            Source::Event => Nanos(0),
+            Source::Watch | Source::Object => self.hi.since(self.lo),
+        }
+    }
+
+    /// `self` moved by `by`, as one block with the other times of a machine whose clock is off.
+    #[must_use]
+    pub fn shifted(self, by: Nanos) -> Self {
+        Self {
+            lo: self.lo.plus(by),
+            hi: self.hi.plus(by),
+            best: self.best.plus(by),
+            source: self.source,
+        }
+    }
+}
+
+/// What is known of one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// It was not before this.
+    pub lo: UnixNanos,
+    /// `lo` is an object time: the moment lies within the second that begins there.
+    pub is_object_time: bool,
+    /// An Event written after it, by its emitter's clock.
+    pub event: Option<UnixNanos>,
+    /// The arrival of a watched change written after it.
+    pub arrival: Option<UnixNanos>,
+}
+
+impl Evidence {
+    /// A time on an object, first shown by a change that arrived at `arrival` (`None` from a
+    /// list).
+    #[must_use]
+    pub const fn object(time: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+        Self { lo: time, is_object_time: true, event: None, arrival }
+    }
+
+    /// Nothing but a lower bound and an arrival.
+    #[must_use]
+    pub const fn arrival(lo: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+        Self { lo, is_object_time: false, event: None, arrival }
+    }
+
+    /// The exact time of an Event.
+    #[must_use]
+    pub const fn event(time: UnixNanos) -> Self {
+        Self { lo: time, is_object_time: false, event: Some(time), arrival: None }
+    }
+
+    /// An object time if there is one, else what the arrival says.
+    #[must_use]
+    pub fn object_or(time: Option<UnixNanos>, lo: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+        time.map_or_else(|| Self::arrival(lo, arrival), |time| Self::object(time, arrival))
+    }
+
+    /// Adds an Event that was written after it.
+    pub fn add_event(&mut self, time: UnixNanos) {
+        self.event = Some(self.event.map_or(time, |known| known.min(time)));
+    }
+
+    /// The moment for decisions: object time where there is one, because it is the same however
+    /// late a lane is; never after the arrival.
+    #[must_use]
+    pub fn decision(&self) -> UnixNanos {
+        self.arrival.map_or(self.lo, |arrival| arrival.min(self.lo))
+    }
+
+    /// By how much the emitter's clock is ahead of ours, if an object time or an Event lies after
+    /// the arrival of what tells of it: a length above zero.
+    #[must_use]
+    pub fn ahead(&self) -> Option<Nanos> {
+        let ahead = self.lo.since(self.arrival?);
+        (ahead.0 > 0).then_some(ahead)
+    }
+
+    /// The instant, with the emitter's times (object, event) moved by `shift`.
+    ///
+    /// Contradictions that are left, where no shift was asked for, are settled for the arrival.
+    #[must_use]
+    pub fn instant(&self, shift: Nanos) -> Instant {
+        let lo = self.lo.plus(shift);
+        let mut hi =
+            if self.is_object_time { lo.plus(Nanos(SECOND.0 - 1)) } else { UnixNanos(i64::MAX) };
+        let mut source = Source::Object;
+        for (bound, from) in
+            [(self.event.map(|at| at.plus(shift)), Source::Event), (self.arrival, Source::Watch)]
+        {
+            if let Some(bound) = bound
+                && bound < hi
+            {
+                (hi, source) = (bound, from);
+            }
+        }
+        if hi.0 == i64::MAX {
+            hi = lo;
+        }
+        let lo = lo.min(hi);
+        let live = self.event.is_some() || self.arrival.is_some();
+        Instant { lo, hi, best: if live { hi } else { lo }, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: UnixNanos = UnixNanos::from_seconds(100);
+
+    fn at(ms: i64) -> UnixNanos {
+        T.plus(Nanos(ms * 1_000_000))
+    }
+
+    #[test]
+    fn an_object_time_alone_is_taken_as_it_stands() {
+        let instant = Evidence::object(T, None).instant(Nanos(0));
+        assert_eq!((instant.best, instant.source), (T, Source::Object));
+        assert_eq!(instant.uncertainty(), Nanos(SECOND.0 - 1));
+    }
+
+    #[test]
+    fn live_data_gives_the_least_upper_bound() {
+        let instant = Evidence::object(T, Some(at(120))).instant(Nanos(0));
+        assert_eq!((instant.lo, instant.best, instant.source), (T, at(120), Source::Watch));
+        let mut evidence = Evidence::object(T, Some(at(120)));
+        evidence.add_event(at(90));
+        evidence.add_event(at(95));
+        let instant = evidence.instant(Nanos(0));
+        assert_eq!((instant.best, instant.source), (at(90), Source::Event));
+    }
+
+    #[test]
+    fn a_late_arrival_does_not_move_a_moment_out_of_its_second() {
+        let instant = Evidence::object(T, Some(at(5_000))).instant(Nanos(0));
+        assert_eq!((instant.best, instant.source), (T.plus(Nanos(SECOND.0 - 1)), Source::Object));
+    }
+
+    #[test]
+    fn what_was_caused_bounds_its_cause() {
+        let cause = Evidence::object(T, Some(at(300))).instant(Nanos(0));
+        let effect = Evidence::event(at(50)).instant(Nanos(0));
+        let cause = cause.not_after(&effect);
+        assert_eq!((cause.lo, cause.best, cause.source), (T, at(50), Source::Event));
+        let listed = Evidence::object(T, None).instant(Nanos(0)).not_after(&effect);
+        assert_eq!((listed.best, listed.hi), (T, at(50)), "the estimate of a list stays T");
+    }
+
+    #[test]
+    fn a_step_never_precedes_the_one_before_it() {
+        let before = Evidence::object(T, Some(at(700))).instant(Nanos(0));
+        let step = Evidence::object(T, None).instant(Nanos(0)).not_before(&before);
+        assert_eq!(step.best, at(700));
+    }
+
+    #[test]
+    fn a_time_after_its_own_arrival_is_another_clock() {
+        let evidence = Evidence::object(at(3_000), Some(at(500)));
+        assert_eq!(evidence.ahead(), Some(Nanos(2_500_000_000)));
+        let instant = evidence.instant(Nanos(-2_500_000_000));
+        assert_eq!((instant.lo, instant.best), (at(500), at(500)));
+        assert_eq!(evidence.instant(Nanos(0)).best, at(500), "never after the arrival");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_estimate_always_lies_within_its_bounds(
+            lo in -4_000_i64..4_000, object: bool, event in proptest::option::of(-4_000_i64..4_000),
+            arrival in proptest::option::of(-4_000_i64..4_000), shift in -4_000_i64..4_000,
+            other in -4_000_i64..4_000,
+        ) {
+            let evidence = Evidence {
+                lo: at(lo), is_object_time: object, event: event.map(at), arrival: arrival.map(at),
+            };
+            let instant = evidence.instant(Nanos(shift * 1_000_000));
+            let other = Evidence::event(at(other)).instant(Nanos(0));
+            for instant in [instant, instant.not_after(&other), instant.not_before(&other)] {
+                proptest::prop_assert!(instant.lo <= instant.best && instant.best <= instant.hi, "{instant:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,559 @@
+//! A Pod of a tree: what it is now, and while a transition needs it, what happened to it.
+//!
+//! A settled Pod keeps a few dozen bytes; the facts of a start, of restarts and of the end are
+//! boxed beside it and go as soon as their spans have left.
+
+mod start;
+
+use std::sync::Arc;
+
+pub use start::{ContainerStart, Pulled, Start};
+
+use super::failure::{self, Failure};
+use super::instant::Evidence;
+use super::object::{
+    ContainerSnapshot, ContainerState, Exit, Note, PodPhase, PodSnapshot, Role, SpanId, TraceId,
+    Uid,
+};
+use super::time::{Nanos, UnixNanos};
+
+/// The number of a transition within its tree.
+pub type Seq = u32;
+
+/// How many Events one Pod keeps until its spans leave.
+const MAX_NOTES: usize = 128;
+/// How many restarts of one Pod a transition keeps; the rest is counted.
+const MAX_RESTARTS: usize = 100;
+
+/// A Pod.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// The workload it belongs to; `None` where it is the top of its tree.
+    pub owner: Option<Uid>,
+    /// resourceVersion of the version held.
+    pub version: u64,
+    /// `creationTimestamp`.
+    pub created: UnixNanos,
+    /// Its node, empty before it is bound.
+    pub node: Arc<str>,
+    /// It has been Ready at some time.
+    pub was_ready: bool,
+    /// It is Ready.
+    pub is_ready: bool,
+    /// Its deletion was asked for.
+    pub is_going: bool,
+    /// Its phase is Succeeded or Failed.
+    pub is_finished: bool,
+    /// Static Pods of a kubelet and Pods that run to completion: no spans.
+    pub is_untraced: bool,
+    /// restartPolicy is Always.
+    pub restarts_always: bool,
+    /// Its containers.
+    pub containers: Box<[Known]>,
+    /// Since when it is not Ready, though it had been.
+    pub unready: Option<Box<Evidence>>,
+    /// The failure state it is in, and since when.
+    pub failure: Option<Box<(Failure, Evidence)>>,
+    /// Its start, until the spans of that have left.
+    pub start: Option<Box<Start>>,
+    /// Its end, from the request on.
+    pub end: Option<Box<End>>,
+    /// Restarts whose spans have not left.
+    pub restarts: Vec<Restart>,
+    /// Events that may belong to spans that have not left.
+    pub notes: Vec<Noted>,
+}
+
+/// What is always known of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub name: Box<str>,
+    /// `restartCount`.
+    pub restarts: u32,
+    /// It exited and does not run again yet.
+    pub has_exited: bool,
+}
+
+/// A Kubernetes Event, as it becomes a span event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The Event.
+    pub uid: Uid,
+    /// Its count: each count is one span event.
+    pub count: u32,
+    /// When.
+    pub at: UnixNanos,
+    /// Its reason.
+    pub reason: Box<str>,
+    /// Its message.
+    pub message: Box<str>,
+    /// The container it is about.
+    pub container: Box<str>,
+    /// `type: Warning`.
+    pub is_warning: bool,
+}
+
+impl From<&Note> for Noted {
+    fn from(note: &Note) -> Self {
+        Self {
+            uid: note.uid,
+            count: note.count,
+            at: note.exact.unwrap_or(note.seconds),
+            reason: note.reason.clone(),
+            message: note.message.clone(),
+            container: note.container.clone(),
+            is_warning: note.is_warning,
+        }
+    }
+}
+
+/// A restart of a container.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    /// The transition it belongs to; `None` if none was open.
+    pub seq: Seq,
+    /// The container.
+    pub container: Box<str>,
+    /// The `restartCount` that it leads to.
+    pub attempt: u32,
+    /// How the run before it ended.
+    pub exit: Exit,
+    /// When.
+    pub finished: Evidence,
+    /// Running again.
+    pub running: Option<Evidence>,
+    /// Running again, and ready again if the Pod had been Ready.
+    pub done: Option<Evidence>,
+    /// The Pod had been Ready before, so that being ready again is part of it.
+    pub waits_for_ready: bool,
+    /// It happened inside the start of its Pod.
+    pub is_in_start: bool,
+    /// Runs between that were never seen.
+    pub n_missed: u32,
+    /// Its transition closed before it was done.
+    pub is_cut: bool,
+}
+
+/// The facts of an end.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// The transition it belongs to; `None` if none was open: no span then.
+    pub seq: Option<Seq>,
+    /// Deletion was asked for.
+    pub requested: Evidence,
+    /// `deletionGracePeriodSeconds` of the request.
+    pub grace_seconds: i64,
+    /// Why, where the cluster says it.
+    pub reason: Option<Box<str>>,
+    /// Exits of its containers: name, exit code, killed at the end of the grace.
+    pub exits: Vec<(Box<str>, i32, bool)>,
+    /// Gone.
+    pub gone: Option<Evidence>,
+    /// A complete list no longer contained it.
+    pub has_vanished: bool,
+    /// The span above it, once the transition has left without it.
+    pub left: Option<(TraceId, SpanId)>,
+}
+
+/// What a tree counts of its Pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Neither going nor finished.
+    pub present: i64,
+    /// Of these, Ready with all containers running.
+    pub ready: i64,
+    /// Going.
+    pub going: i64,
+    /// Finished, not going.
+    pub finished: i64,
+}
+
+impl Tally {
+    /// `self` with one Pod's share taken away and its new share added.
+    #[must_use]
+    pub fn replacing(self, old: Self, new: Self) -> Self {
+        Self {
+            present: self.present - old.present + new.present,
+            ready: self.ready - old.ready + new.ready,
+            going: self.going - old.going + new.going,
+            finished: self.finished - old.finished + new.finished,
+        }
+    }
+}
+
+/// How a Pod that was wanted is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Going, or finished: one Pod fewer.
+    Gone(Evidence),
+    /// A container of it exited.
+    Exited(Evidence),
+}
+
+impl Pod {
+    /// A Pod as first seen, with no facts.
+    #[must_use]
+    pub fn new(seen: &PodSnapshot, owner: Option<Uid>) -> Self {
+        let is_ready = is_ready(seen);
+        Self {
+            name: Arc::from(&*seen.meta.name),
+            owner,
+            version: seen.meta.resource_version,
+            created: seen.meta.created,
+            node: Arc::clone(&seen.node),
+            was_ready: is_ready,
+            is_ready,
+            is_going: seen.meta.deletion.is_some(),
+            is_finished: is_finished(seen),
+            is_untraced: seen.is_mirror || !seen.restarts_always,
+            restarts_always: seen.restarts_always,
+            containers: seen.containers.iter().map(Known::of).collect(),
+            unready: None,
+            failure: None,
+            start: None,
+            end: None,
+            restarts: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Its share of the tally.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let present = !self.is_going && !self.is_finished;
+        let runs = !self.containers.iter().any(|known| known.has_exited);
+        Tally {
+            present: i64::from(present),
+            ready: i64::from(present && self.is_ready && runs),
+            going: i64::from(self.is_going),
+            finished: i64::from(self.is_finished && !self.is_going),
+        }
+    }
+
+    /// What a new version of it takes away, before it is applied.
+    #[must_use]
+    pub fn loss(&self, new: &PodSnapshot, arrival: Option<UnixNanos>) -> Option<Loss> {
+        if self.is_going || self.is_finished {
+            return None;
+        }
+        if new.meta.deletion.is_some() {
+            return Some(Loss::Gone(deletion_request(new, arrival)));
+        }
+        if is_finished(new) {
+            return Some(Loss::Gone(finish(new, arrival)));
+        }
+        let exits = new.containers.iter().filter_map(|container| {
+            let exit = self.new_exit(container)?;
+            Some(Evidence::object_or(exit.finished, lower_bound(new), arrival))
+        });
+        exits.min_by_key(Evidence::decision).map(Loss::Exited)
+    }
+
+    /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
+    fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
+        if !self.restarts_always {
+            return None;
+        }
+        let known = self.containers.iter().find(|known| known.name == container.name);
+        if known.is_some_and(|known| known.has_exited && known.restarts == container.restarts) {
+            return None;
+        }
+        let known_restarts = known.map_or(0, |known| known.restarts);
+        let was_known_exited = known.is_some_and(|known| known.has_exited);
+        let exit = match &container.state {
+            ContainerState::Terminated(exit) => Some(exit),
+            ContainerState::Waiting { .. } | ContainerState::Running(_) => {
+                let after_exit = container.restarts > known_restarts && !was_known_exited;
+                let backs_off = has_exited(container);
+                container.last.as_ref().filter(|_| after_exit || backs_off)
+            }
+        }?;
+        (container.role != Role::Init || exit.code != 0).then_some(exit)
+    }
+
+    /// Takes over a new version; what happened belongs to the transition `seq`, if one is open.
+    ///
+    /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
+    /// Pod was created in.
+    pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
+        self.version = new.meta.resource_version;
+        if self.node != new.node {
+            self.node = Arc::clone(&new.node);
+        }
+        self.apply_start(new, arrival);
+        self.apply_restarts(new, arrival, seq);
+        self.apply_ready(new, arrival);
+        self.apply_failure(new, arrival);
+        self.is_finished = is_finished(new);
+        if let Some(deletion) = &new.meta.deletion {
+            let end = self.end.get_or_insert_with(|| {
+                Box::new(End {
+                    seq,
+                    requested: deletion_request(new, arrival),
+                    grace_seconds: deletion.grace_seconds,
+                    reason: None,
+                    exits: Vec::new(),
+                    gone: None,
+                    has_vanished: false,
+                    left: None,
+                })
+            });
+            end.apply(new);
+            self.is_going = true;
+            self.unready = None;
+        }
+        self.containers = new.containers.iter().map(Known::of).collect();
+    }
+
+    fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+        // A start ends when its deletion is asked for: what the Pod still does is its end.
+        if let Some(start) = self.start.as_deref_mut().filter(|start| start.is_open()) {
+            start.apply(new, arrival);
+        }
+    }
+
+    fn apply_restarts(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
+        if new.meta.deletion.is_some() {
+            return;
+        }
+        for container in &new.containers {
+            let known = self.containers.iter().find(|known| known.name == container.name);
+            let known_restarts = known.map_or(0, |known| known.restarts);
+            if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
+                let attempt = container.restarts + u32::from(has_exited(container));
+                let restart = Restart {
+                    seq,
+                    container: container.name.clone(),
+                    attempt,
+                    exit: exit.clone(),
+                    finished: Evidence::object_or(exit.finished, lower_bound(new), arrival),
+                    running: None,
+                    done: None,
+                    waits_for_ready: self.was_ready,
+                    is_in_start: self.start.is_some() && !self.was_ready,
+                    n_missed: attempt.saturating_sub(known_restarts + 1),
+                    is_cut: false,
+                };
+                if self.restarts.len() < MAX_RESTARTS {
+                    self.restarts.push(restart);
+                }
+            }
+            let ContainerState::Running(since) = &container.state else { continue };
+            for restart in self.restarts.iter_mut().filter(|restart| {
+                restart.container == container.name
+                    && restart.done.is_none()
+                    && container.restarts >= restart.attempt
+            }) {
+                let running = restart.running.get_or_insert_with(|| {
+                    Evidence::object_or(*since, restart.finished.lo, arrival)
+                });
+                if !restart.waits_for_ready {
+                    restart.done = Some(*running);
+                } else if container.ready {
+                    let again = new.ready.as_ref().filter(|ready| ready.is_true);
+                    let again = again.and_then(|ready| ready.changed);
+                    let lo = again.map_or(running.lo, |again| again.max(running.lo));
+                    restart.done = Some(Evidence {
+                        is_object_time: again == Some(lo),
+                        ..Evidence::arrival(lo, arrival)
+                    });
+                }
+            }
+        }
+    }
+
+    fn apply_ready(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+        let is_ready = is_ready(new);
+        if is_ready {
+            self.was_ready = true;
+            self.unready = None;
+        } else if self.was_ready && self.unready.is_none() && new.meta.deletion.is_none() {
+            let changed = new.ready.as_ref().and_then(|ready| ready.changed);
+            let since = Evidence::object_or(changed, lower_bound(new), arrival);
+            self.unready = Some(Box::new(since));
+        }
+        self.is_ready = is_ready;
+    }
+
+    fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+        match failure::of(new) {
+            None => self.failure = None,
+            Some(failure) if self.failure.is_none() => {
+                let since = Evidence::arrival(lower_bound(new), arrival);
+                self.failure = Some(Box::new((failure, since)));
+            }
+            // The first reason of a failure is its cause: ErrImagePull, not the back-off after it.
+            Some(_) => {}
+        }
+    }
+
+    /// Takes over an Event about it.
+    pub fn note(&mut self, note: &Note) {
+        let is_open = self.start.is_some() || self.end.is_some() || !self.restarts.is_empty();
+        if !is_open {
+            return;
+        }
+        let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
+        if self.notes.len() < MAX_NOTES && !self.notes.iter().any(known) {
+            self.notes.push(note.into());
+        }
+        let Some(exact) = note.exact else { return };
+        if let Some(end) = self.end.as_deref_mut()
+            && &*note.reason == "Killing"
+            && exact >= end.requested.lo
+        {
+            end.requested.add_event(exact);
+        }
+        let Some(start) = self.start.as_deref_mut() else { return };
+        match &*note.reason {
+            "Scheduled" => {
+                if let Some(scheduled) = &mut start.scheduled {
+                    scheduled.add_event(exact);
+                } else {
+                    start.scheduled = Some(Evidence::event(exact));
+                }
+            }
+            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
+            _ => {}
+        }
+    }
+
+    /// It is gone: `arrival` tells when at the latest.
+    pub fn gone(&mut self, last: Option<&PodSnapshot>, arrival: Option<UnixNanos>, lo: UnixNanos) {
+        self.is_going = true;
+        if let Some(end) = &mut self.end {
+            let ended = last.and_then(|last| last.meta.deletion.as_ref());
+            // The kubelet's last delete sets grace 0 and the time it was made.
+            let ended = ended.filter(|deletion| deletion.grace_seconds == 0).map(|it| it.at);
+            let lo = end.requested.lo.max(ended.unwrap_or(lo));
+            end.gone = Some(Evidence::arrival(lo, arrival));
+        }
+    }
+
+    /// The transition `seq` has closed: what is open of it here stays unfinished.
+    pub fn cut(&mut self, seq: Seq) {
+        if let Some(start) = self.start.as_deref_mut() {
+            start.is_cut |= start.seq == seq && start.is_open() && !self.is_going;
+        }
+        for restart in &mut self.restarts {
+            restart.is_cut |= restart.seq == seq && restart.done.is_none() && !self.is_going;
+        }
+    }
+
+    /// Only what [`Pod::notes`] needs, for reading them beside other work on the tree.
+    #[must_use]
+    pub fn clone_notes(&self) -> Self {
+        Self {
+            containers: Box::default(),
+            start: None,
+            end: None,
+            restarts: Vec::new(),
+            failure: None,
+            unready: None,
+            ..self.clone()
+        }
+    }
+
+    /// Forgets what belongs to `seq`: its spans have left, or never will.
+    pub fn forget(&mut self, seq: Seq) {
+        if self.start.as_ref().is_some_and(|start| start.seq <= seq) {
+            self.start = None;
+        }
+        self.restarts.retain(|restart| restart.seq > seq);
+        self.restarts.shrink_to_fit();
+        if self.start.is_none() && self.end.is_none() && self.restarts.is_empty() {
+            self.notes = Vec::new();
+        }
+    }
+}
+
+impl Known {
+    fn of(container: &ContainerSnapshot) -> Self {
+        Self {
+            name: container.name.clone(),
+            restarts: container.restarts,
+            has_exited: container.role != Role::Init && has_exited(container),
+        }
+    }
+}
+
+impl End {
+    fn apply(&mut self, new: &PodSnapshot) {
+        if self.reason.is_none()
+            && let Some(disruption) = new.disruption.as_ref().filter(|it| it.is_true)
+        {
+            self.reason = Some(
+                match &*disruption.reason {
+                    "EvictionByEvictionAPI" => "evicted by the API",
+                    "PreemptionByScheduler" => "preempted",
+                    "DeletionByTaintManager" => "evicted by a taint",
+                    "DeletionByPodGC" => "node lost",
+                    "TerminationByKubelet" => "terminated by the kubelet",
+                    other => other,
+                }
+                .into(),
+            );
+        }
+        let deadline = self.requested.lo.plus(Nanos::from_seconds(self.grace_seconds));
+        for container in &new.containers {
+            let ContainerState::Terminated(exit) = &container.state else { continue };
+            // An exit from before the request is not part of the end.
+            let is_of_end = exit.finished.is_none_or(|finished| finished >= self.requested.lo);
+            let is_known = self.exits.iter().any(|(name, ..)| *name == container.name);
+            if is_of_end && !is_known && container.role != Role::Init {
+                let forced =
+                    exit.code == 137 && exit.finished.is_some_and(|finished| finished >= deadline);
+                self.exits.push((container.name.clone(), exit.code, forced));
+            }
+        }
+    }
+}
+
+/// `Ready` is True and nothing asked for its deletion.
+fn is_ready(pod: &PodSnapshot) -> bool {
+    pod.meta.deletion.is_none() && pod.ready.as_ref().is_some_and(|ready| ready.is_true)
+}
+
+fn is_finished(pod: &PodSnapshot) -> bool {
+    matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
+}
+
+/// It exited, and no next run is told of.
+fn has_exited(container: &ContainerSnapshot) -> bool {
+    match &container.state {
+        ContainerState::Terminated(_) => true,
+        ContainerState::Waiting { reason, .. } => {
+            &**reason == "CrashLoopBackOff" && container.last.is_some()
+        }
+        ContainerState::Running(_) => false,
+    }
+}
+
+/// When the deletion of a Pod was asked for: the first deletionTimestamp less its grace.
+#[must_use]
+pub fn deletion_request(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
+    pod.meta.deletion.as_ref().map_or_else(
+        || Evidence::arrival(lower_bound(pod), arrival),
+        |deletion| {
+            let grace = Nanos::from_seconds(deletion.grace_seconds);
+            Evidence::object(deletion.at.minus(grace), arrival)
+        },
+    )
+}
+
+/// When all its containers had ended.
+fn finish(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
+    let finished = pod.containers.iter().filter_map(|container| match &container.state {
+        ContainerState::Terminated(exit) => exit.finished,
+        ContainerState::Waiting { .. } | ContainerState::Running(_) => None,
+    });
+    Evidence::object_or(finished.max(), lower_bound(pod), arrival)
+}
+
+/// The object was written no earlier.
+fn lower_bound(pod: &PodSnapshot) -> UnixNanos {
+    pod.meta.written.unwrap_or(pod.meta.created)
+}

@@ -1,0 +1,101 @@
+//! What a complete list proves gone.
+
+use std::collections::BTreeSet;
+use std::mem;
+
+use super::object::Uid;
+
+/// Mark and sweep over one kind's list and watch.
+///
+/// A list may be cut short and begun again: then what the first attempt had not yet reached is
+/// neither gone nor seen, and it must stay known.
+#[derive(Clone, Debug, Default)]
+pub struct Relist {
+    known: BTreeSet<Uid>,
+    listed: Option<BTreeSet<Uid>>,
+}
+
+impl Relist {
+    /// A list begins; one that was in progress is forgotten.
+    pub fn begin(&mut self) {
+        self.listed = Some(BTreeSet::new());
+    }
+
+    /// Whether a list is in progress.
+    #[must_use]
+    pub fn is_listing(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// The list in progress broke off: it proves nothing.
+    pub fn abandon(&mut self) {
+        self.listed = None;
+    }
+
+    /// `uid` was listed, or its creation or update was watched.
+    pub fn seen(&mut self, uid: Uid) {
+        if let Some(listed) = &mut self.listed {
+            listed.insert(uid);
+        }
+        self.known.insert(uid);
+    }
+
+    /// A delete event named `uid`.
+    pub fn deleted(&mut self, uid: Uid) {
+        self.known.remove(&uid);
+        if let Some(listed) = &mut self.listed {
+            listed.remove(&uid);
+        }
+    }
+
+    /// The list is complete: returns, in order, the objects that it did not contain.
+    #[must_use]
+    pub fn finish(&mut self) -> Vec<Uid> {
+        let Some(listed) = self.listed.take() else { return Vec::new() };
+        let before = mem::replace(&mut self.known, listed);
+        before.difference(&self.known).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// However often lists are interrupted, what is held at the end is what the cluster holds.
+        #[test]
+        fn an_interrupted_list_loses_no_deletion(
+            worlds in proptest::collection::vec(
+                (proptest::collection::btree_set(0_u128..8, 0..8), proptest::option::of(0_usize..9)),
+                1..12)
+        ) {
+            let mut relist = Relist::default();
+            let mut held = BTreeSet::new();
+            for (world, cut) in worlds {
+                relist.begin();
+                let reach = cut.map_or(world.len(), |cut| cut % (world.len() + 1));
+                for &uid in world.iter().take(reach) {
+                    relist.seen(Uid(uid));
+                    held.insert(uid);
+                }
+                if cut.is_none() {
+                    for gone in relist.finish() {
+                        assert!(held.remove(&gone.0), "reported twice or never held");
+                    }
+                    assert_eq!(held, world);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_abandoned_list_proves_nothing() {
+        let mut relist = Relist::default();
+        relist.seen(Uid(1));
+        relist.begin();
+        relist.abandon();
+        assert_eq!(relist.finish(), []);
+        relist.begin();
+        assert_eq!(relist.finish(), [Uid(1)]);
+    }
+}

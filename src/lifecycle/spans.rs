@@ -1,0 +1,301 @@
+//! Closing: from the facts of a transition to its spans, children before parents.
+
+mod pods;
+mod root;
+mod sets;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::attributes;
+use super::draft::{Draft, Of};
+use super::failure::Failure;
+use super::instant::{Evidence, Instant};
+use super::object::{Kind, SpanId, TraceId, Uid};
+use super::pod::Pod;
+use super::span::{FinishedSpan, ObjectRef, Outcome};
+use super::time::{Nanos, UnixNanos};
+use super::transition::{Closing, Transition};
+use super::tree::{Rules, Tree};
+
+/// Spans are never nested deeper.
+const MAX_DEPTH: usize = 16;
+
+/// What a closed transition becomes.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Its spans, the root last.
+    pub(super) spans: Vec<FinishedSpan>,
+    /// Pods that are still going, and the span that theirs will be below.
+    pub(super) left: Vec<(Uid, SpanId)>,
+}
+
+/// A transition while its spans are built.
+struct Build<'a> {
+    tree: &'a Tree,
+    transition: &'a Transition,
+    closed: &'a Closing,
+    /// The moment everything ends that has not ended: that of the closing, or now.
+    end: Instant,
+    rules: &'a Rules,
+    is_shown: bool,
+    drafts: Vec<Draft>,
+    left: Vec<(Uid, SpanId)>,
+}
+
+/// The spans of a transition that has closed.
+pub(super) fn of_transition(tree: &Tree, transition: &Transition, rules: &Rules) -> Built {
+    let Some(closed) = transition.closed.as_deref() else {
+        return Built { spans: Vec::new(), left: Vec::new() };
+    };
+    build(tree, transition, closed, rules, false)
+}
+
+/// What is open at `now`, with the outcome `in progress`.
+pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<FinishedSpan> {
+    let mut out = Vec::new();
+    let open = tree.pending().filter(|pending| pending.closed.is_none());
+    if let Some(open) = open {
+        let closing = Closing {
+            outcome: Outcome::InProgress,
+            end: Evidence::event(now),
+            declared: None,
+            is_settled: false,
+            hold_until: now,
+            is_unstable: false,
+        };
+        out = build(tree, open, &closing, rules, true).spans;
+    }
+    for (uid, pod) in tree.pods() {
+        let Some((trace, parent)) = pod.end.as_deref().and_then(|end| end.left) else { continue };
+        let owner = pod.owner.and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
+        let end = Evidence::event(now).instant(Nanos(0));
+        let draft = pods::terminate(tree, *uid, pod, owner.as_deref(), trace, parent, Some(end));
+        if let Some(draft) = draft {
+            out.push(draft.outcome(Outcome::InProgress).finish(trace, tree.resource()));
+        }
+    }
+    out
+}
+
+/// The end of a Pod whose transition has left without it.
+pub(super) fn terminate_left(
+    tree: &Tree,
+    uid: Uid,
+    pod: &Pod,
+    owner: Option<&str>,
+    trace: TraceId,
+    parent: SpanId,
+) -> FinishedSpan {
+    let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
+    let of = Of {
+        trace,
+        parent: Some(parent),
+        object: &pod_ref(tree, uid, pod),
+        container: "",
+        attempt: 0,
+    };
+    let mut draft = pods::terminate(tree, uid, pod, owner, trace, parent, None)
+        .unwrap_or_else(|| Draft::new(of, "terminate", "terminate Pod", gone, gone));
+    attach_pod_notes(std::slice::from_mut(&mut draft), uid, pod);
+    draft.finish(trace, tree.resource())
+}
+
+fn build(
+    tree: &Tree,
+    transition: &Transition,
+    closed: &Closing,
+    rules: &Rules,
+    is_shown: bool,
+) -> Built {
+    let end = closed.end.instant(Nanos(0));
+    let mut build = Build {
+        tree,
+        transition,
+        closed,
+        end,
+        rules,
+        is_shown,
+        drafts: Vec::new(),
+        left: Vec::new(),
+    };
+    let kept = build.kept_pods();
+    build.root();
+    build.sets();
+    build.pods(&kept);
+    build.terminating();
+    build.children_first();
+    build.nest();
+    build.notes();
+    let Build { drafts, left, .. } = build;
+    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, tree.resource()));
+    Built { spans: finished.collect(), left }
+}
+
+impl<'a> Build<'a> {
+    /// Every Pod with facts of this transition, those that are gone too.
+    fn all_pods(&self) -> BTreeMap<Uid, &'a Pod> {
+        let here = self.tree.pods().iter().chain(&self.transition.departed);
+        here.map(|(uid, pod)| (*uid, pod)).collect()
+    }
+
+    /// Beyond `max_pods_per_trace` a Pod keeps its spans only if it failed, took longer to start
+    /// than every Pod of the trace before it, or was the last to become ready.
+    fn kept_pods(&self) -> BTreeSet<Uid> {
+        let seq = self.transition.seq;
+        let mut pods: Vec<_> = self
+            .all_pods()
+            .into_iter()
+            .filter(|(_, pod)| {
+                pod.start.as_deref().is_some_and(|start| start.seq == seq)
+                    || pod.end.as_deref().is_some_and(|end| end.seq == Some(seq))
+                    || pod.restarts.iter().any(|restart| restart.seq == seq)
+            })
+            .collect();
+        if pods.len() <= self.rules.max_pods_per_trace {
+            return pods.into_iter().map(|(uid, _)| uid).collect();
+        }
+        pods.sort_by_key(|(uid, pod)| (pod.created, *uid));
+        let start_of = |pod: &Pod| pod.start.as_deref().filter(|start| start.seq == seq).cloned();
+        let length = |pod: &Pod| {
+            let start = start_of(pod)?;
+            Some(start.ready?.decision().since(start.created.lo))
+        };
+        let ready = |pod: &Pod| Some(start_of(pod)?.ready?.decision());
+        let last = pods.iter().filter_map(|(uid, pod)| Some((ready(pod)?, *uid))).max();
+        let mut slowest = Nanos::default();
+        let mut kept = BTreeSet::new();
+        for (n, (uid, pod)) in pods.iter().enumerate() {
+            let took = length(pod).unwrap_or_default();
+            let is_slower = took > slowest;
+            slowest = slowest.max(took);
+            let failed =
+                pod.failure.is_some() || start_of(pod).is_some_and(|start| start.failed.is_some());
+            let is_last = last.is_some_and(|(_, last)| last == *uid);
+            if n < self.rules.max_pods_per_trace || is_slower || failed || is_last {
+                kept.insert(*uid);
+            }
+        }
+        kept
+    }
+
+    /// The span of a ReplicaSet in this transition, if it has one.
+    fn step_id(&self, set: Option<Uid>) -> Option<SpanId> {
+        let set = set.filter(|set| self.transition.steps.contains_key(set))?;
+        Some(super::ids::span_id(self.transition.trace, set, "replicas", "", 0))
+    }
+
+    /// The earliest failure of a Pod of this tree, if one is in a failure state.
+    fn cause(&self, of: impl Fn(&Pod) -> bool) -> Option<&Failure> {
+        let failing = self.tree.pods().iter().filter(|(_, pod)| of(pod) && !pod.is_going);
+        let failing = failing
+            .filter_map(|(uid, pod)| pod.failure.as_deref().map(|(it, since)| (since, uid, it)));
+        failing.min_by_key(|(since, uid, _)| (since.decision(), **uid)).map(|(_, _, it)| it)
+    }
+
+    /// Orders the spans by their depth, the deepest first, then by their start.
+    fn children_first(&mut self) {
+        let parents: BTreeMap<SpanId, Option<SpanId>> =
+            self.drafts.iter().map(|draft| (draft.id, draft.parent)).collect();
+        let depth = |draft: &Draft| {
+            let above = |id: &SpanId| parents.get(id).copied().flatten();
+            std::iter::successors(draft.parent, above).take(MAX_DEPTH).count()
+        };
+        self.drafts.sort_by_cached_key(|draft| {
+            (std::cmp::Reverse(depth(draft)), draft.start.best, draft.id)
+        });
+    }
+
+    /// Children lie within their parents: a parent reaches from the first of them to the last,
+    /// unless it was cut off at its closing; `terminate Pod` may outlive it.
+    fn nest(&mut self) {
+        let cut = (!self.closed.is_settled).then_some(self.end);
+        for at in 0..self.drafts.len() {
+            let Some(child) = self.drafts.get(at) else { return };
+            let (parent, start, end) = (child.parent, child.start, child.end);
+            let outlives = child.may_outlive;
+            let Some(parent) = parent else { continue };
+            if let Some(above) = self.drafts.iter_mut().find(|it| it.id == parent) {
+                if start.best < above.start.best {
+                    above.start.lo = above.start.lo.min(start.best);
+                    above.start.best = start.best;
+                    above.start.hi = above.start.hi.max(start.best);
+                    above.start.source = start.source;
+                }
+                if !outlives && end.best > above.end.best && cut.is_none() {
+                    above.end = end;
+                }
+            }
+        }
+        if cut.is_some() {
+            self.cut_to_parents();
+        }
+    }
+
+    /// A transition that was cut off: nothing in it ends later than it, and no span later than
+    /// the one above it.
+    fn cut_to_parents(&mut self) {
+        for at in (0..self.drafts.len()).rev() {
+            let Some(child) = self.drafts.get(at) else { return };
+            let above = child.parent.and_then(|id| self.drafts.iter().find(|it| it.id == id));
+            let Some(bound) = above.map(|above| above.end) else { continue };
+            if let Some(child) = self.drafts.get_mut(at)
+                && !child.may_outlive
+                && child.end.best > bound.best
+            {
+                child.end = bound;
+                child.start.best = child.start.best.min(bound.best);
+                child.start.lo = child.start.lo.min(child.start.best);
+            }
+        }
+    }
+
+    /// Kubernetes Events go to the span of the object and time they belong to.
+    fn notes(&mut self) {
+        let pods: Vec<(Uid, Pod)> =
+            self.all_pods().into_iter().map(|(uid, pod)| (uid, pod.clone_notes())).collect();
+        for (uid, pod) in &pods {
+            attach_pod_notes(&mut self.drafts, *uid, pod);
+        }
+        for (about, noted) in &self.transition.notes {
+            let of_object = |draft: &&mut Draft| draft.object.uid == *about;
+            if let Some(draft) = self.drafts.iter_mut().find(of_object)
+                && draft.contains(noted.at)
+            {
+                draft.note(noted);
+            }
+        }
+    }
+}
+
+/// The narrowest span of a Pod that holds the moment: its start, a restart, its end.
+fn attach_pod_notes(drafts: &mut [Draft], uid: Uid, pod: &Pod) {
+    for noted in &pod.notes {
+        let holds = drafts.iter_mut().filter(|draft| {
+            let is_step = draft.parent.is_none() || draft.outcome.is_some();
+            draft.object.uid == uid && is_step && draft.contains(noted.at)
+        });
+        let fits =
+            holds.filter(|draft| draft.container.is_empty() || draft.container == noted.container);
+        if let Some(draft) = fits.min_by_key(|draft| draft.length()) {
+            draft.note(noted);
+        }
+    }
+}
+
+fn pod_ref(tree: &Tree, uid: Uid, pod: &Pod) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::Pod,
+        namespace: Arc::clone(&tree.top().namespace),
+        name: Arc::clone(&pod.name),
+        uid,
+    }
+}
+
+/// Node and ReplicaSet of a Pod.
+fn push_pod(draft: &mut Draft, pod: &Pod, owner: Option<&str>) {
+    draft.push_text("k8s.node.name", &pod.node);
+    if let (Some(uid), Some(name)) = (pod.owner, owner) {
+        attributes::push_object(&mut draft.attributes, &Kind::ReplicaSet, name, uid);
+    }
+}

@@ -1,0 +1,249 @@
+//! Spans of Pods: their starts with the phases, restarts, and ends.
+
+use std::collections::BTreeSet;
+
+use super::super::draft::{Draft, Of};
+use super::super::instant::Instant;
+use super::super::object::{Kind, SpanId, TraceId, Uid};
+use super::super::phases::Chain;
+use super::super::pod::{Pod, Restart, Start};
+use super::super::span::{Outcome, Value};
+use super::super::time::Nanos;
+use super::super::tree::Tree;
+use super::{Build, pod_ref, push_pod};
+
+impl Build<'_> {
+    /// The spans of all Pods that keep theirs; the others are counted above them.
+    pub(super) fn pods(&mut self, kept: &BTreeSet<Uid>) {
+        let seq = self.transition.seq;
+        let transition = self.transition;
+        let all: Vec<(Uid, &Pod)> = self.all_pods().into_iter().collect();
+        for (uid, pod) in all {
+            let start = pod.start.as_deref().filter(|start| start.seq == seq);
+            let has_end = pod.end.as_deref().is_some_and(|end| end.seq == Some(seq));
+            let restarts: Vec<&Restart> =
+                pod.restarts.iter().filter(|restart| restart.seq == seq).collect();
+            if start.is_none() && !has_end && restarts.is_empty() {
+                continue;
+            }
+            let parent = self.step_id(pod.owner).unwrap_or(transition.span);
+            if has_end && pod.end.as_deref().is_some_and(|end| end.gone.is_none()) {
+                self.left.push((uid, parent));
+            }
+            if !kept.contains(&uid) {
+                self.omit(parent);
+                self.left.retain(|(left, _)| *left != uid);
+                continue;
+            }
+            let above = match start {
+                Some(start) => self.start(uid, pod, start, parent),
+                None => None,
+            };
+            for restart in restarts {
+                let is_in_start = restart.is_in_start && above.is_some();
+                let parent = if is_in_start { above } else { None };
+                self.restart(uid, pod, restart, parent.unwrap_or(transition.span));
+            }
+            if has_end {
+                self.terminate(uid, pod, parent);
+            }
+        }
+    }
+
+    fn omit(&mut self, parent: SpanId) {
+        if let Some(above) = self.drafts.iter_mut().find(|draft| draft.id == parent) {
+            let counted = above.attributes.iter_mut().find(|(key, _)| *key == OMITTED);
+            if let Some((_, Value::Int(n))) = counted {
+                *n += 1;
+            } else {
+                above.push(OMITTED, 1);
+            }
+        }
+    }
+
+    /// Which end the start of a Pod has come to, and how; `None` where it is still open.
+    fn start_end(&self, pod: &Pod, start: &Start, chain: &Chain) -> Option<(Instant, Outcome)> {
+        let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
+        if start.is_cut {
+            return None;
+        }
+        if let Some(ready) = chain.ready {
+            return Some((ready, Outcome::Completed));
+        }
+        if let Some(failed) = start.failed {
+            return Some((failed.instant(chain.skew), Outcome::Failed));
+        }
+        let vanished = pod.end.as_deref().is_some_and(|end| end.has_vanished);
+        let outcome = if vanished { Outcome::Vanished } else { Outcome::Deleted };
+        asked.map(|asked| (asked.not_before(&chain.created), outcome))
+    }
+
+    /// `start Pod` with its phases; of a bare Pod these stand below the root.
+    fn start(&mut self, uid: Uid, pod: &Pod, start: &Start, parent: SpanId) -> Option<SpanId> {
+        let chain = Chain::of(start);
+        let object = pod_ref(self.tree, uid, pod);
+        let is_bare = uid == self.tree.top().uid;
+        let is_after = |at: &Instant| at.best > self.end.best && !self.closed.is_settled;
+        let (end, outcome) = match self.start_end(pod, start, &chain) {
+            Some((end, _)) if is_after(&end) => (self.end, Outcome::Unfinished),
+            Some(known) => known,
+            None => (self.end, Outcome::Unfinished),
+        };
+        let is_shown = self.is_shown && outcome == Outcome::Unfinished;
+        let outcome = if is_shown { Outcome::InProgress } else { outcome };
+        if is_bare {
+            let of = Of {
+                trace: self.transition.trace,
+                parent: Some(self.transition.span),
+                object: &object,
+                container: "",
+                attempt: 0,
+            };
+            self.drafts.extend(chain.phases(start, of, Some(end)));
+            return Some(self.transition.span);
+        }
+        let of = Of {
+            trace: self.transition.trace,
+            parent: Some(parent),
+            object: &object,
+            container: "",
+            attempt: 0,
+        };
+        let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
+        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        push_pod(&mut draft, pod, owner.as_deref());
+        if chain.skew != Nanos(0) {
+            draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
+        }
+        let is_open =
+            matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
+        if let Some((failure, _)) = pod.failure.as_deref().filter(|_| is_open && !pod.is_going) {
+            draft.fail(&failure.reason, &failure.message);
+            if let Some(code) = failure.exit_code {
+                draft.push("lifespan.exit_code", i64::from(code));
+            }
+        }
+        let id = draft.id;
+        let of = Of { parent: Some(id), ..of };
+        let phases = chain.phases(start, of, Some(end));
+        self.drafts.extend(phases);
+        self.drafts.push(draft);
+        Some(id)
+    }
+
+    /// From the end of one run to the next one running, and ready again if it had been.
+    fn restart(&mut self, uid: Uid, pod: &Pod, restart: &Restart, parent: SpanId) {
+        let object = pod_ref(self.tree, uid, pod);
+        let of = Of {
+            trace: self.transition.trace,
+            parent: Some(parent),
+            object: &object,
+            container: &restart.container,
+            attempt: restart.attempt,
+        };
+        let from = restart.finished.instant(Nanos(0));
+        let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
+        let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
+        let (end, outcome) = match (done, asked) {
+            _ if restart.is_cut => (self.end.not_before(&from), Outcome::Unfinished),
+            (Some(done), _) => (done, Outcome::Completed),
+            (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
+            (None, None) => (self.end, Outcome::Unfinished),
+        };
+        let (end, outcome) = if end.best > self.end.best && !self.closed.is_settled {
+            (self.end, Outcome::Unfinished)
+        } else {
+            (end, outcome)
+        };
+        let is_unfinished = outcome == Outcome::Unfinished;
+        let outcome = if self.is_shown && is_unfinished { Outcome::InProgress } else { outcome };
+        let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);
+        draft.push("lifespan.exit_code", i64::from(restart.exit.code));
+        draft.push_text("lifespan.reason", &restart.exit.reason);
+        if restart.exit.signal != 0 {
+            draft.push("lifespan.signal", i64::from(restart.exit.signal));
+        }
+        draft.push("k8s.container.restart_count", i64::from(restart.attempt));
+        if restart.n_missed > 0 {
+            draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
+        }
+        if is_unfinished
+            && let Some((failure, _)) = pod.failure.as_deref()
+            && failure.container == restart.container
+        {
+            draft.fail(&failure.reason, &failure.message);
+        }
+        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        push_pod(&mut draft, pod, owner.as_deref());
+        self.drafts.push(draft);
+    }
+
+    fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
+        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        let open_end = self.is_shown.then_some(self.end);
+        let trace = self.transition.trace;
+        let draft = terminate(self.tree, uid, pod, owner.as_deref(), trace, parent, open_end);
+        if let Some(draft) = draft {
+            self.drafts.push(draft);
+        }
+    }
+
+    fn set_name(&self, uid: Uid) -> Option<String> {
+        let step = self.transition.steps.get(&uid).map(|step| step.name.to_string());
+        step.or_else(|| self.tree.replica_set_name(uid).map(str::to_owned))
+    }
+}
+
+const OMITTED: &str = "lifespan.pods.omitted";
+
+/// `terminate Pod`: from the request to gone. `None` while it is still going, unless `open_end`
+/// says where to show it to.
+pub(super) fn terminate(
+    tree: &Tree,
+    uid: Uid,
+    pod: &Pod,
+    owner: Option<&str>,
+    trace: TraceId,
+    parent: SpanId,
+    open_end: Option<Instant>,
+) -> Option<Draft> {
+    let end = pod.end.as_deref()?;
+    let gone = end.gone.map(|gone| gone.instant(Nanos(0)));
+    let from = end.requested.instant(Nanos(0));
+    let to = gone.or(open_end)?.not_before(&from);
+    let object = pod_ref(tree, uid, pod);
+    let of = Of { trace, parent: Some(parent), object: &object, container: "", attempt: 0 };
+    let outcome = match gone {
+        None => Outcome::InProgress,
+        Some(_) if end.has_vanished => Outcome::Vanished,
+        Some(_) => Outcome::Completed,
+    };
+    let mut draft = Draft::new(of, "terminate", "terminate Pod", from, to).outcome(outcome);
+    draft.may_outlive = true;
+    if let Some(reason) = &end.reason {
+        draft.push_text("lifespan.reason", reason);
+    }
+    push_end(&mut draft, pod);
+    if end.has_vanished {
+        draft.push("lifespan.watch.gap", true);
+    }
+    if pod.owner.is_some() && object.kind == Kind::Pod {
+        push_pod(&mut draft, pod, owner);
+    }
+    Some(draft)
+}
+
+/// How its containers ended.
+pub(super) fn push_end(draft: &mut Draft, pod: &Pod) {
+    let Some(end) = pod.end.as_deref() else { return };
+    draft.push("lifespan.grace_seconds", end.grace_seconds);
+    let mut exits: Vec<String> =
+        end.exits.iter().map(|(name, code, _)| format!("{name}={code}")).collect();
+    exits.sort();
+    if !exits.is_empty() {
+        draft.push("lifespan.exit_codes", exits);
+    }
+    if end.exits.iter().any(|(_, _, forced)| *forced) {
+        draft.push("lifespan.forced", true);
+    }
+}

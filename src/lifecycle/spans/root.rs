@@ -1,0 +1,150 @@
+//! The root span of a transition.
+
+use super::super::draft::{Draft, MAX_ON_SPAN, Of};
+use super::super::span::{LinkReason, Outcome, SpanEvent, Value};
+use super::super::time::Nanos;
+use super::super::transition::{Action, GoalChange};
+use super::{Build, pods};
+
+/// `lifespan.changed` names at most so many paths.
+const MAX_CHANGED: usize = 20;
+
+impl Build<'_> {
+    pub(super) fn root(&mut self) {
+        let (tree, transition, closed) = (self.tree, self.transition, self.closed);
+        let top = tree.top();
+        let of =
+            Of { trace: transition.trace, parent: None, object: top, container: "", attempt: 0 };
+        let start = transition.start.instant(Nanos(0));
+        let end = self.end.not_before(&start);
+        let name = transition.action.span_name(&top.kind);
+        let mut draft = Draft::new(of, "root", name, start, end).outcome(closed.outcome);
+        draft.push("lifespan.action", transition.action.name());
+        draft.push("lifespan.cause", transition.cause.clone());
+        if transition.generation > 0 {
+            draft.push("lifespan.generation", transition.generation);
+        }
+        if transition.skipped > 0 {
+            draft.push("lifespan.generation.skipped", transition.skipped);
+        }
+        if let Some(manager) = &transition.manager {
+            draft.push_text("lifespan.manager", manager);
+        }
+        if !transition.changed.is_empty() {
+            let paths = transition.changed.iter().take(MAX_CHANGED);
+            draft.push("lifespan.changed", paths.map(ToString::to_string).collect::<Vec<_>>());
+        }
+        if let Some((before, after)) = &transition.images {
+            draft.push("lifespan.image.before", before.clone());
+            draft.push("lifespan.image.after", after.clone());
+        }
+        if let Some((from, to)) = transition.replicas {
+            draft.push("lifespan.replicas.from", from);
+            draft.push("lifespan.replicas.to", to);
+        }
+        self.push_marks(&mut draft);
+        for goal in &transition.goals {
+            draft.events.push(goal_event(goal));
+        }
+        draft.links = transition.links.iter().take(MAX_ON_SPAN).cloned().collect();
+        draft.is_consumer = transition.links.iter().any(|link| link.reason == LinkReason::Stamp);
+        if transition.action == Action::Terminate
+            && let Some(pod) = transition.departed.get(&top.uid)
+        {
+            draft.push_text("k8s.node.name", &pod.node);
+            pods::push_end(&mut draft, pod);
+            if let Some(reason) = pod.end.as_deref().and_then(|end| end.reason.as_deref()) {
+                draft.push_text("lifespan.reason", reason);
+            }
+        }
+        if transition.action == Action::Start
+            && let Some(pod) = tree.pods().get(&top.uid)
+        {
+            draft.push_text("k8s.node.name", &pod.node);
+        }
+        self.push_error(&mut draft);
+        self.drafts.push(draft);
+    }
+
+    fn push_marks(&self, draft: &mut Draft) {
+        let transition = self.transition;
+        if transition.is_stale {
+            draft.push("lifespan.context.stale", true);
+        }
+        if transition.links.iter().any(|link| link.is_uncertain) {
+            draft.push("lifespan.context.uncertain", true);
+        }
+        if self.closed.is_unstable {
+            draft.push("lifespan.unstable", true);
+        }
+        if transition.has_gap {
+            draft.push("lifespan.watch.gap", true);
+        }
+        if let Some(owner) = self.tree.owner() {
+            if owner.kind.is_watched() {
+                draft.push("lifespan.owner.missing", true);
+            }
+            draft.push("lifespan.owner.kind", owner.kind.name().to_owned());
+            draft.push("lifespan.owner.name", owner.name.to_string());
+            draft.push("lifespan.owner.uid", owner.uid.to_string());
+        }
+    }
+
+    /// Pods that are still going when the root leaves: their spans outlive it.
+    pub(super) fn terminating(&mut self) {
+        let n = i64::try_from(self.left.len()).unwrap_or(i64::MAX);
+        if n > 0
+            && !self.is_shown
+            && let Some(root) = self.drafts.iter_mut().find(|draft| draft.parent.is_none())
+        {
+            root.push("lifespan.pods.terminating", n);
+        }
+    }
+
+    /// Failed and timed out are errors; superseded, deleted and unfinished only if a Pod was in a
+    /// failure state; what completed in the end is none.
+    fn push_error(&self, draft: &mut Draft) {
+        let closed = self.closed;
+        let cause = self.cause(|_| true);
+        match closed.outcome {
+            Outcome::Failed | Outcome::TimedOut => {
+                let (reason, message) = match (&closed.declared, cause) {
+                    (Some((reason, message)), Some(cause)) if **reason != *cause.reason => (
+                        reason.to_string(),
+                        format!("{message} ({}: {})", cause.reason, cause.message),
+                    ),
+                    (Some((reason, message)), _) => (reason.to_string(), message.clone()),
+                    (None, Some(cause)) => (cause.reason.to_string(), cause.message.clone()),
+                    (None, None) => {
+                        let what = closed.outcome.name();
+                        (what.to_owned(), format!("the transition {what}"))
+                    }
+                };
+                draft.fail(&reason, &message);
+            }
+            Outcome::Superseded | Outcome::Deleted | Outcome::Unfinished => {
+                if let Some(cause) = cause {
+                    draft.fail(&cause.reason, &cause.message);
+                    if let Some(code) = cause.exit_code {
+                        draft.push("lifespan.exit_code", i64::from(code));
+                    }
+                }
+            }
+            Outcome::Completed | Outcome::Paused | Outcome::Vanished | Outcome::InProgress => {}
+        }
+    }
+}
+
+fn goal_event(goal: &GoalChange) -> SpanEvent {
+    let mut attributes = vec![("lifespan.field", Value::from(goal.field.to_string()))];
+    let said = [("lifespan.from", &goal.from), ("lifespan.to", &goal.to)];
+    for (key, value) in said {
+        if let Some(value) = value {
+            attributes.push((key, value.clone().into()));
+        }
+    }
+    if let Some(manager) = &goal.manager {
+        attributes.push(("lifespan.manager", manager.to_string().into()));
+    }
+    SpanEvent { at: goal.at.instant(Nanos(0)).best, name: goal.name.into(), attributes }
+}

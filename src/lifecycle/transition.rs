@@ -1,0 +1,291 @@
+//! What a new version of a spec means, and the transition that it opens.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::instant::Evidence;
+use super::object::{Kind, SpanId, TraceId, Uid, Workload};
+use super::pod::{Noted, Pod, Seq};
+use super::span::{Link, Outcome};
+use super::time::UnixNanos;
+
+/// What a transition does: `lifespan.action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The first version of a spec.
+    Create,
+    /// Another pod template, or other goal fields than those below.
+    Update,
+    /// The pod template of an older revision.
+    Rollback,
+    /// Only `kubectl.kubernetes.io/restartedAt` changed.
+    Restart,
+    /// Only `replicas` changed.
+    Scale,
+    /// `paused: true`.
+    Pause,
+    /// `paused` taken away.
+    Resume,
+    /// A wanted Pod was lost.
+    Recover,
+    /// Deletion of the object and all below it.
+    Delete,
+    /// The start of a bare Pod.
+    Start,
+    /// The end of a bare Pod.
+    Terminate,
+}
+
+impl Action {
+    /// The value of `lifespan.action`, and the first word of the span's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Rollback => "rollback",
+            Self::Restart => "restart",
+            Self::Scale => "scale",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Recover => "recover",
+            Self::Delete => "delete",
+            Self::Start => "start",
+            Self::Terminate => "terminate",
+        }
+    }
+
+    /// The name of the root span: `update Deployment`.
+    #[must_use]
+    pub fn span_name(self, kind: &Kind) -> Cow<'static, str> {
+        format!("{} {}", self.name(), kind.name()).into()
+    }
+
+    /// Whether it is the end of its tree.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Delete | Self::Terminate)
+    }
+}
+
+/// What changed between two versions of a workload's spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecChange {
+    /// Paths that were added, removed or have another value, sorted.
+    pub paths: Vec<Box<str>>,
+    /// The pod template is another.
+    pub template: bool,
+    /// The pod template differs in more than `restartedAt`.
+    pub beyond_restart: bool,
+}
+
+impl SpecChange {
+    /// Compares two versions: a bump of the generation alone is no change of the spec, since
+    /// deletion and annotations bump it too (FACTS §1.1).
+    #[must_use]
+    pub fn between(old: &Workload, new: &Workload) -> Option<Self> {
+        if old.meta.generation == new.meta.generation || old.spec == new.spec {
+            return None;
+        }
+        Some(Self {
+            paths: changed_paths(&old.spec, &new.spec),
+            template: old.template != new.template,
+            beyond_restart: old.template_without_restart != new.template_without_restart,
+        })
+    }
+
+    /// Nothing but `replicas` changed.
+    #[must_use]
+    pub fn is_scale(&self) -> bool {
+        matches!(self.paths.as_slice(), [path] if &**path == "replicas")
+    }
+}
+
+/// Walks two sorted lists of (path, hash).
+fn changed_paths(old: &[(Box<str>, u64)], new: &[(Box<str>, u64)]) -> Vec<Box<str>> {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    let mut changed = Vec::new();
+    loop {
+        let path = match (old.peek(), new.peek()) {
+            (None, None) => return changed,
+            (Some((path, _)), None) => {
+                old.next();
+                path
+            }
+            (None, Some((path, _))) => {
+                new.next();
+                path
+            }
+            (Some((before, was)), Some((after, is))) => match before.cmp(after) {
+                std::cmp::Ordering::Less => {
+                    old.next();
+                    before
+                }
+                std::cmp::Ordering::Greater => {
+                    new.next();
+                    after
+                }
+                std::cmp::Ordering::Equal => {
+                    old.next();
+                    new.next();
+                    if was == is {
+                        continue;
+                    }
+                    after
+                }
+            },
+        };
+        changed.push(path.clone());
+    }
+}
+
+/// Who wrote a version, and when: the non-status entry of `managedFields` that is new, or has a
+/// new time, against the version before.
+///
+/// A `scale` entry has no time: then only the arrival is known. Where no entry is new the manager
+/// is not known.
+#[must_use]
+pub fn write_of(
+    old: Option<&Workload>,
+    new: &Workload,
+    arrival: Option<UnixNanos>,
+) -> (Evidence, Option<Box<str>>) {
+    let old_writers = old.map_or(&[][..], |old| &old.writers);
+    let writer = new
+        .writers
+        .iter()
+        .filter(|writer| !old_writers.contains(writer))
+        .max_by_key(|writer| writer.time);
+    let lo = old.map_or(new.meta.created, |old| old.meta.written.unwrap_or(old.meta.created));
+    let time = writer.and_then(|writer| writer.time);
+    let time = if old.is_none() { Some(new.meta.created) } else { time };
+    let evidence = Evidence::object_or(time, lo.min(new.meta.written.unwrap_or(lo)), arrival);
+    (evidence, writer.map(|writer| writer.manager.clone()))
+}
+
+/// A change of goal fields inside a transition.
+#[derive(Clone, Debug)]
+pub struct GoalChange {
+    /// When.
+    pub at: Evidence,
+    /// The field.
+    pub field: Box<str>,
+    /// Its value before, where it is kept as a value.
+    pub from: Option<String>,
+    /// Its value after.
+    pub to: Option<String>,
+    /// Who wrote it.
+    pub manager: Option<Box<str>>,
+    /// The span event: `goal changed`, or `template changed while paused`.
+    pub name: &'static str,
+}
+
+/// What a transition does to one ReplicaSet: one span.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// It was created in this transition.
+    pub is_created: bool,
+    /// It is being deleted.
+    pub is_deleted: bool,
+    /// The first write of `replicas`, its creation, or the first evidence of its deletion.
+    pub start: Evidence,
+    /// `replicas` before that write.
+    pub from: i64,
+    /// `replicas` after the last write.
+    pub to: i64,
+    /// Further writes of `replicas`.
+    pub writes: Vec<(Evidence, i64, i64)>,
+    /// Since when it has been settled; for a deletion: since when it and all below it are gone.
+    pub settled: Option<Evidence>,
+    /// Its revision.
+    pub revision: i64,
+    /// Its ReplicaFailure condition: reason and message.
+    pub failure: Option<(Box<str>, Box<str>)>,
+}
+
+/// How a transition was closed.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub end: Evidence,
+    /// `error.type` and sentence where the cluster itself declared the failure.
+    pub declared: Option<(Box<str>, String)>,
+    /// It settled: its children may extend it.
+    pub is_settled: bool,
+    /// The root waits until then.
+    pub hold_until: UnixNanos,
+    /// A Pod lost readiness, or a `recover` opened, before that.
+    pub is_unstable: bool,
+}
+
+/// A transition of a tree, open or waiting for its hold.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// Its number in the tree.
+    pub seq: Seq,
+    /// What it does.
+    pub action: Action,
+    /// Why it opened: `lifespan.cause`.
+    pub cause: String,
+    /// Its trace.
+    pub trace: TraceId,
+    /// Its root span.
+    pub span: SpanId,
+    /// When it opened.
+    pub start: Evidence,
+    /// Only an uncertain start is known, or a change may have been missed (`lifespan.watch.gap`).
+    pub has_gap: bool,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// Generations that were never seen.
+    pub skipped: i64,
+    /// Who wrote the spec.
+    pub manager: Option<Box<str>>,
+    /// Paths that changed.
+    pub changed: Vec<Box<str>>,
+    /// Images before and after, where they differ.
+    pub images: Option<(Vec<String>, Vec<String>)>,
+    /// `replicas` before and after, where they differ.
+    pub replicas: Option<(i64, i64)>,
+    /// Links that are known from the opening, and stamps that came later.
+    pub links: Vec<Link>,
+    /// Opened by a spec write whose stamp is an old one.
+    pub is_stale: bool,
+    /// Goal changes.
+    pub goals: Vec<GoalChange>,
+    /// ReplicaSets whose `replicas` was written.
+    pub steps: BTreeMap<Uid, Step>,
+    /// Events about the root and its ReplicaSets.
+    pub notes: Vec<(Uid, Noted)>,
+    /// Of a `recover`: since when all is well.
+    pub healthy: Option<Evidence>,
+    /// Pods that are gone and still have spans here.
+    pub departed: BTreeMap<Uid, Pod>,
+    /// Set when it has ended and waits for its hold.
+    pub closed: Option<Box<Closing>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_paths_are_those_added_removed_or_of_another_value() {
+        let spec = |pairs: &[(&str, u64)]| -> Vec<(Box<str>, u64)> {
+            pairs.iter().map(|(path, hash)| ((*path).into(), *hash)).collect()
+        };
+        let old = spec(&[("a", 1), ("b", 1), ("d", 1)]);
+        let new = spec(&[("a", 1), ("b", 2), ("c", 1)]);
+        assert_eq!(
+            changed_paths(&old, &new),
+            ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]
+        );
+        assert_eq!(changed_paths(&old, &old), Vec::<Box<str>>::new());
+        assert_eq!(changed_paths(&[], &spec(&[("a", 1)])), ["a".into()] as [Box<str>; 1]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Opening and closing of transitions.
+
+use super::super::ids;
+use super::super::instant::Evidence;
+use super::super::object::{Stamp, Uid};
+use super::super::span::{FinishedSpan, Link, LinkReason, Outcome};
+use super::super::spans;
+use super::super::time::{Nanos, UnixNanos};
+use super::super::transition::{Action, Closing, Transition};
+use super::{Last, Rules, Tree};
+
+/// A stamp written without a spec change counts for a transition opened within this time.
+const STAMP_WAITS: Nanos = Nanos::from_seconds(60);
+
+impl Tree {
+    /// Opens a transition. What was open is closed by it: superseded, or deleted where the new
+    /// one is the end of the tree; a `recover` that was healthy has settled.
+    pub(super) fn open_transition(
+        &mut self,
+        action: Action,
+        cause: String,
+        start: Evidence,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) -> &mut Transition {
+        let mut links = Vec::new();
+        let mut closed_now = None;
+        if let Some(pending) = self.pending.as_deref_mut() {
+            match (&mut pending.closed, pending.healthy) {
+                (Some(closed), _) => {
+                    let within = start.decision() <= closed.hold_until;
+                    closed.is_unstable |= action == Action::Recover && within;
+                }
+                (None, Some(healthy)) => self.close_healthy(healthy, rules),
+                (None, None) => {
+                    let outcome =
+                        if action.is_end() { Outcome::Deleted } else { Outcome::Superseded };
+                    closed_now = Some((pending.trace, pending.span));
+                    self.close(outcome, start, None, rules);
+                }
+            }
+            self.emit(rules, out);
+        }
+        if let Some((trace, span)) = closed_now {
+            links.push(own_link(trace, span, LinkReason::Supersedes));
+        } else if let Some(last) = self.last {
+            if action == Action::Resume && last.is_paused {
+                links.push(own_link(last.trace, last.span, LinkReason::Resumes));
+            } else if last.is_followed && !action.is_end() {
+                links.push(own_link(last.trace, last.span, LinkReason::Follows));
+            }
+        }
+        let seq = self.take_seq();
+        let trace = ids::trace_id(&rules.cluster_uid, self.top.uid, &cause);
+        let transition = Transition {
+            seq,
+            action,
+            cause,
+            trace,
+            span: ids::span_id(trace, self.top.uid, "root", "", 0),
+            start,
+            has_gap: false,
+            generation: self.root.as_deref().map_or(0, |root| root.meta.generation),
+            skipped: 0,
+            manager: None,
+            changed: Vec::new(),
+            images: None,
+            replicas: None,
+            links,
+            is_stale: false,
+            goals: Vec::new(),
+            steps: std::collections::BTreeMap::new(),
+            notes: Vec::new(),
+            healthy: None,
+            departed: std::collections::BTreeMap::new(),
+            closed: None,
+        };
+        self.broken = None;
+        self.pending.insert(Box::new(transition))
+    }
+
+    /// Fresh stamps, and those that waited for a transition, become its links.
+    pub(super) fn link_stamps(&mut self, fresh: Vec<Stamp>, is_uncertain: bool) {
+        let waiting = std::mem::take(&mut self.waiting_stamps);
+        let Some(open) = self.open() else {
+            self.waiting_stamps = waiting;
+            return;
+        };
+        let opened = open.start.decision();
+        let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
+        for stamp in waited.map(|(stamp, _)| stamp).chain(fresh) {
+            let context = stamp.context;
+            let is_known = open
+                .links
+                .iter()
+                .any(|link| (link.trace_id, link.span_id) == (context.trace_id, context.span_id));
+            if !is_known && context.trace_id != open.trace {
+                open.links.push(Link {
+                    trace_id: context.trace_id,
+                    span_id: context.span_id,
+                    trace_state: context.trace_state,
+                    flags: context.flags,
+                    reason: LinkReason::Stamp,
+                    found: stamp.found,
+                    is_uncertain,
+                });
+            }
+        }
+    }
+
+    /// Closes the open transition. It leaves at once, or after its hold where it settled.
+    pub(super) fn close(
+        &mut self,
+        outcome: Outcome,
+        end: Evidence,
+        declared: Option<(Box<str>, String)>,
+        rules: &Rules,
+    ) {
+        let Some(open) = self.open() else { return };
+        let is_settled = matches!(outcome, Outcome::Completed | Outcome::Paused);
+        let is_end = open.action.is_end();
+        let waits = is_settled && !is_end && open.action != Action::Recover;
+        let hold = if waits { rules.stable_time } else { Nanos(i64::MIN / 2) };
+        let hold_until = end.decision().plus(hold);
+        let closing =
+            Closing { outcome, end, declared, is_settled, hold_until, is_unstable: false };
+        open.closed = Some(Box::new(closing));
+        let seq = open.seq;
+        self.pods.values_mut().for_each(|pod| pod.cut(seq));
+        let is_broken = matches!(outcome, Outcome::Failed | Outcome::TimedOut);
+        if is_broken {
+            let seq = self.take_seq();
+            self.broken = Some((end, seq));
+        }
+    }
+
+    pub(super) fn close_healthy(&mut self, healthy: Evidence, rules: &Rules) {
+        self.close(Outcome::Completed, healthy, None, rules);
+    }
+
+    /// The transition that was closed leaves: its spans are built, children before the root.
+    pub(super) fn emit(&mut self, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let Some(pending) = self.pending.take() else { return };
+        let Some(closed) = pending.closed.as_deref() else {
+            self.pending = Some(pending);
+            return;
+        };
+        self.last = Some(Last {
+            trace: pending.trace,
+            span: pending.span,
+            is_followed: closed.is_unstable
+                || matches!(closed.outcome, Outcome::Failed | Outcome::TimedOut),
+            is_paused: closed.outcome == Outcome::Paused,
+        });
+        let built = spans::of_transition(self, &pending, rules);
+        for (uid, parent) in built.left {
+            if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end.as_deref_mut()) {
+                end.left = Some((pending.trace, parent));
+            }
+        }
+        for pod in self.pods.values_mut() {
+            pod.forget(pending.seq);
+        }
+        out.extend(built.spans);
+    }
+
+    /// The open transition has run into its limit, or a `recover` has been healthy long enough.
+    pub(super) fn expire_open(
+        &mut self,
+        now: UnixNanos,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(open) = self.open() else { return };
+        let limit = open.start.decision().plus(rules.max_transition_duration);
+        let healthy = open.healthy.filter(|since| since.decision().plus(rules.stable_time) <= now);
+        if let Some(healthy) = healthy {
+            self.close_healthy(healthy, rules);
+            self.emit(rules, out);
+        } else if limit <= now {
+            let end = Evidence::event(limit);
+            self.close(Outcome::TimedOut, end, None, rules);
+            self.emit(rules, out);
+        }
+    }
+
+    /// Whether losing a Pod now would open a `recover`.
+    pub(super) fn may_recover(&self) -> bool {
+        !self.is_muted
+            && !self.is_unjudged
+            && self.broken.is_none()
+            && !self.is_open()
+            && self.wanted().is_some()
+    }
+
+    /// How many Pods are wanted; `None` where the object is gone or going.
+    pub(super) fn wanted(&self) -> Option<i64> {
+        match &self.root {
+            Some(root) if root.meta.deletion.is_none() => Some(root.replicas),
+            Some(_) => None,
+            None if self.top.kind == super::Kind::Pod => Some(1),
+            None => None,
+        }
+    }
+
+    /// Opens a `recover`: the Pod `uid` was lost at `at`.
+    pub(super) fn open_recover(
+        &mut self,
+        uid: Uid,
+        at: Evidence,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let cause = format!("pods:{uid}:{}", at.lo.seconds());
+        self.open_transition(Action::Recover, cause, at, rules, out);
+    }
+
+    /// Pods that have been unready for `stable_time` by `now` are lost.
+    pub(super) fn recover_unready(
+        &mut self,
+        now: UnixNanos,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        if !self.may_recover() {
+            return;
+        }
+        let Some((&(since, uid), &at)) = self.unready.first_key_value() else { return };
+        if since.plus(rules.stable_time) > now {
+            return;
+        }
+        self.open_recover(uid, at, rules, out);
+    }
+}
+
+/// A link to a transition of ours: sampled, ids random by hash.
+fn own_link(
+    trace: super::super::object::TraceId,
+    span: super::super::object::SpanId,
+    reason: LinkReason,
+) -> Link {
+    Link {
+        trace_id: trace,
+        span_id: span,
+        trace_state: Box::default(),
+        flags: 3,
+        reason,
+        found: Box::default(),
+        is_uncertain: false,
+    }
+}

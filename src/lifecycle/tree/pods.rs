@@ -1,0 +1,347 @@
+//! Pods of a tree: their starts, losses, restarts and ends.
+
+use std::sync::Arc;
+
+use super::super::instant::Evidence;
+use super::super::object::{PodSnapshot, Uid};
+use super::super::pod::{self, End, Loss, Pod, Start};
+use super::super::span::{FinishedSpan, Outcome};
+use super::super::spans;
+use super::super::time::UnixNanos;
+use super::super::transition::Action;
+use super::{Rules, Seen, Tree, is_ready};
+
+impl Tree {
+    pub(super) fn pod_seen(
+        &mut self,
+        new: &PodSnapshot,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let uid = new.meta.uid;
+        let is_first = !self.pods.contains_key(&uid);
+        match self.pods.get(&uid) {
+            None => self.pod_first_seen(new, seen, rules, out),
+            Some(pod) if pod.version >= new.meta.resource_version => {
+                self.untraced.stale += u64::from(pod.version > new.meta.resource_version);
+                return;
+            }
+            Some(_) => {}
+        }
+        let Some(pod) = self.pods.get(&uid) else { return };
+        // A list alone proves no loss; against a version known before it does.
+        let is_baseline = is_first && seen.is_listed;
+        if let Some(loss) = pod.loss(new, seen.arrival)
+            && !is_baseline
+        {
+            self.pod_lost(uid, &loss, new, rules, out);
+        }
+        self.apply(new, seen, is_baseline);
+        let at = pod_evidence(new, seen);
+        self.pod_unready(uid, at, rules, out);
+        if self.top.uid == uid {
+            self.evaluate_bare(new, at, seen, rules, out);
+        }
+        self.evaluate(at, rules, out);
+    }
+
+    fn pod_first_seen(
+        &mut self,
+        new: &PodSnapshot,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let uid = new.meta.uid;
+        let is_bare = uid == self.top.uid;
+        let owner = new.meta.owner.as_ref().map(|owner| owner.uid).filter(|_| !is_bare);
+        let mut pod = Pod::new(new, owner);
+        // What its first version already shows is told by `apply`.
+        pod.was_ready = false;
+        pod.is_going = false;
+        pod.is_finished = false;
+        // Created inside the open transition, in a gap of the watch.
+        let is_of_open = !self.is_unjudged
+            && self.open().is_some_and(|open| open.start.decision() <= new.meta.created);
+        if !pod.is_untraced {
+            if seen.is_listed && !is_of_open {
+                pod.was_ready = is_ready(new);
+                let is_starting = !is_ready(new) && new.meta.deletion.is_none();
+                pod.start = is_starting.then(|| Box::new(Start::new(0, new, None)));
+                pod.is_going = new.meta.deletion.is_some();
+                if is_bare {
+                    self.is_unjudged = true;
+                }
+            } else {
+                pod.containers = Box::default();
+                if is_bare {
+                    let at = Evidence::object(new.meta.created, seen.arrival);
+                    let cause = "spec:1".to_owned();
+                    let open = self.open_transition(Action::Start, cause, at, rules, out);
+                    open.generation = new.meta.generation;
+                    self.link_stamps(new.stamps.to_vec(), false);
+                }
+                let broken = self.broken.map(|(_, seq)| seq);
+                let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
+                let seq = open.or(broken).filter(|_| !self.is_muted);
+                pod.start = seq.map(|seq| Box::new(Start::new(seq, new, seen.arrival)));
+                self.untraced.pods += u64::from(seq.is_none());
+            }
+        }
+        pod.version = 0;
+        self.tally = self.tally.replacing(pod::Tally::default(), pod.tally());
+        self.count_in_set(owner, 1, pod.tally().present);
+        self.pods.insert(uid, pod);
+    }
+
+    /// A Pod was lost: where it was wanted and nothing is open, a `recover` opens.
+    fn pod_lost(
+        &mut self,
+        uid: Uid,
+        loss: &Loss,
+        new: &PodSnapshot,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let is_bare = uid == self.top.uid;
+        let is_untraced = self.pods.get(&uid).is_none_or(|pod| pod.is_untraced);
+        let (Loss::Gone(at) | Loss::Exited(at)) = loss;
+        let healthy = self.open().and_then(|open| open.healthy);
+        if let Some(healthy) = healthy
+            && at.decision().since(healthy.decision()) >= rules.stable_time
+        {
+            self.close_healthy(healthy, rules);
+            self.emit(rules, out);
+        }
+        if is_untraced {
+            return;
+        }
+        if is_bare && new.meta.deletion.is_some() {
+            if !self.is_muted && !self.is_unjudged {
+                self.open_transition(Action::Terminate, "delete".to_owned(), *at, rules, out);
+            }
+            return;
+        }
+        let remaining = self.tally.present - 1;
+        let is_wanted = self.wanted().is_some_and(|wanted| match loss {
+            Loss::Gone(_) => remaining < wanted,
+            Loss::Exited(_) => true,
+        });
+        if self.is_open() {
+            return;
+        }
+        if is_wanted && self.may_recover() {
+            self.open_recover(uid, *at, rules, out);
+        } else {
+            self.untraced.pods += 1;
+        }
+    }
+
+    fn apply(&mut self, new: &PodSnapshot, seen: Seen, is_baseline: bool) {
+        let uid = new.meta.uid;
+        let is_bare = uid == self.top.uid;
+        let seq = self.open().map(|open| open.seq);
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let seq = seq.filter(|_| !pod.is_untraced && !is_baseline);
+        let before = pod.tally();
+        let was_going = pod.is_going;
+        pod.apply(new, seen.arrival, seq);
+        let is_newly_going = pod.is_going && !was_going;
+        let (after, owner) = (pod.tally(), pod.owner);
+        self.tally = self.tally.replacing(before, after);
+        let set = owner.and_then(|owner| self.sets.get_mut(&owner));
+        let is_scaled_down = set.is_some_and(|set| {
+            let is_surplus = set.n_present > set.workload.replicas;
+            set.n_present += after.present - before.present;
+            is_surplus
+        });
+        if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end.as_deref_mut()) {
+            if is_newly_going && is_scaled_down && end.reason.is_none() {
+                end.reason = Some("scaled down".into());
+            }
+            if is_bare {
+                // The end of a bare Pod is its root span.
+                end.seq = None;
+            }
+        }
+    }
+
+    /// Keeps the list of Pods that lost readiness, and what follows from it.
+    fn pod_unready(&mut self, uid: Uid, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let listed = self.unready.iter().find(|((_, known), _)| *known == uid);
+        let listed = listed.map(|(entry, at)| (*entry, *at));
+        let now = pod.unready.as_deref().filter(|_| !pod.is_finished && !pod.is_untraced);
+        match (listed, now.copied()) {
+            (None, Some(lost)) => {
+                let since = lost.decision();
+                self.unready.insert((since, uid), lost);
+                let closed = self.pending.as_deref_mut().and_then(|it| it.closed.as_deref_mut());
+                if let Some(closed) = closed {
+                    closed.is_unstable |= since <= closed.hold_until;
+                }
+            }
+            (Some((entry, lost)), None) => {
+                let is_back = pod.is_ready;
+                self.unready.remove(&entry);
+                // It was unready long enough, though the timer has not come to it.
+                let is_long = at.decision().since(entry.0) >= rules.stable_time;
+                if is_back && is_long && self.may_recover() {
+                    self.open_recover(uid, lost, rules, out);
+                }
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// A bare Pod settles when it is Ready, and fails with its phase.
+    fn evaluate_bare(
+        &mut self,
+        new: &PodSnapshot,
+        at: Evidence,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(Action::Start) = self.open().map(|open| open.action) else { return };
+        let Some(pod) = self.pods.get(&new.meta.uid) else { return };
+        if is_ready(new) {
+            let changed = new.ready.as_ref().and_then(|ready| ready.changed);
+            let end = Evidence::object_or(changed, at.lo, seen.arrival);
+            self.close(Outcome::Completed, end, None, rules);
+        } else if pod.is_finished {
+            let failure = pod.failure.as_deref().map(|(failure, _)| failure);
+            let declared = failure.map(|failure| (failure.reason.clone(), failure.message.clone()));
+            self.close(Outcome::Failed, at, declared, rules);
+            self.emit(rules, out);
+        }
+    }
+
+    pub(super) fn pod_deleted(
+        &mut self,
+        uid: Uid,
+        last: &PodSnapshot,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(known) = self.pods.get(&uid) else { return };
+        let written = last.meta.written.unwrap_or(last.meta.created);
+        if !known.is_going && last.meta.deletion.is_none() {
+            // Forced: gone without a request that anybody saw.
+            let at = Evidence::arrival(written, seen.arrival);
+            self.forced_away(uid, at, last, rules, out);
+        } else {
+            self.pod_seen(last, seen, rules, out);
+        }
+        self.pod_gone(uid, Some(last), seen.arrival, written, rules, out);
+    }
+
+    fn forced_away(
+        &mut self,
+        uid: Uid,
+        at: Evidence,
+        last: &PodSnapshot,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        if uid == self.top.uid {
+            if !self.is_muted && !self.is_unjudged {
+                self.open_transition(Action::Terminate, "delete".to_owned(), at, rules, out);
+            }
+        } else {
+            self.pod_lost(uid, &Loss::Gone(at), last, rules, out);
+        }
+        let seq = self.open().map(|open| open.seq).filter(|_| uid != self.top.uid);
+        if let Some(pod) = self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced) {
+            pod.end = Some(Box::new(End {
+                seq,
+                requested: at,
+                grace_seconds: 0,
+                reason: None,
+                exits: Vec::new(),
+                gone: None,
+                has_vanished: false,
+                left: None,
+            }));
+        }
+    }
+
+    pub(super) fn pod_vanished(
+        &mut self,
+        uid: Uid,
+        at: Option<UnixNanos>,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let lo = pod.end.as_deref().map_or(pod.created, |end| end.requested.lo);
+        if let Some(end) = pod.end.as_deref_mut() {
+            end.has_vanished = true;
+        }
+        if uid == self.top.uid {
+            let gone = Evidence::arrival(lo, at);
+            if let Some(open) = self.open() {
+                open.has_gap = true;
+                let is_end = open.action.is_end();
+                if !is_end {
+                    self.close(Outcome::Vanished, gone, None, rules);
+                    self.emit(rules, out);
+                }
+            }
+        }
+        self.pod_gone(uid, None, at, lo, rules, out);
+    }
+
+    fn pod_gone(
+        &mut self,
+        uid: Uid,
+        last: Option<&PodSnapshot>,
+        arrival: Option<UnixNanos>,
+        lo: UnixNanos,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(mut pod) = self.pods.remove(&uid) else { return };
+        self.tally = self.tally.replacing(pod.tally(), pod::Tally::default());
+        self.count_in_set(pod.owner, -1, -pod.tally().present);
+        self.unready.retain(|(_, known), _| *known != uid);
+        pod.gone(last, arrival, lo);
+        let gone = pod.end.as_deref().and_then(|end| end.gone);
+        let gone = gone.unwrap_or_else(|| Evidence::arrival(lo, arrival));
+        let owner = pod.owner;
+        let left = pod.end.as_deref().and_then(|end| end.left);
+        let seq = self.pending.as_deref().map(|pending| pending.seq);
+        let belongs = |of: Option<pod::Seq>| of.is_some() && of == seq;
+        let is_pending = belongs(pod.start.as_deref().map(|start| start.seq))
+            || belongs(pod.end.as_deref().and_then(|end| end.seq))
+            || pod.restarts.iter().any(|restart| belongs(Some(restart.seq)))
+            || uid == self.top.uid;
+        if let Some((trace, parent)) = left {
+            let owner = owner.and_then(|owner| self.replica_set_name(owner)).map(Arc::from);
+            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), trace, parent));
+        }
+        if is_pending && let Some(pending) = self.pending.as_deref_mut() {
+            pending.departed.insert(uid, pod);
+        }
+        if let Some(owner) = owner {
+            self.end_set(owner, gone);
+        }
+        self.evaluate(gone, rules, out);
+    }
+
+    fn count_in_set(&mut self, owner: Option<Uid>, pods: i64, present: i64) {
+        if let Some(set) = owner.and_then(|owner| self.sets.get_mut(&owner)) {
+            set.n_pods += pods;
+            set.n_present += present;
+        }
+    }
+}
+
+/// When what a version of a Pod shows became true: its readiness turned, or else it was written.
+fn pod_evidence(new: &PodSnapshot, seen: Seen) -> Evidence {
+    let changed = new.ready.as_ref().and_then(|ready| ready.changed);
+    let lo = new.meta.written.unwrap_or(new.meta.created);
+    Evidence::object_or(changed, lo, seen.arrival)
+}

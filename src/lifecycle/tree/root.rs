@@ -1,0 +1,359 @@
+//! New versions of the topmost workload: what they open, supersede, move or settle.
+
+use super::super::instant::Evidence;
+use super::super::object::{Kind, Stamp, Uid, Workload};
+use super::super::settle;
+use super::super::span::{FinishedSpan, Outcome};
+use super::super::transition::{self, Action, GoalChange, SpecChange};
+use super::{Rules, Seen, Tree};
+
+/// A write of the spec: when, by whom, and what it changed.
+struct Write<'a> {
+    old: &'a Workload,
+    new: &'a Workload,
+    change: SpecChange,
+    at: Evidence,
+    manager: Option<Box<str>>,
+}
+
+impl Tree {
+    pub(super) fn root_seen(
+        &mut self,
+        new: &Workload,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let Some(old) = self.root.take() else {
+            self.root = Some(Box::new(new.clone()));
+            if seen.is_listed {
+                self.is_unjudged = true;
+            } else {
+                self.create(new, seen, rules, out);
+            }
+            return;
+        };
+        if old.meta.resource_version >= new.meta.resource_version {
+            self.untraced.stale += u64::from(old.meta.resource_version > new.meta.resource_version);
+            self.root = Some(old);
+            return;
+        }
+        self.root = Some(Box::new(new.clone()));
+        let (at, manager) = transition::write_of(Some(&old), new, seen.arrival);
+        let fresh = self.fresh_stamps(&old, new);
+        if let Some(deletion) = &new.meta.deletion {
+            if old.meta.deletion.is_none() {
+                let at = Evidence::object(deletion.at, seen.arrival);
+                self.open_delete(at, seen.is_listed, rules, out);
+            }
+        } else if let Some(change) = SpecChange::between(&old, new) {
+            let write = Write { old: &old, new, change, at, manager };
+            self.spec_written(&write, fresh, seen, rules, out);
+        } else {
+            self.untraced.churn += 1;
+            if self.is_open() {
+                if !fresh.is_empty() {
+                    self.link_stamps(fresh, false);
+                }
+            } else {
+                let fresh = fresh.into_iter().map(|stamp| (stamp, at.decision()));
+                self.waiting_stamps.extend(fresh.take(16));
+                let extra = self.waiting_stamps.len().saturating_sub(16);
+                self.waiting_stamps.drain(..extra);
+            }
+        }
+        let status = Evidence::object_or(
+            new.status.written,
+            old.meta.written.unwrap_or(old.meta.created),
+            seen.arrival,
+        );
+        self.evaluate(status, rules, out);
+    }
+
+    fn create(&mut self, new: &Workload, seen: Seen, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let (at, manager) = transition::write_of(None, new, seen.arrival);
+        let open = self.open_transition(Action::Create, "spec:1".to_owned(), at, rules, out);
+        open.manager = manager;
+        open.skipped = (new.meta.generation - 1).max(0);
+        open.replicas = Some((0, new.replicas));
+        self.link_stamps(new.stamps.to_vec(), false);
+        if new.meta.deletion.is_some() {
+            self.open_delete(at, seen.is_listed, rules, out);
+        }
+    }
+
+    /// Stamps that differ from the last version's and from every older revision's: ReplicaSets
+    /// carry copies of the annotations of the time they were current.
+    fn fresh_stamps(&self, old: &Workload, new: &Workload) -> Vec<Stamp> {
+        let is_old = |stamp: &&Stamp| {
+            let same = |known: &Stamp| known.context == stamp.context;
+            old.stamps.iter().any(same)
+                || self.sets.values().any(|set| set.workload.stamps.iter().any(same))
+        };
+        new.stamps.iter().filter(|stamp| !is_old(stamp)).cloned().collect()
+    }
+
+    fn spec_written(
+        &mut self,
+        write: &Write<'_>,
+        fresh: Vec<Stamp>,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let (old, new, change) = (write.old, write.new, &write.change);
+        if self.is_muted || self.is_unjudged {
+            return;
+        }
+        let resumes = old.paused && !new.paused;
+        let is_healthy = self.open().is_some_and(|open| open.healthy.is_some());
+        let is_busy = self.is_open() && !is_healthy;
+        if change.template && new.paused {
+            let mut told = fresh;
+            let templates = self.goal("template", write, "template changed while paused");
+            if is_busy {
+                self.goal_changes(write);
+            } else if !old.paused {
+                self.open_spec(Action::Pause, write, std::mem::take(&mut told), seen, rules, out);
+            }
+            self.while_paused.push((templates, told));
+            return;
+        }
+        let action = if resumes && !(is_busy && self.while_paused.is_empty() && !change.template) {
+            Action::Resume
+        } else if change.template {
+            self.template_action(write)
+        } else if is_busy {
+            self.goal_changes(write);
+            if !fresh.is_empty() {
+                self.link_stamps(fresh, false);
+            }
+            return;
+        } else if !old.paused && new.paused {
+            Action::Pause
+        } else if change.is_scale() {
+            Action::Scale
+        } else {
+            Action::Update
+        };
+        self.open_spec(action, write, fresh, seen, rules, out);
+    }
+
+    fn template_action(&self, write: &Write<'_>) -> Action {
+        let (template, current) = (write.new.template, write.old.template);
+        let is_older = self
+            .sets
+            .values()
+            .any(|set| set.workload.template == template && set.workload.template != current);
+        if is_older {
+            Action::Rollback
+        } else if !write.change.beyond_restart {
+            Action::Restart
+        } else {
+            Action::Update
+        }
+    }
+
+    /// Opens the transition of a spec write.
+    fn open_spec(
+        &mut self,
+        action: Action,
+        write: &Write<'_>,
+        mut fresh: Vec<Stamp>,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let (old, new) = (write.old, write.new);
+        let resumed = if action == Action::Resume {
+            std::mem::take(&mut self.while_paused)
+        } else {
+            Vec::new()
+        };
+        let cause = format!("spec:{}", new.meta.generation);
+        let open = self.open_transition(action, cause, write.at, rules, out);
+        open.manager.clone_from(&write.manager);
+        open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);
+        open.has_gap = seen.is_listed;
+        open.changed.clone_from(&write.change.paths);
+        open.images = changed_images(old, new);
+        open.replicas = (old.replicas != new.replicas).then_some((old.replicas, new.replicas));
+        for (change, stamps) in resumed {
+            open.goals.push(change);
+            fresh.extend(stamps);
+        }
+        open.is_stale = fresh.is_empty() && !new.stamps.is_empty();
+        self.link_stamps(fresh, false);
+        if let Some(open) = self.open() {
+            let is_linked = open.links.iter().any(|link| !link.found.is_empty());
+            open.is_stale &= !is_linked;
+        }
+    }
+
+    fn goal(&self, field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
+        let (from, to) = match field {
+            "replicas" => {
+                (Some(write.old.replicas.to_string()), Some(write.new.replicas.to_string()))
+            }
+            "paused" => (Some(write.old.paused.to_string()), Some(write.new.paused.to_string())),
+            _ => (None, None),
+        };
+        let manager = write.manager.clone();
+        GoalChange { at: write.at, field: field.into(), from, to, manager, name }
+    }
+
+    /// Goal fields moved inside the open transition: one span event each.
+    fn goal_changes(&mut self, write: &Write<'_>) {
+        let paths = write.change.paths.iter().filter(|path| !path.starts_with("template."));
+        let goals: Vec<_> =
+            paths.take(20).map(|path| self.goal(path, write, "goal changed")).collect();
+        let generation = write.new.meta.generation;
+        if let Some(open) = self.open() {
+            open.goals.extend(goals);
+            open.generation = generation;
+        }
+    }
+
+    pub(super) fn open_delete(
+        &mut self,
+        at: Evidence,
+        has_gap: bool,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        if self.is_muted || self.is_unjudged {
+            return;
+        }
+        let is_deleting = self.open().is_some_and(|open| open.action.is_end());
+        if !is_deleting {
+            let open = self.open_transition(Action::Delete, "delete".to_owned(), at, rules, out);
+            open.has_gap = has_gap;
+        }
+    }
+
+    /// The topmost workload, or one of its ReplicaSets, is gone.
+    pub(super) fn workload_gone(
+        &mut self,
+        uid: Uid,
+        gone: Evidence,
+        has_vanished: bool,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        if uid == self.top.uid {
+            if self.root.is_none() {
+                return;
+            }
+            self.open_delete(gone, has_vanished, rules, out);
+            self.root = None;
+        } else {
+            self.set_gone(uid, gone);
+        }
+        self.evaluate(gone, rules, out);
+    }
+
+    /// Looks whether what was just told settles or fails what is open.
+    pub(super) fn evaluate(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let Some(pending) = self.pending.as_deref() else {
+            return self.heal(at, rules, out);
+        };
+        if pending.closed.is_some() {
+            return;
+        }
+        match pending.action {
+            Action::Delete | Action::Terminate => {
+                if self.is_empty() {
+                    let outcome =
+                        if pending.has_gap { Outcome::Vanished } else { Outcome::Completed };
+                    self.close(outcome, at, None, rules);
+                    self.emit(rules, out);
+                }
+            }
+            Action::Recover => self.evaluate_recover(at, rules, out),
+            Action::Start => {}
+            Action::Create
+            | Action::Update
+            | Action::Rollback
+            | Action::Restart
+            | Action::Scale
+            | Action::Pause
+            | Action::Resume => self.evaluate_rollout(at, rules, out),
+        }
+    }
+
+    fn evaluate_rollout(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
+            return;
+        };
+        if settle::is_past_deadline(root) {
+            let progressing = root.status.progressing.as_ref();
+            let updated = progressing.and_then(|it| it.updated.or(it.changed));
+            // A condition from before this transition says nothing about it.
+            if updated.is_none_or(|updated| updated.seconds() >= pending.start.lo.seconds()) {
+                let message = progressing.map_or("", |it| &it.message).to_owned();
+                let end = Evidence::object_or(updated, at.lo, at.arrival);
+                self.close(Outcome::Failed, end, Some((settle::DEADLINE.into(), message)), rules);
+                self.emit(rules, out);
+            }
+            return;
+        }
+        if root.kind == Kind::Deployment && root.paused {
+            let tally = self.tally;
+            let is_scale = pending.action == Action::Scale;
+            let is_sized = !is_scale || tally.present == root.replicas;
+            if settle::is_observed(root) && tally.present == tally.ready && is_sized {
+                let outcome = if is_scale { Outcome::Completed } else { Outcome::Paused };
+                self.close(outcome, at, None, rules);
+            }
+        } else if settle::is_complete(root) {
+            self.close(Outcome::Completed, at, None, rules);
+        }
+    }
+
+    /// A `recover` is healthy while as many Pods as wanted are there, none going or finished, all
+    /// Ready, no restart open.
+    fn evaluate_recover(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let tally = self.tally;
+        let is_healthy = self.wanted().is_some_and(|wanted| {
+            tally.present == wanted && tally.ready == wanted && tally.going + tally.finished == 0
+        });
+        let Some(open) = self.open() else { return };
+        match (is_healthy, open.healthy) {
+            (true, None) => open.healthy = Some(at),
+            (false, Some(healthy)) => {
+                if at.decision().since(healthy.decision()) >= rules.stable_time {
+                    self.close_healthy(healthy, rules);
+                    self.emit(rules, out);
+                } else {
+                    open.healthy = None;
+                }
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    /// A tree that failed and has become what its spec wants by itself: a `recover` from the
+    /// moment of failure.
+    fn heal(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let Some((since, seq)) = self.broken else { return };
+        let Some(root) = self.root.as_deref().filter(|root| settle::is_complete(root)) else {
+            return;
+        };
+        let cause = format!("heal:{}", root.meta.generation);
+        self.open_transition(Action::Recover, cause, since, rules, out);
+        if let Some(open) = self.open() {
+            // Pods that were created since carry the number that was kept for this.
+            open.seq = seq;
+        }
+        self.close(Outcome::Completed, at, None, rules);
+        self.emit(rules, out);
+    }
+}
+
+/// Images of both versions, where they differ.
+fn changed_images(old: &Workload, new: &Workload) -> Option<(Vec<String>, Vec<String>)> {
+    let images = |workload: &Workload| -> Vec<String> {
+        workload.images.iter().map(|(_, image)| image.to_string()).collect()
+    };
+    (old.images != new.images).then(|| (images(old), images(new)))
+}

@@ -1,0 +1,164 @@
+//! What a person is told on standard error: problems, one line each, and how far the work is.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+
+use crate::show::clean;
+
+/// How many problems are told in full; of the rest only the number.
+const TOLD_IN_FULL: u64 = 20;
+
+/// An error with its sources, on one line, without what was already said.
+#[derive(Debug)]
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Standard error, as a person reads it.
+pub struct Report<'a> {
+    out: &'a mut dyn Write,
+    is_terminal: bool,
+    has_progress: bool,
+    told: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Report<'a> {
+    /// A report to `out`; progress is shown only on a terminal.
+    pub fn new(out: &'a mut dyn Write, is_terminal: bool) -> Self {
+        Self { out, is_terminal, has_progress: false, told: 0, counts: BTreeMap::new() }
+    }
+
+    /// Says a sentence that must not be missed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.clear()?;
+        writeln!(self.out, "lifespan: {}", clean(text))
+    }
+
+    /// Tells a problem, in full if it is one of the first, and counts it under `reason`, a few
+    /// words in the plural.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn problem(&mut self, reason: &'static str, text: &str) -> io::Result<()> {
+        let count = self.counts.entry(reason).or_default();
+        *count = count.saturating_add(1);
+        self.told += 1;
+        if self.told <= TOLD_IN_FULL {
+            self.clear()?;
+            writeln!(self.out, "{}", clean(text))?;
+        }
+        Ok(())
+    }
+
+    /// Says how many problems were not told in full, if there are any.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.clear()?;
+        match self.told.saturating_sub(TOLD_IN_FULL) {
+            0 => Ok(()),
+            more => writeln!(self.out, "and {more} more"),
+        }
+    }
+
+    /// How many problems there were, by reason.
+    #[must_use]
+    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+
+    /// Shows how far the work is, in the place of what was shown before; only on a terminal.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn progress(&mut self, text: &str) -> io::Result<()> {
+        if self.is_terminal {
+            self.has_progress = true;
+            write!(self.out, "\r\x1b[K{}", clean(text))?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the progress away.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn clear(&mut self) -> io::Result<()> {
+        if self.has_progress {
+            self.has_progress = false;
+            write!(self.out, "\r\x1b[K")?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open web.jsonl")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn a_chain_tells_each_source_once() {
+        let error = Outer(io::Error::other("disk on fire"));
+        assert_eq!(Chain(&error).to_string(), "cannot open web.jsonl: disk on fire");
+    }
+
+    #[test]
+    fn after_twenty_problems_the_rest_is_only_counted() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, false);
+        for n in 0..25 {
+            report.problem("lines malformed", &format!("web:{n}: not\x1b[31m red")).unwrap();
+        }
+        report.progress("never seen").unwrap();
+        report.finish().unwrap();
+        assert_eq!(report.counts().get("lines malformed"), Some(&25));
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 21);
+        assert!(text.starts_with("web:0: not\u{fffd}[31m red\n"), "{text}");
+        assert!(text.ends_with("web:19: not\u{fffd}[31m red\nand 5 more\n"), "{text}");
+    }
+
+    #[test]
+    fn progress_is_cleared_before_anything_else_is_said() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, true);
+        report.progress("10 %").unwrap();
+        report.say("done").unwrap();
+        report.finish().unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "\r\x1b[K10 %\r\x1b[Klifespan: done\n");
+    }
+}

@@ -1,0 +1,316 @@
+//! The binary as a person meets it: what it says, where, and with which exit code.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use expect_test::{Expect, expect};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const DEMO: &str = "config/demo/rolling-update.jsonl.gz";
+
+#[test]
+fn without_a_command_the_help_is_shown() {
+    let output = lifespan(&[], "");
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("replay"), "{output:?}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for arguments in [
+        &["replay"][..],
+        &["relpay", DEMO],
+        &["replay", "--trace", "xyz", DEMO],
+        &["replay", "--slower-than", "5", DEMO],
+        &["replay", "--format", "xml", DEMO],
+        &["replay", "--endpoint", "localhost", DEMO],
+        &["replay", "--insecure", DEMO],
+    ] {
+        let output = lifespan(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_in_one_sentence_and_ends_with_1() {
+    fails(
+        &["replay", "no-such-file.jsonl"],
+        "",
+        &expect![[r#"
+        lifespan: cannot open no-such-file.jsonl: No such file or directory (os error 2)
+    "#]],
+    );
+    fails(
+        &["replay", "src"],
+        "",
+        &expect![[r#"
+        lifespan: cannot open src: Is a directory (os error 21)
+    "#]],
+    );
+    fails(
+        &["replay", "-"],
+        "",
+        &expect![[r#"
+        lifespan: standard input is empty
+    "#]],
+    );
+    fails(
+        &["replay", "LICENSE"],
+        "",
+        &expect![[r#"
+            lifespan: LICENSE is not a recording: line 2: expected a JSON object with `at`, `resource`, `type` and `object`, found `                                 Apache …`
+        "#]],
+    );
+    fails(
+        &["replay", "-"],
+        "{\"kind\":\"Pod\"}\n",
+        &expect![[r#"
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `at` at column 14
+        "#]],
+    );
+    fails(
+        &["replay", "-"],
+        &"\u{1}".repeat(1 << 10),
+        &expect![[r#"
+            lifespan: standard input is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `����������������������������������������…`
+        "#]],
+    );
+}
+
+#[test]
+fn a_gzip_stream_that_is_no_recording_or_has_no_data_is_told() {
+    let file = File::new("not-a-recording.gz", &packed("hello\n"));
+    fails(
+        &["replay", &file.path()],
+        "",
+        &expect![[r#"
+            lifespan: FILE is not a recording: line 1: expected a JSON object with `at`, `resource`, `type` and `object`, found `hello`
+        "#]],
+    );
+    let file = File::new("stump.gz", &packed("hello\n")[..12]);
+    fails(
+        &["replay", &file.path()],
+        "",
+        &expect![[r#"
+        lifespan: FILE: the gzip stream is cut before its first line
+    "#]],
+    );
+}
+
+#[test]
+fn one_file_that_cannot_be_used_does_not_hide_the_others() {
+    let output = lifespan(&["replay", "no-such-file.jsonl", DEMO], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("144 lines"), "{output:?}");
+}
+
+#[test]
+fn what_stands_before_a_cut_is_used_and_the_cut_is_told() {
+    let whole = fs::read(DEMO).unwrap();
+    let file = File::new("cut.jsonl.gz", &whole[..whole.len() / 2]);
+    let output = lifespan(&["replay", &file.path()], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = text(&output.stderr).replace(&file.path(), "FILE");
+    expect![[r#"
+        FILE: the gzip stream is cut; what stands before that was read
+    "#]]
+    .assert_eq(&said);
+    assert!(text(&output.stdout).contains("cut files: 1"), "{output:?}");
+
+    let output = lifespan(&["replay", "-"], &format!("{LINE}\n{}", LINE.split_at(60).0));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    expect![[r#"
+        standard input: line 2 is cut; what stands before that was read
+    "#]]
+    .assert_eq(&text(&output.stderr));
+}
+
+#[test]
+fn a_bad_line_is_told_by_its_place_and_the_rest_is_read() {
+    let input = format!("nonsense\n{LINE}\n{{\"at\":\"noon\"}}\n\n{LINE}\n");
+    let output = lifespan(&["replay", "-"], &input);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    expect![[r#"
+        standard input:1: expected a JSON object with `at`, `resource`, `type` and `object`, found `nonsense`
+        standard input:3: expected a JSON object with `at`, `resource`, `type` and `object`, found missing field `resource` at column 13
+    "#]].assert_eq(&text(&output.stderr));
+    expect![[r#"
+        0 traces · 0 spans · 0 objects at the end · 4 lines · malformed lines: 2
+    "#]]
+    .assert_eq(&text(&output.stdout));
+}
+
+#[test]
+fn of_many_bad_lines_twenty_are_told_and_the_rest_is_counted() {
+    let input = format!("{LINE}\n{}", "nonsense\n".repeat(1_000));
+    let output = lifespan(&["replay", "-"], &input);
+    assert_eq!(text(&output.stderr).lines().count(), 21);
+    assert!(text(&output.stderr).ends_with("and 980 more\n"), "{output:?}");
+    assert!(text(&output.stdout).contains("malformed lines: 1000"), "{output:?}");
+}
+
+#[test]
+fn every_recorded_cluster_is_read_without_a_complaint() {
+    let folder = fs::read_dir("tests/golden/recordings").unwrap();
+    let files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 18);
+    for file in files {
+        let output = lifespan(&["replay", file.to_str().unwrap()], "");
+        assert_eq!(output.status.code(), Some(0));
+        // The kubelet writes some Events about its node without a uid.
+        let complaints = text(&output.stderr);
+        let is_known = |line: &&str| line.contains("/node-") && line.contains("involvedObject.uid");
+        assert_eq!(complaints.lines().find(|line| !is_known(line)), None);
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_tracked_is_told_with_its_name_and_key() {
+    let pod = r#"{"metadata":{"name":"web-1","namespace":"default","uid":7}}"#;
+    let line = LINE.replace("LIST_DONE", "ADDED");
+    let line = line.replace(r#"{"metadata":{"resourceVersion":"879"}}"#, pod);
+    let output = lifespan(&["replay", "-"], &format!("{line}\n{LINE}\n"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    expect![[r#"
+        standard input:1: Pod default/web-1: metadata.uid is integer `7`: a string is expected
+    "#]]
+    .assert_eq(&text(&output.stderr));
+    assert!(text(&output.stdout).contains("malformed objects: 1"), "{output:?}");
+}
+
+#[test]
+fn json_leaves_standard_output_to_the_documents() {
+    let output = lifespan(&["replay", "--format", "json", DEMO], "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for line in text(&output.stdout).lines() {
+        let document: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(document.get("resourceSpans").is_some(), "{line}");
+    }
+    assert!(text(&output.stderr).ends_with("144 lines\n"), "{output:?}");
+}
+
+#[test]
+fn resources_that_are_not_watched_are_counted_by_name() {
+    let line = LINE.replace("LIST_DONE", "ADDED").replace("pods", "jobs.batch");
+    let output = lifespan(&["replay", "-"], &format!("{line}\n{line}\n"));
+    assert!(text(&output.stdout).contains("not watched: jobs.batch 2"), "{output:?}");
+}
+
+#[test]
+fn standard_input_may_be_packed_as_well() {
+    let plain = lifespan(&["replay", DEMO], "");
+    let piped = run(&["replay", "-"], &fs::read(DEMO).unwrap(), &[]);
+    assert_eq!(text(&plain.stdout), text(&piped.stdout));
+}
+
+#[test]
+fn what_is_piped_is_the_same_whatever_the_environment_says() {
+    let plain = run(&["replay", DEMO], b"", &[]);
+    assert!(!text(&plain.stdout).contains('\x1b'));
+    let variables = [("COLUMNS", "57"), ("LANG", "C"), ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")];
+    assert_eq!(run(&["replay", DEMO], b"", &variables).stdout, plain.stdout);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let mut child = command(&["replay", DEMO])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(&output.stderr), "");
+}
+
+/// `UPDATE_EXPECT=1 cargo test` draws it anew.
+#[test]
+fn the_readme_shows_the_demo_as_it_is_drawn() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (before, rest) = readme.split_once("```waterfall\n").unwrap();
+    let (shown, after) = rest.split_once("```").unwrap();
+    let drawn = text(&lifespan(&["replay", DEMO], "").stdout);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write("README.md", format!("{before}```waterfall\n{drawn}```{after}")).unwrap();
+    } else {
+        assert_eq!(shown, drawn);
+    }
+}
+
+const LINE: &str = r#"{"at":"2026-11-20T11:10:37.857296Z","resource":"pods","type":"LIST_DONE","object":{"metadata":{"resourceVersion":"879"}}}"#;
+
+fn fails(arguments: &[&str], input: &str, expected: &Expect) {
+    let output = lifespan(arguments, input);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(text(&output.stdout), "");
+    let mut said = text(&output.stderr);
+    if let Some(path) = arguments.last().filter(|path| path.starts_with('/')) {
+        said = said.replace(path, "FILE");
+    }
+    expected.assert_eq(&said);
+}
+
+fn lifespan(arguments: &[&str], input: &str) -> Output {
+    run(arguments, input.as_bytes(), &[])
+}
+
+fn run(arguments: &[&str], input: &[u8], variables: &[(&str, &str)]) -> Output {
+    let mut child = command(arguments)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end before it has read everything.
+    drop(child.stdin.take().unwrap().write_all(input));
+    child.wait_with_output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lifespan"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for variable in ["NO_COLOR", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "TERM"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A file of one test, gone at its end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}

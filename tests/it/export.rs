@@ -1,0 +1,277 @@
+//! The exporter against a server that misbehaves as scripted.
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::time::Duration;
+
+use lifespan::export::{Compression, ExportError, Exporter, Headers, Sent, Settings, Tls};
+use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::lifecycle::time::{SECOND, UnixNanos};
+use lifespan::otlp::backoff::Backoff;
+use lifespan::otlp::batch;
+use lifespan::otlp::sample;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tonic::{Code, Status};
+
+use crate::support::fake_collector::{Answer, FakeCollector};
+
+#[tokio::test]
+async fn what_arrives_is_what_was_encoded() {
+    let mut collector = FakeCollector::start([]).await;
+    let spans = sample::trace();
+    let (sent, error) = export(fast(&collector), &spans).await;
+    assert!(error.is_none());
+    assert_eq!(sent, Sent { sent: 3, n_requests: 1, n_attempts: 1, ..Sent::default() });
+    let received = collector.received();
+    let expected = ExportTraceServiceRequest::decode(batch::request(&spans).bytes).unwrap();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].body, expected);
+}
+
+#[tokio::test]
+async fn requests_carry_the_headers_the_agent_and_gzip() {
+    let mut collector = FakeCollector::start([]).await;
+    let headers = Headers::new([("X-Scope-OrgID", "shop")]).unwrap();
+    let settings = Settings { headers, ..fast(&collector) };
+    let plain = Settings { compression: Compression::None, ..settings.clone() };
+    for settings in [settings, plain] {
+        export(settings, &sample::trace()).await;
+    }
+    let received = collector.received();
+    let header = |n: usize, name: &str| {
+        received[n].headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(header(0, "x-scope-orgid").unwrap(), "shop");
+    let agent = header(0, "user-agent").unwrap();
+    assert!(agent.starts_with(concat!("lifespan/", env!("CARGO_PKG_VERSION"), " (")), "{agent}");
+    assert_eq!(header(0, "grpc-encoding").as_deref(), Some("gzip"));
+    assert_eq!(header(1, "grpc-encoding"), None);
+}
+
+#[tokio::test]
+async fn many_spans_go_in_several_requests_in_order() {
+    let mut collector = FakeCollector::start([]).await;
+    let spans = many(50);
+    let settings = Settings { max_request_bytes: 20_000, ..fast(&collector) };
+    let (sent, error) = export(settings, &spans).await;
+    assert!(error.is_none());
+    let received = collector.received();
+    assert!(received.len() > 3, "{}", received.len());
+    assert_eq!((sent.n_requests, sent.sent), (received.len(), spans.len()));
+    let groups = received.iter().flat_map(|request| &request.body.resource_spans);
+    let ids: Vec<_> = groups
+        .flat_map(|group| &group.scope_spans)
+        .flat_map(|scope| scope.spans.iter().map(|span| span.span_id.clone()))
+        .collect();
+    assert_eq!(ids, spans.iter().map(|span| span.span_id.0.to_vec()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_gets_the_same_request_again() {
+    let away = || Answer::Fail(Status::unavailable("starting"));
+    let mut collector = FakeCollector::start([away(), away()]).await;
+    let (sent, error) = export(fast(&collector), &sample::trace()).await;
+    assert!(error.is_none());
+    assert_eq!(sent, Sent { sent: 3, n_requests: 1, n_attempts: 3, ..Sent::default() });
+    let received = collector.received();
+    assert_eq!(received.len(), 3);
+    assert!(received.iter().all(|request| request.body == received[0].body));
+}
+
+#[tokio::test]
+async fn an_exhausted_server_that_names_a_delay_is_asked_again_after_it() {
+    let exhausted = exhausted_for(Duration::from_millis(30));
+    let mut collector = FakeCollector::start([Answer::Fail(exhausted)]).await;
+    let began = tokio::time::Instant::now();
+    let (sent, error) = export(fast(&collector), &sample::trace()).await;
+    assert!(error.is_none());
+    assert!(began.elapsed() >= Duration::from_millis(30));
+    assert_eq!((sent.sent, sent.n_attempts, collector.received().len()), (3, 2, 2));
+}
+
+#[tokio::test]
+async fn an_exhausted_server_that_names_no_delay_refuses_for_good() {
+    let exhausted = Status::resource_exhausted("message too large");
+    let mut collector = FakeCollector::start([Answer::Fail(exhausted)]).await;
+    let spans = many(4);
+    let settings = Settings { max_request_bytes: 4_000, ..fast(&collector) };
+    let (sent, error) = export(settings, &spans).await;
+    let error = error.unwrap();
+    assert_eq!(error.failure().code, Code::ResourceExhausted);
+    // The requests after it are sent all the same.
+    let received = collector.received();
+    assert!(received.len() > 1);
+    assert_eq!(sent.refused, received[0].n_spans());
+    assert_eq!(sent.sent, spans.len() - sent.refused);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{} of 12 spans were not delivered to `http://{}`: message too large \
+             (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)",
+            sent.refused, collector.address
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_partial_success_is_not_sent_again() {
+    let mut collector = FakeCollector::start([Answer::Partly(2, "too old")]).await;
+    let (sent, error) = export(fast(&collector), &sample::trace()).await;
+    assert!(error.is_none());
+    assert_eq!((sent.sent, sent.rejected, sent.n_attempts), (1, 2, 1));
+    assert_eq!(sent.warning, "too old");
+    assert_eq!(collector.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_at_the_deadline_and_asked_again() {
+    let mut collector = FakeCollector::start([Answer::Hang]).await;
+    let settings = Settings { timeout: Duration::from_millis(40), ..fast(&collector) };
+    let (sent, error) = export(settings, &sample::trace()).await;
+    assert!(error.is_none());
+    // On a busy machine the second attempt may be late, too.
+    assert_eq!((sent.sent, sent.n_requests), (3, 1));
+    assert!(sent.n_attempts > 1 && collector.received().len() > 1, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_made_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        // The HTTP/2 preface of a server, some reading, the end.
+        let preface = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let mut buffer = [0; 4096];
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(&preface).await.unwrap();
+            for _ in 0..2 {
+                socket.read(&mut buffer).await.unwrap_or_default();
+            }
+        }
+    });
+    let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
+    let (sent, error) = export(settings, &sample::trace()).await;
+    assert_eq!((sent.gave_up, sent.refused), (3, 0));
+    assert!(sent.n_attempts > 1);
+    assert_eq!(error.unwrap().failure().code, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_of_another_protocol_is_told_from_one_that_is_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            while socket.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {}
+        }
+    });
+    let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
+    let (sent, error) = export(settings, &sample::trace()).await;
+    assert_eq!(sent.gave_up, 3);
+    let text = error.unwrap().to_string();
+    assert!(text.ends_with("is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)"), "{text}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_in_one_sentence() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
+    let settings = Settings { max_request_bytes: 4_000, ..settings };
+    let spans = many(10);
+    let (sent, error) = export(settings, &spans).await;
+    assert_eq!((sent.gave_up, sent.sent), (30, 0));
+    let text = error.unwrap().to_string();
+    let start = format!("30 of 30 spans were not delivered to `http://{address}`: gave up after ");
+    assert!(text.starts_with(&start), "{text}");
+    assert!(text.contains("Connection refused"), "{text}");
+    assert!(text.ends_with("(Unavailable); is a collector listening there?"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_by_its_certificate_and_name_only() {
+    let mut collector = FakeCollector::start_tls([]).await;
+    let ca_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/ca.pem").into());
+    let server_name_override = Some("collector.test".to_owned());
+    let tls = Tls { insecure: false, ca_file, server_name_override };
+    let endpoint = format!("https://{}", collector.address);
+    let trusting = Settings { tls, retry: tiny(), ..Settings::new(endpoint) };
+
+    let (sent, error) = export(trusting.clone(), &sample::trace()).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!((sent.sent, collector.received().len()), (3, 1));
+
+    let mut misnamed = trusting;
+    misnamed.tls.server_name_override = None;
+    let (sent, error) = export(misnamed, &sample::trace()).await;
+    assert_eq!((sent.gave_up, collector.received().len()), (3, 0));
+    let text = error.unwrap().to_string();
+    assert!(text.contains("invalid peer certificate"), "{text}");
+    assert!(text.contains("; check `tls`"), "{text}");
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_refused() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/server.key");
+    let tls = Tls { ca_file: Some(file.into()), ..Tls::default() };
+    let error = Exporter::new(Settings { tls, ..Settings::new("localhost:4317") }).unwrap_err();
+    assert!(error.to_string().contains("server.key` holds no certificate"), "{error}");
+}
+
+/// Exports, and checks that each span is in exactly one of the counts.
+async fn export(settings: Settings, spans: &[FinishedSpan]) -> (Sent, Option<ExportError>) {
+    let mut exporter = Exporter::new(settings).unwrap();
+    let (sent, error) = match exporter.export(spans).await {
+        Ok(sent) => (sent, None),
+        Err(error) => (error.sent().clone(), Some(error)),
+    };
+    assert_eq!(sent.sent + sent.rejected + sent.dropped(), spans.len(), "{sent:?}");
+    assert_eq!(error.is_some(), sent.dropped() > 0);
+    (sent, error)
+}
+
+/// For a server that comes back: short waits, and time enough.
+fn fast(collector: &FakeCollector) -> Settings {
+    let retry = Backoff { max_elapsed: Duration::from_secs(20), ..tiny() };
+    Settings { retry, ..Settings::new(format!("http://{}", collector.address)) }
+}
+
+/// For a server that stays away: waits of a few milliseconds, over after 300.
+fn tiny() -> Backoff {
+    Backoff {
+        initial: Duration::from_millis(2),
+        max: Duration::from_millis(10),
+        max_elapsed: Duration::from_millis(300),
+        ..Backoff::default()
+    }
+}
+
+/// `n` traces of three spans.
+fn many(n: i64) -> Vec<FinishedSpan> {
+    let noon = UnixNanos::from_seconds(1_772_366_400);
+    (0..n).flat_map(|n| sample::trace_at(noon.plus(SECOND.times(n)), n.unsigned_abs())).collect()
+}
+
+/// RESOURCE_EXHAUSTED with `google.rpc.RetryInfo`.
+fn exhausted_for(delay: Duration) -> Status {
+    // Status { details: [Any { type_url, value: RetryInfo { retry_delay: { nanos } } }] }
+    let field = |tag: u8, bytes: &[u8]| {
+        let mut field = vec![tag << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+        field.extend_from_slice(bytes);
+        field
+    };
+    let mut nanos = vec![2 << 3];
+    prost::encoding::encode_varint(u64::from(delay.subsec_nanos()), &mut nanos);
+    let url = field(1, b"type.googleapis.com/google.rpc.RetryInfo");
+    let any = [url, field(2, &field(1, &nanos))].concat();
+    Status::with_details(Code::ResourceExhausted, "busy", field(3, &any).into())
+}

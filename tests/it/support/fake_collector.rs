@@ -1,0 +1,123 @@
+//! A real OTLP server on loopback that answers as scripted, then accepts.
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::VecDeque;
+use std::future;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::{Request, Response, Status};
+
+/// What the server answers to one request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Takes it.
+    Accept,
+    /// Takes it, so many spans excepted, with a message.
+    Partly(i64, &'static str),
+    /// Refuses it.
+    Fail(Status),
+    /// Never answers.
+    Hang,
+}
+
+/// A request as it arrived.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) headers: MetadataMap,
+    pub(crate) body: ExportTraceServiceRequest,
+}
+
+impl Received {
+    /// How many spans are in it.
+    pub(crate) fn n_spans(&self) -> usize {
+        let groups = self.body.resource_spans.iter().flat_map(|group| &group.scope_spans);
+        groups.map(|scope| scope.spans.len()).sum()
+    }
+}
+
+/// The server; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct FakeCollector {
+    /// `127.0.0.1:port`
+    pub(crate) address: String,
+    requests: mpsc::Receiver<Received>,
+    _server: JoinSet<()>,
+}
+
+impl FakeCollector {
+    /// Plaintext.
+    pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
+        Self::serve(Server::builder(), script).await
+    }
+
+    /// TLS, with the certificate for `collector.test` that `tls/ca.pem` vouches for.
+    pub(crate) async fn start_tls(script: impl IntoIterator<Item = Answer>) -> Self {
+        let identity =
+            Identity::from_pem(include_str!("tls/server.pem"), include_str!("tls/server.key"));
+        let tls = ServerTlsConfig::new().identity(identity);
+        Self::serve(Server::builder().tls_config(tls).unwrap(), script).await
+    }
+
+    async fn serve(mut server: Server, script: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (arrived, requests) = mpsc::channel(256);
+        let service = Scripted { script: Mutex::new(script.into_iter().collect()), arrived };
+        let service = TraceServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let incoming = TcpListenerStream::new(listener);
+            server.add_service(service).serve_with_incoming(incoming).await.unwrap();
+        });
+        Self { address, requests, _server: tasks }
+    }
+
+    /// All requests that arrived so far.
+    pub(crate) fn received(&mut self) -> Vec<Received> {
+        let mut all = Vec::new();
+        while let Ok(request) = self.requests.try_recv() {
+            all.push(request);
+        }
+        all
+    }
+}
+
+struct Scripted {
+    script: Mutex<VecDeque<Answer>>,
+    arrived: mpsc::Sender<Received>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Scripted {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let answer = self.script.lock().await.pop_front().unwrap_or(Answer::Accept);
+        let headers = request.metadata().clone();
+        let received = Received { headers, body: request.into_inner() };
+        self.arrived.send(received).await.map_err(|_| Status::internal("the test is over"))?;
+        let partial_success = match answer {
+            Answer::Accept => None,
+            Answer::Partly(rejected_spans, message) => {
+                let error_message = message.to_owned();
+                Some(ExportTracePartialSuccess { rejected_spans, error_message })
+            }
+            Answer::Fail(status) => return Err(status),
+            Answer::Hang => future::pending().await,
+        };
+        Ok(Response::new(ExportTraceServiceResponse { partial_success }))
+    }
+}

@@ -1,0 +1,146 @@
+//! What the compiler does not see: who may name what, and that every file is compiled.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Words that no pure room may contain, besides its own.
+const SHELL: [&str; 13] = [
+    "kube::",
+    "tokio",
+    "dashmap",
+    "tracing::",
+    "async ",
+    ".await",
+    "::now(",
+    "std::sync::Mutex",
+    "std::sync::RwLock",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+];
+
+#[test]
+fn lifecycle_is_pure() {
+    is_pure("lifecycle", &["k8s_openapi", "tonic", "prost", "serde", "opentelemetry_proto"]);
+}
+
+#[test]
+fn kinds_and_context_are_pure() {
+    is_pure("kinds", &["tonic", "prost", "opentelemetry_proto"]);
+    is_pure("context", &["k8s_openapi", "tonic", "prost"]);
+}
+
+#[test]
+fn otlp_is_pure() {
+    is_pure("otlp", &["k8s_openapi", "tonic::transport", "crate::kinds", "crate::engine"]);
+}
+
+#[test]
+fn show_is_pure() {
+    is_pure("show", &["k8s_openapi", "tonic", "prost", "std::io", "crate::engine", "crate::kinds"]);
+}
+
+#[test]
+fn lifecycle_imports_nothing_of_ours() {
+    for (path, code) in room("lifecycle") {
+        for part in code.split("crate::").skip(1) {
+            assert!(part.starts_with("lifecycle"), "{}: crate::{part:.20}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_export_names_sockets_and_only_the_store_names_dashmap() {
+    for (path, code) in sources("src") {
+        let is_in = |room: &str| {
+            path.starts_with(format!("src/{room}")) || path == Path::new(&format!("src/{room}.rs"))
+        };
+        assert!(!code.contains("dashmap::") || is_in("store"), "{}", path.display());
+        assert!(!code.contains("tonic::transport") || is_in("export"), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_source_file_is_a_declared_module() {
+    for (path, _) in sources("src").into_iter().chain(sources("tests")) {
+        let Some(parent) = parent_of(&path) else { continue };
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let code = fs::read_to_string(&parent).unwrap_or_default();
+        let is_declared = code.lines().any(|line| {
+            let line = line.trim_start();
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            line.strip_prefix("pub ").unwrap_or(line) == format!("mod {name};")
+        });
+        assert!(is_declared, "{} is not named in {}", path.display(), parent.display());
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_800_lines() {
+    for (path, code) in sources("src").into_iter().chain(sources("tests")) {
+        let n_lines = code.lines().count();
+        assert!(n_lines <= 800, "{} has {n_lines} lines", path.display());
+    }
+}
+
+fn is_pure(name: &str, more: &[&str]) {
+    for (path, code) in room(name) {
+        for word in SHELL.iter().chain(more) {
+            assert!(!code.contains(word), "{} names `{word}`", path.display());
+        }
+    }
+}
+
+/// The code of a room without comments and without its tests.
+fn room(name: &str) -> Vec<(PathBuf, String)> {
+    let below = sources("src").into_iter().filter(|(path, _)| {
+        path.starts_with(format!("src/{name}")) || *path == Path::new(&format!("src/{name}.rs"))
+    });
+    let files: Vec<_> = below
+        .map(|(path, code)| {
+            let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            (path, lines.collect::<Vec<_>>().join("\n"))
+        })
+        .collect();
+    assert!(!files.is_empty(), "src/{name} is not there");
+    files
+}
+
+/// All Rust files below `folder`, by their path from the top of the project.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut waiting = vec![PathBuf::from(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(top.join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push((path.clone(), fs::read_to_string(top.join(path)).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The file that must declare the module of `path`; `None` for the roots of crates.
+fn parent_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    let root = ["main.rs", "lib.rs"].map(|name| folder.join(name));
+    if root.contains(&path.to_path_buf()) {
+        return None;
+    }
+    match folder.to_str()? {
+        "src" => Some(root[1].clone()),
+        "tests/it" => Some(root[0].clone()),
+        "tests" => None,
+        _ => Some(folder.with_extension("rs")),
+    }
+}
