@@ -10,7 +10,7 @@ use lifespan::lifecycle::object::{Change, SpanId, Uid};
 use lifespan::lifecycle::span::FinishedSpan;
 
 use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
-use crate::support::drive::{Run, Told, decode, drive, snapshot};
+use crate::support::drive::{Run, Told, decode, drive, snapshot, version};
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
 use crate::support::model::{self, MS, S};
@@ -69,25 +69,34 @@ fn all() -> Vec<(String, Vec<Told>)> {
     recorded.chain(made).collect()
 }
 
-/// The objects that exist after `told`, by lane, in their last versions.
-fn current(told: &[Told]) -> BTreeMap<Lane, BTreeMap<Uid, News>> {
-    let mut objects: BTreeMap<Lane, BTreeMap<Uid, News>> = BTreeMap::new();
+/// What a lane would list now: its objects in their last versions, and how far it has come.
+#[derive(Clone, Debug, Default)]
+struct Listing {
+    objects: BTreeMap<Uid, News>,
+    version: u64,
+}
+
+/// What each lane would list after `told`.
+fn current(told: &[Told]) -> BTreeMap<Lane, Listing> {
+    let mut lanes: BTreeMap<Lane, Listing> = BTreeMap::new();
     for told in told {
+        let lane = lanes.entry(told.lane).or_default();
+        lane.version = lane.version.max(version(told));
         let Some(seen) = snapshot(told) else { continue };
-        let lane = objects.entry(told.lane).or_default();
         if matches!(told.news, News::Watched(Change::Deleted(_))) {
-            lane.remove(&seen.meta().uid);
+            lane.objects.remove(&seen.meta().uid);
         } else {
-            lane.insert(seen.meta().uid, News::Listed(seen.clone()));
+            lane.objects.insert(seen.meta().uid, News::Listed(seen.clone()));
         }
     }
-    objects
+    lanes
 }
 
 /// A whole list of a lane at `at`.
-fn list(objects: &BTreeMap<Lane, BTreeMap<Uid, News>>, lane: Lane, at: i64) -> Vec<Told> {
-    let listed = objects.get(&lane).into_iter().flat_map(BTreeMap::values).cloned();
-    listed.chain([News::ListDone]).map(|news| Told { at, lane, news }).collect()
+fn list(lanes: &BTreeMap<Lane, Listing>, lane: Lane, at: i64) -> Vec<Told> {
+    let listing = lanes.get(&lane).cloned().unwrap_or_default();
+    let done = News::ListDone(listing.version);
+    listing.objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()
 }
 
 #[test]

@@ -34,9 +34,19 @@ pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     match &told.news {
         News::Listed(snapshot)
         | News::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot)) => Some(snapshot),
-        News::Watched(Change::Vanished(_) | Change::Noted(_)) | News::ListDone | News::Closed => {
-            None
-        }
+        News::Watched(Change::Vanished(_) | Change::Noted(_))
+        | News::ListDone(_)
+        | News::Closed => None,
+    }
+}
+
+/// The resourceVersion that `told` brings its lane to, 0 if it says none.
+pub(crate) fn version(told: &Told) -> u64 {
+    match (&told.news, snapshot(told)) {
+        (_, Some(snapshot)) => snapshot.meta().resource_version,
+        (News::Watched(Change::Noted(note)), _) => note.resource_version,
+        (News::ListDone(version), _) => *version,
+        _ => 0,
     }
 }
 
@@ -50,12 +60,11 @@ fn told(line: &Line) -> Option<Told> {
     let json = line.object.as_bytes();
     let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
     let news = match (line.kind, lane) {
-        (Type::ListDone, _) => News::ListDone,
+        (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
         (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
-            // Events about Nodes name no uid that could be one; they are about nothing of ours.
-            News::Watched(Change::Noted(Box::new(kinds::note(json).ok()?)))
+            News::Watched(Change::Noted(Box::new(kinds::note(json).unwrap()?)))
         }
         (Type::List, _) => News::Listed(snapshot()),
         (Type::Added | Type::Modified, _) => News::Watched(Change::Seen(snapshot())),
