@@ -136,10 +136,11 @@ pub(crate) fn faults(spans: &[FinishedSpan]) -> String {
                 None if trace.root.is_some() => fault("its parent is missing", span),
                 None => {}
                 Some((parent, later)) => {
-                    if *later < place {
+                    // A rollout is done before its last old Pod is gone.
+                    let outlives = span.name == "terminate Pod";
+                    if *later < place && !outlives {
                         fault("left after its parent", span);
                     }
-                    let outlives = span.name == "terminate Pod";
                     if span.start < parent.start || (span.end > parent.end && !outlives) {
                         fault(&format!("not within its parent ({})", show(parent)), span);
                     }
