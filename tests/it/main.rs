@@ -3,5 +3,7 @@
 mod cli;
 mod export;
 mod golden;
+mod properties;
+mod recordings;
 mod support;
 mod tidy;

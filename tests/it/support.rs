@@ -1,3 +1,8 @@
 //! What tests stand on.
 
+pub(crate) mod checks;
+pub(crate) mod drive;
 pub(crate) mod fake_collector;
+pub(crate) mod lines;
+pub(crate) mod model;
+pub(crate) mod truth;

@@ -1,0 +1,361 @@
+//! What must hold of every history: made up by the model, whose truth is known, or recorded.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::{Change, SpanId, Uid};
+use lifespan::lifecycle::span::FinishedSpan;
+
+use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
+use crate::support::drive::{Run, Told, decode, drive, snapshot, version};
+use crate::support::lines::{self, recording, recordings};
+use crate::support::model::random::Random;
+use crate::support::model::{self, MS, S};
+use crate::support::truth;
+
+/// As many histories, unless `LIFESPAN_SEEDS` asks for more.
+fn seeds(least: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("LIFESPAN_SEEDS").ok().and_then(|text| text.parse().ok());
+    let first = std::env::var("LIFESPAN_SEED").ok().and_then(|text| text.parse().ok());
+    match (first, asked) {
+        (Some(first), n) => first..first + n.unwrap_or(1),
+        (None, n) => 0..n.unwrap_or(least),
+    }
+}
+
+/// What must agree between two runs, whatever the times.
+type Key = (String, SpanId, Option<SpanId>, String, &'static str, String, Vec<String>);
+
+fn key(span: &FinishedSpan) -> Key {
+    let links = span.links.iter().map(|link| format!("{} {:?}", link.trace_id, link.reason));
+    (
+        span.trace_id.to_string(),
+        span.span_id,
+        span.parent,
+        span.name.to_string(),
+        outcome(span),
+        text(span, "error.type").to_owned(),
+        links.collect(),
+    )
+}
+
+fn keys(run: &Run) -> Vec<Key> {
+    let mut keys: Vec<Key> = run.spans.iter().map(key).collect();
+    keys.sort();
+    keys
+}
+
+/// What is in one of them only.
+fn difference(told: &[Key], expected: &[Key]) -> String {
+    let mut text = String::new();
+    for (sign, these, those) in [("+", told, expected), ("-", expected, told)] {
+        for key in these.iter().filter(|key| those.binary_search(key).is_err()).take(20) {
+            writeln!(text, "{sign} {} {} {} {} {}", key.0, key.1, key.3, key.4, key.5).unwrap();
+        }
+    }
+    text
+}
+
+/// The recordings and some histories, decoded.
+fn all() -> Vec<(String, Vec<Told>)> {
+    let recorded = recordings().into_iter().map(|name| {
+        let told = decode(&recording(&name));
+        (name, told)
+    });
+    let made = (0..4).map(|seed| (format!("seed {seed}"), decode(&model::history(seed, 12).lines)));
+    recorded.chain(made).collect()
+}
+
+/// What a lane would list now: its objects in their last versions, and how far it has come.
+#[derive(Clone, Debug, Default)]
+struct Listing {
+    objects: BTreeMap<Uid, News>,
+    version: u64,
+}
+
+/// What each lane would list after `told`.
+fn current(told: &[Told]) -> BTreeMap<Lane, Listing> {
+    let mut lanes: BTreeMap<Lane, Listing> = BTreeMap::new();
+    for told in told {
+        let lane = lanes.entry(told.lane).or_default();
+        lane.version = lane.version.max(version(told));
+        let Some(seen) = snapshot(told) else { continue };
+        if matches!(told.news, News::Watched(Change::Deleted(_))) {
+            lane.objects.remove(&seen.meta().uid);
+        } else {
+            lane.objects.insert(seen.meta().uid, News::Listed(seen.clone()));
+        }
+    }
+    lanes
+}
+
+/// A whole list of a lane at `at`.
+fn list(lanes: &BTreeMap<Lane, Listing>, lane: Lane, at: i64) -> Vec<Told> {
+    let listing = lanes.get(&lane).cloned().unwrap_or_default();
+    let done = News::ListDone(listing.version);
+    listing.objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()
+}
+
+/// Where every lane has listed once.
+fn listed_at(told: &[Told]) -> usize {
+    let first = |lane: Lane| {
+        told.iter().position(|one| one.lane == lane && matches!(one.news, News::ListDone(_)))
+    };
+    Lane::ALL.into_iter().filter_map(first).max().map_or(0, |last| last + 1)
+}
+
+#[test]
+fn histories_of_the_model_are_told_as_they_truly_happened() {
+    let mut wrong = String::new();
+    let mut n_certain = 0;
+    for seed in seeds(60) {
+        let history = model::history(seed, 30);
+        let run = drive(&decode(&history.lines));
+        let faults = format!("{}{}", faults(&run.spans), truth::faults(&history.truth, &run.spans));
+        n_certain += history.truth.transitions.iter().filter(|one| one.is_certain).count();
+        if !faults.is_empty() && wrong.len() < 20_000 {
+            writeln!(wrong, "seed {seed}:\n{faults}").unwrap();
+        }
+    }
+    assert!(n_certain > 10, "the model makes no transitions");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_prefix_of_a_recording_gives_whole_traces() {
+    for (name, told) in all() {
+        for end in (0..=told.len()).rev().step_by(5) {
+            let run = drive(&told[..end]);
+            let faults = faults(&run.spans);
+            assert!(faults.is_empty(), "{name}, the first {end} lines:\n{faults}");
+        }
+    }
+}
+
+#[test]
+fn the_same_recording_gives_the_same_spans() {
+    for (name, told) in all() {
+        assert!(drive(&told) == drive(&told), "{name}");
+    }
+}
+
+/// Each lane comes late by its own wandering delay, always less than the inlet waits.
+fn delayed(told: &[Told], random: &mut Random) -> Vec<Told> {
+    let mut late: Vec<Told> = told.to_vec();
+    for lane in Lane::ALL {
+        let (mut delay, mut before) = (0, 0);
+        for one in late.iter_mut().filter(|one| one.lane == lane) {
+            if random.chance(5) {
+                delay = random.between(0, 1_950 * MS);
+            }
+            delay = (delay + random.between(-50 * MS, 50 * MS)).clamp(0, 1_990 * MS);
+            before = before.max(one.at + delay);
+            one.at = before;
+        }
+    }
+    late.sort_by_key(|one| one.at);
+    late
+}
+
+#[test]
+fn lanes_that_come_late_change_nothing_but_times() {
+    for (name, told) in all() {
+        let expected = keys(&drive(&told));
+        for seed in seeds(6) {
+            let run = drive(&delayed(&told, &mut Random::new(seed)));
+            let (faults, different) = (faults(&run.spans), difference(&keys(&run), &expected));
+            assert!(
+                faults.is_empty() && different.is_empty(),
+                "{name}, delays {seed}:\n{faults}{different}"
+            );
+        }
+    }
+}
+
+/// Where a trace begins and ends, and all that must be equal about it.
+struct TraceKeys<'a> {
+    root: &'a FinishedSpan,
+    keys: Vec<(Key, i64, i64)>,
+}
+
+fn rooted(run: &Run) -> BTreeMap<String, TraceKeys<'_>> {
+    let mut known = BTreeMap::new();
+    for (id, trace) in traces(&run.spans) {
+        let Some(root) = trace.root else { continue };
+        let mut keys: Vec<_> =
+            trace.spans.iter().map(|span| (key(span), span.start.0, span.end.0)).collect();
+        // What lay before the beginning is linked to only by who saw it.
+        keys.iter_mut().for_each(|(key, ..)| key.6.clear());
+        keys.sort();
+        known.insert(id.to_string(), TraceKeys { root, keys });
+    }
+    known
+}
+
+/// What starts in the middle must tell of what begins later just what the whole tells.
+fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) {
+    let when = told[at].at;
+    let objects = current(&told[..at]);
+    let mut cut: Vec<Told> =
+        Lane::ALL.iter().flat_map(|lane| list(&objects, *lane, when)).collect();
+    cut.extend_from_slice(&told[at..]);
+    let run = drive(&cut);
+    let place = format!("{name}, begun at line {at}");
+    let faults = faults(&run.spans);
+    assert!(faults.is_empty(), "{place}:\n{faults}");
+
+    let (whole, part) = (rooted(full), rooted(&run));
+    // Until when what lay open at the cut may be told otherwise, by its tree.
+    let mut open_until: BTreeMap<Uid, i64> = BTreeMap::new();
+    let open = full.open.iter().filter(|span| is_root(span)).map(|span| (span, i64::MAX));
+    let closed = whole.values().map(|trace| (trace.root, trace.root.end.0 + 10 * S));
+    for (root, end) in closed.chain(open) {
+        if root.start.0 < when && end >= when {
+            let until = open_until.entry(root.object.uid).or_insert(end);
+            *until = end.max(*until);
+        }
+    }
+    let is_exempt = |root: &FinishedSpan| {
+        open_until.get(&root.object.uid).is_some_and(|until| root.start.0 <= *until)
+    };
+    let mut different = String::new();
+    for (id, trace) in &whole {
+        if trace.root.start.0 < when || is_exempt(trace.root) {
+            continue;
+        }
+        match part.get(id) {
+            None => writeln!(different, "missing: {}", crate::support::checks::show(trace.root)),
+            Some(other) if other.keys != trace.keys => {
+                let spans = |run: &Run| -> Vec<FinishedSpan> {
+                    let of = |span: &&FinishedSpan| span.trace_id.to_string() == *id;
+                    run.spans.iter().filter(of).cloned().collect()
+                };
+                let (told, expected) = (outline(&spans(&run)), outline(&spans(full)));
+                writeln!(different, "told:\n{told}expected:\n{expected}")
+            }
+            Some(_) => Ok(()),
+        }
+        .unwrap();
+    }
+    let opened: Vec<String> = full.open.iter().map(|span| span.trace_id.to_string()).collect();
+    for (id, trace) in &part {
+        let is_known = whole.contains_key(id) || opened.contains(id);
+        if !is_known && !is_exempt(trace.root) {
+            let cause = text(trace.root, "lifespan.cause");
+            let root = crate::support::checks::show(trace.root);
+            writeln!(different, "invented: {root} ({cause})").unwrap();
+        }
+    }
+    assert!(different.is_empty(), "{place}:\n{different}");
+}
+
+#[test]
+fn a_start_in_the_middle_tells_what_begins_later_as_if_it_had_seen_all() {
+    for (name, told) in all() {
+        let full = drive(&told);
+        for at in (listed_at(&told)..told.len()).step_by(11) {
+            check_cut(&name, &told, at, &full);
+        }
+    }
+}
+
+#[test]
+fn a_lane_that_lists_again_changes_nothing() {
+    for (name, told) in all() {
+        let expected = keys(&drive(&told));
+        for (n, at) in (listed_at(&told)..told.len()).step_by(23).enumerate() {
+            let lane = Lane::ALL[n % 3];
+            let when = told[at].at;
+            let mut again = told[..at].to_vec();
+            again.push(Told { at: when, lane, news: News::Closed });
+            again.extend(list(&current(&told[..at]), lane, when));
+            again.extend_from_slice(&told[at..]);
+            let run = drive(&again);
+            let (faults, different) = (faults(&run.spans), difference(&keys(&run), &expected));
+            assert!(
+                faults.is_empty() && different.is_empty(),
+                "{name}, {lane:?} listed again at line {at}:\n{faults}{different}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_lane_misses_while_it_is_away_is_found_out_by_its_next_list() {
+    for (name, told) in all() {
+        let full = drive(&told);
+        for (n, from) in (listed_at(&told)..told.len()).step_by(29).enumerate() {
+            let lane = Lane::ALL[n % 3];
+            let to = (from + 40).min(told.len() - 1);
+            let when = told[to].at;
+            let mut gap = told[..from].to_vec();
+            gap.push(Told { at: told[from].at, lane, news: News::Closed });
+            gap.extend(told[from..to].iter().filter(|one| one.lane != lane).cloned());
+            gap.extend(list(&current(&told[..to]), lane, when));
+            gap.extend_from_slice(&told[to..]);
+            let run = drive(&gap);
+            let faults = faults(&run.spans);
+            assert!(faults.is_empty(), "{name}, {lane:?} away from {from} to {to}:\n{faults}");
+            assert_eq!(
+                run.counts.objects, full.counts.objects,
+                "{name}, {lane:?} away from {from} to {to}: objects at the end"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_model_keeps_the_rules_of_an_api_server() {
+    for seed in seeds(20) {
+        let history = model::history(seed, 30);
+        let mut versions = Vec::new();
+        let mut before: BTreeMap<String, (i64, serde_json::Value)> = BTreeMap::new();
+        let mut settled: BTreeMap<String, bool> = BTreeMap::new();
+        for line in &history.lines {
+            let object: serde_json::Value = serde_json::from_str(&line.object).unwrap();
+            let meta = &object["metadata"];
+            if line.kind == lines::Type::ListDone {
+                continue;
+            }
+            versions.push(meta["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap());
+            let Some(generation) = meta["generation"].as_i64() else { continue };
+            let uid = meta["uid"].as_str().unwrap().to_owned();
+            let spec = (generation, object["spec"].clone());
+            let is_going = meta["deletionTimestamp"].is_string();
+            if let Some((last, old)) = before.insert(uid.clone(), spec.clone()) {
+                let is_pod = object["kind"] == "Pod";
+                let is_changed = old != spec.1 && !is_pod;
+                assert!(generation >= last, "seed {seed}: {}", line.object);
+                assert!(
+                    generation == last || is_changed || is_going || object["kind"] == "Deployment",
+                    "seed {seed}: a generation without a change: {}",
+                    line.object
+                );
+                assert!(generation > last || !is_changed, "seed {seed}: {}", line.object);
+            }
+            if object["kind"] == "Deployment" {
+                let status = |key: &str| object["status"][key].as_i64().unwrap_or(0);
+                let wanted = object["spec"]["replicas"].as_i64().unwrap();
+                let is_settled = status("observedGeneration") == generation
+                    && [status("replicas"), status("updatedReplicas"), status("availableReplicas")]
+                        == [wanted; 3];
+                settled.insert(uid.clone(), is_settled);
+                assert!(status("replicas") <= 14, "seed {seed}: {}", line.object);
+            }
+        }
+        versions.sort_unstable();
+        assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "seed {seed}: a version twice");
+        // After the last action there was time for all that can settle.
+        for transition in history.truth.transitions.iter().filter(|one| one.end.is_none()) {
+            let uid = history.truth.uid(transition.deployment);
+            assert_ne!(settled.get(uid), Some(&true), "seed {seed}: {transition:?}");
+        }
+        let again = model::history(seed, 30);
+        assert!(again.lines == history.lines, "seed {seed}: not the same again");
+        let text = lines::write(&history.lines);
+        assert!(lines::read(&text) == history.lines, "seed {seed}: not read as written");
+    }
+}

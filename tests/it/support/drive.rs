@@ -1,0 +1,103 @@
+//! Recordings through the whole of the program that is pure.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use lifespan::engine::{Counts, Engine, Settings};
+use lifespan::kinds;
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::{Change, Snapshot};
+use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::lifecycle::time::UnixNanos;
+
+use super::lines::{Line, Type};
+
+/// What came of a recording.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Run {
+    /// In the order in which they left.
+    pub(crate) spans: Vec<FinishedSpan>,
+    /// Still open when the recording ended.
+    pub(crate) open: Vec<FinishedSpan>,
+    pub(crate) counts: Counts,
+}
+
+/// A line as the core hears it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) at: i64,
+    pub(crate) lane: Lane,
+    pub(crate) news: News,
+}
+
+/// The uid of the object that `told` is about, if it exists after it.
+pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
+    match &told.news {
+        News::Listed(snapshot)
+        | News::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot)) => Some(snapshot),
+        News::Watched(Change::Vanished(_) | Change::Noted(_))
+        | News::ListDone(_)
+        | News::Closed => None,
+    }
+}
+
+/// The resourceVersion that `told` brings its lane to, 0 if it says none.
+pub(crate) fn version(told: &Told) -> u64 {
+    match (&told.news, snapshot(told)) {
+        (_, Some(snapshot)) => snapshot.meta().resource_version,
+        (News::Watched(Change::Noted(note)), _) => note.resource_version,
+        (News::ListDone(version), _) => *version,
+        _ => 0,
+    }
+}
+
+/// Lines as the core hears them; without those that are not said to it at all.
+pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
+    lines.iter().filter_map(told).collect()
+}
+
+fn told(line: &Line) -> Option<Told> {
+    let lane = Lane::of(&line.resource)?;
+    let json = line.object.as_bytes();
+    let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
+    let news = match (line.kind, lane) {
+        (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
+        (Type::Closed | Type::Error, _) => News::Closed,
+        (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
+        (Type::Added | Type::Modified, Lane::Events) => {
+            News::Watched(Change::Noted(Box::new(kinds::note(json).unwrap()?)))
+        }
+        (Type::List, _) => News::Listed(snapshot()),
+        (Type::Added | Type::Modified, _) => News::Watched(Change::Seen(snapshot())),
+        (Type::Deleted, _) => News::Watched(Change::Deleted(snapshot())),
+    };
+    Some(Told { at: line.at, lane, news })
+}
+
+/// Runs `all` through an engine, with the time that they tell.
+pub(crate) fn drive(all: &[Told]) -> Run {
+    let mut engine = Engine::new(Settings::default());
+    let mut run = Run::default();
+    for told in all {
+        let at = UnixNanos(told.at);
+        advance(&mut engine, at, &mut run.spans);
+        engine.hear(told.lane, told.news.clone(), at);
+    }
+    run.spans.extend(engine.finish());
+    let end = all.last().map_or(UnixNanos::default(), |told| UnixNanos(told.at));
+    run.open = engine.in_progress(end);
+    run.counts = engine.counts();
+    run
+}
+
+/// Advances deadline by deadline until `now`.
+fn advance(engine: &mut Engine, now: UnixNanos, spans: &mut Vec<FinishedSpan>) {
+    let mut idle = 0;
+    let mut before = None;
+    while let Some(due) = engine.next_deadline().filter(|due| *due <= now) {
+        spans.extend(engine.advance(due));
+        idle = if before == Some(due) { idle + 1 } else { 0 };
+        assert!(idle < 1_000, "the deadline {due:?} does not go away");
+        before = Some(due);
+    }
+    spans.extend(engine.advance(now));
+}

@@ -1,0 +1,212 @@
+//! Holds what was told against what truly happened.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::fmt::Write as _;
+
+use lifespan::lifecycle::object::Kind;
+use lifespan::lifecycle::span::FinishedSpan;
+
+use super::checks::{flag, is_root, number, outcome, show, text};
+use super::model::truth::{PodTruth, Transition, Truth};
+use super::model::{MAX_DELAY, MS, S};
+
+/// Without a word about it, no time is further from the truth.
+const SURE: i64 = 50 * MS;
+/// So much may lie between a fact and the last of the writes that follow from it.
+const CHAIN: i64 = 30 * MS;
+
+struct Comparison<'a> {
+    truth: &'a Truth,
+    spans: &'a [FinishedSpan],
+    faults: String,
+}
+
+/// What `spans` tell otherwise than it was: empty if nothing.
+pub(crate) fn faults(truth: &Truth, spans: &[FinishedSpan]) -> String {
+    let mut comparison = Comparison { truth, spans, faults: String::new() };
+    let roots: Vec<Option<&FinishedSpan>> =
+        truth.transitions.iter().map(|one| comparison.transition(one)).collect();
+    for pod in &truth.pods {
+        comparison.start(pod, &roots);
+        comparison.end(pod, &roots);
+    }
+    comparison.nothing_invented();
+    comparison.faults
+}
+
+impl<'a> Comparison<'a> {
+    fn fault(&mut self, what: &str) {
+        if self.faults.len() < 4_000 {
+            writeln!(self.faults, "{what}").unwrap();
+        }
+    }
+
+    /// Holds one end of a span against the truth.
+    fn time(&mut self, what: &str, span: &FinishedSpan, told: i64, truly: i64) {
+        let unsure = number(span, "lifespan.time.uncertainty_ms") * MS;
+        let off = told - truly;
+        if off.abs() > unsure.max(SURE) + MAX_DELAY + CHAIN {
+            let (off, unsure) = (off / MS, unsure / MS);
+            self.fault(&format!("{what} is {off} ms off (said: {unsure} ms): {}", show(span)));
+        }
+    }
+
+    fn transition(&mut self, truly: &Transition) -> Option<&'a FinishedSpan> {
+        let uid = self.truth.uid(truly.deployment);
+        let mut found: Vec<&FinishedSpan> = self
+            .spans
+            .iter()
+            .filter(|span| is_root(span) && span.object.uid.to_string() == uid)
+            .filter(|span| truly.cause.is(text(span, "lifespan.cause")))
+            .collect();
+        let root = found.pop();
+        let Some((end, expected)) = truly.end.filter(|_| truly.is_certain) else { return root };
+        let what = format!("{:?} of {uid} ({:?})", truly.actions, truly.cause);
+        let Some(root) = root else {
+            self.fault(&format!("no trace of {what}, {expected}"));
+            return None;
+        };
+        if !found.is_empty() {
+            self.fault(&format!("several traces of {what}"));
+        }
+        let is_named =
+            truly.actions.iter().any(|action| root.name == format!("{action} Deployment"));
+        if !is_named || outcome(root) != expected {
+            self.fault(&format!("{what}, {expected}, is told as {}", show(root)));
+        } else {
+            self.time("the start", root, root.start.0, truly.start);
+            self.time("the end", root, root.end.0, end);
+        }
+        Some(root)
+    }
+
+    /// The spans of this name about `pod`; more than one is a fault.
+    fn of(&mut self, name: &str, pod: &PodTruth) -> Option<&'a FinishedSpan> {
+        let spans = self.spans;
+        let about =
+            |span: &&FinishedSpan| span.name == name && span.object.uid.to_string() == pod.uid;
+        let mut found = spans.iter().filter(about);
+        let first = found.next();
+        if found.next().is_some() {
+            self.fault(&format!("more than one {name} of {}", pod.name));
+        }
+        first
+    }
+
+    fn is_within(&mut self, name: &str, span: &FinishedSpan, root: Option<&FinishedSpan>) {
+        if root.is_some_and(|root| root.trace_id != span.trace_id) {
+            self.fault(&format!("{name} in another trace than it was: {}", show(span)));
+        }
+    }
+
+    /// The transition of this index, if it is certain and has ended.
+    fn certain(&self, index: Option<usize>) -> Option<(&'a Transition, usize)> {
+        let index = index?;
+        let transition = &self.truth.transitions[index];
+        (transition.is_certain && transition.end.is_some()).then_some((transition, index))
+    }
+
+    fn start(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
+        let span = self.of("start Pod", pod);
+        let Some((transition, index)) = self.certain(pod.start_in) else { return };
+        let Some(span) = span else {
+            self.fault(&format!("no start Pod of {} in {:?}", pod.name, transition.cause));
+            return;
+        };
+        self.is_within("start Pod", span, roots[index]);
+        self.time("the creation", span, span.start.0, pod.created);
+        let closed = transition.end.map_or(i64::MAX, |(end, _)| end);
+        let asked = pod.requested.unwrap_or(i64::MAX);
+        let ready = pod.ready.unwrap_or(i64::MAX);
+        if ready < asked.saturating_sub(100 * MS) && ready < closed.saturating_sub(100 * MS) {
+            if outcome(span) == "completed" {
+                self.time("readiness", span, span.end.0, ready);
+                self.phases(pod, span);
+            } else {
+                self.fault(&format!("{} was ready: {}", pod.name, show(span)));
+            }
+        } else if ready > asked.min(closed).saturating_add(100 * MS) && outcome(span) == "completed"
+        {
+            // Readiness after the deletion was asked for may count; after the end it cannot.
+            if ready > closed {
+                self.fault(&format!("{} was not ready: {}", pod.name, show(span)));
+            }
+        }
+    }
+
+    fn phases(&mut self, pod: &PodTruth, start: &FinishedSpan) {
+        let exact = [
+            ("schedule Pod", Some(pod.created), pod.scheduled),
+            ("prepare Pod sandbox", None, pod.sandbox),
+            ("start container", None, pod.started),
+        ];
+        for (name, from, to) in exact {
+            let Some(span) = self.of(name, pod) else {
+                self.fault(&format!("no {name}: {}", show(start)));
+                continue;
+            };
+            if let Some(from) = from {
+                self.time(name, span, span.start.0, from);
+            }
+            if let Some(to) = to {
+                self.time(name, span, span.end.0, to);
+            }
+        }
+        let pull = self.of("pull image", pod);
+        match (pod.pulled, pull) {
+            (Some((Some(from), to)), Some(span)) => {
+                self.time("a pull's start", span, span.start.0, from);
+                self.time("a pull's end", span, span.end.0, to);
+            }
+            (Some((Some(_), _)), None) => self.fault(&format!("no pull image: {}", show(start))),
+            (Some((None, _)), Some(span)) => {
+                self.fault(&format!("nothing was pulled: {}", show(span)));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
+        let span = self.of("terminate Pod", pod);
+        let (Some(asked), Some(gone)) = (pod.requested, pod.gone) else {
+            if let Some(span) = span {
+                self.fault(&format!("{} is not gone: {}", pod.name, show(span)));
+            }
+            return;
+        };
+        let Some((transition, index)) = self.certain(pod.end_in) else { return };
+        let Some(span) = span else {
+            self.fault(&format!("no terminate Pod of {} in {:?}", pod.name, transition.cause));
+            return;
+        };
+        self.is_within("terminate Pod", span, roots[index]);
+        self.time("the request", span, span.start.0, asked);
+        self.time("being gone", span, span.end.0, gone);
+        if flag(span, "lifespan.forced") && !pod.is_forced {
+            self.fault(&format!("{} was not forced: {}", pod.name, show(span)));
+        }
+    }
+
+    /// Each root is one that the truth knows, or may be one.
+    fn nothing_invented(&mut self) {
+        for root in self.spans.iter().filter(|span| is_root(span)) {
+            let cause = text(root, "lifespan.cause");
+            let uid = root.object.uid.to_string();
+            let is_known = self
+                .truth
+                .transitions
+                .iter()
+                .any(|one| self.truth.uid(one.deployment) == uid && one.cause.is(cause));
+            let is_murky = self.truth.murky.iter().any(|(deployment, from, to)| {
+                self.truth.uid(*deployment) == uid
+                    && root.start.0 > from - 3 * S
+                    && root.start.0 < to + S
+            });
+            let may_be = root.name == "recover Deployment" && is_murky;
+            if root.object.kind != Kind::Deployment || !(is_known || may_be) {
+                self.fault(&format!("invented: {} ({cause})", show(root)));
+            }
+        }
+    }
+}
