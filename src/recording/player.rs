@@ -253,7 +253,7 @@ impl Player {
             _ => format!("{} MB", mb(read)),
         };
         let Tally { lines, traces, .. } = &self.tally;
-        format!("{name}: {far}, {lines} lines, {traces} traces")
+        format!("{name}: {far}, lines: {lines}, traces: {traces}")
     }
 }
 
