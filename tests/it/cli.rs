@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use expect_test::{Expect, expect};
 use flate2::Compression;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 const DEMO: &str = "config/demo/rolling-update.jsonl.gz";
@@ -203,6 +204,24 @@ fn standard_input_may_be_packed_as_well() {
     let plain = lifespan(&["replay", DEMO], "");
     let piped = run(&["replay", "-"], &fs::read(DEMO).unwrap(), &[]);
     assert_eq!(text(&plain.stdout), text(&piped.stdout));
+}
+
+#[test]
+fn a_recording_in_two_files_is_read_as_one() {
+    let whole = lifespan(&["replay", DEMO], "");
+    let mut lines = String::new();
+    MultiGzDecoder::new(&*fs::read(DEMO).unwrap()).read_to_string(&mut lines).unwrap();
+    let middle = lines.match_indices('\n').nth(80).unwrap().0 + 1;
+    let (first, second) = lines.split_at(middle);
+    let (first, second) =
+        (File::new("first.jsonl", first.as_bytes()), File::new("second.gz", &packed(second)));
+    let parts = lifespan(&["replay", &first.path(), &second.path()], "");
+    assert_eq!(text(&parts.stdout), text(&whole.stdout));
+
+    // Only the first of the lines that are out of order is told.
+    let swapped = lifespan(&["replay", &second.path(), &first.path()], "");
+    assert!(text(&swapped.stderr).contains(":1: `at` is "), "{swapped:?}");
+    assert_eq!(text(&swapped.stderr).lines().count(), 1);
 }
 
 #[test]
