@@ -12,6 +12,8 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::support::fake_collector::{Answer, FakeCollector, Received};
+
 const DEMO: &str = "config/demo/rolling-update.jsonl.gz";
 
 #[test]
@@ -244,6 +246,24 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(text(&output.stderr), "");
+}
+
+#[tokio::test]
+async fn an_endpoint_gets_every_span_and_a_refusal_ends_with_1() {
+    let refused = Answer::Fail(tonic::Status::unauthenticated("who are you?"));
+    let mut collector = FakeCollector::start([Answer::Accept, refused]).await;
+    let to = collector.address.clone();
+    let replay = move || lifespan(&["replay", "--endpoint", &to, DEMO], "");
+    let output = tokio::task::spawn_blocking(replay.clone()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let summary = text(&output.stdout).lines().last().unwrap().to_owned();
+    let n_spans: usize = collector.received().iter().map(Received::n_spans).sum();
+    assert!(summary.contains(&format!("{n_spans} sent to http://{}", collector.address)));
+    assert!(n_spans > 10 && summary.contains(&format!("{n_spans} spans")), "{summary}");
+
+    let output = tokio::task::spawn_blocking(replay).await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("who are you? (Unauthenticated)"), "{output:?}");
 }
 
 /// `UPDATE_EXPECT=1 cargo test` draws it anew.
