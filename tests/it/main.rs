@@ -2,5 +2,6 @@
 
 mod cli;
 mod export;
+mod golden;
 mod support;
 mod tidy;
