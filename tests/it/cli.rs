@@ -162,7 +162,8 @@ fn of_many_bad_lines_twenty_are_told_and_the_rest_is_counted() {
 fn every_recorded_cluster_is_read_without_a_complaint() {
     let folder = fs::read_dir("tests/golden/recordings").unwrap();
     let files = folder.map(|entry| entry.unwrap().path());
-    let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|it| it == "gz")).collect();
+    let files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|it| it == "gz")).collect();
     assert_eq!(files.len(), 18);
     for file in files {
         let output = lifespan(&["replay", file.to_str().unwrap()], "");
