@@ -125,9 +125,8 @@ fn no_source_file_is_longer_than_800_lines() {
 
 /// What stands between `start` and `end`.
 fn between<'a>(text: &'a str, start: &str, end: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(start).skip(1).filter_map(move |rest| rest.split(end).next()).map(|name| {
+    text.split(start).skip(1).filter_map(move |rest| rest.split(end).next()).inspect(|name| {
         assert!(!name.contains(char::is_whitespace), "{name} does not end");
-        name
     })
 }
 
