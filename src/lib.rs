@@ -1,4 +1,76 @@
 //! lifespan turns every change of a Kubernetes object's spec into OpenTelemetry spans.
+//!
+//! This is the architecture document; `README.md` says what a trace and a span are.
+//!
+//! # Bird's-eye view
+//!
+//! A cluster is heard through *lanes*, one list and watch for each kind. What they say is cut down
+//! to *snapshots*, put into the order in which it was written, and given to the *tree* it belongs
+//! to: a topmost object and all it owns. A tree has at most one *transition* open, from the write
+//! that caused it until it has settled. When a transition closes, its spans leave, complete and
+//! immutable.
+//!
+//! ```text
+//!  a recording ──▶ recording: line → news ──▶ kinds: object → snapshot ──▶ inlet (pure): waits,
+//!  (lanes of          what is damaged is          context: stamps on it       orders by
+//!   a cluster)        told and passed over        (pure)                      resourceVersion
+//!                                                                                │ engine
+//!                                                                                ▼
+//!  terminal ◀── show (pure) ◀── traces ◀──┬── store: root uid → Tree ── Tree::step, Tree::expire
+//!  JSON ◀────── otlp::json (pure) ◀───────┤   (pure): transitions, phases, instants, parents,
+//!  OTLP/gRPC ◀─ export ◀─ otlp (pure) ◀───┘   links, ids ─▶ finished spans + next deadline
+//! ```
+//!
+//! # Modules
+//!
+//! * [`lifecycle`]: the core, pure. [`lifecycle::object`] holds what is kept of an object,
+//!   [`lifecycle::inlet`] the order, [`lifecycle::relist`] what a complete list proves gone,
+//!   [`lifecycle::tree`] all decisions, [`lifecycle::instant`] when something happened and how
+//!   sure that is, [`lifecycle::span`] what leaves.
+//! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
+//!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
+//!   cannot fail.
+//! * [`context`]: trace contexts that others left on objects; pure.
+//! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
+//! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
+//! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
+//!   bytes are encoded once and resent as they are.
+//! * [`export`]: sends requests over gRPC. The one room with sockets.
+//! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
+//! * [`traces`]: spans gathered into whole traces for a person, bounded too.
+//! * [`show`]: the waterfall; pure.
+//! * [`report`]: what a person is told on standard error.
+//! * [`cli`]: arguments, terminal and exit codes; wires the others and decides nothing else.
+//!
+//! # Rules
+//!
+//! Time is an argument: a change carries the time of its arrival, deadlines go out as data and come
+//! back as the time to act. Identity is the uid, never a name. Transitions come from comparing
+//! snapshots, not from the type of a watch event. Absence is a change of its own. Ids are derived
+//! from uids and causes by a cryptographic hash, never drawn.
+//!
+//! # Invariants
+//!
+//! * **Invariant:** `lifecycle` does no I/O, reads no clock and names no library of the shell; the
+//!   other pure rooms likewise. (`tidy::lifecycle_is_pure`, `tidy::kinds_and_context_are_pure`,
+//!   `tidy::otlp_is_pure`, `tidy::show_is_pure`)
+//! * **Invariant:** however often lists are interrupted, no deletion is lost.
+//!   (`relist::an_interrupted_list_loses_no_deletion`)
+//! * **Invariant:** ids depend on the object and the cause alone, and are never zero.
+//!   (`ids::an_id_depends_on_each_of_its_parts_and_on_nothing_else`, `ids::zero_is_never_an_id`)
+//! * **Invariant:** the estimate of a moment lies within its bounds.
+//!   (`instant::the_estimate_always_lies_within_its_bounds`)
+//! * **Invariant:** no value of an environment variable is kept or told.
+//!   (`kinds::env_is_read_for_trace_contexts_and_else_only_hashed`,
+//!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)
+//! * **Invariant:** cutting spans into requests loses none and keeps their order.
+//!   (`batch::nothing_is_lost_order_is_kept_and_sizes_add_up`)
+//! * **Invariant:** what is written to a pipe depends on the recording and the arguments alone.
+//!   (`cli::what_is_piped_is_the_same_whatever_the_environment_says`)
+//! * **Invariant:** nothing in a recording can steer the terminal it is shown on.
+//!   (`show::names_that_steer_a_terminal_or_never_end_do_no_harm`)
+//! * **Invariant:** this list names tests that exist.
+//!   (`tidy::every_invariant_names_tests_that_exist`)
 
 pub mod cli;
 pub mod context;

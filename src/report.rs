@@ -34,7 +34,7 @@ impl fmt::Display for Chain<'_> {
 /// Standard error, as a person reads it.
 pub struct Report<'a> {
     out: &'a mut dyn Write,
-    is_terminal: bool,
+    columns: Option<usize>,
     has_progress: bool,
     told: u64,
     counts: BTreeMap<&'static str, u64>,
@@ -47,9 +47,9 @@ impl fmt::Debug for Report<'_> {
 }
 
 impl<'a> Report<'a> {
-    /// A report to `out`; progress is shown only on a terminal.
-    pub fn new(out: &'a mut dyn Write, is_terminal: bool) -> Self {
-        Self { out, is_terminal, has_progress: false, told: 0, counts: BTreeMap::new() }
+    /// A report to `out`. Progress is shown only on a terminal, which has so many `columns`.
+    pub fn new(out: &'a mut dyn Write, columns: Option<usize>) -> Self {
+        Self { out, columns, has_progress: false, told: 0, counts: BTreeMap::new() }
     }
 
     /// Says a sentence that must not be missed.
@@ -100,9 +100,12 @@ impl<'a> Report<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn progress(&mut self, text: &str) -> io::Result<()> {
-        if self.is_terminal {
+        if let Some(columns) = self.columns {
             self.has_progress = true;
-            write!(self.out, "\r\x1b[K{}", clean(text))?;
+            // A line that wraps could not be taken away again. Its end tells more than its start.
+            let all = text.chars().count();
+            let shown = text.chars().skip((all + 1).saturating_sub(columns)).collect::<String>();
+            write!(self.out, "\r\x1b[K{}", clean(&shown))?;
             self.out.flush()?;
         }
         Ok(())
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn after_twenty_problems_the_rest_is_only_counted() {
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out, false);
+        let mut report = Report::new(&mut out, None);
         for n in 0..25 {
             report.problem("lines malformed", &format!("web:{n}: not\x1b[31m red")).unwrap();
         }
@@ -155,10 +158,10 @@ mod tests {
     #[test]
     fn progress_is_cleared_before_anything_else_is_said() {
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out, true);
-        report.progress("10 %").unwrap();
+        let mut report = Report::new(&mut out, Some(6));
+        report.progress("web: 10 %").unwrap();
         report.say("done").unwrap();
         report.finish().unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "\r\x1b[K10 %\r\x1b[Klifespan: done\n");
+        assert_eq!(String::from_utf8(out).unwrap(), "\r\x1b[K 10 %\r\x1b[Klifespan: done\n");
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let mut report = Report::new(err, terminal.is_error_terminal);
+    let mut report = Report::new(err, terminal.error_columns());
     let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
     let sender = match sender.transpose() {
         Ok(sender) => sender,

@@ -41,6 +41,11 @@ impl Terminal {
         }
     }
 
+    /// How wide standard error is, if a person reads it.
+    pub(super) fn error_columns(&self) -> Option<usize> {
+        self.is_error_terminal.then_some(self.columns.unwrap_or(80))
+    }
+
     /// How a waterfall looks there. What no person reads looks the same everywhere.
     #[must_use]
     pub(super) fn look(&self) -> Look {

@@ -43,12 +43,15 @@ pub struct Instant {
 }
 
 impl Instant {
-    /// Lowers the upper bound to another instant's, which this one cannot come after. The best
-    /// estimate follows where it was the bound.
+    /// Lowers the upper bound to just below that of an instant which this one is a cause of. The
+    /// best estimate follows where it was the bound.
+    ///
+    /// A cause comes before its effect, not with it: one nanosecond keeps the two apart.
     #[must_use]
-    pub fn not_after(mut self, later: &Self) -> Self {
-        if later.hi < self.hi {
-            self.hi = later.hi.max(self.lo);
+    pub fn before(mut self, later: &Self) -> Self {
+        let bound = later.hi.minus(Nanos(1));
+        if bound < self.hi {
+            self.hi = bound.max(self.lo);
             if self.source != Source::Object || self.best > self.hi {
                 self.best = self.hi;
                 self.source =
@@ -216,10 +219,11 @@ mod tests {
     fn what_was_caused_bounds_its_cause() {
         let cause = Evidence::object(T, Some(at(300))).instant(Nanos(0));
         let effect = Evidence::event(at(50)).instant(Nanos(0));
-        let cause = cause.not_after(&effect);
-        assert_eq!((cause.lo, cause.best, cause.source), (T, at(50), Source::Event));
-        let listed = Evidence::object(T, None).instant(Nanos(0)).not_after(&effect);
-        assert_eq!((listed.best, listed.hi), (T, at(50)), "the estimate of a list stays T");
+        let cause = cause.before(&effect);
+        let just_before = at(50).minus(Nanos(1));
+        assert_eq!((cause.lo, cause.best, cause.source), (T, just_before, Source::Event));
+        let listed = Evidence::object(T, None).instant(Nanos(0)).before(&effect);
+        assert_eq!((listed.best, listed.hi), (T, just_before), "the estimate of a list stays T");
     }
 
     #[test]
@@ -250,7 +254,7 @@ mod tests {
             };
             let instant = evidence.instant(Nanos(shift * 1_000_000));
             let other = Evidence::event(at(other)).instant(Nanos(0));
-            for instant in [instant, instant.not_after(&other), instant.not_before(&other)] {
+            for instant in [instant, instant.before(&other), instant.not_before(&other)] {
                 proptest::prop_assert!(instant.lo <= instant.best && instant.best <= instant.hi, "{instant:?}");
             }
         }

@@ -63,7 +63,7 @@ impl Chain {
     fn backwards(&mut self, start: &Start) {
         let bound = |instant: &mut Option<Instant>, later: &Option<Instant>| {
             if let (Some(instant), Some(later)) = (instant.as_mut(), later) {
-                *instant = instant.not_after(later);
+                *instant = instant.before(later);
             }
         };
         // Main containers start beside each other; init containers and sidecars one by one.
@@ -103,7 +103,7 @@ impl Chain {
         bound(&mut self.scheduled, &after);
         let after = self.scheduled.or(after);
         if let Some(after) = &after {
-            self.created = self.created.not_after(after);
+            self.created = self.created.before(after);
         }
     }
 

@@ -123,9 +123,9 @@ fn build(
     build.root();
     build.sets();
     build.pods(&kept);
-    build.terminating();
     build.children_first();
     build.nest();
+    build.terminating();
     build.notes();
     let Build { drafts, left, .. } = build;
     let finished = drafts.into_iter().map(|it| it.finish(transition.trace, tree.resource()));

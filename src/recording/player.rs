@@ -24,7 +24,7 @@ const PROGRESS_EVERY: usize = 1 << 20;
 const OVERTAKING: Nanos = Nanos::from_seconds(10);
 
 /// Names of resources that are not watched are told apart up to this number.
-const MAX_NAMES: usize = 50;
+const MAX_NAMES: usize = 12;
 
 /// Why something was not taken in: a closed set, to count by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +138,16 @@ impl Player {
             read_since += bytes.len();
             let bad = match Line::parse(bytes) {
                 Ok(line) => {
+                    // Of a step back only the first is told: all that follows is as wrong.
+                    let allowed = if doubt.has_usable { OVERTAKING } else { Nanos(0) };
+                    let back = self.now.since(line.at);
+                    if back > allowed && !doubt.is_out_of_order {
+                        doubt.is_out_of_order = true;
+                        let text = format!(
+                            "{name}:{place}: `at` is {back} before an earlier line: expected lines and files in order of time"
+                        );
+                        report.problem(Reason::BackInTime.name(), &text)?;
+                    }
                     doubt.relieve(&name, report)?;
                     self.take_line(&line, &format_args!("{name}:{place}"), report, take)?;
                     None
@@ -185,13 +195,6 @@ impl Player {
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let back = self.now.since(line.at);
-        if back > OVERTAKING {
-            let text = format!(
-                "{place}: `at` is {back} before an earlier line: expected lines and files in order of time"
-            );
-            report.problem(Reason::BackInTime.name(), &text)?;
-        }
         match hear(line) {
             Heard::News { lane, news, refused_stamps } => {
                 for RefusedStamp { object, key, problem } in refused_stamps {
@@ -253,7 +256,7 @@ impl Player {
             _ => format!("{} MB", mb(read)),
         };
         let Tally { lines, traces, .. } = &self.tally;
-        format!("{name}: {far}, {lines} lines, {traces} traces")
+        format!("{name}: {far}, lines: {lines}, traces: {traces}")
     }
 }
 
@@ -261,6 +264,8 @@ impl Player {
 #[derive(Debug, Default)]
 struct Doubt {
     has_usable: bool,
+    /// A step back in time was told.
+    is_out_of_order: bool,
     /// Bad lines before the first good one: where, and why.
     held: Vec<(u64, String)>,
 }

@@ -44,7 +44,7 @@ pub(super) fn put(
         };
         line.set(from + cell, glyph, style);
     }
-    if row.span.outcome == Some(Outcome::InProgress) {
+    if row.is_open {
         let last = cells.end.saturating_sub(1);
         line.set(from + last, if look.has_unicode { '▶' } else { '>' }, style);
     }

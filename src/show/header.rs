@@ -184,23 +184,24 @@ fn pair(word: &str, value: String) -> Item {
     vec![(format!("{word} "), DIM), (value, PLAIN)]
 }
 
-/// Attributes in a few words; `replicas.from` and `replicas.to` become `replicas 4 → 6`.
+/// Attributes in a few words: `replicas 4 → 6, by kubectl`.
 fn details(attributes: &[Attribute], look: Look) -> String {
     let mut text = String::new();
     let mut before = None;
     for (key, value) in attributes {
         let key = key.strip_prefix("lifespan.").unwrap_or(key);
-        let (word, side) = key.rsplit_once('.').unwrap_or((key, ""));
-        if before == Some(word) && matches!(side, "to" | "after") {
-            text.push_str(if look.has_unicode { " → " } else { " -> " });
-        } else {
-            let is_first_side = matches!(side, "from" | "before");
-            text.push_str(", ");
-            text.push_str(if is_first_side { word } else { key });
-            text.push(' ');
-            before = is_first_side.then_some(word);
-        }
-        text.push_str(&told(value));
+        let (word, side) = key.rsplit_once('.').unwrap_or(("", key));
+        let value = told(value);
+        text += &match side {
+            "to" | "after" if before == Some(word) && look.has_unicode => format!(" → {value}"),
+            "to" | "after" if before == Some(word) => format!(" -> {value}"),
+            "from" | "before" if word.is_empty() => format!(" {value}"),
+            "from" | "before" => format!(" {word} {value}"),
+            "field" => format!(" {value}"),
+            "manager" => format!(", by {value}"),
+            _ => format!(", {key} {value}"),
+        };
+        before = matches!(side, "from" | "before").then_some(word);
     }
     text
 }

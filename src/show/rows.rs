@@ -29,6 +29,8 @@ pub(super) struct Row<'a> {
     about: String,
     short: String,
     pub(super) has_children: bool,
+    /// It has not ended: it is in progress, or a phase that its open parent ends with.
+    pub(super) is_open: bool,
 }
 
 /// The value of an attribute.
@@ -120,7 +122,13 @@ impl<'a> Row<'a> {
             };
             (name, short)
         };
-        Self { span, stems, about, short, has_children }
+        let is_open = match span.outcome {
+            Some(outcome) => outcome == Outcome::InProgress,
+            None => above.is_some_and(|above| {
+                above.outcome == Some(Outcome::InProgress) && above.end == span.end
+            }),
+        };
+        Self { span, stems, about, short, has_children, is_open }
     }
 
     /// What the span is about, in full; its parent's object where the row does not say it.
@@ -208,7 +216,7 @@ impl<'a> Row<'a> {
                 notes.push(note);
             }
         }
-        if let Some(Value::Int(code)) = attribute(span, "lifespan.container.exit_code") {
+        if let Some(Value::Int(code)) = attribute(span, "lifespan.exit_code") {
             notes.push(format!("exit {code}"));
         }
         if is_set(span, "lifespan.forced") {

@@ -304,7 +304,7 @@ fn a_moved_goal_is_marked_on_the_bar_and_told_below() {
                                                0               1s              2s
             update Deployment web              ████████████◆████████████████████████   2.31s
             └ create ReplicaSet web-569ff5d5f8 ████████████████████████████████████    2.23s
-              ◆ +800ms goal changed, replicas 4 → 6
+              ◆ +800ms goal changed replicas 4 → 6
         "#]],
     );
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod export;
+mod golden;
 mod properties;
 mod recordings;
 mod support;

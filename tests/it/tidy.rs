@@ -65,7 +65,7 @@ fn only_the_export_names_sockets_and_only_the_store_names_dashmap() {
 
 #[test]
 fn every_source_file_is_a_declared_module() {
-    for (path, _) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, _) in sources("src").into_iter().chain(sources("tests/it")) {
         let Some(parent) = parent_of(&path) else { continue };
         let name = path.file_stem().unwrap().to_str().unwrap();
         let code = fs::read_to_string(&parent).unwrap_or_default();
@@ -79,11 +79,55 @@ fn every_source_file_is_a_declared_module() {
 }
 
 #[test]
+fn the_readme_names_exactly_the_attributes_there_are() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let mut named: Vec<_> = between(&readme, "`lifespan.", "`").collect();
+    let code: String = room("lifecycle").into_iter().map(|(_, code)| code).collect();
+    let mut written: Vec<_> = between(&code, "\"lifespan.", "\"").collect();
+    for names in [&mut named, &mut written] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    assert_eq!(named, written);
+}
+
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let library = fs::read_to_string("src/lib.rs").unwrap();
+    let (_, invariants) = library.split_once("# Invariants").unwrap();
+    let (invariants, _) = invariants.split_once("pub mod").unwrap();
+    let code: String =
+        sources("src").into_iter().chain(sources("tests/it")).map(|(_, code)| code).collect();
+    for invariant in invariants.split("**Invariant:**").skip(1) {
+        let named: Vec<_> = invariant.split('`').filter(|part| part.contains("::")).collect();
+        assert!(!named.is_empty(), "{invariant} is held by no test");
+        for name in named {
+            let test = name.rsplit("::").next().unwrap();
+            assert!(code.contains(&format!("fn {test}(")), "{name} is no test");
+        }
+    }
+}
+
+#[test]
+fn the_readme_tests_as_ci_does() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let ci = fs::read_to_string(".ci/run").unwrap();
+    assert!(readme.contains("\n$ cargo test\n") && ci.contains("\ncargo test\n"));
+}
+
+#[test]
 fn no_source_file_is_longer_than_800_lines() {
-    for (path, code) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, code) in sources("src").into_iter().chain(sources("tests/it")) {
         let n_lines = code.lines().count();
         assert!(n_lines <= 800, "{} has {n_lines} lines", path.display());
     }
+}
+
+/// What stands between `start` and `end`.
+fn between<'a>(text: &'a str, start: &str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(start).skip(1).filter_map(move |rest| rest.split(end).next()).inspect(|name| {
+        assert!(!name.contains(char::is_whitespace), "{name} does not end");
+    })
 }
 
 fn is_pure(name: &str, more: &[&str]) {
@@ -140,7 +184,6 @@ fn parent_of(path: &Path) -> Option<PathBuf> {
     match folder.to_str()? {
         "src" => Some(root[1].clone()),
         "tests/it" => Some(root[0].clone()),
-        "tests" => None,
         _ => Some(folder.with_extension("rs")),
     }
 }

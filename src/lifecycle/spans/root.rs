@@ -90,13 +90,16 @@ impl Build<'_> {
         }
     }
 
-    /// Pods that are still going when the root leaves: their spans outlive it.
+    /// Pods that were still going when the root ended: their spans outlive it.
     pub(super) fn terminating(&mut self) {
-        let n = i64::try_from(self.left.len()).unwrap_or(i64::MAX);
-        if n > 0
-            && !self.is_shown
-            && let Some(root) = self.drafts.iter_mut().find(|draft| draft.parent.is_none())
-        {
+        let Some(end) = self.drafts.iter().find(|it| it.parent.is_none()).map(|it| it.end.best)
+        else {
+            return;
+        };
+        let outlive = self.drafts.iter().filter(|it| it.may_outlive && it.end.best > end).count();
+        let n = i64::try_from(self.left.len() + outlive).unwrap_or(i64::MAX);
+        let root = self.drafts.iter_mut().find(|it| it.parent.is_none());
+        if let Some(root) = root.filter(|_| n > 0 && !self.is_shown) {
             root.push("lifespan.pods.terminating", n);
         }
     }
