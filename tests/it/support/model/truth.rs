@@ -288,7 +288,7 @@ impl Truth {
         self.settle_recovery(at, now);
         let tree = &self.trees[at];
         let Some(facts) = tree.facts else { return };
-        if tree.open.is_some() || tree.is_broken || facts.is_gone || facts.is_paused {
+        if tree.open.is_some() || tree.is_broken || facts.is_gone {
             return;
         }
         if facts.pods.active > facts.wanted {
@@ -304,9 +304,9 @@ impl Truth {
         self.pods[pod].end_in = self.trees[at].open;
     }
 
-    pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64) {
+    pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64, now: i64) {
         if self.pods[pod].ready.is_some() {
-            self.loses(at, pod, finished, finished);
+            self.loses(at, pod, finished, now);
         }
         self.pods[pod].restarts.push((finished, None));
     }
