@@ -285,6 +285,14 @@ impl Truth {
 
     /// Whether the loss of a Pod that still counts opens a `recover`.
     fn loses(&mut self, at: usize, pod: usize, since: i64, now: i64) {
+        // Where a recovered state ends just when it has lasted long enough, either may be told.
+        if let Some(open) = self.trees[at].open
+            && let Some(healthy) = self.transitions[open].healthy
+            && (now - healthy - STABLE).abs() < S / 5
+        {
+            self.transitions[open].is_certain = false;
+            self.trees[at].murky_since.get_or_insert(since);
+        }
         self.settle_recovery(at, now);
         let tree = &self.trees[at];
         let Some(facts) = tree.facts else { return };
