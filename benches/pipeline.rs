@@ -80,9 +80,9 @@ fn news_to_spans(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// 2,000 Pods of ten Deployments that have come up and stay.
-#[divan::bench(sample_count = 2, sample_size = 1)]
-fn settled_pods(bencher: Bencher<'_, '_>) {
-    let lines = run(Plan { seed: 1, actions: 10, steady: Some(200) }).lines;
+/// 2,000 Pods of as many Deployments as `pods` each take, that have come up and stay.
+#[divan::bench(sample_count = 1, sample_size = 1, args = [10, 200])]
+fn settled_pods(bencher: Bencher<'_, '_>, pods: u32) {
+    let lines = run(Plan { seed: 1, actions: 2_000 / pods, steady: Some(i64::from(pods)) }).lines;
     bencher.counter(ItemsCount::new(2_000_usize)).bench(|| tell(&lines).0);
 }

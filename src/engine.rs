@@ -4,6 +4,7 @@
 //! through it gives the same spans every time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::{Lane, News};
@@ -13,6 +14,9 @@ use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
 use crate::store::Store;
+
+/// How many names of nodes are shared: nodes come and go under an autoscaler.
+const MAX_NODES: usize = 20_000;
 
 /// How long things are waited for.
 #[derive(Clone, Debug)]
@@ -99,6 +103,7 @@ pub struct Engine {
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
     unjudged: BTreeSet<Uid>,
+    nodes: BTreeSet<Arc<str>>,
     deadlines: BTreeSet<(UnixNanos, Uid)>,
     deadline_of: BTreeMap<Uid, UnixNanos>,
     counts: Counts,
@@ -137,6 +142,7 @@ impl Engine {
             have_lists_entered: false,
             reference: None,
             unjudged: BTreeSet::new(),
+            nodes: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
             counts: Counts::default(),
@@ -349,7 +355,10 @@ impl Engine {
     fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         let Released { lane, change, arrival, is_listed } = released;
         match change {
-            Change::Seen(snapshot) => self.seen(lane, &snapshot, arrival, is_listed, out),
+            Change::Seen(mut snapshot) => {
+                self.share_node(&mut snapshot);
+                self.seen(lane, &snapshot, arrival, is_listed, out);
+            }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
                 let Some(top) = self.store.top_of(uid) else { return };
@@ -365,6 +374,16 @@ impl Engine {
                 self.change(top, out, |tree, rules, out| tree.vanish(uid, arrival, rules, out));
             }
             Change::Noted(note) => self.noted(&note, out),
+        }
+    }
+
+    /// Pods of one node hold its name once.
+    fn share_node(&mut self, snapshot: &mut Snapshot) {
+        let Snapshot::Pod(pod) = snapshot else { return };
+        if let Some(known) = self.nodes.get(&pod.node) {
+            pod.node = Arc::clone(known);
+        } else if self.nodes.len() < MAX_NODES {
+            self.nodes.insert(Arc::clone(&pod.node));
         }
     }
 
