@@ -15,8 +15,8 @@ use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
 use crate::store::Store;
 
-/// How many names of nodes are shared: nodes come and go under an autoscaler.
-const MAX_NODES: usize = 20_000;
+/// How many values of one sort are shared before those that nobody holds any more are let go.
+const MAX_SHARED: usize = 20_000;
 
 /// How long things are waited for.
 #[derive(Clone, Debug)]
@@ -104,6 +104,7 @@ pub struct Engine {
     reference: Option<(u64, UnixNanos)>,
     unjudged: BTreeSet<Uid>,
     nodes: BTreeSet<Arc<str>>,
+    paths: BTreeSet<Arc<[Box<str>]>>,
     deadlines: BTreeSet<(UnixNanos, Uid)>,
     deadline_of: BTreeMap<Uid, UnixNanos>,
     counts: Counts,
@@ -143,6 +144,7 @@ impl Engine {
             reference: None,
             unjudged: BTreeSet::new(),
             nodes: BTreeSet::new(),
+            paths: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
             counts: Counts::default(),
@@ -356,7 +358,7 @@ impl Engine {
         let Released { lane, change, arrival, is_listed } = released;
         match change {
             Change::Seen(mut snapshot) => {
-                self.share_node(&mut snapshot);
+                self.share(&mut snapshot);
                 self.seen(lane, &snapshot, arrival, is_listed, out);
             }
             Change::Deleted(snapshot) => {
@@ -377,13 +379,11 @@ impl Engine {
         }
     }
 
-    /// Pods of one node hold its name once.
-    fn share_node(&mut self, snapshot: &mut Snapshot) {
-        let Snapshot::Pod(pod) = snapshot else { return };
-        if let Some(known) = self.nodes.get(&pod.node) {
-            pod.node = Arc::clone(known);
-        } else if self.nodes.len() < MAX_NODES {
-            self.nodes.insert(Arc::clone(&pod.node));
+    /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
+    fn share(&mut self, snapshot: &mut Snapshot) {
+        match snapshot {
+            Snapshot::Pod(pod) => share(&mut self.nodes, &mut pod.node),
+            Snapshot::Workload(workload) => share(&mut self.paths, &mut workload.spec.paths),
         }
     }
 
@@ -423,7 +423,7 @@ impl Engine {
             self.store.enter(meta.uid, top);
             return top;
         }
-        let mut tree = Tree::new(snapshot, owner.cloned(), &self.rules);
+        let mut tree = Tree::new(snapshot, owner.cloned());
         if watched.is_some() && seen.is_listed {
             tree.mute();
         }
@@ -487,6 +487,20 @@ impl Engine {
             self.counts.untraced.add(tree.untraced());
             self.store.leave(top);
         }
+    }
+}
+
+/// Puts the known value in the place of an equal one.
+fn share<T: Ord + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
+    if let Some(known) = known.get(value) {
+        *value = Arc::clone(known);
+        return;
+    }
+    if known.len() >= MAX_SHARED {
+        known.retain(|it| Arc::strong_count(it) > 1);
+    }
+    if known.len() < MAX_SHARED {
+        known.insert(Arc::clone(value));
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
         let draft =
             pods::terminate(tree, *uid, pod, owner.as_deref(), left.trace, left.parent, Some(end));
         if let Some(draft) = draft {
-            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, tree.resource()));
+            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, &tree.resource(rules)));
         }
     }
     out
@@ -87,6 +87,7 @@ pub(super) fn terminate_left(
     pod: &Pod,
     owner: Option<&str>,
     Left { trace, parent, begin }: Left,
+    rules: &Rules,
 ) -> FinishedSpan {
     let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
     let of = Of {
@@ -102,7 +103,7 @@ pub(super) fn terminate_left(
     draft.start.best = draft.start.best.max(begin);
     draft.start.hi = draft.start.hi.max(begin);
     attach_pod_notes(std::slice::from_mut(&mut draft), uid, pod);
-    draft.finish(trace, tree.resource())
+    draft.finish(trace, &tree.resource(rules))
 }
 
 fn build(
@@ -139,7 +140,8 @@ fn build(
         (uid, Left { trace: transition.trace, parent, begin })
     });
     let left = left.collect();
-    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, tree.resource()));
+    let resource = tree.resource(rules);
+    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, &resource));
     Built { spans: finished.collect(), left }
 }
 

@@ -316,7 +316,7 @@ impl Tree {
             || uid == self.top.uid;
         if let Some(left) = left {
             let owner = owner.and_then(|owner| self.replica_set_name(owner)).map(Arc::from);
-            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left));
+            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left, rules));
         }
         if is_pending && let Some(pending) = self.pending.as_deref_mut() {
             pending.departed.insert(uid, pod);
