@@ -1,0 +1,443 @@
+//! DESIGN §4: what stands below the root.
+
+use expect_test::expect;
+
+use super::tree::{check, check_counts, check_full};
+
+#[test]
+fn a_replica_set_has_one_span_and_its_further_writes_are_events() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=3 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.5 rs web-1 replicas=2
+        @1.6 pod b of=web-1
+        @1.9 rs web-1 replicas=3
+        @2   pod c of=web-1
+        @3   pod a running ready
+        @3.1 pod b running ready
+        @3.2 pod c running ready
+        @3.3 rs web-1 status=3/3
+        @3.4 deploy web status=3/3/3
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_replica_set_whose_replicas_were_not_written_has_no_span() {
+    check(
+        "
+        @0 settled web a
+        @5   pod a going grace=30
+        @5.1 pod b of=web-1
+        @5.2 rs web-1 status=1/0
+        @6   pod a gone
+        @7   pod b running ready
+        @7.1 rs web-1 status=1/1
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_replica_set_settles_when_it_last_did_before_the_end() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @3   pod a unready
+        @3.1 rs web-1 status=1/0
+        @4   pod a ready
+        @4.1 rs web-1 status=1/1
+        @5   deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_start_that_fails_or_is_deleted_before_ready_says_so() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.3 pod a scheduled
+        @2   pod a failed=OutOfcpu
+        @2.1 pod b of=web-1
+        @3   pod b going grace=0
+        @3.1 pod b gone
+        @3.2 pod c of=web-1
+        @4   pod c running ready
+        @4.1 rs web-1 status=1/1
+        @4.2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn the_phases_of_a_start_are_siblings() {
+    check_full(
+        "
+        @0 list
+        @1    pod solo containers=init:setup,sidecar:proxy,app
+        @1.1  pod solo scheduled
+        @1.2  pod solo sandbox
+        @1.4  event pod/solo Pulled setup took=100ms
+        @1.5  pod solo setup:running
+        @3    pod solo setup:exit=0
+        @3.1  event pod/solo Pulled proxy there
+        @3.3  pod solo proxy:running
+        @3.5  event pod/solo Pulled app took=150ms
+        @3.7  pod solo app:running
+        @5    pod solo ready
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_sidecar_starts_until_it_has_started() {
+    check_full(
+        "
+        @0 list
+        @1    pod solo containers=sidecar:proxy,app
+        @1.1  pod solo scheduled
+        @1.2  pod solo sandbox
+        @1.3  pod solo proxy:probe proxy:running
+        @4.2  pod solo proxy:started
+        @4.5  pod solo app:running
+        @5    pod solo ready
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_restart_before_ready_stands_below_the_start() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.3 pod a scheduled
+        @2   pod a running
+        @3   pod a exit=1
+        @3.1 pod a crash
+        @5   pod a running
+        @6   pod a ready
+        @6.1 rs web-1 status=1/1
+        @6.2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_restart_after_ready_stands_below_the_root_until_ready_again() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web replicas=2 by=kubectl
+        @1.1 rs web-1 replicas=2
+        @1.2 pod b of=web-1
+        @2   pod a exit=137
+        @3   pod a running
+        @5   pod a ready
+        @6   pod b running ready
+        @6.1 rs web-1 status=2/2
+        @6.2 deploy web status=2/2/2
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_termination_says_why_and_how_its_containers_ended() {
+    check(
+        "
+        @0 settled web a b c d
+        @1   deploy web replicas=2 by=kubectl
+        @1.1 rs web-1 replicas=2
+        @1.2 pod a going grace=30
+        @1.3 pod b going grace=2
+        @2   pod a exit=0
+        @3   pod a gone
+        @3.5 pod b exit=137
+        @4   pod b gone
+        @4.1 rs web-1 status=2/2
+        @4.2 deploy web status=2/2/2
+        @40  pod c disrupted=EvictionByEvictionAPI
+        @40.1 pod c going grace=30
+        @40.2 pod e of=web-1
+        @41  pod c gone
+        @42  pod e running ready
+        @80  pod d disrupted=PreemptionByScheduler
+        @80.1 pod d going grace=30
+        @80.2 pod f of=web-1
+        @81  pod d gone
+        @82  pod f running ready
+        @120 pod e disrupted=DeletionByPodGC
+        @120.1 pod e going grace=0
+        @120.2 pod g of=web-1
+        @121 pod e gone
+        @122 pod g running ready
+        @160 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn exit_137_before_the_end_of_the_grace_is_not_forced_and_no_termination_is_an_error() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web replicas=0 by=kubectl
+        @1.1 rs web-1 replicas=0
+        @1.2 pod a going grace=30
+        @2   pod a exit=137
+        @3   pod a gone
+        @3.1 rs web-1 status=0/0
+        @3.2 deploy web status=0/0/0
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_termination_may_outlive_its_rollout_and_the_root_counts_it() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @3    pod b running ready
+        @3.1  rs web-1 replicas=0
+        @3.2  pod a going grace=30
+        @3.3  rs web-2 status=1/1
+        @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @30 pod a gone
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn what_is_open_when_a_rollout_is_cut_off_ends_with_it_unfinished() {
+    check_full(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @1.5 pod b running
+        @2   deploy web image=v3 by=kubectl
+        @2.5 pod b ready
+        @2.6 rs web-2 status=1/1
+        @3   deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_root_that_settles_ends_with_the_last_of_its_children() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @2   pod a running ready
+        @2.1 deploy web status=1/1/1
+        @3.5 rs web-1 status=1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_bad_image_that_is_superseded_is_an_error_with_its_cause() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   pod b waiting=ErrImagePull
+        @2.5 pod b waiting=ImagePullBackOff
+        @9   deploy web image=v3 by=kubectl
+        @10  deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_container_that_ended_in_error_after_a_restart_counts_as_a_crash_loop() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   pod b running
+        @3   pod b exit=1
+        @4   pod b running
+        @5   pod b exit=1
+        @9   deploy web image=v3 by=kubectl
+        @10  deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_pod_that_cannot_be_scheduled_when_all_is_deleted_is_an_error() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.3 pod a unschedulable
+        @9   deploy web gone
+        @9.1 rs web-1 gone
+        @9.2 pod a gone
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn errors_inside_what_completed_do_not_mark_it() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.3 pod a scheduled
+        @2   pod a waiting=ErrImagePull
+        @5   pod a running
+        @6   pod a ready
+        @6.1 rs web-1 status=1/1
+        @6.2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_replica_set_that_may_create_no_pods_says_why() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 rs web-1 status=0/0 refused=FailedCreate
+        @601 deploy web deadline
+        @630 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn beyond_max_pods_only_the_telling_ones_keep_their_spans() {
+    check(
+        "
+        set max_pods_per_trace=2
+        @0 list
+        @1   deploy web replicas=7 by=kubectl
+        @1.1 rs web-1 of=web replicas=7
+        @2   pod a of=web-1
+        @3   pod b of=web-1
+        @4   pod c of=web-1
+        @5   pod d of=web-1
+        @6   pod e of=web-1
+        @7   pod f of=web-1
+        @8   pod g of=web-1
+        @10  pod a running ready
+        @11  pod b running ready
+        @12  pod c running ready
+        @15  pod d running ready
+        @15.1 pod e waiting=ErrImagePull
+        @15.2 pod g running ready
+        @16  pod f running ready
+        @20  deploy web gone
+        @21  rs web-1 gone
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn events_become_span_events_once_per_count() {
+    check_counts(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.15 event deploy/web ScalingReplicaSet
+        @1.2 pod a of=web-1
+        @1.3 event pod/a FailedMount warning
+        @1.4 event pod/a FailedMount warning
+        @2.4 event pod/a FailedMount warning count=2
+        @3   pod a running ready
+        @3.1 rs web-1 status=1/1
+        @3.2 deploy web status=1/1/1
+        @4   event pod/other Killing
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_replica_set_below_a_delete_goes_until_all_below_it_is_gone() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web gone
+        @2   rs web-1 gone
+        @3   pod a going grace=30
+        @9   pod a gone
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}

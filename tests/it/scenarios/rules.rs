@@ -1,0 +1,403 @@
+//! DESIGN §3, rules 1 to 9.
+
+use expect_test::expect;
+
+use super::tree::{check, check_counts};
+
+#[test]
+fn another_template_supersedes_what_is_open_and_links_to_it() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   deploy web image=v3 by=kubectl
+        @2.1 rs web-3 of=web replicas=1 image=v3
+        @2.2 rs web-2 replicas=0
+        @2.3 pod b going grace=30
+        @2.4 pod b gone
+        @2.5 pod c of=web-3
+        @3   pod c running ready
+        @3.1 rs web-3 status=1/1
+        @3.2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn deletion_closes_what_is_open_with_deleted_and_links_to_it() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   deploy web delete
+        @2.1 rs web-1 gone
+        @2.2 rs web-2 gone
+        @2.3 pod a going grace=0
+        @2.4 pod b going grace=0
+        @2.5 pod a gone
+        @2.6 pod b gone
+        @2.7 deploy web gone
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_goal_that_moves_while_a_rollout_is_open_is_an_event_and_moves_its_end() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   deploy web replicas=2 by=hpa/scale
+        @2.1 rs web-2 replicas=2
+        @2.2 pod c of=web-2
+        @3   pod b running ready
+        @3.1 deploy web status=1/1/1
+        @4   pod c running ready
+        @4.1 rs web-2 status=2/2
+        @4.2 deploy web status=2/2/2
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_scale_during_a_scale_is_one_scale() {
+    check(
+        "
+        @0 settled web a
+        @1 deploy web replicas=2 by=hpa/scale
+        @2 deploy web replicas=3 by=hpa/scale
+        @3 deploy web status=3/3/3
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_rollout_that_is_paused_settles_as_paused_when_its_pods_are_ready() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   deploy web paused by=kubectl
+        @2.1 deploy web observed
+        @3   pod b running ready
+        @3.1 rs web-2 status=1/1
+        @3.2 deploy web status=1/2/2
+        @40  deploy web resumed by=kubectl
+        @40.1 rs web-1 replicas=0
+        @40.2 pod a going grace=30
+        @41  deploy web status=1/1/1
+        @42  pod a gone
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_template_changed_while_paused_is_told_by_the_resume_with_its_stamp() {
+    check(
+        "
+        @0 settled web a
+        @1  deploy web paused by=kubectl
+        @2  deploy web observed
+        @20 deploy web image=v2 stamp=bb by=kubectl
+        @21 deploy web observed
+        @40 deploy web resumed by=kubectl
+        @40.1 rs web-2 of=web replicas=1 image=v2
+        @41 rs web-2 status=1/1
+        @42 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_scale_while_paused_is_a_scale() {
+    check(
+        "
+        @0 settled web a
+        @1  deploy web paused by=kubectl
+        @2  deploy web observed
+        @20 deploy web replicas=2 by=kubectl
+        @20.1 rs web-1 replicas=2
+        @20.2 pod b of=web-1
+        @20.3 deploy web observed
+        @22 pod b running ready
+        @23 deploy web status=2/2/2
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_rollout_past_its_deadline_has_failed_and_what_comes_next_follows_it() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   pod b waiting=ErrImagePull
+        @3   pod b waiting=ImagePullBackOff
+        @600 deploy web deadline
+        @700 deploy web image=v3 by=kubectl
+        @700.1 rs web-3 of=web replicas=1 image=v3
+        @701 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @730 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn what_failed_and_heals_by_itself_recovers_from_the_moment_of_failure() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @600 deploy web deadline
+        @650 pod b running ready
+        @651 rs web-2 status=1/1
+        @652 rs web-1 replicas=0
+        @653 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @700 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
+    check_counts(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @600 deploy web deadline
+        @610 pod a exit=1
+        @611 pod a running ready
+        @620 pod b exit=1
+        @653 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @654 pod b running ready
+        @700 pod a exit=1
+        @701 pod a running ready
+        @740 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_transition_of_an_hour_has_timed_out_and_its_tree_is_broken() {
+    check_counts(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @3599 deploy web status=1/2/1
+        @3700 wait
+        @3701 pod a exit=1
+        @3702 pod a running ready
+        @3760 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn what_is_open_at_the_end_is_not_exported() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @10 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn mirror_pods_have_no_spans() {
+    check(
+        "
+        @0 list
+        @1 pod static of=Node/node-1 mirror scheduled
+        @2 pod static running ready
+        @20 pod static exit=1
+        @21 pod static running ready
+        @40 pod static going grace=30
+        @41 pod static gone
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
+    check_counts(
+        "
+        @0 settled web a
+        @1 rs web-0 of=web replicas=0 image=v0 status=0/0
+        @20 rs web-0 gone
+        @30 pod solo
+        @31 pod solo running ready
+        @32 pod solo exit=0 succeeded
+        @60 pod solo going grace=0
+        @61 pod solo gone
+        @90 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn an_empty_replica_set_of_its_own_is_deleted_without_a_span() {
+    check(
+        "
+        @0 list
+        @1 rs solo replicas=0 by=kubectl
+        @2 rs solo status=0/0
+        @40 rs solo gone
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_recover_within_stable_time_makes_a_transition_unstable_and_follows_it() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @3    pod b running ready
+        @3.1  rs web-1 replicas=0
+        @3.2  pod a going grace=30
+        @3.3  rs web-2 status=1/1
+        @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @4    pod a gone
+        @8  pod b exit=1
+        @9  pod b running ready
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn readiness_lost_within_stable_time_makes_a_transition_unstable() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @3    pod b running ready
+        @3.1  rs web-1 replicas=0
+        @3.2  pod a going grace=30
+        @3.3  rs web-2 status=1/1
+        @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @4    pod a gone
+        @8  pod b unready
+        @9  pod b ready
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn what_is_lost_after_stable_time_leaves_a_transition_stable() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @3    pod b running ready
+        @3.1  rs web-1 replicas=0
+        @3.2  pod a going grace=30
+        @3.3  rs web-2 status=1/1
+        @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @4    pod a gone
+        @20 pod b exit=1
+        @21 pod b running ready
+        @60 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_delete_never_follows() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @600 deploy web deadline
+        @700 deploy web delete
+        @701 rs web-1 gone
+        @702 rs web-2 gone
+        @703 pod a gone
+        @704 pod b gone
+        @705 deploy web gone
+        @730 wait
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_skipped_generation_is_told() {
+    check(
+        "
+        @0 settled web a
+        @1 deploy web image=v2 generation=4 by=kubectl
+        @2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#""#]],
+    );
+}
