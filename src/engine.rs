@@ -314,11 +314,26 @@ impl Engine {
             .collect();
         for (lane, list) in lists {
             for snapshot in list {
+                let version = snapshot.meta().resource_version;
+                let has_owner = self.has_known_owner(&snapshot);
                 let change = Change::Seen(snapshot);
-                self.release(Released { lane, change, arrival: None, is_listed: true }, out);
+                if has_owner {
+                    self.release(Released { lane, change, arrival: None, is_listed: true }, out);
+                } else {
+                    // Its owner may be younger than the list of that kind: then the watch tells.
+                    self.inlet.listed(lane, version, change, now);
+                }
             }
         }
         self.judge(out);
+    }
+
+    /// Nothing that is watched owns it, or its owner is tracked.
+    fn has_known_owner(&self, snapshot: &Snapshot) -> bool {
+        let meta = snapshot.meta();
+        let owner = meta.owner.as_ref();
+        let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
+        watched.is_none_or(|owner| self.store.top_of(owner.uid).is_some())
     }
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {

@@ -155,7 +155,18 @@ pub struct End {
     /// A complete list no longer contained it.
     pub has_vanished: bool,
     /// The span above it, once the transition has left without it.
-    pub left: Option<(TraceId, SpanId)>,
+    pub left: Option<Left>,
+}
+
+/// The span above an end, which has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its trace.
+    pub trace: TraceId,
+    /// The span.
+    pub parent: SpanId,
+    /// When that span began: nothing below it begins earlier.
+    pub begin: UnixNanos,
 }
 
 /// What a tree counts of its Pods.

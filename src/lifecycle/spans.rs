@@ -11,8 +11,8 @@ use super::attributes;
 use super::draft::{Draft, Of};
 use super::failure::Failure;
 use super::instant::{Evidence, Instant};
-use super::object::{Kind, SpanId, TraceId, Uid};
-use super::pod::Pod;
+use super::object::{Kind, SpanId, Uid};
+use super::pod::{Left, Pod};
 use super::span::{FinishedSpan, ObjectRef, Outcome};
 use super::time::{Nanos, UnixNanos};
 use super::transition::{Closing, Transition};
@@ -27,7 +27,7 @@ pub(super) struct Built {
     /// Its spans, the root last.
     pub(super) spans: Vec<FinishedSpan>,
     /// Pods that are still going, and the span that theirs will be below.
-    pub(super) left: Vec<(Uid, SpanId)>,
+    pub(super) left: Vec<(Uid, Left)>,
 }
 
 /// A transition while its spans are built.
@@ -67,12 +67,13 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
         out = build(tree, open, &closing, rules, true).spans;
     }
     for (uid, pod) in tree.pods() {
-        let Some((trace, parent)) = pod.end.as_deref().and_then(|end| end.left) else { continue };
+        let Some(left) = pod.end.as_deref().and_then(|end| end.left) else { continue };
         let owner = pod.owner.and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
         let end = Evidence::event(now).instant(Nanos(0));
-        let draft = pods::terminate(tree, *uid, pod, owner.as_deref(), trace, parent, Some(end));
+        let draft =
+            pods::terminate(tree, *uid, pod, owner.as_deref(), left.trace, left.parent, Some(end));
         if let Some(draft) = draft {
-            out.push(draft.outcome(Outcome::InProgress).finish(trace, tree.resource()));
+            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, tree.resource()));
         }
     }
     out
@@ -84,8 +85,7 @@ pub(super) fn terminate_left(
     uid: Uid,
     pod: &Pod,
     owner: Option<&str>,
-    trace: TraceId,
-    parent: SpanId,
+    Left { trace, parent, begin }: Left,
 ) -> FinishedSpan {
     let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
     let of = Of {
@@ -97,6 +97,9 @@ pub(super) fn terminate_left(
     };
     let mut draft = pods::terminate(tree, uid, pod, owner, trace, parent, None)
         .unwrap_or_else(|| Draft::new(of, "terminate", "terminate Pod", gone, gone));
+    // What was learned since cannot move it before the span above, which has left.
+    draft.start.best = draft.start.best.max(begin);
+    draft.start.hi = draft.start.hi.max(begin);
     attach_pod_notes(std::slice::from_mut(&mut draft), uid, pod);
     draft.finish(trace, tree.resource())
 }
@@ -128,6 +131,13 @@ fn build(
     build.terminating();
     build.notes();
     let Build { drafts, left, .. } = build;
+    let begins: BTreeMap<SpanId, UnixNanos> =
+        drafts.iter().map(|draft| (draft.id, draft.start.best)).collect();
+    let left = left.into_iter().map(|(uid, parent)| {
+        let begin = begins.get(&parent).copied().unwrap_or(end.best);
+        (uid, Left { trace: transition.trace, parent, begin })
+    });
+    let left = left.collect();
     let finished = drafts.into_iter().map(|it| it.finish(transition.trace, tree.resource()));
     Built { spans: finished.collect(), left }
 }
@@ -228,7 +238,21 @@ impl<'a> Build<'a> {
             }
         }
         if cut.is_some() {
+            self.raise_end();
             self.cut_to_parents();
+        }
+    }
+
+    /// The best estimate of when a transition was cut off does not lie before what began in it.
+    fn raise_end(&mut self) {
+        let inside = self.drafts.iter().filter(|draft| !draft.may_outlive);
+        let Some(latest) = inside.map(|draft| draft.start.best).max() else { return };
+        let end = self.end.best;
+        if latest > end {
+            for draft in self.drafts.iter_mut().filter(|draft| draft.end.best == end) {
+                draft.end.best = latest;
+                draft.end.hi = draft.end.hi.max(latest);
+            }
         }
     }
 

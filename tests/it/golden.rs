@@ -3,6 +3,8 @@
 //! Each tree agrees with the table of what was done to the cluster and with the objects that the
 //! recording holds. `UPDATE_EXPECT=1 cargo test golden` rewrites them; read what it changed.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;

@@ -153,9 +153,9 @@ impl Tree {
             is_paused: closed.outcome == Outcome::Paused,
         });
         let built = spans::of_transition(self, &pending, rules);
-        for (uid, parent) in built.left {
+        for (uid, left) in built.left {
             if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end.as_deref_mut()) {
-                end.left = Some((pending.trace, parent));
+                end.left = Some(left);
             }
         }
         for pod in self.pods.values_mut() {

@@ -318,9 +318,9 @@ impl Tree {
             || belongs(pod.end.as_deref().and_then(|end| end.seq))
             || pod.restarts.iter().any(|restart| belongs(Some(restart.seq)))
             || uid == self.top.uid;
-        if let Some((trace, parent)) = left {
+        if let Some(left) = left {
             let owner = owner.and_then(|owner| self.replica_set_name(owner)).map(Arc::from);
-            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), trace, parent));
+            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left));
         }
         if is_pending && let Some(pending) = self.pending.as_deref_mut() {
             pending.departed.insert(uid, pod);

@@ -302,8 +302,7 @@ impl Tree {
             let is_scale = pending.action == Action::Scale;
             let is_sized = !is_scale || tally.present == root.replicas;
             if settle::is_observed(root) && tally.present == tally.ready && is_sized {
-                let outcome = if is_scale { Outcome::Completed } else { Outcome::Paused };
-                self.close(outcome, at, None, rules);
+                self.close(Outcome::Paused, at, None, rules);
             }
         } else if settle::is_complete(root) {
             self.close(Outcome::Completed, at, None, rules);

@@ -55,7 +55,8 @@ pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
     lines.iter().filter_map(told).collect()
 }
 
-fn told(line: &Line) -> Option<Told> {
+/// A line as the core hears it, `None` for what is not said to it at all.
+pub(crate) fn told(line: &Line) -> Option<Told> {
     let lane = Lane::of(&line.resource)?;
     let json = line.object.as_bytes();
     let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
@@ -78,15 +79,20 @@ pub(crate) fn drive(all: &[Told]) -> Run {
     let mut engine = Engine::new(Settings::default());
     let mut run = Run::default();
     for told in all {
-        let at = UnixNanos(told.at);
-        advance(&mut engine, at, &mut run.spans);
-        engine.hear(told.lane, told.news.clone(), at);
+        hear(&mut engine, told.clone(), &mut run.spans);
     }
     run.spans.extend(engine.finish());
     let end = all.last().map_or(UnixNanos::default(), |told| UnixNanos(told.at));
     run.open = engine.in_progress(end);
     run.counts = engine.counts();
     run
+}
+
+/// Says `told` when it is time for it.
+pub(crate) fn hear(engine: &mut Engine, told: Told, spans: &mut Vec<FinishedSpan>) {
+    let at = UnixNanos(told.at);
+    advance(engine, at, spans);
+    engine.hear(told.lane, told.news, at);
 }
 
 /// Advances deadline by deadline until `now`.

@@ -22,7 +22,7 @@ impl World {
             return;
         }
         match self.random.between(0, 10) {
-            _ if self.plan.steady.is_some() => self.after(1_500, 2_500, Task::Act),
+            _ if self.plan.steady.is_some() => self.after(5_000, 7_000, Task::Act),
             0..3 => self.after(50, 1_000, Task::Act),
             3..7 => self.after(1_000, 6_000, Task::Act),
             _ => self.after(30_000, 45_000, Task::Act),

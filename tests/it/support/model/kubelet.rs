@@ -241,7 +241,7 @@ impl World {
                     pod.ready = (false, now);
                 }
                 let deployment = self.sets[pod.set].deployment;
-                self.truth.pod_exited(deployment, at, finished);
+                self.truth.pod_exited(deployment, at, finished, now);
                 self.report(at);
                 if run == 0 {
                     self.pod_soon(at, 5, 20, Step::Again(Again::Restart(run)));

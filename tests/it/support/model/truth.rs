@@ -285,10 +285,18 @@ impl Truth {
 
     /// Whether the loss of a Pod that still counts opens a `recover`.
     fn loses(&mut self, at: usize, pod: usize, since: i64, now: i64) {
+        // Where a recovered state ends just when it has lasted long enough, either may be told.
+        if let Some(open) = self.trees[at].open
+            && let Some(healthy) = self.transitions[open].healthy
+            && (now - healthy - STABLE).abs() < S / 5
+        {
+            self.transitions[open].is_certain = false;
+            self.trees[at].murky_since.get_or_insert(since);
+        }
         self.settle_recovery(at, now);
         let tree = &self.trees[at];
         let Some(facts) = tree.facts else { return };
-        if tree.open.is_some() || tree.is_broken || facts.is_gone || facts.is_paused {
+        if tree.open.is_some() || tree.is_broken || facts.is_gone {
             return;
         }
         if facts.pods.active > facts.wanted {
@@ -304,9 +312,9 @@ impl Truth {
         self.pods[pod].end_in = self.trees[at].open;
     }
 
-    pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64) {
+    pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64, now: i64) {
         if self.pods[pod].ready.is_some() {
-            self.loses(at, pod, finished, finished);
+            self.loses(at, pod, finished, now);
         }
         self.pods[pod].restarts.push((finished, None));
     }
