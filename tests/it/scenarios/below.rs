@@ -23,7 +23,15 @@ fn a_replica_set_has_one_span_and_its_further_writes_are_events() {
         @3.4 deploy web status=3/3/3
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..3.4 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..3.3 completed {replicas.from=0, replicas.to=3}
+                * 1.5 replicas changed replicas.from=1 replicas.to=2
+                * 1.9 replicas changed replicas.from=2 replicas.to=3
+                start Pod a 1.2..3 completed
+                start Pod b 1.6..3.1 completed
+                start Pod c 2..3.2 completed
+        "#]],
     );
 }
 
@@ -40,7 +48,11 @@ fn a_replica_set_whose_replicas_were_not_written_has_no_span() {
         @7.1 rs web-1 status=1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              terminate Pod a 5..6 completed
+              start Pod b 5.1..7 completed
+        "#]],
     );
 }
 
@@ -61,7 +73,11 @@ fn a_replica_set_settles_when_it_last_did_before_the_end() {
         @5   deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..5 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..4.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -84,7 +100,14 @@ fn a_start_that_fails_or_is_deleted_before_ready_says_so() {
         @4.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..4.2 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..4.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 failed ERROR OutOfcpu: the Pod has failed
+                start Pod b 2.1..3 deleted
+                terminate Pod b 3..3.1 completed
+                start Pod c 3.2..4 completed
+        "#]],
     );
 }
 
@@ -106,7 +129,20 @@ fn the_phases_of_a_start_are_siblings() {
         @5    pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..5 completed {cause=spec:1, start.source=watch, end.source=watch}
+              * 1.4 Pulled container.name=setup
+              * 3.1 Pulled container.name=proxy
+              * 3.5 Pulled container.name=app
+              schedule Pod solo 1..1.1 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+              prepare Pod sandbox solo 1.1..1.2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              pull image solo [setup] 1.3..1.4 {actor=kubelet, start.source=event, end.source=event}
+              run init container solo [setup] 1.4..3 {actor=kubelet, start.source=event, end.source=watch}
+              start sidecar solo [proxy] 3.1..3.3 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=200}
+              pull image solo [app] 3.35..3.5 {actor=kubelet, start.source=event, end.source=event}
+              start container solo [app] 3.5..3.7 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=199}
+              await readiness solo 3.7..5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=199}
+        "#]],
     );
 }
 
@@ -124,7 +160,14 @@ fn a_sidecar_starts_until_it_has_started() {
         @5    pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..5 completed {cause=spec:1, start.source=watch, end.source=watch}
+              schedule Pod solo 1..1.1 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+              prepare Pod sandbox solo 1.1..1.2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              start sidecar solo [proxy] 1.2..4.2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=3200}
+              start container solo [app] 4.2..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=3200}
+              await readiness solo 4.5..5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
+        "#]],
     );
 }
 
@@ -146,7 +189,12 @@ fn a_restart_before_ready_stands_below_the_start() {
         @6.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..6.2 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..6.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..6 completed
+                  restart container a [app] 3..5 completed {reason=Error, exit_code=1}
+        "#]],
     );
 }
 
@@ -166,7 +214,12 @@ fn a_restart_after_ready_stands_below_the_root_until_ready_again() {
         @6.2 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..6.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 1.1..6.1 completed {replicas.from=1, replicas.to=2}
+                start Pod b 1.2..6 completed
+              restart container a [app] 2..5 completed {reason=Error, exit_code=137}
+        "#]],
     );
 }
 
@@ -202,7 +255,21 @@ fn a_termination_says_why_and_how_its_containers_ended() {
         @122 pod g running ready
         @160 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..4.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 1.1..4.1 completed {replicas.from=4, replicas.to=2}
+                terminate Pod a 1.2..3 completed {reason=scaled down, exit_codes=app=0}
+                terminate Pod b 1.3..4 completed {reason=scaled down, forced, exit_codes=app=137}
+            recover Deployment web 40.1..42 completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000040}
+              terminate Pod c 40.1..41 completed {reason=evicted by the API}
+              start Pod e 40.2..42 completed
+            recover Deployment web 80.1..82 completed {cause=pods:f6ab8143-a583-d94f-7081-74e62f082357:1700000080}
+              terminate Pod d 80.1..81 completed {reason=preempted}
+              start Pod f 80.2..82 completed
+            recover Deployment web 120.1..122 completed {cause=pods:f6ab8143-a483-d94f-7081-74e62f08221c:1700000120}
+              terminate Pod e 120.1..121 completed {reason=node lost}
+              start Pod g 120.2..122 completed
+        "#]],
     );
 }
 
@@ -220,7 +287,11 @@ fn exit_137_before_the_end_of_the_grace_is_not_forced_and_no_termination_is_an_e
         @3.2 deploy web status=0/0/0
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 1.1..3.1 completed {replicas.from=1, replicas.to=0}
+                terminate Pod a 1.2..3 completed {reason=scaled down, exit_codes=app=137}
+        "#]],
     );
 }
 
@@ -241,7 +312,13 @@ fn a_termination_may_outlive_its_rollout_and_the_root_counts_it() {
         @30 pod a gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 3.2..30 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -261,7 +338,15 @@ fn what_is_open_when_a_rollout_is_cut_off_ends_with_it_unfinished() {
         @3   deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
+              create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start Pod b 1.2..2 unfinished {start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                  schedule Pod b 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  prepare Pod sandbox b 1.3..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+            update Deployment web 2..3 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
+              -> supersedes update Deployment spec:2
+        "#]],
     );
 }
 
@@ -278,7 +363,11 @@ fn a_root_that_settles_ends_with_the_last_of_its_children() {
         @3.5 rs web-1 status=1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..2.1 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..2.1 unfinished {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -297,7 +386,13 @@ fn a_bad_image_that_is_superseded_is_an_error_with_its_cause() {
         @10  deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..9 superseded ERROR ErrImagePull: container app: it is so {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..9 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..9 unfinished ERROR ErrImagePull: container app: it is so
+            update Deployment web 9..10 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update Deployment spec:2
+        "#]],
     );
 }
 
@@ -318,7 +413,15 @@ fn a_container_that_ended_in_error_after_a_restart_counts_as_a_crash_loop() {
         @10  deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..9 superseded ERROR CrashLoopBackOff: container app exited with 1 {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, exit_code=1}
+              create ReplicaSet web-2 1.1..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {exit_code=1}
+                  restart container b [app] 3..4 completed {reason=Error, exit_code=1}
+                  restart container b [app] 5..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {reason=Error, exit_code=1}
+            update Deployment web 9..10 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update Deployment spec:2
+        "#]],
     );
 }
 
@@ -336,7 +439,15 @@ fn a_pod_that_cannot_be_scheduled_when_all_is_deleted_is_an_error() {
         @9.2 pod a gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..9 deleted ERROR Unschedulable: it is so {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..9 unfinished ERROR Unschedulable: it is so {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..9 unfinished ERROR Unschedulable: it is so
+            delete Deployment web 9..9.2 completed {cause=delete}
+              -> supersedes create Deployment spec:1
+              delete ReplicaSet web-1 9.1..9.2 completed
+                terminate Pod a 9.2..9.2 completed
+        "#]],
     );
 }
 
@@ -356,7 +467,11 @@ fn errors_inside_what_completed_do_not_mark_it() {
         @6.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..6.2 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..6.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..6 completed
+        "#]],
     );
 }
 
@@ -371,7 +486,10 @@ fn a_replica_set_that_may_create_no_pods_says_why() {
         @601 deploy web deadline
         @630 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..601 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..601 unfinished ERROR FailedCreate: quota exceeded {replicas.from=0, replicas.to=1}
+        "#]],
     );
 }
 
@@ -401,7 +519,16 @@ fn beyond_max_pods_only_the_telling_ones_keep_their_spans() {
         @21  rs web-1 gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..20 deleted ERROR ErrImagePull: container app: it is so {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..20 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=7, pods.omitted=2}
+                start Pod a 2..10 completed
+                start Pod b 3..11 completed
+                start Pod d 5..15 completed
+                start Pod e 6..20 unfinished ERROR ErrImagePull: container app: it is so
+                start Pod f 7..16 completed
+            open: delete Deployment web delete
+        "#]],
     );
 }
 
@@ -423,7 +550,15 @@ fn events_become_span_events_once_per_count() {
         @4   event pod/other Killing
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..3.2 completed {cause=spec:1, manager=kubectl}
+              * 1.15 ScalingReplicaSet
+              create ReplicaSet web-1 1.1..3.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..3 completed
+                  * 1.3 FailedMount event.type=Warning container.name=warning
+                  * 2 FailedMount event.count=2 event.type=Warning container.name=warning
+            counted: churn 1, strange events 1
+        "#]],
     );
 }
 
@@ -438,6 +573,10 @@ fn a_replica_set_below_a_delete_goes_until_all_below_it_is_gone() {
         @9   pod a gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            delete Deployment web 1..9 completed {cause=delete}
+              delete ReplicaSet web-1 2..9 completed
+                terminate Pod a 3..9 completed
+        "#]],
     );
 }

@@ -13,7 +13,10 @@ fn a_fresh_stamp_with_a_spec_change_is_a_link_and_makes_a_consumer() {
         @2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+        "#]],
     );
 }
 
@@ -26,7 +29,9 @@ fn a_stamp_that_did_not_change_is_stale() {
         @2 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..2 completed {cause=spec:2, manager=hpa, changed=replicas, context.stale}
+        "#]],
     );
 }
 
@@ -39,7 +44,9 @@ fn no_stamp_is_not_a_stale_one() {
         @2 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..2 completed {cause=spec:2, manager=hpa, changed=replicas}
+        "#]],
     );
 }
 
@@ -52,7 +59,11 @@ fn every_distinct_fresh_stamp_is_a_link() {
         @2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+              -> stamp cc.cc in opentelemetry.io/traceparent
+        "#]],
     );
 }
 
@@ -69,7 +80,13 @@ fn a_stamp_that_an_older_revision_carries_is_stale() {
         @41  deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+              create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1}
+              scale ReplicaSet web-1 1.2..2 unfinished {replicas.from=1, replicas.to=0}
+            rollback Deployment web 40..41 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, context.stale}
+        "#]],
     );
 }
 
@@ -83,7 +100,10 @@ fn a_stamp_without_a_spec_change_counts_for_what_is_open() {
         @3 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+        "#]],
     );
 }
 
@@ -97,7 +117,10 @@ fn a_stamp_without_a_spec_change_counts_for_what_opens_within_a_minute() {
         @61 deploy web status=1/1/1
         @90 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 60..61 completed {CONSUMER, cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+        "#]],
     );
 }
 
@@ -111,7 +134,9 @@ fn a_stamp_without_a_spec_change_counts_for_nothing_after_a_minute() {
         @63 deploy web status=1/1/1
         @90 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 62..63 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, context.stale}
+        "#]],
     );
 }
 
@@ -127,7 +152,11 @@ fn a_stamp_that_waited_for_a_settled_transition_is_not_used_twice() {
         @31 deploy web status=2/2/2
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 10..11 completed {CONSUMER, cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+            scale Deployment web 30..31 completed {cause=spec:4, manager=kubectl, changed=replicas, context.stale}
+        "#]],
     );
 }
 
@@ -141,7 +170,12 @@ fn a_fresh_stamp_on_a_goal_change_adds_a_link() {
         @3 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+              -> stamp cc.cc in tracing.k8s.io/traceparent
+              * 2 goal changed field=replicas from=1 to=2 manager=kubectl
+        "#]],
     );
 }
 
@@ -158,7 +192,12 @@ fn copies_of_a_stamp_below_the_root_add_no_link() {
         @2.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..2.2 completed {CONSUMER, cause=spec:1, manager=kubectl}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+              create ReplicaSet web-1 1.1..2.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -175,6 +214,11 @@ fn a_foreign_stamp_of_a_child_makes_a_link_of_the_childs_span() {
         @2.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..2.2 completed {CONSUMER, cause=spec:1, manager=kubectl}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+              create ReplicaSet web-1 1.1..2.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
     );
 }

@@ -17,7 +17,10 @@ fn what_has_settled_is_baseline() {
         @0 list
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
     );
 }
 
@@ -34,7 +37,12 @@ fn a_first_generation_unobserved_is_a_create() {
         @4   deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web -5..4 completed {CONSUMER, cause=spec:1, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+              create ReplicaSet web-1 1..3 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -53,7 +61,10 @@ fn a_missing_replica_set_of_the_template_is_an_update() {
         @5 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }
 
@@ -83,7 +94,16 @@ fn a_replica_set_not_at_its_replicas_is_an_update_and_below_it_is_what_is_open()
         @6   pod a gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..5 completed {CONSUMER, cause=spec:2, context.uncertain, pods.terminating=1}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+              create ReplicaSet web-2 -8..4.3 completed {replicas.from=0, replicas.to=2}
+                * 3 replicas changed replicas.from=1 replicas.to=2
+                start Pod b -7..2 completed
+                start Pod c 3.1..4 completed
+              scale ReplicaSet web-1 4.1..5 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 4.2..6 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -110,7 +130,12 @@ fn another_replica_set_with_replicas_is_an_update() {
         @4 pod a gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain, pods.terminating=1}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+              scale ReplicaSet web-1 1..3 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 2..4 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -130,7 +155,10 @@ fn progressing_for_new_replica_set_created_is_an_update() {
         @3 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }
 
@@ -150,7 +178,10 @@ fn progressing_for_found_new_replica_set_is_an_update() {
         @3 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }
 
@@ -170,7 +201,10 @@ fn progressing_for_replica_set_updated_is_an_update() {
         @3 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }
 
@@ -190,7 +224,10 @@ fn progressing_for_deployment_resumed_is_an_update() {
         @3 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }
 
@@ -209,7 +246,10 @@ fn unavailable_after_a_finished_rollout_is_baseline() {
         @3 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -228,7 +268,10 @@ fn a_paused_deployment_is_baseline() {
         @5 deploy web observed
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -253,7 +296,12 @@ fn past_its_deadline_a_tree_is_broken_until_it_heals() {
         @21 pod a running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 0..3 completed {cause=heal:2}
+            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
+              restart container a [app] 20..21 completed {reason=Error, exit_code=1}
+            counted: pods 1, baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -271,7 +319,10 @@ fn what_began_longer_ago_than_its_limit_is_baseline() {
         @3500 list
         @3560 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
     );
 }
 
@@ -286,7 +337,9 @@ fn a_start_that_is_not_on_the_object_is_the_last_status_write_and_uncertain() {
         @5 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -195..5 completed {cause=spec:2, start.source=object, end.source=watch}
+        "#]],
     );
 }
 
@@ -308,7 +361,11 @@ fn a_listed_deletion_goes_on() {
         @4 deploy web gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            delete Deployment web -5..4 completed {cause=delete}
+              delete ReplicaSet web-1 1..3 completed
+                terminate Pod a 1..2 completed
+        "#]],
     );
 }
 
@@ -322,7 +379,9 @@ fn a_listed_bare_pod_that_is_not_ready_goes_on() {
         @2 pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo -5..2 completed {cause=spec:1}
+        "#]],
     );
 }
 
@@ -337,7 +396,9 @@ fn a_listed_bare_pod_that_is_going_goes_on() {
         @2 pod solo gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            terminate Pod solo -5..2 completed {cause=delete}
+        "#]],
     );
 }
 
@@ -360,7 +421,10 @@ fn neither_a_recover_nor_a_scale_can_be_told_in_a_list() {
         @4 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -381,7 +445,10 @@ fn a_listed_pod_that_is_not_ready_is_lost_only_after_it_was_ready() {
         @90 pod a ready
         @150 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 60..90 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060}
+            counted: baseline 1
+        "#]],
     );
 }
 
@@ -396,7 +463,10 @@ fn a_listed_object_whose_owner_is_not_listed_is_counted() {
         @6 pod a gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1, orphans 1
+        "#]],
     );
 }
 
@@ -415,6 +485,9 @@ fn a_stamp_from_a_list_is_an_uncertain_link() {
         @5 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp bb.bb in tracing.k8s.io/traceparent, uncertain
+        "#]],
     );
 }

@@ -17,7 +17,10 @@ fn an_owner_that_waits_behind_its_child_enters_before_it() {
         @2.2 deploy web status=1/1/1 rv=1006
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 2..2.1 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 2..2.1 completed {replicas.from=0, replicas.to=1}
+        "#]],
     );
 }
 
@@ -32,7 +35,10 @@ fn an_owner_that_never_comes_makes_a_root_that_says_so() {
         @2.1 rs web-1 status=1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create ReplicaSet web-1 1..2.1 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=Deployment, owner.name=web}
+              start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -47,7 +53,10 @@ fn an_owner_of_a_kind_that_is_not_watched_is_named() {
         @2.1 rs web-1 status=1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create ReplicaSet web-1 1..2.1 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.kind=Rollout, owner.name=web}
+              start Pod a 1.2..2 completed
+        "#]],
     );
 }
 
@@ -64,7 +73,11 @@ fn a_circle_of_owners_ends() {
         @2 rs z status=1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create ReplicaSet z 1..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=z}
+            create ReplicaSet x 2..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=y}
+              create ReplicaSet y 2..2 completed {replicas.from=0, replicas.to=1}
+        "#]],
     );
 }
 
@@ -79,7 +92,10 @@ fn old_and_repeated_versions_are_dropped() {
         @4 deploy web image=v3 rv=202
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+            counted: baseline 1, churn 1, stale 2
+        "#]],
     );
 }
 
@@ -96,7 +112,12 @@ fn events_that_count_another_history_enter_by_arrival() {
         @3   pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..3 completed {cause=spec:1, start.source=watch, end.source=watch}
+              * 1.5 Pulled container.name=app
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..3 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+        "#]],
     );
 }
 
@@ -115,7 +136,12 @@ fn a_full_inlet_releases_early_and_counts() {
         @2.2  deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..2.1 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..2 completed
+            counted: baseline 1, churn 1, early 3
+        "#]],
     );
 }
 
@@ -134,7 +160,12 @@ fn lists_enter_owners_first_whichever_came_first() {
         @2.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web -9..2.2 completed {cause=spec:1}
+              create ReplicaSet web-1 -8..2.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a -7..2 completed
+            counted: churn 1
+        "#]],
     );
 }
 
@@ -148,7 +179,9 @@ fn the_wait_for_a_lane_that_does_not_list_is_bounded() {
         @10  pod solo running ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo -9..10 completed {cause=spec:1}
+        "#]],
     );
 }
 
@@ -165,6 +198,9 @@ fn what_a_complete_list_lacks_has_vanished_and_what_an_unfinished_one_lacks_has_
         @9   pod c running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: pods 1, baseline 1
+        "#]],
     );
 }

@@ -24,7 +24,17 @@ fn another_template_supersedes_what_is_open_and_links_to_it() {
         @3.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..2 unfinished
+            update Deployment web 2..3.2 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update Deployment spec:2
+              create ReplicaSet web-3 2.1..3.1 completed {replicas.from=0, replicas.to=1}
+                start Pod c 2.5..3 completed
+              scale ReplicaSet web-2 2.2..3.2 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod b 2.3..2.4 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -47,7 +57,17 @@ fn deletion_closes_what_is_open_with_deleted_and_links_to_it() {
         @2.7 deploy web gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 deleted {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..2 unfinished
+            delete Deployment web 2..2.7 completed {cause=delete}
+              -> supersedes update Deployment spec:2
+              delete ReplicaSet web-1 2.1..2.5 completed
+                terminate Pod a 2.3..2.5 completed
+              delete ReplicaSet web-2 2.2..2.6 completed
+                terminate Pod b 2.4..2.6 completed
+        "#]],
     );
 }
 
@@ -70,7 +90,14 @@ fn a_goal_that_moves_while_a_rollout_is_open_is_an_event_and_moves_its_end() {
         @4.2 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..4.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              * 2 goal changed field=replicas from=1 to=2 manager=hpa
+              create ReplicaSet web-2 1.1..4.1 completed {replicas.from=0, replicas.to=2}
+                * 2.1 replicas changed replicas.from=1 replicas.to=2
+                start Pod b 1.2..3 completed
+                start Pod c 2.2..4 completed
+        "#]],
     );
 }
 
@@ -84,7 +111,10 @@ fn a_scale_during_a_scale_is_one_scale() {
         @3 deploy web status=3/3/3
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..3 completed {cause=spec:2, manager=hpa, changed=replicas}
+              * 2 goal changed field=replicas from=2 to=3
+        "#]],
     );
 }
 
@@ -109,7 +139,16 @@ fn a_rollout_that_is_paused_settles_as_paused_when_its_pods_are_ready() {
         @42  pod a gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              * 2 goal changed field=paused from=false to=true manager=kubectl
+              create ReplicaSet web-2 1.1..3 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+            resume Deployment web 40..41 completed {cause=spec:4, manager=kubectl, changed=paused, pods.terminating=1}
+              -> resumes update Deployment spec:2
+              scale ReplicaSet web-1 40.1..41 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 40.2..42 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -128,7 +167,14 @@ fn a_template_changed_while_paused_is_told_by_the_resume_with_its_stamp() {
         @42 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
+            resume Deployment web 40..42 completed {CONSUMER, cause=spec:4, manager=kubectl, changed=paused}
+              -> resumes pause Deployment spec:2
+              -> stamp bb.bb in tracing.k8s.io/traceparent
+              * 40 template changed while paused field=template manager=kubectl
+              create ReplicaSet web-2 40.1..41 completed {replicas.from=0, replicas.to=1}
+        "#]],
     );
 }
 
@@ -147,7 +193,12 @@ fn a_scale_while_paused_is_a_scale() {
         @23 deploy web status=2/2/2
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
+            scale Deployment web 20..22 completed {cause=spec:3, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 20.1..22 unfinished {replicas.from=1, replicas.to=2}
+                start Pod b 20.2..22 completed
+        "#]],
     );
 }
 
@@ -168,7 +219,14 @@ fn a_rollout_past_its_deadline_has_failed_and_what_comes_next_follows_it() {
         @701 deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @730 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: it is so) {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..600 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..600 unfinished ERROR ErrImagePull: container app: it is so
+            update Deployment web 700..701 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> follows update Deployment spec:2
+              create ReplicaSet web-3 700.1..701 unfinished {replicas.from=0, replicas.to=1}
+        "#]],
     );
 }
 
@@ -188,7 +246,13 @@ fn what_failed_and_heals_by_itself_recovers_from_the_moment_of_failure() {
         @653 deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @700 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..600 unfinished
+            recover Deployment web 600..650 completed {cause=heal:2}
+              -> follows update Deployment spec:2
+        "#]],
     );
 }
 
@@ -211,7 +275,15 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
         @701 pod a running ready
         @740 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..600 unfinished
+            recover Deployment web 600..610 completed {cause=heal:2}
+              -> follows update Deployment spec:2
+            open: recover Deployment web pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000620
+            counted: pods 1, baseline 1, churn 2
+        "#]],
     );
 }
 
@@ -230,7 +302,12 @@ fn a_transition_of_an_hour_has_timed_out_and_its_tree_is_broken() {
         @3702 pod a running ready
         @3760 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3601 timed_out ERROR timed_out: the transition timed_out {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..3601 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3601 unfinished
+            counted: pods 1, baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -245,7 +322,9 @@ fn what_is_open_at_the_end_is_not_exported() {
         @1.3  pod b scheduled
         @10 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            open: update Deployment web spec:2
+        "#]],
     );
 }
 
@@ -262,7 +341,9 @@ fn mirror_pods_have_no_spans() {
         @41 pod static gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+        "#]],
     );
 }
 
@@ -280,7 +361,10 @@ fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
         @61 pod solo gone
         @90 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 30..31 completed {cause=spec:1, unstable}
+            counted: baseline 1
+        "#]],
     );
 }
 
@@ -294,7 +378,10 @@ fn an_empty_replica_set_of_its_own_is_deleted_without_a_span() {
         @40 rs solo gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create ReplicaSet solo 1..2 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=0}
+            delete ReplicaSet solo 40..40 completed {cause=delete}
+        "#]],
     );
 }
 
@@ -317,7 +404,16 @@ fn a_recover_within_stable_time_makes_a_transition_unstable_and_follows_it() {
         @9  pod b running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable, pods.terminating=1}
+              create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 3.2..4 completed {reason=scaled down}
+            recover Deployment web 8..9 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000008}
+              -> follows update Deployment spec:2
+              restart container b [app] 8..9 completed {reason=Error, exit_code=1}
+        "#]],
     );
 }
 
@@ -340,7 +436,13 @@ fn readiness_lost_within_stable_time_makes_a_transition_unstable() {
         @9  pod b ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable, pods.terminating=1}
+              create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 3.2..4 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -363,7 +465,15 @@ fn what_is_lost_after_stable_time_leaves_a_transition_stable() {
         @21 pod b running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 3.2..4 completed {reason=scaled down}
+            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000020}
+              restart container b [app] 20..21 completed {reason=Error, exit_code=1}
+        "#]],
     );
 }
 
@@ -385,7 +495,16 @@ fn a_delete_never_follows() {
         @705 deploy web gone
         @730 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..600 unfinished
+            delete Deployment web 700..705 completed {cause=delete}
+              delete ReplicaSet web-1 701..703 completed
+                terminate Pod a 703..703 completed
+              delete ReplicaSet web-2 702..704 completed
+                terminate Pod b 704..704 completed
+        "#]],
     );
 }
 
@@ -398,6 +517,8 @@ fn a_skipped_generation_is_told() {
         @2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {cause=spec:4, generation.skipped=2, manager=kubectl, changed=template.spec.containers[app].image}
+        "#]],
     );
 }

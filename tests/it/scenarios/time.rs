@@ -13,7 +13,9 @@ fn the_time_of_a_write_lies_in_its_second_and_not_after_its_arrival() {
         @3.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1.9..3.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch, time.uncertainty_ms=900}
+        "#]],
     );
 }
 
@@ -26,7 +28,9 @@ fn an_arrival_after_the_second_of_the_object_leaves_the_end_of_that_second() {
         @3.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 2..3.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=object, end.source=watch, time.uncertainty_ms=999}
+        "#]],
     );
 }
 
@@ -40,7 +44,10 @@ fn the_arrival_of_a_later_write_bounds_an_earlier_one() {
         @3.2 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1.3..3.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+              create ReplicaSet web-2 1.3..3.2 unfinished {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+        "#]],
     );
 }
 
@@ -61,7 +68,16 @@ fn the_exact_time_of_an_event_counts_only_while_its_count_is_one() {
         @43.5 pod late ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..3.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              * 1.8 Started container.name=app
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..3.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+            start Pod late 40..43.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              * 40 Started event.count=2 container.name=app
+              schedule Pod late 40..40.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox late 40.2..43.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+        "#]],
     );
 }
 
@@ -77,7 +93,12 @@ fn a_pull_began_its_duration_before_the_event() {
         @4.5 pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              * 3.5 Pulled container.name=app
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+        "#]],
     );
 }
 
@@ -93,7 +114,12 @@ fn an_image_that_was_there_is_not_pulled() {
         @4.5 pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              * 3.5 Pulled container.name=app
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+        "#]],
     );
 }
 
@@ -109,7 +135,13 @@ fn without_events_a_start_is_coarser_and_not_guessed() {
         @4.5 pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..1.4 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=400}
+              start container solo [app] 1.4..3.7 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=699}
+              await readiness solo 3.7..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=699}
+        "#]],
     );
 }
 
@@ -129,7 +161,15 @@ fn a_node_whose_clock_is_ahead_is_shifted_as_one_block() {
         @5.7 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..5.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
+              create ReplicaSet web-1 1.1..5.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=600}
+                start Pod a 1.2..5.5 completed {clock.skew_ms=59500, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                  schedule Pod a 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  prepare Pod sandbox a 1.3..2.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  start container a [app] 2.5..3.5 {actor=kubelet, start.source=watch, end.source=watch}
+                  await readiness a 3.5..5.5 {actor=kubelet, start.source=watch, end.source=watch}
+        "#]],
     );
 }
 
@@ -151,7 +191,16 @@ fn a_node_whose_clock_is_behind_is_shifted_as_one_block() {
         @104.7 deploy web status=1/1/1
         @130 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 100..104.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
+              create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=600}
+                start Pod a 100..102.7 completed {clock.skew_ms=-17700, start.source=object, end.source=object, time.uncertainty_ms=999}
+                  schedule Pod a 100..100 {actor=scheduler, start.source=object, end.source=object}
+                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=500}
+                  pull image a [app] 100..100 {actor=kubelet, start.source=object, end.source=event, time.uncertainty_ms=500}
+                  start container a [app] 100..100.1 {actor=kubelet, start.source=event, end.source=event}
+                  await readiness a 100.1..102.7 {actor=kubelet, start.source=event, end.source=object, time.uncertainty_ms=999}
+        "#]],
     );
 }
 
@@ -164,7 +213,9 @@ fn a_scale_entry_has_no_time_and_then_only_the_arrival_is_known() {
         @52.2 deploy web status=2/2/2
         @90 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 50.4..52.2 completed {cause=spec:2, manager=hpa, changed=replicas, start.source=watch, end.source=watch, time.uncertainty_ms=145400}
+        "#]],
     );
 }
 
@@ -179,7 +230,11 @@ fn a_list_tells_no_arrival() {
         @3.5 pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo -6..3.5 completed {cause=spec:1, start.source=object, end.source=watch, time.uncertainty_ms=999}
+              schedule Pod solo -6..-5 {actor=scheduler, start.source=object, end.source=object, time.uncertainty_ms=999}
+              prepare Pod sandbox solo -5..3.5 {actor=kubelet, start.source=object, end.source=watch, time.uncertainty_ms=999}
+        "#]],
     );
 }
 
@@ -194,7 +249,9 @@ fn what_a_second_list_shows_has_its_object_times_and_a_gap() {
         @12.5 deploy web status=1/1/1
         @40 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 5..12.5 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap, start.source=object, end.source=watch, time.uncertainty_ms=999}
+        "#]],
     );
 }
 
@@ -207,6 +264,10 @@ fn a_step_never_precedes_the_one_before_it() {
         @1.95 pod solo scheduled running ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1.9..1.95 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=950}
+              schedule Pod solo 1.9..1.95 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=949}
+              prepare Pod sandbox solo 1.95..1.95 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=950}
+        "#]],
     );
 }

@@ -22,7 +22,13 @@ fn a_first_version_opens_create_and_its_pods_ready_settle_it() {
         @2.7  deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create Deployment web 1..2.7 completed {CONSUMER, cause=spec:1, manager=kubectl}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+              create ReplicaSet web-1 1.1..2.6 completed {replicas.from=0, replicas.to=2}
+                start Pod a 1.2..2 completed
+                start Pod b 1.21..2.5 completed
+        "#]],
     );
 }
 
@@ -39,7 +45,9 @@ fn a_deployment_has_settled_when_its_own_controller_says_so_and_not_before() {
         @6 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..6 completed {cause=spec:2, manager=kubectl, changed=replicas}
+        "#]],
     );
 }
 
@@ -57,7 +65,11 @@ fn a_replica_set_of_its_own_settles_with_as_many_ready_as_wanted() {
         @3.1 rs solo status=2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            create ReplicaSet solo 1..3.1 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=2}
+              start Pod a 1.1..2 completed
+              start Pod b 1.2..3 completed
+        "#]],
     );
 }
 
@@ -78,7 +90,13 @@ fn another_template_is_an_update() {
         @4    pod a gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 3.2..4 completed {reason=scaled down}
+        "#]],
     );
 }
 
@@ -98,7 +116,14 @@ fn the_template_of_an_older_revision_is_a_rollback() {
         @43  deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..3 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..3 unfinished {replicas.from=0, replicas.to=1}
+              scale ReplicaSet web-1 2..3 unfinished {replicas.from=1, replicas.to=0}
+            rollback Deployment web 40..43 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              scale ReplicaSet web-1 40.1..42 completed {replicas.from=0, replicas.to=1}
+              scale ReplicaSet web-2 41..43 unfinished {replicas.from=1, replicas.to=0}
+        "#]],
     );
 }
 
@@ -113,7 +138,10 @@ fn nothing_but_restarted_at_is_a_restart_and_with_an_image_it_is_an_update() {
         @41 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            restart Deployment web 1..2 completed {cause=spec:2, manager=kubectl-rollout, changed=template.metadata.annotations[kubectl.kubernetes.io/restartedAt]}
+            update Deployment web 40..41 completed {cause=spec:3, manager=kubectl-edit, changed=template.metadata.annotations[kubectl.kubernetes.io/restartedAt]+template.spec.containers[app].image}
+        "#]],
     );
 }
 
@@ -130,7 +158,11 @@ fn nothing_but_replicas_is_a_scale() {
         @2.2 deploy web status=2/2/2
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..2.2 completed {cause=spec:2, manager=hpa, changed=replicas}
+              scale ReplicaSet web-1 1.1..2.1 completed {replicas.from=1, replicas.to=2}
+                start Pod b 1.2..2 completed
+        "#]],
     );
 }
 
@@ -143,7 +175,9 @@ fn paused_with_nothing_open_is_a_pause_that_ends_when_observed() {
         @2 deploy web observed
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
+        "#]],
     );
 }
 
@@ -156,7 +190,9 @@ fn another_goal_field_with_nothing_open_is_an_update() {
         @2 deploy web observed
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {cause=spec:2, manager=kubectl, changed=revisionHistoryLimit}
+        "#]],
     );
 }
 
@@ -171,7 +207,11 @@ fn paused_taken_away_is_a_resume_linked_to_what_was_paused() {
         @41 deploy web observed
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
+            resume Deployment web 40..41 completed {cause=spec:3, manager=kubectl, changed=paused}
+              -> resumes pause Deployment spec:2
+        "#]],
     );
 }
 
@@ -186,7 +226,11 @@ fn a_wanted_pod_that_is_going_opens_a_recover_at_once() {
         @7 pod b running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              terminate Pod a 5..6 completed
+              start Pod b 5.1..7 completed
+        "#]],
     );
 }
 
@@ -200,7 +244,11 @@ fn a_wanted_pod_that_is_gone_without_a_request_opens_a_recover() {
         @7 pod b running ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              terminate Pod a 5..5 completed
+              start Pod b 5.1..7 completed
+        "#]],
     );
 }
 
@@ -215,7 +263,11 @@ fn a_wanted_pod_that_failed_opens_a_recover() {
         @8 pod a gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              start Pod b 5.1..7 completed
+              terminate Pod a 8..8 completed
+        "#]],
     );
 }
 
@@ -229,7 +281,10 @@ fn an_exit_of_a_container_opens_a_recover_that_lasts_until_it_is_ready_again() {
         @8 pod a ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 5..8 completed {reason=Error, exit_code=3}
+        "#]],
     );
 }
 
@@ -242,7 +297,9 @@ fn a_pod_unready_for_ten_seconds_is_lost_since_it_was_unready() {
         @16 pod a ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..16 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+        "#]],
     );
 }
 
@@ -255,7 +312,10 @@ fn a_pod_unready_for_nine_seconds_is_not_lost() {
         @14 pod a ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
     );
 }
 
@@ -271,7 +331,11 @@ fn a_pod_that_goes_while_as_many_as_wanted_remain_is_not_lost() {
         @41 pod a gone
         @80 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            scale Deployment web 1..2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 1.5..2 unfinished {replicas.from=2, replicas.to=1}
+            counted: pods 1, baseline 1, churn 1
+        "#]],
     );
 }
 
@@ -288,7 +352,11 @@ fn a_recover_must_be_healthy_for_stable_time_and_ends_when_that_began() {
         @14 pod a ready
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..14 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 5..7 completed {reason=Error, exit_code=1}
+              restart container a [app] 10..14 completed {reason=Error, exit_code=1}
+        "#]],
     );
 }
 
@@ -304,7 +372,11 @@ fn a_recover_that_is_healthy_has_settled_when_another_cause_closes_it() {
         @10 deploy web status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 5..7 completed {reason=Error, exit_code=1}
+            update Deployment web 9..10 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+        "#]],
     );
 }
 
@@ -319,7 +391,10 @@ fn a_bare_pod_starts_until_it_is_ready() {
         @3   pod solo ready
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..3 completed {CONSUMER, cause=spec:1}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+        "#]],
     );
 }
 
@@ -333,7 +408,10 @@ fn a_bare_pod_that_ends_before_it_was_ready_has_failed() {
         @3   pod solo exit=1 failed
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..3 failed ERROR Error: container app exited with 1 {cause=spec:1}
+              restart container solo [app] 3..3 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+        "#]],
     );
 }
 
@@ -349,7 +427,10 @@ fn the_end_of_a_bare_pod_is_a_trace_of_its_own() {
         @43 pod solo gone
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            start Pod solo 1..2 completed {cause=spec:1}
+            terminate Pod solo 40..43 completed {cause=delete, exit_codes=app=0}
+        "#]],
     );
 }
 
@@ -367,7 +448,11 @@ fn delete_lasts_until_the_object_and_all_below_it_are_gone() {
         @4.2 deploy web gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            delete Deployment web 1..4.2 completed {cause=delete}
+              delete ReplicaSet web-1 1.1..4.1 completed
+                terminate Pod a 1.2..4 completed {exit_codes=app=0}
+        "#]],
     );
 }
 
@@ -382,7 +467,11 @@ fn a_deletion_in_the_background_shows_no_timestamp_and_is_a_delete_still() {
         @4   pod a gone
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            delete Deployment web 1..4 completed {cause=delete}
+              delete ReplicaSet web-1 1.1..4 completed
+                terminate Pod a 1.2..4 completed
+        "#]],
     );
 }
 
@@ -397,6 +486,9 @@ fn annotations_and_status_open_nothing_though_the_generation_moves() {
         @4 deploy web status=1/1/1
         @30 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 4
+        "#]],
     );
 }
