@@ -298,11 +298,12 @@ impl Pod {
         self.apply_restarts(new, arrival, seq);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
-        self.is_finished = is_finished(new);
+        let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
         if let Some(deletion) = &new.meta.deletion {
             let end = self.end.get_or_insert_with(|| {
                 Box::new(End {
-                    seq,
+                    // The deletion of what had finished is no span.
+                    seq: seq.filter(|_| !had_finished),
                     requested: deletion_request(new, arrival),
                     grace_seconds: deletion.grace_seconds,
                     reason: None,
@@ -327,7 +328,8 @@ impl Pod {
     }
 
     fn apply_restarts(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
-        if new.meta.deletion.is_some() {
+        // What ends with its Pod is not started again.
+        if new.meta.deletion.is_some() || is_finished(new) {
             return;
         }
         for container in &new.containers {
