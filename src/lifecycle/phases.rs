@@ -92,9 +92,9 @@ impl Chain {
             }
         }
         // Before 1.36 the kubelet said the sandbox stood only after the pull (kubernetes#134460):
-        // then the pull's begin is what is known of it.
-        if let (Some(sandbox), Some(first)) = (self.sandbox, earliest)
-            && sandbox.lo > first.hi
+        // then the pull's begin is what is known of it, as where it says nothing of the sandbox.
+        if let Some(first) = earliest
+            && self.sandbox.is_none_or(|sandbox| sandbox.lo > first.hi)
         {
             self.sandbox = Some(first);
         }
