@@ -86,7 +86,10 @@ impl Tree {
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();
         let status = root.status.written.unwrap_or(root.meta.created);
-        let start = Evidence::object_or(written, status, None);
+        let start = written.map_or_else(
+            || Evidence::between(status, now),
+            |written| Evidence::object(written, None),
+        );
         Some((Action::Update, format!("spec:{generation}"), start))
     }
 

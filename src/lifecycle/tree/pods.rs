@@ -254,7 +254,8 @@ impl Tree {
             self.pod_lost(uid, &Loss::Gone(at), last, rules, out);
         }
         let seq = self.open().map(|open| open.seq).filter(|_| uid != self.top.uid);
-        if let Some(pod) = self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced && !pod.is_finished)
+        if let Some(pod) =
+            self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced && !pod.is_finished)
         {
             pod.end = Some(Box::new(End {
                 seq,

@@ -53,8 +53,9 @@ pub(crate) fn write(
 
 fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
     let owner = line.value("of").map(|of| {
-        let (owner, name) =
-            of.split_once('/').unwrap_or((if kind == "rs" { "Deployment" } else { "ReplicaSet" }, of));
+        let (owner, name) = of
+            .split_once('/')
+            .unwrap_or((if kind == "rs" { "Deployment" } else { "ReplicaSet" }, of));
         let prefix = match owner {
             "Deployment" => "deploy",
             "ReplicaSet" => "rs",
@@ -101,13 +102,13 @@ fn hash(text: &str) -> u64 {
 }
 
 fn write_workload(new: &mut Workload, line: &Line<'_>, is_new: bool) {
-    let is_status = ["status", "observed", "reason", "refused"]
-        .iter()
-        .any(|word| line.value(word).is_some())
-        || line.has("observed")
-        || line.has("deadline");
+    let is_status =
+        ["status", "observed", "reason", "refused"].iter().any(|word| line.value(word).is_some())
+            || line.has("observed")
+            || line.has("deadline");
     let old_spec = Arc::clone(&new.spec);
-    let get = |path: &str| old_spec.iter().find(|(known, _)| &**known == path).map(|(_, hash)| *hash);
+    let get =
+        |path: &str| old_spec.iter().find(|(known, _)| &**known == path).map(|(_, hash)| *hash);
     new.replicas = line.number("replicas").unwrap_or(new.replicas);
     new.paused = (new.paused || line.has("paused")) && !line.has("resumed");
     if let Some(image) = line.value("image") {
@@ -280,7 +281,10 @@ fn write_pod(new: &mut PodSnapshot, line: &Line<'_>) {
     }
     for word in &line.words {
         let (name, word) = word.split_once(':').unwrap_or(("", word));
-        let found = new.containers.iter_mut().find(|it| name.is_empty() && it.role == Role::Main || *it.name == *name);
+        let found = new
+            .containers
+            .iter_mut()
+            .find(|it| name.is_empty() && it.role == Role::Main || *it.name == *name);
         let lost = found.is_some_and(|container| write_container(container, word, line));
         if lost {
             new.phase = PodPhase::Running;

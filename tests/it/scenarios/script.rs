@@ -175,7 +175,12 @@ impl World {
                 let names: Vec<&str> =
                     rest.iter().filter(|word| !word.contains('=')).copied().collect();
                 let version = line.number("rv").unwrap_or(self.version);
-                self.list(lane_of(lane), Some(&names).filter(|it| !it.is_empty()), version, arrival);
+                self.list(
+                    lane_of(lane),
+                    Some(&names).filter(|it| !it.is_empty()),
+                    version,
+                    arrival,
+                );
             }
             ["event", about, ..] => {
                 let version = self.next_version(&line);

@@ -190,7 +190,8 @@ fn marks(span: &FinishedSpan, detail: Detail) -> Vec<String> {
     let full = ["actor", "start.source", "end.source", "time.uncertainty_ms"];
     let full = full.iter().filter(|_| detail == Detail::Full);
     for key in told.iter().chain(full) {
-        let found = span.attributes.iter().find(|(name, _)| name.strip_prefix("lifespan.") == Some(key));
+        let found =
+            span.attributes.iter().find(|(name, _)| name.strip_prefix("lifespan.") == Some(key));
         let is_change_of_set = key.starts_with("replicas.") && !span.name.ends_with("ReplicaSet");
         if let Some((_, value)) = found.filter(|_| !is_change_of_set && *key != "link.reason") {
             marks.push(match value {
