@@ -307,6 +307,7 @@ fn a_termination_may_outlive_its_rollout_and_the_root_counts_it() {
         @3    pod b running ready
         @3.1  rs web-1 replicas=0
         @3.2  pod a going grace=30
+        @3.25 rs web-1 status=0/0
         @3.3  rs web-2 status=1/1
         @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @30 pod a gone
@@ -316,7 +317,7 @@ fn a_termination_may_outlive_its_rollout_and_the_root_counts_it() {
             update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
               create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
-              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..30 completed {reason=scaled down}
         "#]],
     );
@@ -343,30 +344,11 @@ fn what_is_open_when_a_rollout_is_cut_off_ends_with_it_unfinished() {
               create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=100}
                 start Pod b 1.2..2 unfinished {start.source=watch, end.source=watch, time.uncertainty_ms=200}
                   schedule Pod b 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
-                  prepare Pod sandbox b 1.3..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  prepare Pod sandbox b 1.3..1.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
+                  start container b [app] 1.5..1.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
+                  await readiness b 1.5..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
             update Deployment web 2..3 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
               -> supersedes update Deployment spec:2
-        "#]],
-    );
-}
-
-#[test]
-fn a_root_that_settles_ends_with_the_last_of_its_children() {
-    check(
-        "
-        @0 list
-        @1   deploy web replicas=1 by=kubectl
-        @1.1 rs web-1 of=web replicas=1
-        @1.2 pod a of=web-1
-        @2   pod a running ready
-        @2.1 deploy web status=1/1/1
-        @3.5 rs web-1 status=1/1
-        @30 wait
-        ",
-        expect![[r#"
-            create Deployment web 1..2.1 completed {cause=spec:1, manager=kubectl}
-              create ReplicaSet web-1 1.1..2.1 unfinished {replicas.from=0, replicas.to=1}
-                start Pod a 1.2..2 completed
         "#]],
     );
 }
@@ -555,8 +537,8 @@ fn events_become_span_events_once_per_count() {
               * 1.15 ScalingReplicaSet
               create ReplicaSet web-1 1.1..3.1 completed {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..3 completed
-                  * 1.3 FailedMount event.type=Warning container.name=warning
-                  * 2 FailedMount event.count=2 event.type=Warning container.name=warning
+                  * 1.3 FailedMount event.type=Warning
+                  * 2 FailedMount event.count=2 event.type=Warning
             counted: churn 1, strange events 1
         "#]],
     );
@@ -577,6 +559,154 @@ fn a_replica_set_below_a_delete_goes_until_all_below_it_is_gone() {
             delete Deployment web 1..9 completed {cause=delete}
               delete ReplicaSet web-1 2..9 completed
                 terminate Pod a 3..9 completed
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_open_below_a_root_that_settles_ends_with_it() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @2   pod a running ready
+        @2.1 deploy web status=1/1/1
+        @3.5 rs web-1 status=1/1
+        @30 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..2.1 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..2.1 unfinished {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_root_that_settles_ends_with_the_last_of_its_children() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @4   closed deploys
+        @5.7 missed deploy web status=1/1/1
+        @5.8 pod a running ready
+        @5.9 rs web-1 status=1/1
+        @9   list deploys
+        @40 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..5.9 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..5.9 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..5.8 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_replica_set_begins_with_its_first_pods_span() {
+    check(
+        "
+        @0 settled web a
+        @5   pod a going grace=30
+        @5.1 pod b of=web-1
+        @6   pod a gone
+        @9   deploy web replicas=2 by=kubectl
+        @9.1 rs web-1 replicas=2
+        @9.2 pod c of=web-1
+        @10  pod b running ready
+        @11  pod c running ready
+        @11.1 rs web-1 status=2/2
+        @11.2 deploy web status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..11.1 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              * 9 goal changed field=replicas from=1 to=2 manager=kubectl
+              scale ReplicaSet web-1 5..11.1 completed {replicas.from=1, replicas.to=2}
+                terminate Pod a 5..6 completed
+                start Pod b 5.1..10 completed
+                start Pod c 9.2..11 completed
+        "#]],
+    );
+}
+
+#[test]
+fn phases_of_an_unfinished_start_end_by_what_was_known_then() {
+    check_full(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   pod b running
+        @4   deploy web image=v3 by=kubectl
+        @6   pod b ready
+        @6.1 pod b exit=1
+        @7   pod b running ready
+        @8   deploy web status=1/1/1
+        @40 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..4 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
+              create ReplicaSet web-2 1.1..4 unfinished {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start Pod b 1.2..4 unfinished {start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                  schedule Pod b 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  prepare Pod sandbox b 1.3..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  start container b [app] 2..2 {actor=kubelet, start.source=watch, end.source=watch}
+                  await readiness b 2..4 {actor=kubelet, start.source=watch, end.source=watch}
+            update Deployment web 4..8 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
+              -> supersedes update Deployment spec:2
+              restart container b [app] 6.1..7 completed {reason=Error, exit_code=1, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+        "#]],
+    );
+}
+
+#[test]
+fn runs_that_nobody_saw_are_counted_on_the_restart() {
+    check(
+        "
+        @0 settled web a
+        @5  pod a exit=1
+        @5.5 closed pods
+        @6  missed pod a running
+        @7  missed pod a exit=2
+        @8  missed pod a running
+        @9  missed pod a exit=3
+        @10 missed pod a running ready
+        @11 list pods
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 5..10 completed {reason=Error, exit_code=1}
+        "#]],
+    );
+}
+
+#[test]
+fn a_termination_that_a_list_proves_has_vanished() {
+    check(
+        "
+        @0 settled web a b
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 replicas=1
+        @1.2 pod b going grace=30
+        @2   closed pods
+        @3   list pods a
+        @3.1 rs web-1 status=1/1
+        @3.2 deploy web status=1/1/1
+        @40 wait
+        ",
+        expect![[r#"
+            scale Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 1.1..3.1 completed {replicas.from=2, replicas.to=1}
+                terminate Pod b 1.2..1.2 vanished {watch.gap, reason=scaled down}
         "#]],
     );
 }

@@ -200,25 +200,3 @@ fn copies_of_a_stamp_below_the_root_add_no_link() {
         "#]],
     );
 }
-
-#[test]
-fn a_foreign_stamp_of_a_child_makes_a_link_of_the_childs_span() {
-    check(
-        "
-        @0 list
-        @1   deploy web replicas=1 stamp=aa by=kubectl
-        @1.1 rs web-1 of=web replicas=1
-        @1.2 pod a of=web-1 stamp=ee
-        @2   pod a running ready
-        @2.1 rs web-1 status=1/1
-        @2.2 deploy web status=1/1/1
-        @30 wait
-        ",
-        expect![[r#"
-            create Deployment web 1..2.2 completed {CONSUMER, cause=spec:1, manager=kubectl}
-              -> stamp aa.aa in tracing.k8s.io/traceparent
-              create ReplicaSet web-1 1.1..2.1 completed {replicas.from=0, replicas.to=1}
-                start Pod a 1.2..2 completed
-        "#]],
-    );
-}

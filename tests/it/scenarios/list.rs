@@ -62,8 +62,7 @@ fn a_missing_replica_set_of_the_template_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
-              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+            update Deployment web -5..5 completed {cause=spec:2, context.stale}
         "#]],
     );
 }
@@ -95,8 +94,7 @@ fn a_replica_set_not_at_its_replicas_is_an_update_and_below_it_is_what_is_open()
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..5 completed {CONSUMER, cause=spec:2, context.uncertain, pods.terminating=1}
-              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+            update Deployment web -9..5 completed {cause=spec:2, context.stale, pods.terminating=1}
               create ReplicaSet web-2 -8..4.3 completed {replicas.from=0, replicas.to=2}
                 * 3 replicas changed replicas.from=1 replicas.to=2
                 start Pod b -7..2 completed
@@ -131,8 +129,7 @@ fn another_replica_set_with_replicas_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain, pods.terminating=1}
-              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+            update Deployment web -9..3 completed {cause=spec:2, context.stale, pods.terminating=1}
               scale ReplicaSet web-1 1..3 unfinished {replicas.from=1, replicas.to=0}
                 terminate Pod a 2..4 completed {reason=scaled down}
         "#]],
@@ -287,7 +284,7 @@ fn past_its_deadline_a_tree_is_broken_until_it_heals() {
         @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @-900 missed deploy web image=v2 by=kubectl
         @-899 missed rs web-2 of=web replicas=1 image=v2
-        @-100 missed deploy web deadline
+        @-100 missed deploy web deadline status=1/2/1
         @0 list
         @3  pod a exit=1
         @4  pod a running ready
@@ -297,7 +294,7 @@ fn past_its_deadline_a_tree_is_broken_until_it_heals() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 0..3 completed {cause=heal:2}
+            recover Deployment web 0..10 completed {cause=heal:2}
             recover Deployment web 20..21 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
               restart container a [app] 20..21 completed {reason=Error, exit_code=1}
             counted: pods 1, baseline 1, churn 1
@@ -338,7 +335,7 @@ fn a_start_that_is_not_on_the_object_is_the_last_status_write_and_uncertain() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -195..5 completed {cause=spec:2, start.source=object, end.source=watch}
+            update Deployment web -195..5 completed {cause=spec:2, start.source=object, end.source=watch, time.uncertainty_ms=195000}
         "#]],
     );
 }
@@ -488,6 +485,43 @@ fn a_stamp_from_a_list_is_an_uncertain_link() {
         expect![[r#"
             update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
               -> stamp bb.bb in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn a_list_that_breaks_off_proves_nothing_and_a_complete_one_that_something_vanished() {
+    check(
+        "
+        @0 list
+        @1   pod x
+        @1.1 pod y
+        @5   closed pods
+        @6   list pods x y
+        @7   closed pods
+        @8   list pods y
+        @30  pod y running ready
+        @60 wait
+        ",
+        expect![[r#"
+            start Pod x 1..1 vanished {cause=spec:1, watch.gap}
+            start Pod y 1.1..30 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+#[test]
+fn a_deployment_that_a_complete_list_lacks_has_vanished() {
+    check(
+        "
+        @0 settled web
+        @5   closed deploys
+        @6   list deploys none
+        @7   rs web-1 gone
+        @40 wait
+        ",
+        expect![[r#"
+            delete Deployment web -95..7 vanished {cause=delete, watch.gap}
         "#]],
     );
 }

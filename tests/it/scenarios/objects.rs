@@ -8,7 +8,7 @@
 //! `pod`: `containers=init:setup,sidecar:proxy,app` (default `app`), `scheduled sandbox ready
 //! unready node=n going grace=30 unschedulable disrupted=EvictionByEvictionAPI failed=Evicted
 //! mirror runs-once`; of a container, the last one or with its name before it (`setup:running`):
-//! `running started probe waiting=ErrImagePull exit=3 crash`; `exit` ends readiness too, `crash`
+//! `running` (the sandbox stands too, but for `old-kubelet`) `started probe waiting=ErrImagePull exit=3 crash`; `exit` ends readiness too, `crash`
 //! waits in CrashLoopBackOff, and `running` after either is a restart.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
@@ -288,6 +288,9 @@ fn write_pod(new: &mut PodSnapshot, line: &Line<'_>) {
         let lost = found.is_some_and(|container| write_container(container, word, line));
         if lost {
             new.phase = PodPhase::Running;
+            if word == "running" && new.sandbox.is_none() && !line.has("old-kubelet") {
+                new.sandbox = said(true, "");
+            }
         }
         match word.split_once('=').unwrap_or((word, "")) {
             ("scheduled", _) => {

@@ -195,7 +195,7 @@ fn a_scale_while_paused_is_a_scale() {
         ",
         expect![[r#"
             pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
-            scale Deployment web 20..22 completed {cause=spec:3, manager=kubectl, changed=replicas}
+            scale Deployment web 20..22 paused {cause=spec:3, manager=kubectl, changed=replicas}
               scale ReplicaSet web-1 20.1..22 unfinished {replicas.from=1, replicas.to=2}
                 start Pod b 20.2..22 completed
         "#]],
@@ -213,7 +213,7 @@ fn a_rollout_past_its_deadline_has_failed_and_what_comes_next_follows_it() {
         @1.3  pod b scheduled
         @2   pod b waiting=ErrImagePull
         @3   pod b waiting=ImagePullBackOff
-        @600 deploy web deadline
+        @600 deploy web deadline status=1/2/1
         @700 deploy web image=v3 by=kubectl
         @700.1 rs web-3 of=web replicas=1 image=v3
         @701 deploy web status=1/1/1 reason=NewReplicaSetAvailable
@@ -239,7 +239,7 @@ fn what_failed_and_heals_by_itself_recovers_from_the_moment_of_failure() {
         @1.1  rs web-2 of=web replicas=1 image=v2
         @1.2  pod b of=web-2
         @1.3  pod b scheduled
-        @600 deploy web deadline
+        @600 deploy web deadline status=1/2/1
         @650 pod b running ready
         @651 rs web-2 status=1/1
         @652 rs web-1 replicas=0
@@ -250,7 +250,7 @@ fn what_failed_and_heals_by_itself_recovers_from_the_moment_of_failure() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished
-            recover Deployment web 600..650 completed {cause=heal:2}
+            recover Deployment web 600..653 completed {cause=heal:2}
               -> follows update Deployment spec:2
         "#]],
     );
@@ -265,7 +265,7 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
         @1.1  rs web-2 of=web replicas=1 image=v2
         @1.2  pod b of=web-2
         @1.3  pod b scheduled
-        @600 deploy web deadline
+        @600 deploy web deadline status=1/2/1
         @610 pod a exit=1
         @611 pod a running ready
         @620 pod b exit=1
@@ -279,10 +279,10 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished
-            recover Deployment web 600..610 completed {cause=heal:2}
+            recover Deployment web 600..653 completed {cause=heal:2}
               -> follows update Deployment spec:2
-            open: recover Deployment web pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000620
-            counted: pods 1, baseline 1, churn 2
+            open: recover Deployment web pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000700
+            counted: pods 2, baseline 1, churn 2
         "#]],
     );
 }
@@ -356,13 +356,17 @@ fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
         @20 rs web-0 gone
         @30 pod solo
         @31 pod solo running ready
-        @32 pod solo exit=0 succeeded
-        @60 pod solo going grace=0
-        @61 pod solo gone
-        @90 wait
+        @60 pod solo failed=Evicted exit=137
+        @90 pod solo going grace=0
+        @91 pod solo gone
+        @120 wait
         ",
         expect![[r#"
-            start Pod solo 30..31 completed {cause=spec:1, unstable}
+            start Pod solo 30..31 completed {cause=spec:1}
+            recover Pod solo 60..90 deleted ERROR Error: container app exited with 137 {cause=pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060, exit_code=137}
+              restart container solo [app] 60..90 unfinished ERROR Error: container app exited with 137 {reason=Error, exit_code=137}
+            terminate Pod solo 90..91 completed {cause=delete}
+              -> supersedes recover Pod pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060
             counted: baseline 1
         "#]],
     );
@@ -380,7 +384,6 @@ fn an_empty_replica_set_of_its_own_is_deleted_without_a_span() {
         ",
         expect![[r#"
             create ReplicaSet solo 1..2 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=0}
-            delete ReplicaSet solo 40..40 completed {cause=delete}
         "#]],
     );
 }
@@ -397,6 +400,7 @@ fn a_recover_within_stable_time_makes_a_transition_unstable_and_follows_it() {
         @3    pod b running ready
         @3.1  rs web-1 replicas=0
         @3.2  pod a going grace=30
+        @3.25 rs web-1 status=0/0
         @3.3  rs web-2 status=1/1
         @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @4    pod a gone
@@ -408,7 +412,7 @@ fn a_recover_within_stable_time_makes_a_transition_unstable_and_follows_it() {
             update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable, pods.terminating=1}
               create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
-              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
             recover Deployment web 8..9 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000008}
               -> follows update Deployment spec:2
@@ -429,6 +433,7 @@ fn readiness_lost_within_stable_time_makes_a_transition_unstable() {
         @3    pod b running ready
         @3.1  rs web-1 replicas=0
         @3.2  pod a going grace=30
+        @3.25 rs web-1 status=0/0
         @3.3  rs web-2 status=1/1
         @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @4    pod a gone
@@ -440,7 +445,7 @@ fn readiness_lost_within_stable_time_makes_a_transition_unstable() {
             update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable, pods.terminating=1}
               create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
-              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
         "#]],
     );
@@ -458,6 +463,7 @@ fn what_is_lost_after_stable_time_leaves_a_transition_stable() {
         @3    pod b running ready
         @3.1  rs web-1 replicas=0
         @3.2  pod a going grace=30
+        @3.25 rs web-1 status=0/0
         @3.3  rs web-2 status=1/1
         @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @4    pod a gone
@@ -469,7 +475,7 @@ fn what_is_lost_after_stable_time_leaves_a_transition_stable() {
             update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
               create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
-              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
             recover Deployment web 20..21 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000020}
               restart container b [app] 20..21 completed {reason=Error, exit_code=1}
@@ -486,7 +492,7 @@ fn a_delete_never_follows() {
         @1.1  rs web-2 of=web replicas=1 image=v2
         @1.2  pod b of=web-2
         @1.3  pod b scheduled
-        @600 deploy web deadline
+        @600 deploy web deadline status=1/2/1
         @700 deploy web delete
         @701 rs web-1 gone
         @702 rs web-2 gone
@@ -519,6 +525,104 @@ fn a_skipped_generation_is_told() {
         ",
         expect![[r#"
             update Deployment web 1..2 completed {cause=spec:4, generation.skipped=2, manager=kubectl, changed=template.spec.containers[app].image}
+        "#]],
+    );
+}
+
+#[test]
+fn a_recover_that_is_not_healthy_is_superseded() {
+    check(
+        "
+        @0 settled web a
+        @5  pod a exit=1
+        @9  deploy web image=v2 by=kubectl
+        @10 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..9 superseded ERROR Error: container app exited with 1 {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, exit_code=1}
+              restart container a [app] 5..9 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+            update Deployment web 9..10 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable}
+              -> supersedes recover Deployment pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
+            open: recover Deployment web pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
+        "#]],
+    );
+}
+
+#[test]
+fn a_goal_that_moves_while_a_recover_is_open_is_an_event_and_moves_its_end() {
+    check(
+        "
+        @0 settled web a
+        @5  pod a exit=1
+        @6  deploy web replicas=2 by=hpa/scale
+        @6.1 rs web-1 replicas=2
+        @6.2 pod b of=web-1
+        @7  pod a running
+        @8  pod a ready
+        @20 pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..20 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              * 6 goal changed field=replicas from=1 to=2 manager=hpa
+              restart container a [app] 5..8 completed {reason=Error, exit_code=1}
+              scale ReplicaSet web-1 6.1..20 unfinished {replicas.from=1, replicas.to=2}
+                start Pod b 6.2..20 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_template_changed_in_a_paused_rollout_is_an_event_and_its_stamp_waits_for_the_resume() {
+    check(
+        "
+        @0 settled web a
+        @1    deploy web image=v2 by=kubectl
+        @1.1  rs web-2 of=web replicas=1 image=v2
+        @1.2  pod b of=web-2
+        @1.3  pod b scheduled
+        @2   deploy web paused by=kubectl
+        @3   deploy web image=v3 stamp=cc by=kubectl
+        @4   deploy web observed
+        @5   pod b running ready
+        @40  deploy web resumed by=kubectl
+        @41  deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..5 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              * 2 goal changed field=paused from=false to=true manager=kubectl
+              create ReplicaSet web-2 1.1..5 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..5 completed
+            resume Deployment web 40..41 completed {CONSUMER, cause=spec:5, manager=kubectl, changed=paused}
+              -> resumes update Deployment spec:2
+              -> stamp cc.cc in tracing.k8s.io/traceparent
+              * 40 template changed while paused field=template manager=kubectl
+        "#]],
+    );
+}
+
+#[test]
+fn what_follows_an_unstable_transition_links_to_it_and_what_follows_a_stable_one_does_not() {
+    check(
+        "
+        @0 settled web a
+        @1  deploy web image=v2 by=kubectl
+        @2  deploy web status=1/1/1
+        @5  pod a unready
+        @6  pod a ready
+        @20 deploy web image=v3 by=kubectl
+        @21 deploy web status=1/1/1
+        @40 deploy web image=v4 by=kubectl
+        @41 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable}
+            update Deployment web 20..21 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> follows update Deployment spec:2
+            update Deployment web 40..41 completed {cause=spec:4, manager=kubectl, changed=template.spec.containers[app].image}
         "#]],
     );
 }

@@ -273,7 +273,8 @@ impl World {
         let at = line.value("at").map_or(line.at, seconds);
         let count = line.number("count").unwrap_or(1);
         let reason = line.words.get(2).copied().unwrap();
-        let container = line.words.get(3).filter(|it| !it.contains('=') && **it != "there");
+        let container =
+            line.words.get(3).filter(|it| !it.contains('=') && !["there", "warning"].contains(it));
         let message = match line.value("took") {
             Some(took) => format!(
                 "Successfully pulled image \"app:v1\" in {took} ({took} including waiting)."

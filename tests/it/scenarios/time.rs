@@ -72,11 +72,15 @@ fn the_exact_time_of_an_event_counts_only_while_its_count_is_one() {
             start Pod solo 1..3.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
               * 1.8 Started container.name=app
               schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
-              prepare Pod sandbox solo 1.2..3.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              prepare Pod sandbox solo 1.2..1.8 {actor=kubelet, start.source=watch, end.source=event, time.uncertainty_ms=200}
+              start container solo [app] 1.8..1.8 {actor=kubelet, start.source=event, end.source=event}
+              await readiness solo 1.8..3.5 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=500}
             start Pod late 40..43.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
               * 40 Started event.count=2 container.name=app
               schedule Pod late 40..40.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
-              prepare Pod sandbox late 40.2..43.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              prepare Pod sandbox late 40.2..40.9 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=899}
+              start container late [app] 40.9..40.9 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=899}
+              await readiness late 40.9..43.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=899}
         "#]],
     );
 }
@@ -97,7 +101,10 @@ fn a_pull_began_its_duration_before_the_event() {
             start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
               * 3.5 Pulled container.name=app
               schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
-              prepare Pod sandbox solo 1.2..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              prepare Pod sandbox solo 1.2..2 {actor=kubelet, start.source=watch, end.source=event, time.uncertainty_ms=200}
+              pull image solo [app] 2..3.5 {actor=kubelet, start.source=event, end.source=event}
+              start container solo [app] 3.5..3.7 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=199}
+              await readiness solo 3.7..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
         "#]],
     );
 }
@@ -118,7 +125,9 @@ fn an_image_that_was_there_is_not_pulled() {
             start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
               * 3.5 Pulled container.name=app
               schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
-              prepare Pod sandbox solo 1.2..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              prepare Pod sandbox solo 1.2..3.5 {actor=kubelet, start.source=watch, end.source=event, time.uncertainty_ms=200}
+              start container solo [app] 3.5..3.7 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=199}
+              await readiness solo 3.7..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
         "#]],
     );
 }
@@ -194,12 +203,12 @@ fn a_node_whose_clock_is_behind_is_shifted_as_one_block() {
         expect![[r#"
             create Deployment web 100..104.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
               create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=600}
-                start Pod a 100..102.7 completed {clock.skew_ms=-17700, start.source=object, end.source=object, time.uncertainty_ms=999}
+                start Pod a 100..103.2 completed {clock.skew_ms=-18200, start.source=object, end.source=object, time.uncertainty_ms=999}
                   schedule Pod a 100..100 {actor=scheduler, start.source=object, end.source=object}
-                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=500}
-                  pull image a [app] 100..100 {actor=kubelet, start.source=object, end.source=event, time.uncertainty_ms=500}
-                  start container a [app] 100..100.1 {actor=kubelet, start.source=event, end.source=event}
-                  await readiness a 100.1..102.7 {actor=kubelet, start.source=event, end.source=object, time.uncertainty_ms=999}
+                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object}
+                  pull image a [app] 100..100.5 {actor=kubelet, start.source=event, end.source=event}
+                  start container a [app] 100.5..100.6 {actor=kubelet, start.source=event, end.source=event}
+                  await readiness a 100.6..103.2 {actor=kubelet, start.source=event, end.source=object, time.uncertainty_ms=999}
         "#]],
     );
 }
@@ -233,7 +242,9 @@ fn a_list_tells_no_arrival() {
         expect![[r#"
             start Pod solo -6..3.5 completed {cause=spec:1, start.source=object, end.source=watch, time.uncertainty_ms=999}
               schedule Pod solo -6..-5 {actor=scheduler, start.source=object, end.source=object, time.uncertainty_ms=999}
-              prepare Pod sandbox solo -5..3.5 {actor=kubelet, start.source=object, end.source=watch, time.uncertainty_ms=999}
+              prepare Pod sandbox solo -5..2.5 {actor=kubelet, start.source=object, end.source=watch, time.uncertainty_ms=999}
+              start container solo [app] 2.5..2.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
+              await readiness solo 2.5..3.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
         "#]],
     );
 }
@@ -267,7 +278,61 @@ fn a_step_never_precedes_the_one_before_it() {
         expect![[r#"
             start Pod solo 1.9..1.95 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=950}
               schedule Pod solo 1.9..1.95 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=949}
-              prepare Pod sandbox solo 1.95..1.95 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=950}
+              prepare Pod sandbox solo 1.95..1.95 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=949}
+              start container solo [app] 1.95..1.95 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=949}
+              await readiness solo 1.95..1.95 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=950}
+        "#]],
+    );
+}
+
+#[test]
+fn a_clock_that_is_behind_shows_without_events_too() {
+    check_full(
+        "
+        @0 list
+        @100   deploy web replicas=1 by=kubectl
+        @100.1 rs web-1 of=web replicas=1
+        @100.2 pod a of=web-1
+        @100.3 pod a scheduled
+        @101.5 pod a sandbox time=81
+        @102.5 pod a running time=82
+        @104.5 pod a ready time=84
+        @104.6 rs web-1 status=1/1
+        @104.7 deploy web status=1/1/1
+        @130 wait
+        ",
+        expect![[r#"
+            create Deployment web 100..104.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
+              create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=600}
+                start Pod a 100..103 completed {clock.skew_ms=-18000, start.source=object, end.source=object, time.uncertainty_ms=999}
+                  schedule Pod a 100..100 {actor=scheduler, start.source=object, end.source=object}
+                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object}
+                  start container a [app] 100..101 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=999}
+                  await readiness a 101..103 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=999}
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_says_nothing_of_the_sandbox_has_it_end_with_the_pull() {
+    check_full(
+        "
+        @0 list
+        @1   pod solo
+        @1.2 pod solo scheduled
+        @3.5 event pod/solo Pulled app took=1.5s
+        @3.7 pod solo old-kubelet running
+        @4.5 pod solo ready
+        @30 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..4.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+              * 3.5 Pulled container.name=app
+              schedule Pod solo 1..1.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+              prepare Pod sandbox solo 1.2..2 {actor=kubelet, start.source=watch, end.source=event, time.uncertainty_ms=200}
+              pull image solo [app] 2..3.5 {actor=kubelet, start.source=event, end.source=event}
+              start container solo [app] 3.5..3.7 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=199}
+              await readiness solo 3.7..4.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=500}
         "#]],
     );
 }

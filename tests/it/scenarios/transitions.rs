@@ -85,6 +85,7 @@ fn another_template_is_an_update() {
         @3    pod b running ready
         @3.1  rs web-1 replicas=0
         @3.2  pod a going grace=30
+        @3.25 rs web-1 status=0/0
         @3.3  rs web-2 status=1/1
         @3.4  deploy web status=1/1/1 reason=NewReplicaSetAvailable
         @4    pod a gone
@@ -94,7 +95,7 @@ fn another_template_is_an_update() {
             update Deployment web 1..3.4 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
               create ReplicaSet web-2 1.1..3.3 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
-              scale ReplicaSet web-1 3.1..3.4 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
         "#]],
     );
@@ -108,21 +109,24 @@ fn the_template_of_an_older_revision_is_a_rollback() {
         @1   deploy web image=v2 by=kubectl
         @1.1 rs web-2 of=web replicas=1 image=v2
         @2   rs web-1 replicas=0
+        @2.1 rs web-1 status=0/0
+        @2.2 rs web-2 status=1/1
         @3   deploy web status=1/1/1
         @40  deploy web image=v1 by=kubectl
         @40.1 rs web-1 replicas=1
         @41  rs web-2 replicas=0
+        @41.1 rs web-2 status=0/0
         @42  rs web-1 status=1/1
         @43  deploy web status=1/1/1
         @60 wait
         ",
         expect![[r#"
             update Deployment web 1..3 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
-              create ReplicaSet web-2 1.1..3 unfinished {replicas.from=0, replicas.to=1}
-              scale ReplicaSet web-1 2..3 unfinished {replicas.from=1, replicas.to=0}
+              create ReplicaSet web-2 1.1..2.2 completed {replicas.from=0, replicas.to=1}
+              scale ReplicaSet web-1 2..2.1 completed {replicas.from=1, replicas.to=0}
             rollback Deployment web 40..43 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               scale ReplicaSet web-1 40.1..42 completed {replicas.from=0, replicas.to=1}
-              scale ReplicaSet web-2 41..43 unfinished {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-2 41..41.1 completed {replicas.from=1, replicas.to=0}
         "#]],
     );
 }
@@ -266,7 +270,6 @@ fn a_wanted_pod_that_failed_opens_a_recover() {
         expect![[r#"
             recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
               start Pod b 5.1..7 completed
-              terminate Pod a 8..8 completed
         "#]],
     );
 }
@@ -410,7 +413,6 @@ fn a_bare_pod_that_ends_before_it_was_ready_has_failed() {
         ",
         expect![[r#"
             start Pod solo 1..3 failed ERROR Error: container app exited with 1 {cause=spec:1}
-              restart container solo [app] 3..3 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
         "#]],
     );
 }
