@@ -88,7 +88,9 @@ impl Inlet {
     /// An object of a list that was complete at `version`, or what such a list proves gone.
     pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
         let rank = 1 + lane.kind().map_or(9, |kind| kind.rank());
-        let released = Released { lane, change, arrival: None, is_listed: true };
+        // What a list lacks was gone by then; of what it contains it tells no time.
+        let arrival = matches!(change, Change::Vanished(_)).then_some(at);
+        let released = Released { lane, change, arrival, is_listed: true };
         self.put((version, rank, 0), at, released);
     }
 
