@@ -228,7 +228,8 @@ impl Engine {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.now = self.now.max(next);
             self.enter_lists(next, &mut out);
-            for released in self.inlet.release(next) {
+            self.inlet.release(next);
+            while let Some(released) = self.inlet.take_ready() {
                 self.release(released, &mut out);
             }
             self.judge(&mut out);

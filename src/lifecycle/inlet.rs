@@ -35,6 +35,8 @@ pub struct Inlet {
     settle_time: Nanos,
     max_waiting: usize,
     waiting: BTreeMap<Place, Released>,
+    /// What is due and has not been taken yet, written before all that waits.
+    ready: BTreeMap<Place, Released>,
     /// Places in order of arrival, to know what is due.
     due: VecDeque<(UnixNanos, Place)>,
     /// resourceVersions that were the largest so far when they arrived, with that arrival; both
@@ -56,6 +58,7 @@ impl Inlet {
             settle_time,
             max_waiting,
             waiting: BTreeMap::new(),
+            ready: BTreeMap::new(),
             due: VecDeque::new(),
             stair: VecDeque::new(),
             n_arrived: 0,
@@ -85,7 +88,9 @@ impl Inlet {
     /// An object of a list that was complete at `version`, or what such a list proves gone.
     pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
         let rank = 1 + lane.kind().map_or(9, |kind| kind.rank());
-        let released = Released { lane, change, arrival: None, is_listed: true };
+        // What a list lacks was gone by then; of what it contains it tells no time.
+        let arrival = matches!(change, Change::Vanished(_)).then_some(at);
+        let released = Released { lane, change, arrival, is_listed: true };
         self.put((version, rank, 0), at, released);
     }
 
@@ -130,8 +135,8 @@ impl Inlet {
         self.waiting.is_empty()
     }
 
-    /// Takes what is due at `now`, and all that was written before it, in order.
-    pub fn release(&mut self, now: UnixNanos) -> Vec<Released> {
+    /// What is due at `now`, and all that was written before it, is ready to be taken.
+    pub fn release(&mut self, now: UnixNanos) {
         let mut up_to: Option<Place> = None;
         while let Some((due, place)) = self.due.front().copied() {
             let full = self.waiting.len() > self.max_waiting;
@@ -148,19 +153,28 @@ impl Inlet {
                 break;
             }
         }
-        let Some(up_to) = up_to else { return Vec::new() };
+        let Some(up_to) = up_to else { return };
         let rest = self.waiting.split_off(&(up_to.0, up_to.1, up_to.2 + 1));
-        let out = std::mem::replace(&mut self.waiting, rest);
+        self.ready.append(&mut std::mem::replace(&mut self.waiting, rest));
         self.largest_released = self.largest_released.max(up_to.0);
-        out.into_values().collect()
     }
 
-    /// Takes the waiting version of an object out of its order, because something that is
-    /// released needs it first: its owner.
+    /// Takes the first that is ready.
+    pub fn take_ready(&mut self) -> Option<Released> {
+        self.ready.pop_first().map(|(_, released)| released)
+    }
+
+    /// Takes the first version of an object out of its order, because something that is released
+    /// needs it first: its owner.
     pub fn take(&mut self, uid: Uid) -> Option<Released> {
         let is_it =
             |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
-        let place = *self.waiting.iter().find(|(_, waiting)| is_it(&waiting.change))?.0;
-        self.waiting.remove(&place)
+        for room in [&mut self.ready, &mut self.waiting] {
+            let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place);
+            if let Some(place) = place {
+                return room.remove(&place);
+            }
+        }
+        None
     }
 }

@@ -102,6 +102,8 @@ pub struct Evidence {
     pub lo: UnixNanos,
     /// `lo` is an object time: the moment lies within the second that begins there.
     pub is_object_time: bool,
+    /// It was true when a list was told: a bound, but no news of when it came to be.
+    pub listed: Option<UnixNanos>,
     /// An Event written after it, by its emitter's clock.
     pub event: Option<UnixNanos>,
     /// The arrival of a watched change written after it.
@@ -113,19 +115,25 @@ impl Evidence {
     /// list).
     #[must_use]
     pub const fn object(time: UnixNanos, arrival: Option<UnixNanos>) -> Self {
-        Self { lo: time, is_object_time: true, event: None, arrival }
+        Self { lo: time, is_object_time: true, listed: None, event: None, arrival }
     }
 
     /// Nothing but a lower bound and an arrival.
     #[must_use]
     pub const fn arrival(lo: UnixNanos, arrival: Option<UnixNanos>) -> Self {
-        Self { lo, is_object_time: false, event: None, arrival }
+        Self { lo, is_object_time: false, listed: None, event: None, arrival }
+    }
+
+    /// Some time between the two: a list shows what became of it, and nothing shows when.
+    #[must_use]
+    pub const fn between(lo: UnixNanos, listed: UnixNanos) -> Self {
+        Self { lo, is_object_time: false, listed: Some(listed), event: None, arrival: None }
     }
 
     /// The exact time of an Event.
     #[must_use]
     pub const fn event(time: UnixNanos) -> Self {
-        Self { lo: time, is_object_time: false, event: Some(time), arrival: None }
+        Self { lo: time, is_object_time: false, listed: None, event: Some(time), arrival: None }
     }
 
     /// An object time if there is one, else what the arrival says.
@@ -160,8 +168,11 @@ impl Evidence {
     #[must_use]
     pub fn instant(&self, shift: Nanos) -> Instant {
         let lo = self.lo.plus(shift);
-        let mut hi =
-            if self.is_object_time { lo.plus(Nanos(SECOND.0 - 1)) } else { UnixNanos(i64::MAX) };
+        let mut hi = if self.is_object_time {
+            lo.plus(Nanos(SECOND.0 - 1))
+        } else {
+            self.listed.map_or(UnixNanos(i64::MAX), |listed| listed.max(lo))
+        };
         let mut source = Source::Object;
         for (bound, from) in
             [(self.event.map(|at| at.plus(shift)), Source::Event), (self.arrival, Source::Watch)]
@@ -250,7 +261,7 @@ mod tests {
             other in -4_000_i64..4_000,
         ) {
             let evidence = Evidence {
-                lo: at(lo), is_object_time: object, event: event.map(at), arrival: arrival.map(at),
+                lo: at(lo), is_object_time: object, listed: None, event: event.map(at), arrival: arrival.map(at),
             };
             let instant = evidence.instant(Nanos(shift * 1_000_000));
             let other = Evidence::event(at(other)).instant(Nanos(0));

@@ -5,7 +5,7 @@ use super::draft::{Draft, Of};
 use super::instant::{Evidence, Instant};
 use super::object::Role;
 use super::pod::{ContainerStart, Start};
-use super::time::Nanos;
+use super::time::{Nanos, SECOND};
 
 /// The instants of a start, tightened.
 #[derive(Clone, Debug)]
@@ -92,9 +92,9 @@ impl Chain {
             }
         }
         // Before 1.36 the kubelet said the sandbox stood only after the pull (kubernetes#134460):
-        // then the pull's begin is what is known of it.
-        if let (Some(sandbox), Some(first)) = (self.sandbox, earliest)
-            && sandbox.lo > first.hi
+        // then the pull's begin is what is known of it, as where it says nothing of the sandbox.
+        if let Some(first) = earliest
+            && self.sandbox.is_none_or(|sandbox| sandbox.lo > first.hi)
         {
             self.sandbox = Some(first);
         }
@@ -215,7 +215,7 @@ impl ContainerChain {
         let event = |at| Evidence::event(at).instant(skew);
         let pulled = container.pulled.map(|pulled| event(pulled.at));
         let was_there = container.pulled.is_some_and(|pulled| pulled.took.is_none());
-        let by_message = container.pulled.and_then(|pulled| Some(pulled.at.minus(pulled.took?)));
+        let by_message = container.pulled.filter(|it| it.took.is_some()).map(|it| it.began());
         let pull = [container.pulling, by_message].into_iter().flatten().min();
         let mut run = container.run;
         if let (Some(run), Some(at)) = (&mut run, container.started_event)
@@ -234,14 +234,15 @@ impl ContainerChain {
 }
 
 /// By how much the node's times must be moved: only what cannot be true says that its clock is
-/// off. A time after the arrival of what tells of it: the node is ahead. An Event of the kubelet
-/// before the Pod was bound: it is behind.
+/// off. A time after the arrival of what tells of it: the node is ahead. A second of the kubelet
+/// that was over before the Pod was bound, an Event of it from before that, or a pull that began
+/// before that: it is behind.
 fn skew(start: &Start) -> Nanos {
     let facts = [start.sandbox, start.ready]
         .into_iter()
         .chain(start.containers.iter().flat_map(|it| [it.run, it.started, it.done]))
         .flatten();
-    let ahead = facts.filter_map(|fact| fact.ahead()).max();
+    let ahead = facts.clone().filter_map(|fact| fact.ahead()).max();
     if let Some(ahead) = ahead {
         return Nanos(-ahead.0);
     }
@@ -249,7 +250,9 @@ fn skew(start: &Start) -> Nanos {
     let events = start
         .containers
         .iter()
-        .flat_map(|it| [it.pulling, it.pulled.map(|pulled| pulled.at), it.started_event]);
-    let behind = events.flatten().map(|at| bound.since(at)).max();
+        .flat_map(|it| [it.pulling, it.pulled.map(|it| it.began()), it.started_event]);
+    let seconds = facts.filter(|fact| fact.is_object_time);
+    let seconds = seconds.map(|fact| fact.lo.plus(Nanos(SECOND.0 - 1)));
+    let behind = events.flatten().chain(seconds).map(|at| bound.since(at)).max();
     behind.filter(|behind| behind.0 > 0).unwrap_or_default()
 }

@@ -365,8 +365,10 @@ impl Pod {
         self.apply_restarts(new, arrival, seq);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
-        self.is_finished = is_finished(new);
+        let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
         if let Some(deletion) = &new.meta.deletion {
+            // The deletion of what had finished is no span.
+            let seq = seq.filter(|_| !had_finished);
             let facts = self.facts();
             let requested = || End::new(seq, deletion_request(new, arrival), deletion);
             facts.end.get_or_insert_with(requested).apply(new);
@@ -384,7 +386,8 @@ impl Pod {
     }
 
     fn apply_restarts(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
-        if new.meta.deletion.is_some() {
+        // What ends with its Pod is not started again.
+        if new.meta.deletion.is_some() || is_finished(new) {
             return;
         }
         for container in &new.containers {

@@ -5,5 +5,6 @@ mod export;
 mod golden;
 mod properties;
 mod recordings;
+mod scenarios;
 mod support;
 mod tidy;

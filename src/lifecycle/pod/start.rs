@@ -62,6 +62,14 @@ pub struct Pulled {
     pub took: Option<Nanos>,
 }
 
+impl Pulled {
+    /// When the pull began; where the image was there already, when that was found.
+    #[must_use]
+    pub fn began(self) -> UnixNanos {
+        self.at.minus(self.took.unwrap_or_default())
+    }
+}
+
 impl Start {
     /// A start that begins with a first version.
     #[must_use]

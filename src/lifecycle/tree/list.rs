@@ -86,7 +86,10 @@ impl Tree {
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();
         let status = root.status.written.unwrap_or(root.meta.created);
-        let start = Evidence::object_or(written, status, None);
+        let start = written.map_or_else(
+            || Evidence::between(status, now),
+            |written| Evidence::object(written, None),
+        );
         Some((Action::Update, format!("spec:{generation}"), start))
     }
 
@@ -124,7 +127,15 @@ impl Tree {
             Some(template) if !action.is_end() => self.listed_steps(template),
             Some(_) | None => std::collections::BTreeMap::new(),
         };
-        let stamps = self.root.as_deref().map(|root| root.stamps.to_vec()).unwrap_or_default();
+        let mut stamps = self.root.as_deref().map(|root| root.stamps.to_vec()).unwrap_or_default();
+        let has_stamps = !stamps.is_empty();
+        // What an older revision carries as well is no news of this one.
+        stamps.retain(|stamp| {
+            !self.sets.values().any(|set| {
+                let is_older = Some(set.workload.template) != template;
+                is_older && set.workload.stamps.iter().any(|old| old.context == stamp.context)
+            })
+        });
         let current: Vec<_> = self
             .sets
             .iter()
@@ -134,6 +145,7 @@ impl Tree {
         let is_bare = self.top.kind == Kind::Pod;
         let open = self.open_transition(action, cause, start, rules, out);
         open.steps = steps;
+        open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
         let seq = open.seq;
         if !action.is_end() {
             self.link_stamps(stamps, true);

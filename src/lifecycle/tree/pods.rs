@@ -258,7 +258,9 @@ impl Tree {
             self.pod_lost(uid, &Loss::Gone(at), last, rules, out);
         }
         let seq = self.open().map(|open| open.seq).filter(|_| uid != self.top.uid);
-        if let Some(pod) = self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced) {
+        if let Some(pod) =
+            self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced && !pod.is_finished)
+        {
             let forced = Deletion { at: at.lo, grace_seconds: 0, finalizers: Box::default() };
             pod.set_end(End::new(seq, at, &forced));
         }

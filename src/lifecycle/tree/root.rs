@@ -224,6 +224,14 @@ impl Tree {
         if self.is_muted || self.is_unjudged {
             return;
         }
+        let is_empty_set = self.top.kind == Kind::ReplicaSet
+            && self.pods.is_empty()
+            && self.root.as_deref().is_some_and(|root| root.replicas == 0);
+        if is_empty_set && !self.is_open() {
+            // An old revision that its owner no longer keeps: nothing ends with it.
+            self.untraced.churn += 1;
+            return;
+        }
         let is_deleting = self.open().is_some_and(|open| open.action.is_end());
         if !is_deleting {
             let open = self.open_transition(Action::Delete, "delete".to_owned(), at, rules, out);

@@ -1,0 +1,527 @@
+//! DESIGN §3, after a list: what goes on, and what is baseline.
+
+use expect_test::expect;
+
+use super::tree::{check, check_counts, check_full};
+
+#[test]
+fn what_has_settled_is_baseline() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @0 list
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_first_generation_unobserved_is_a_create() {
+    check(
+        "
+        @-5 missed deploy web replicas=1 stamp=aa
+        @0 list
+        @1   rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @2   pod a running ready
+        @3   rs web-1 status=1/1
+        @4   deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Deployment web -5..4 completed {CONSUMER, cause=spec:1, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+              create ReplicaSet web-1 1..3 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..2 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_replica_set_of_the_template_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-5 missed deploy web image=v2 by=kubectl
+        @0 list
+        @5 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -5..5 completed {cause=spec:2, context.stale}
+        "#]],
+    );
+}
+
+#[test]
+fn a_replica_set_not_at_its_replicas_is_an_update_and_below_it_is_what_is_open() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web image=v2 replicas=2 by=kubectl
+        @-8 missed rs web-2 of=web replicas=1 image=v2
+        @-8 missed deploy web observed status=1/2/1
+        @-7 missed pod b of=web-2
+        @0 list
+        @2   pod b running ready
+        @3   rs web-2 replicas=2
+        @3.1 pod c of=web-2
+        @4   pod c running ready
+        @4.1 rs web-1 replicas=0
+        @4.2 pod a going grace=30
+        @4.3 rs web-2 status=2/2
+        @5   deploy web status=2/2/2
+        @6   pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..5 completed {cause=spec:2, context.stale, pods.terminating=1}
+              create ReplicaSet web-2 -8..4.3 completed {replicas.from=0, replicas.to=2}
+                * 3 replicas changed replicas.from=1 replicas.to=2
+                start Pod b -7..2 completed
+                start Pod c 3.1..4 completed
+              scale ReplicaSet web-1 4.1..5 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 4.2..6 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+#[test]
+fn another_replica_set_with_replicas_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web image=v2 by=kubectl
+        @-8 missed rs web-2 of=web replicas=1 image=v2
+        @-7 missed pod b of=web-2 scheduled
+        @-6 missed pod b running ready
+        @-5 missed rs web-2 status=1/1
+        @-5 missed deploy web status=1/2/2 reason=NewReplicaSetAvailable
+        @0 list
+        @1 rs web-1 replicas=0
+        @2 pod a going grace=30
+        @3 deploy web status=1/1/1
+        @4 pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..3 completed {cause=spec:2, context.stale, pods.terminating=1}
+              scale ReplicaSet web-1 1..3 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 2..4 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+#[test]
+fn progressing_for_new_replica_set_created_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web history=3 by=kubectl
+        @-8 missed deploy web status=1/1/0 reason=NewReplicaSetCreated
+        @0 list
+        @3 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn progressing_for_found_new_replica_set_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web history=3 by=kubectl
+        @-8 missed deploy web status=1/1/0 reason=FoundNewReplicaSet
+        @0 list
+        @3 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn progressing_for_replica_set_updated_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web history=3 by=kubectl
+        @-8 missed deploy web status=1/1/0 reason=ReplicaSetUpdated
+        @0 list
+        @3 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn progressing_for_deployment_resumed_is_an_update() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed deploy web history=3 by=kubectl
+        @-8 missed deploy web status=1/1/0 reason=DeploymentResumed
+        @0 list
+        @3 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn unavailable_after_a_finished_rollout_is_baseline() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-8 missed deploy web status=1/1/0 reason=NewReplicaSetAvailable
+        @0 list
+        @3 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_paused_deployment_is_baseline() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-5 missed deploy web image=v2 paused by=kubectl
+        @0 list
+        @5 deploy web observed
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn past_its_deadline_a_tree_is_broken_until_it_heals() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-900 missed deploy web image=v2 by=kubectl
+        @-899 missed rs web-2 of=web replicas=1 image=v2
+        @-100 missed deploy web deadline status=1/2/1
+        @0 list
+        @3  pod a exit=1
+        @4  pod a running ready
+        @10 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @20 pod a exit=1
+        @21 pod a running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 0..10 completed {cause=heal:2}
+            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
+              restart container a [app] 20..21 completed {reason=Error, exit_code=1}
+            counted: pods 1, baseline 1, churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn what_began_longer_ago_than_its_limit_is_baseline() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-195 missed deploy web image=v2 by=kubectl
+        @3500 list
+        @3560 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_start_that_is_not_on_the_object_is_the_last_status_write_and_uncertain() {
+    check_full(
+        "
+        @-200 missed deploy web replicas=1 image=v1 by=kubectl/scale
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-5 missed deploy web image=v2 by=kubectl/scale
+        @0 list
+        @5 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -195..5 completed {cause=spec:2, start.source=object, end.source=watch, time.uncertainty_ms=195000}
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_deletion_goes_on() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-5 missed deploy web delete
+        @0 list
+        @1 pod a going grace=30
+        @2 pod a gone
+        @3 rs web-1 gone
+        @4 deploy web gone
+        @60 wait
+        ",
+        expect![[r#"
+            delete Deployment web -5..4 completed {cause=delete}
+              delete ReplicaSet web-1 1..3 completed
+                terminate Pod a 1..2 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_bare_pod_that_is_not_ready_goes_on() {
+    check(
+        "
+        @-5 missed pod solo scheduled
+        @0 list
+        @1 pod solo running
+        @2 pod solo ready
+        @30 wait
+        ",
+        expect![[r#"
+            start Pod solo -5..2 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_bare_pod_that_is_going_goes_on() {
+    check(
+        "
+        @-50 missed pod solo scheduled
+        @-40 missed pod solo running ready
+        @-5 missed pod solo going grace=30
+        @0 list
+        @2 pod solo gone
+        @30 wait
+        ",
+        expect![[r#"
+            terminate Pod solo -5..2 completed {cause=delete}
+        "#]],
+    );
+}
+
+#[test]
+fn neither_a_recover_nor_a_scale_can_be_told_in_a_list() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed pod a going grace=30
+        @-8 missed pod b of=web-1
+        @-7 missed deploy web status=1/1/0
+        @0 list
+        @1 pod a gone
+        @3 pod b running ready
+        @4 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_pod_that_is_not_ready_is_lost_only_after_it_was_ready() {
+    check_counts(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-9 missed pod a unready
+        @0 list
+        @40 pod a ready
+        @60 pod a unready
+        @90 pod a ready
+        @150 wait
+        ",
+        expect![[r#"
+            recover Deployment web 60..90 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060}
+            counted: baseline 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_object_whose_owner_is_not_listed_is_counted() {
+    check_counts(
+        "
+        @-9 missed pod a of=lost scheduled
+        @-8 missed pod a running ready
+        @0 list
+        @5 pod a going grace=30
+        @6 pod a gone
+        @30 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, orphans 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_stamp_from_a_list_is_an_uncertain_link() {
+    check(
+        "
+        @-200 missed deploy web replicas=1 image=v1 stamp=aa
+        @-199 missed rs web-1 of=web replicas=1 image=v1 stamp=aa
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @-5 missed deploy web image=v2 by=kubectl stamp=bb
+        @0 list
+        @5 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
+              -> stamp bb.bb in tracing.k8s.io/traceparent, uncertain
+        "#]],
+    );
+}
+
+#[test]
+fn a_list_that_breaks_off_proves_nothing_and_a_complete_one_that_something_vanished() {
+    check(
+        "
+        @0 list
+        @1   pod x
+        @1.1 pod y
+        @5   closed pods
+        @6   list pods x y
+        @7   closed pods
+        @8   list pods y
+        @30  pod y running ready
+        @60 wait
+        ",
+        expect![[r#"
+            start Pod x 1..1 vanished {cause=spec:1, watch.gap}
+            start Pod y 1.1..30 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+#[test]
+fn a_deployment_that_a_complete_list_lacks_has_vanished() {
+    check(
+        "
+        @0 settled web
+        @5   closed deploys
+        @6   list deploys none
+        @7   rs web-1 gone
+        @40 wait
+        ",
+        expect![[r#"
+            delete Deployment web -95..7 vanished {cause=delete, watch.gap}
+        "#]],
+    );
+}

@@ -1,0 +1,309 @@
+//! A line language for what a cluster does.
+//!
+//! ```text
+//! @1.1 deploy web replicas=2 image=v2     at 1.1 s the Deployment is written, and we are told
+//! @2   missed pod a of=web-1              written, but we are not told: a list may show it
+//! @3   list                               every lane lists all there is
+//! @3   list pods a b                      one lane lists only these; `nothing` for none
+//! @3   closed pods                        a watch breaks off
+//! @4   event pod/a Pulled app took=400ms  a Kubernetes Event
+//! @9   wait                               time passes
+//! @0   settled web a b                    a Deployment with ReplicaSet web-1 and Pods a, b is listed
+//!      set max_pods_per_trace=2           a setting, before anything else
+//! ```
+//!
+//! A line changes some facts of an object and keeps the others; the first creates it. Words for
+//! every object: `of=owner` (`of=Job/nightly` for a kind by name), `delete`, `gone`, `stamp=aa,bb`,
+//! `by=manager`, `service=name`, and of the telling `late=ms` (arrives so much later), `rv=n`,
+//! `time=s` (object times say this second). `objects.rs` reads the words of each kind.
+//! Every write takes the next resourceVersion and is told at the time of its line; object times
+//! are that time, rounded down to a second.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+
+use lifespan::engine::{Counts, Engine, Settings};
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::{Change, Note, Snapshot, Uid};
+use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::lifecycle::time::{Nanos, UnixNanos};
+
+use super::objects;
+use crate::support::checks;
+
+/// Second 0 of every script.
+pub(crate) const ZERO: i64 = 1_700_000_000;
+
+/// What came of a script.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) spans: Vec<FinishedSpan>,
+    /// Open at the end.
+    pub(crate) open: Vec<FinishedSpan>,
+    pub(crate) counts: Counts,
+}
+
+/// What a lane says when.
+struct Told {
+    at: UnixNanos,
+    /// `None`: nothing but time passing.
+    news: Option<(Lane, News)>,
+}
+
+#[derive(Default)]
+struct World {
+    objects: BTreeMap<String, Snapshot>,
+    version: u64,
+    told: Vec<Told>,
+    settings: Settings,
+}
+
+/// A line without its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Line<'a> {
+    /// When it is written.
+    pub(crate) at: UnixNanos,
+    pub(crate) words: Vec<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    /// The value of `key=value`.
+    pub(crate) fn value(&self, key: &str) -> Option<&'a str> {
+        self.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    pub(crate) fn number<N: std::str::FromStr>(&self, key: &str) -> Option<N>
+    where
+        N::Err: std::fmt::Debug,
+    {
+        self.value(key).map(|value| value.parse().unwrap())
+    }
+
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.words.contains(&word)
+    }
+
+    /// The second that object times say.
+    pub(crate) fn second(&self) -> UnixNanos {
+        let said = self.value("time").map(seconds);
+        UnixNanos::from_seconds(said.unwrap_or(self.at).seconds())
+    }
+}
+
+/// Runs a script; what holds of all spans is looked at.
+pub(crate) fn run(script: &str) -> Run {
+    run_late(script, &[])
+}
+
+/// The same, where everything that some lanes say arrives so many milliseconds late.
+pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
+    let mut world = World { version: 100, ..World::default() };
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        world.line(line);
+    }
+    let World { mut told, settings, .. } = world;
+    for told in &mut told {
+        let lane = told.news.as_ref().map(|(lane, _)| lane);
+        let delay = late.iter().find(|(slow, _)| Some(slow) == lane);
+        told.at = told.at.plus(delay.map_or(Nanos(0), |(_, ms)| Nanos(ms * 1_000_000)));
+    }
+    told.sort_by_key(|told| told.at);
+    let mut engine = Engine::new(settings);
+    let mut spans = Vec::new();
+    for Told { at, news } in &told {
+        spans.extend(engine.advance(*at));
+        if let Some((lane, news)) = news {
+            engine.hear(*lane, news.clone(), *at);
+        }
+    }
+    spans.extend(engine.finish());
+    let faults = checks::faults(&spans);
+    assert!(faults.is_empty(), "{faults}");
+    let mut all = spans.clone();
+    all.dedup_by_key(|span| (span.trace_id, span.span_id));
+    assert_eq!(all.len(), spans.len(), "a span left twice");
+    let open = engine.in_progress(told.last().map_or(UnixNanos::default(), |told| told.at));
+    Run { spans, open, counts: engine.counts() }
+}
+
+/// `1.5` of a script.
+pub(crate) fn seconds(text: &str) -> UnixNanos {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole: i64 = whole.parse().unwrap();
+    let nanos: i64 = format!("{fraction:0<9}").parse().unwrap();
+    UnixNanos::from_seconds(ZERO).plus(Nanos(sign * (whole * 1_000_000_000 + nanos)))
+}
+
+fn lane_of(name: &str) -> Lane {
+    match name {
+        "deploys" | "deploy" => Lane::Deployments,
+        "sets" | "rs" => Lane::ReplicaSets,
+        "pods" | "pod" => Lane::Pods,
+        "events" | "event" => Lane::Events,
+        other => panic!("no lane {other}"),
+    }
+}
+
+impl World {
+    fn line(&mut self, text: &str) {
+        let mut words = text.split_whitespace();
+        let first = words.next().unwrap();
+        let mut words: Vec<&str> = words.collect();
+        if first == "set" {
+            return self.set(&words);
+        }
+        let at = seconds(first.strip_prefix('@').unwrap_or_else(|| panic!("no time: {text}")));
+        let is_missed = words.first() == Some(&"missed");
+        if is_missed {
+            words.remove(0);
+        }
+        let line = Line { at, words };
+        let late = line.number("late").map_or(Nanos(0), |ms: i64| Nanos(ms * 1_000_000));
+        let arrival = at.plus(late);
+        match line.words.as_slice() {
+            ["settled", name, rest @ ..] => self.settled(name, rest, at),
+            ["wait"] => self.told.push(Told { at, news: None }),
+            ["closed", lane] => self.tell(lane_of(lane), News::Closed, arrival),
+            ["list"] => {
+                for lane in Lane::ALL {
+                    self.list(lane, None, self.version, arrival);
+                }
+            }
+            ["list", lane, rest @ ..] => {
+                let names: Vec<&str> =
+                    rest.iter().filter(|word| !word.contains('=')).copied().collect();
+                let version = line.number("rv").unwrap_or(self.version);
+                self.list(
+                    lane_of(lane),
+                    Some(&names).filter(|it| !it.is_empty()),
+                    version,
+                    arrival,
+                );
+            }
+            ["event", about, ..] => {
+                let version = self.next_version(&line);
+                let note = self.note(about, &line, version);
+                self.tell(Lane::Events, News::Watched(Change::Noted(Box::new(note))), arrival);
+            }
+            [kind, name, ..] => {
+                let version = self.next_version(&line);
+                let change = self.write(kind, name, &line, version);
+                if !is_missed {
+                    self.tell(lane_of(kind), News::Watched(change), arrival);
+                }
+            }
+            _ => panic!("what is {text}?"),
+        }
+    }
+
+    fn set(&mut self, words: &[&str]) {
+        for word in words {
+            let (key, value) = word.split_once('=').unwrap();
+            match key {
+                "max_pods_per_trace" => self.settings.max_pods_per_trace = value.parse().unwrap(),
+                "max_waiting" => self.settings.max_waiting = value.parse().unwrap(),
+                "service_name" => self.settings.service_name = value.to_owned(),
+                "cluster_uid" => self.settings.cluster_uid = value.to_owned(),
+                other => panic!("no setting {other}"),
+            }
+        }
+    }
+
+    /// What has long been there, as every lane lists it.
+    fn settled(&mut self, name: &str, rest: &[&str], at: UnixNanos) {
+        let (words, pods): (Vec<&str>, Vec<&str>) = rest.iter().partition(|it| it.contains('='));
+        let (words, n) = (words.join(" "), pods.len());
+        self.line(&format!("@-100 missed deploy {name} replicas={n} {words}"));
+        self.line(&format!("@-99 missed rs {name}-1 of={name} replicas={n} {words} revision=1"));
+        for pod in &pods {
+            self.line(&format!("@-98 missed pod {pod} of={name}-1 scheduled"));
+            self.line(&format!("@-97 missed pod {pod} running ready"));
+        }
+        self.line(&format!("@-96 missed rs {name}-1 status={n}/{n}"));
+        let reason = "reason=NewReplicaSetAvailable";
+        self.line(&format!("@-95 missed deploy {name} status={n}/{n}/{n} {reason}"));
+        let at = at.since(UnixNanos::from_seconds(ZERO)).0 / 1_000_000_000;
+        self.line(&format!("@{at} list"));
+    }
+
+    fn tell(&mut self, lane: Lane, news: News, at: UnixNanos) {
+        self.told.push(Told { at, news: Some((lane, news)) });
+    }
+
+    fn next_version(&mut self, line: &Line<'_>) -> u64 {
+        if let Some(version) = line.number("rv") {
+            return version;
+        }
+        self.version += 1;
+        self.version
+    }
+
+    fn list(&mut self, lane: Lane, names: Option<&Vec<&str>>, version: u64, at: UnixNanos) {
+        let listed: Vec<Snapshot> = self
+            .objects
+            .values()
+            .filter(|object| Some(object.kind()) == lane.kind())
+            .filter(|object| names.is_none_or(|names| names.contains(&&*object.meta().name)))
+            .cloned()
+            .collect();
+        for snapshot in listed {
+            self.tell(lane, News::Listed(snapshot), at);
+        }
+        self.tell(lane, News::ListDone(version), at);
+    }
+
+    fn write(&mut self, kind: &str, name: &str, line: &Line<'_>, version: u64) -> Change {
+        let key = format!("{kind}/{name}");
+        let old = self.objects.get(&key);
+        let new = objects::write(kind, name, old, line, version);
+        if line.has("gone") {
+            self.objects.remove(&key);
+            return Change::Deleted(new);
+        }
+        // `rv=` below what is known tells an old version again.
+        if old.is_none_or(|old| old.meta().resource_version < version) {
+            self.objects.insert(key, new.clone());
+        }
+        Change::Seen(new)
+    }
+
+    fn note(&self, about: &str, line: &Line<'_>, version: u64) -> Note {
+        let at = line.value("at").map_or(line.at, seconds);
+        let count = line.number("count").unwrap_or(1);
+        let reason = line.words.get(2).copied().unwrap();
+        let container =
+            line.words.get(3).filter(|it| !it.contains('=') && !["there", "warning"].contains(it));
+        let message = match line.value("took") {
+            Some(took) => format!(
+                "Successfully pulled image \"app:v1\" in {took} ({took} including waiting)."
+            ),
+            None if line.has("there") => {
+                "Container image \"app:v1\" already present on machine".to_owned()
+            }
+            None => reason.to_owned(),
+        };
+        Note {
+            uid: uid(&format!("event/{about}/{reason}/{}", container.unwrap_or(&""))),
+            resource_version: version,
+            about: uid(about),
+            container: container.copied().unwrap_or_default().into(),
+            reason: reason.into(),
+            message: message.into(),
+            is_warning: line.has("warning"),
+            count,
+            exact: (count == 1).then_some(at),
+            seconds: UnixNanos::from_seconds(at.seconds()),
+            source: "kubelet".into(),
+        }
+    }
+}
+
+/// The uid of `pod/a`.
+pub(crate) fn uid(key: &str) -> Uid {
+    let seed = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    Uid(key.bytes().fold(seed, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+    }))
+}
