@@ -3,8 +3,12 @@
 //! One task drives it. It reads no clock: time is an argument, so that a recording replayed
 //! through it gives the same spans every time.
 
+mod orphans;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use orphans::Orphans;
 
 use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::{Lane, News};
@@ -29,6 +33,8 @@ pub struct Settings {
     pub service_name: String,
     /// How long a change waits in the inlet for slower lanes.
     pub settle_time: Nanos,
+    /// How long an object waits for its owner while the lane of that is away.
+    pub owner_wait: Nanos,
     /// How long a settled state must last.
     pub stable_time: Nanos,
     /// After which an open transition has timed out.
@@ -46,6 +52,7 @@ impl Default for Settings {
             cluster_name: String::new(),
             service_name: String::new(),
             settle_time: Nanos::from_seconds(2),
+            owner_wait: Nanos::from_seconds(30),
             stable_time: Nanos::from_seconds(10),
             max_transition_duration: Nanos::from_seconds(3_600),
             max_pods_per_trace: 200,
@@ -84,6 +91,8 @@ struct LaneState {
     /// The first list, complete, until those of its owners are.
     first: Option<Vec<Snapshot>>,
     has_listed: bool,
+    /// It broke off, and has neither listed nor watched since.
+    is_away: bool,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
     last_version: u64,
     /// Its resourceVersions count another history than those of the other lanes.
@@ -94,7 +103,10 @@ struct LaneState {
 #[derive(Debug)]
 pub struct Engine {
     rules: Rules,
+    owner_wait: Nanos,
+    max_waiting: usize,
     inlet: Inlet,
+    orphans: Orphans,
     store: Store,
     lanes: BTreeMap<Lane, LaneState>,
     /// When the first list of any lane was complete, until all have entered.
@@ -120,6 +132,7 @@ impl Engine {
             cluster_name,
             service_name,
             settle_time,
+            owner_wait,
             stable_time,
             max_transition_duration,
             max_pods_per_trace,
@@ -135,7 +148,10 @@ impl Engine {
             max_pods_per_trace,
         };
         Self {
+            owner_wait,
+            max_waiting,
             inlet: Inlet::new(rules.settle_time, max_waiting),
+            orphans: Orphans::default(),
             rules,
             store: Store::default(),
             lanes: Lane::ALL.into_iter().map(|lane| (lane, LaneState::default())).collect(),
@@ -166,10 +182,12 @@ impl Engine {
             }
             News::ListDone(version) => self.list_done(lane, version, at),
             News::Closed => {
+                state.is_away = true;
                 state.relist.abandon();
                 state.list.clear();
             }
             News::Watched(change) => {
+                state.is_away = false;
                 let version = version_of(&change);
                 if version.is_some_and(|version| version <= state.last_version) {
                     // A watch that was resumed tells again what it had told.
@@ -197,6 +215,7 @@ impl Engine {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
         state.last_version = state.last_version.max(version);
+        state.is_away = false;
         if !state.relist.is_listing() {
             state.relist.begin();
         }
@@ -232,6 +251,9 @@ impl Engine {
             while let Some(released) = self.inlet.take_ready() {
                 self.release(released, &mut out);
             }
+            for orphan in self.orphans.due(next) {
+                self.enter(orphan, &mut out);
+            }
             self.judge(&mut out);
             while let Some((due, top)) = self.deadlines.first().copied().filter(|it| it.0 <= next) {
                 self.deadlines.remove(&(due, top));
@@ -253,7 +275,7 @@ impl Engine {
                 self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
             if are_all_in { first } else { first.plus(self.rules.settle_time) }
         });
-        [self.inlet.next_due(), tree, lists].into_iter().flatten().min()
+        [self.inlet.next_due(), self.orphans.next_due(), tree, lists].into_iter().flatten().min()
     }
 
     /// The input has ended: time runs on until every hold is released. What is still open stays
@@ -356,6 +378,35 @@ impl Engine {
     }
 
     fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
+        let object = orphans::object_of(&released.change);
+        let awaited = self.orphans.owner_of(object).or_else(|| self.awaited_owner(&released));
+        match awaited {
+            Some(owner) if self.orphans.len() < self.max_waiting => {
+                let deadline = self.now.plus(self.owner_wait);
+                self.orphans.wait(object, owner, released, deadline);
+            }
+            Some(_) | None => self.enter(released, out),
+        }
+    }
+
+    /// The unknown owner of a new object, if the lane that would tell of it is away, or if the
+    /// owner waits itself.
+    fn awaited_owner(&self, released: &Released) -> Option<Uid> {
+        let Change::Seen(snapshot) = &released.change else { return None };
+        if self.store.top_of(snapshot.meta().uid).is_some() {
+            return None;
+        }
+        let owner = snapshot.meta().owner.as_ref().filter(|owner| owner.kind.is_watched())?;
+        if self.store.top_of(owner.uid).is_some() {
+            return None;
+        }
+        let is_away = self.lanes.iter().any(|(lane, state)| {
+            state.is_away && lane.kind().is_some_and(|kind| kind == owner.kind)
+        });
+        self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
+    }
+
+    fn enter(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         let Released { lane, change, arrival, is_listed } = released;
         match change {
             Change::Seen(mut snapshot) => {
@@ -409,6 +460,9 @@ impl Engine {
         });
         if seen.is_listed && self.store.with(top, |tree| tree.is_unjudged()) == Some(true) {
             self.unjudged.insert(top);
+        }
+        for waited in self.orphans.take(uid) {
+            self.release(waited, out);
         }
     }
 

@@ -1,0 +1,70 @@
+//! Changes that wait for an owner, while the lane that could tell of it is away.
+
+use std::collections::BTreeMap;
+
+use crate::lifecycle::inlet::Released;
+use crate::lifecycle::object::{Change, Uid};
+use crate::lifecycle::time::UnixNanos;
+
+/// The waiting changes, by the owner they wait for.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    by_owner: BTreeMap<Uid, (UnixNanos, Vec<Released>)>,
+    owner_of: BTreeMap<Uid, Uid>,
+    n_waiting: usize,
+}
+
+impl Orphans {
+    /// The owner that `object` waits for.
+    pub(super) fn owner_of(&self, object: Uid) -> Option<Uid> {
+        self.owner_of.get(&object).copied()
+    }
+
+    /// `released`, about `object`, waits for `owner`; the first one sets the deadline.
+    pub(super) fn wait(
+        &mut self,
+        object: Uid,
+        owner: Uid,
+        released: Released,
+        deadline: UnixNanos,
+    ) {
+        self.owner_of.insert(object, owner);
+        let (_, waiting) = self.by_owner.entry(owner).or_insert_with(|| (deadline, Vec::new()));
+        waiting.push(released);
+        self.n_waiting += 1;
+    }
+
+    /// Takes what waited for `owner`, in order.
+    pub(super) fn take(&mut self, owner: Uid) -> Vec<Released> {
+        let Some((_, waited)) = self.by_owner.remove(&owner) else { return Vec::new() };
+        self.owner_of.retain(|_, of| *of != owner);
+        self.n_waiting -= waited.len();
+        waited
+    }
+
+    /// Takes what has waited until its deadline.
+    pub(super) fn due(&mut self, now: UnixNanos) -> Vec<Released> {
+        let due = self.by_owner.iter().filter(|(_, (deadline, _))| *deadline <= now);
+        let due: Vec<Uid> = due.map(|(owner, _)| *owner).collect();
+        due.into_iter().flat_map(|owner| self.take(owner)).collect()
+    }
+
+    /// When the next deadline is.
+    pub(super) fn next_due(&self) -> Option<UnixNanos> {
+        self.by_owner.values().map(|(deadline, _)| *deadline).min()
+    }
+
+    /// How many changes wait.
+    pub(super) fn len(&self) -> usize {
+        self.n_waiting
+    }
+}
+
+/// The object that a change is about.
+pub(super) fn object_of(change: &Change) -> Uid {
+    match change {
+        Change::Seen(snapshot) | Change::Deleted(snapshot) => snapshot.meta().uid,
+        Change::Vanished(uid) => *uid,
+        Change::Noted(note) => note.about,
+    }
+}
