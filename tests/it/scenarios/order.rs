@@ -160,9 +160,9 @@ fn a_circle_of_owners_ends() {
         @60 wait
         ",
         expect![[r#"
+            create ReplicaSet y 1..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=x}
+              create ReplicaSet x 1..2 completed {replicas.from=0, replicas.to=1}
             create ReplicaSet z 1..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=z}
-            create ReplicaSet y 2..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=x}
-              create ReplicaSet x 2..2 completed {replicas.from=0, replicas.to=1}
         "#]],
     );
 }
