@@ -354,18 +354,19 @@ fn mirror_pods_have_no_spans() {
 fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
     check_counts(
         "
-        @0 settled web a
+        @0 settled web a b
         @1 rs web-0 of=web replicas=0 image=v0 status=0/0
         @20 rs web-0 gone
-        @30 pod solo
-        @31 pod solo running ready
-        @60 pod solo exit=0 succeeded
-        @90 pod solo going grace=0
-        @91 pod solo gone
-        @120 wait
+        @30 pod b failed=Evicted
+        @30.1 pod c of=web-1
+        @31 pod c running ready
+        @40 pod b going grace=0
+        @41 pod b gone
+        @90 wait
         ",
         expect![[r#"
-            start Pod solo 30..31 completed {cause=spec:1}
+            recover Deployment web 30..41 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000030}
+              start Pod c 30.1..31 completed
             counted: baseline 1
         "#]],
     );
@@ -692,6 +693,25 @@ fn deleted_in_the_background_closes_what_is_open_with_deleted() {
               -> supersedes update Deployment spec:2
               delete ReplicaSet web-1 3..3.1 completed
                 terminate Pod a 3..3 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_recover_of_a_bare_pod_that_failed_for_good_is_closed_by_its_deletion() {
+    check(
+        "
+        @0 list
+        @30 pod solo
+        @31 pod solo running ready
+        @60 pod solo exit=137 failed=Evicted
+        @90 pod solo going grace=0
+        @91 pod solo gone
+        @120 wait
+        ",
+        expect![[r#"
+            start Pod solo 30..31 completed {cause=spec:1}
+            recover Pod solo 60..91 deleted {cause=pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060}
         "#]],
     );
 }
