@@ -1,8 +1,7 @@
 //! The whole way from lines to spans, on a cluster that is made up: `cargo bench --bench pipeline`.
 //!
 //! With `LIFESPAN_WRITE_RECORDING=PATH` the recording is written there and nothing is measured.
-//! Of a column of allocations, divided by the lines: per change; of what `settled_pods` has
-//! allocated and not given back, divided by its Pods: what a settled Pod costs.
+//! A column of allocations, divided by the lines, is allocations per change.
 
 use std::process::ExitCode;
 
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
 
 /// 200 rollouts of 10 Pods each, in ten Deployments.
 fn rollouts() -> Vec<Line> {
-    run(Plan { seed: 1, actions: 200, steady: Some(10) }).lines
+    run(Plan { seed: 1, actions: 200, steady: Some(10), deployments: 10 }).lines
 }
 
 /// Runs `lines` and returns the engine with all that it still holds.
@@ -78,11 +77,4 @@ fn news_to_spans(bencher: Bencher<'_, '_>) {
         }
         spans.len() + engine.finish().len()
     });
-}
-
-/// 2,000 Pods of ten Deployments that have come up and stay.
-#[divan::bench(sample_count = 2, sample_size = 1)]
-fn settled_pods(bencher: Bencher<'_, '_>) {
-    let lines = run(Plan { seed: 1, actions: 10, steady: Some(200) }).lines;
-    bencher.counter(ItemsCount::new(2_000_usize)).bench(|| tell(&lines).0);
 }

@@ -4,6 +4,7 @@
 //! through it gives the same spans every time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::{Lane, News};
@@ -16,6 +17,9 @@ use crate::store::Store;
 
 /// Chains of owners are followed no further.
 const MAX_OWNERS: usize = 16;
+
+/// How many values of one sort are shared before those that nobody holds any more are let go.
+const MAX_SHARED: usize = 20_000;
 
 /// How long things are waited for.
 #[derive(Clone, Debug)]
@@ -104,6 +108,8 @@ pub struct Engine {
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
     unjudged: BTreeSet<Uid>,
+    nodes: BTreeSet<Arc<str>>,
+    paths: BTreeSet<Arc<[Box<str>]>>,
     deadlines: BTreeSet<(UnixNanos, Uid)>,
     deadline_of: BTreeMap<Uid, UnixNanos>,
     counts: Counts,
@@ -143,6 +149,8 @@ impl Engine {
             have_lists_entered: false,
             reference: None,
             unjudged: BTreeSet::new(),
+            nodes: BTreeSet::new(),
+            paths: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
             counts: Counts::default(),
@@ -356,7 +364,10 @@ impl Engine {
     fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         let Released { lane, change, arrival, is_listed } = released;
         match change {
-            Change::Seen(snapshot) => self.seen(lane, &snapshot, arrival, is_listed, out),
+            Change::Seen(mut snapshot) => {
+                self.share(&mut snapshot);
+                self.seen(lane, &snapshot, arrival, is_listed, out);
+            }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
                 let Some(top) = self.store.top_of(uid) else { return };
@@ -372,6 +383,14 @@ impl Engine {
                 self.change(top, out, |tree, rules, out| tree.vanish(uid, arrival, rules, out));
             }
             Change::Noted(note) => self.noted(&note, out),
+        }
+    }
+
+    /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
+    fn share(&mut self, snapshot: &mut Snapshot) {
+        match snapshot {
+            Snapshot::Pod(pod) => share(&mut self.nodes, &mut pod.node),
+            Snapshot::Workload(workload) => share(&mut self.paths, &mut workload.spec.paths),
         }
     }
 
@@ -414,7 +433,7 @@ impl Engine {
             self.store.enter(meta.uid, top);
             return top;
         }
-        let mut tree = Tree::new(snapshot, owner.cloned(), &self.rules);
+        let mut tree = Tree::new(snapshot, owner.cloned());
         if watched.is_some() && seen.is_listed {
             tree.mute();
         }
@@ -482,6 +501,20 @@ impl Engine {
             self.counts.untraced.add(tree.untraced());
             self.store.leave(top);
         }
+    }
+}
+
+/// Puts the known value in the place of an equal one.
+fn share<T: Ord + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
+    if let Some(known) = known.get(value) {
+        *value = Arc::clone(known);
+        return;
+    }
+    if known.len() >= MAX_SHARED {
+        known.retain(|it| Arc::strong_count(it) > 1);
+    }
+    if known.len() < MAX_SHARED {
+        known.insert(Arc::clone(value));
     }
 }
 

@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(&*read.images, [("a".into(), "a:1".into()), ("i".into(), "i:1".into())]);
         assert!(!format!("{read:?}").contains("hunter2"));
         let other = with_template(&template.replace("hunter2", "hunter3"));
-        let changed = read.spec.iter().zip(&*other.spec).filter(|(a, b)| a != b);
+        let changed = read.spec.iter().zip(other.spec.iter()).filter(|(a, b)| a != b);
         let paths: Vec<&str> = changed.map(|((path, _), _)| &**path).collect();
         assert_eq!(paths, ["template.spec.containers[a].env[PASSWORD].value"]);
     }

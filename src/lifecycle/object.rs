@@ -237,6 +237,43 @@ pub struct Condition {
     pub message: Box<str>,
 }
 
+/// A spec as sorted dotted paths and the hash of the value at each.
+///
+/// The paths stand apart from the hashes: most workloads have the same ones, and trees share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SpecHashes {
+    /// The paths, sorted.
+    pub paths: Arc<[Box<str>]>,
+    /// The hash of the value at each of them.
+    pub hashes: Box<[u64]>,
+}
+
+impl SpecHashes {
+    /// Each path with its hash, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Box<str>, u64)> {
+        self.paths.iter().zip(self.hashes.iter().copied())
+    }
+
+    /// How many paths there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+impl From<Vec<(Box<str>, u64)>> for SpecHashes {
+    fn from(sorted: Vec<(Box<str>, u64)>) -> Self {
+        let (paths, hashes): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        Self { paths: paths.into(), hashes: hashes.into() }
+    }
+}
+
 /// What is kept of a Deployment or ReplicaSet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Workload {
@@ -246,7 +283,7 @@ pub struct Workload {
     pub kind: Kind,
     /// The spec as sorted (dotted path, hash of the value); the pod template is part of it,
     /// below `template.`.
-    pub spec: Arc<[(Box<str>, u64)]>,
+    pub spec: SpecHashes,
     /// `spec.replicas`, 1 where absent.
     pub replicas: i64,
     /// `spec.paused`.

@@ -12,8 +12,8 @@ pub use start::{ContainerStart, Pulled, Start};
 use super::failure::{self, Failure};
 use super::instant::Evidence;
 use super::object::{
-    ContainerSnapshot, ContainerState, Exit, Note, PodPhase, PodSnapshot, Role, SpanId, TraceId,
-    Uid,
+    ContainerSnapshot, ContainerState, Deletion, Exit, Note, PodPhase, PodSnapshot, Role, SpanId,
+    TraceId, Uid,
 };
 use super::time::{Nanos, UnixNanos};
 
@@ -30,8 +30,9 @@ const MAX_RESTARTS: usize = 100;
 pub struct Pod {
     /// `metadata.name`.
     pub name: Arc<str>,
-    /// The workload it belongs to; `None` where it is the top of its tree.
-    pub owner: Option<Uid>,
+    /// The workload it belongs to; zero where it is the top of its tree. An `Option` of it would
+    /// take twice the bytes.
+    owner: Uid,
     /// resourceVersion of the version held.
     pub version: u64,
     /// `creationTimestamp`.
@@ -52,18 +53,25 @@ pub struct Pod {
     pub restarts_always: bool,
     /// Its containers.
     pub containers: Box<[Known]>,
+    /// What transitions need of it; `None` for most of its life.
+    facts: Option<Box<Facts>>,
+}
+
+/// What happened to a Pod, until its spans have left.
+#[derive(Clone, Debug, Default)]
+struct Facts {
     /// Since when it is not Ready, though it had been.
-    pub unready: Option<Box<Evidence>>,
+    unready: Option<Evidence>,
     /// The failure state it is in, and since when.
-    pub failure: Option<Box<(Failure, Evidence)>>,
+    failure: Option<(Failure, Evidence)>,
     /// Its start, until the spans of that have left.
-    pub start: Option<Box<Start>>,
+    start: Option<Start>,
     /// Its end, from the request on.
-    pub end: Option<Box<End>>,
+    end: Option<End>,
     /// Restarts whose spans have not left.
-    pub restarts: Vec<Restart>,
+    restarts: Vec<Restart>,
     /// Events that may belong to spans that have not left.
-    pub notes: Vec<Noted>,
+    notes: Vec<Noted>,
 }
 
 /// What is always known of a container.
@@ -211,7 +219,7 @@ impl Pod {
         let is_ready = is_ready(seen);
         Self {
             name: Arc::from(&*seen.meta.name),
-            owner,
+            owner: owner.unwrap_or(Uid(0)),
             version: seen.meta.resource_version,
             created: seen.meta.created,
             node: Arc::clone(&seen.node),
@@ -222,13 +230,74 @@ impl Pod {
             is_untraced: seen.is_mirror || !seen.restarts_always,
             restarts_always: seen.restarts_always,
             containers: seen.containers.iter().map(Known::of).collect(),
-            unready: None,
-            failure: None,
-            start: None,
-            end: None,
-            restarts: Vec::new(),
-            notes: Vec::new(),
+            facts: None,
         }
+    }
+
+    /// The workload it belongs to; `None` where it is the top of its tree.
+    #[must_use]
+    pub fn owner(&self) -> Option<Uid> {
+        Some(self.owner).filter(|owner| *owner != Uid(0))
+    }
+
+    /// Its start, until the spans of that have left.
+    #[must_use]
+    pub fn start(&self) -> Option<&Start> {
+        self.facts.as_deref()?.start.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn start_mut(&mut self) -> Option<&mut Start> {
+        self.facts.as_deref_mut()?.start.as_mut()
+    }
+
+    /// Says when its start began.
+    pub fn set_start(&mut self, start: Start) {
+        self.facts().start = Some(start);
+    }
+
+    /// Its end, from the request on.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.facts.as_deref()?.end.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn end_mut(&mut self) -> Option<&mut End> {
+        self.facts.as_deref_mut()?.end.as_mut()
+    }
+
+    /// Says when its end was asked for.
+    pub fn set_end(&mut self, end: End) {
+        self.facts().end = Some(end);
+    }
+
+    /// Restarts whose spans have not left.
+    #[must_use]
+    pub fn restarts(&self) -> &[Restart] {
+        self.facts.as_deref().map_or(&[], |facts| &facts.restarts)
+    }
+
+    /// Events that may belong to spans that have not left.
+    #[must_use]
+    pub fn notes(&self) -> &[Noted] {
+        self.facts.as_deref().map_or(&[], |facts| &facts.notes)
+    }
+
+    /// Since when it is not Ready, though it had been.
+    #[must_use]
+    pub fn unready(&self) -> Option<&Evidence> {
+        self.facts.as_deref()?.unready.as_ref()
+    }
+
+    /// The failure state it is in, and since when.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&Failure, &Evidence)> {
+        self.facts.as_deref()?.failure.as_ref().map(|(failure, since)| (failure, since))
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        self.facts.get_or_insert_default()
     }
 
     /// Its share of the tally.
@@ -291,38 +360,27 @@ impl Pod {
     /// Pod was created in.
     pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
         self.version = new.meta.resource_version;
-        if self.node != new.node {
-            self.node = Arc::clone(&new.node);
-        }
+        self.node = Arc::clone(&new.node);
         self.apply_start(new, arrival);
         self.apply_restarts(new, arrival, seq);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
         let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
         if let Some(deletion) = &new.meta.deletion {
-            let end = self.end.get_or_insert_with(|| {
-                Box::new(End {
-                    // The deletion of what had finished is no span.
-                    seq: seq.filter(|_| !had_finished),
-                    requested: deletion_request(new, arrival),
-                    grace_seconds: deletion.grace_seconds,
-                    reason: None,
-                    exits: Vec::new(),
-                    gone: None,
-                    has_vanished: false,
-                    left: None,
-                })
-            });
-            end.apply(new);
+            // The deletion of what had finished is no span.
+            let seq = seq.filter(|_| !had_finished);
+            let facts = self.facts();
+            let requested = || End::new(seq, deletion_request(new, arrival), deletion);
+            facts.end.get_or_insert_with(requested).apply(new);
+            facts.unready = None;
             self.is_going = true;
-            self.unready = None;
         }
         self.containers = new.containers.iter().map(Known::of).collect();
     }
 
     fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
         // A start ends when its deletion is asked for: what the Pod still does is its end.
-        if let Some(start) = self.start.as_deref_mut().filter(|start| start.is_open()) {
+        if let Some(start) = self.start_mut().filter(|start| start.is_open()) {
             start.apply(new, arrival);
         }
     }
@@ -346,16 +404,17 @@ impl Pod {
                     running: None,
                     done: None,
                     waits_for_ready: self.was_ready,
-                    is_in_start: self.start.is_some() && !self.was_ready,
+                    is_in_start: self.start().is_some() && !self.was_ready,
                     n_missed: attempt.saturating_sub(known_restarts + 1),
                     is_cut: false,
                 };
-                if self.restarts.len() < MAX_RESTARTS {
-                    self.restarts.push(restart);
+                if self.restarts().len() < MAX_RESTARTS {
+                    self.facts().restarts.push(restart);
                 }
             }
             let ContainerState::Running(since) = &container.state else { continue };
-            for restart in self.restarts.iter_mut().filter(|restart| {
+            let Some(facts) = self.facts.as_deref_mut() else { continue };
+            for restart in facts.restarts.iter_mut().filter(|restart| {
                 restart.container == container.name
                     && restart.done.is_none()
                     && container.restarts >= restart.attempt
@@ -382,21 +441,27 @@ impl Pod {
         let is_ready = is_ready(new);
         if is_ready {
             self.was_ready = true;
-            self.unready = None;
-        } else if self.was_ready && self.unready.is_none() && new.meta.deletion.is_none() {
+            if let Some(facts) = self.facts.as_deref_mut() {
+                facts.unready = None;
+            }
+        } else if self.was_ready && self.unready().is_none() && new.meta.deletion.is_none() {
             let changed = new.ready.as_ref().and_then(|ready| ready.changed);
             let since = Evidence::object_or(changed, lower_bound(new), arrival);
-            self.unready = Some(Box::new(since));
+            self.facts().unready = Some(since);
         }
         self.is_ready = is_ready;
     }
 
     fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
         match failure::of(new) {
-            None => self.failure = None,
-            Some(failure) if self.failure.is_none() => {
+            None => {
+                if let Some(facts) = self.facts.as_deref_mut() {
+                    facts.failure = None;
+                }
+            }
+            Some(failure) if self.failure().is_none() => {
                 let since = Evidence::arrival(lower_bound(new), arrival);
-                self.failure = Some(Box::new((failure, since)));
+                self.facts().failure = Some((failure, since));
             }
             // The first reason of a failure is its cause: ErrImagePull, not the back-off after it.
             Some(_) => {}
@@ -405,22 +470,21 @@ impl Pod {
 
     /// Takes over an Event about it.
     pub fn note(&mut self, note: &Note) {
-        let is_open = self.start.is_some() || self.end.is_some() || !self.restarts.is_empty();
-        if !is_open {
+        let Some(facts) = self.facts.as_deref_mut().filter(|facts| facts.has_spans()) else {
             return;
-        }
+        };
         let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
-        if self.notes.len() < MAX_NOTES && !self.notes.iter().any(known) {
-            self.notes.push(note.into());
+        if facts.notes.len() < MAX_NOTES && !facts.notes.iter().any(known) {
+            facts.notes.push(note.into());
         }
         let Some(exact) = note.exact else { return };
-        if let Some(end) = self.end.as_deref_mut()
+        if let Some(end) = facts.end.as_mut()
             && &*note.reason == "Killing"
             && exact >= end.requested.lo
         {
             end.requested.add_event(exact);
         }
-        let Some(start) = self.start.as_deref_mut() else { return };
+        let Some(start) = facts.start.as_mut() else { return };
         match &*note.reason {
             "Scheduled" => {
                 if let Some(scheduled) = &mut start.scheduled {
@@ -437,7 +501,7 @@ impl Pod {
     /// It is gone: `arrival` tells when at the latest.
     pub fn gone(&mut self, last: Option<&PodSnapshot>, arrival: Option<UnixNanos>, lo: UnixNanos) {
         self.is_going = true;
-        if let Some(end) = &mut self.end {
+        if let Some(end) = self.end_mut() {
             let ended = last.and_then(|last| last.meta.deletion.as_ref());
             // The kubelet's last delete sets grace 0 and the time it was made.
             let ended = ended.filter(|deletion| deletion.grace_seconds == 0).map(|it| it.at);
@@ -448,38 +512,37 @@ impl Pod {
 
     /// The transition `seq` has closed: what is open of it here stays unfinished.
     pub fn cut(&mut self, seq: Seq) {
-        if let Some(start) = self.start.as_deref_mut() {
-            start.is_cut |= start.seq == seq && start.is_open() && !self.is_going;
+        let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
+        if let Some(start) = facts.start.as_mut() {
+            start.is_cut |= start.seq == seq && start.is_open();
         }
-        for restart in &mut self.restarts {
-            restart.is_cut |= restart.seq == seq && restart.done.is_none() && !self.is_going;
-        }
-    }
-
-    /// Only what [`Pod::notes`] needs, for reading them beside other work on the tree.
-    #[must_use]
-    pub fn clone_notes(&self) -> Self {
-        Self {
-            containers: Box::default(),
-            start: None,
-            end: None,
-            restarts: Vec::new(),
-            failure: None,
-            unready: None,
-            ..self.clone()
+        for restart in &mut facts.restarts {
+            restart.is_cut |= restart.seq == seq && restart.done.is_none();
         }
     }
 
     /// Forgets what belongs to `seq`: its spans have left, or never will.
     pub fn forget(&mut self, seq: Seq) {
-        if self.start.as_ref().is_some_and(|start| start.seq <= seq) {
-            self.start = None;
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        facts.start.take_if(|start| start.seq <= seq);
+        facts.restarts.retain(|restart| restart.seq > seq);
+        if !facts.has_spans() {
+            facts.notes.clear();
         }
-        self.restarts.retain(|restart| restart.seq > seq);
-        self.restarts.shrink_to_fit();
-        if self.start.is_none() && self.end.is_none() && self.restarts.is_empty() {
-            self.notes = Vec::new();
+        if facts.is_empty() {
+            self.facts = None;
         }
+    }
+}
+
+impl Facts {
+    /// Something of it will be a span.
+    fn has_spans(&self) -> bool {
+        self.start.is_some() || self.end.is_some() || !self.restarts.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_spans() && self.unready.is_none() && self.failure.is_none()
     }
 }
 
@@ -494,6 +557,21 @@ impl Known {
 }
 
 impl End {
+    /// An end that was asked for.
+    #[must_use]
+    pub fn new(seq: Option<Seq>, requested: Evidence, deletion: &Deletion) -> Self {
+        Self {
+            seq,
+            requested,
+            grace_seconds: deletion.grace_seconds,
+            reason: None,
+            exits: Vec::new(),
+            gone: None,
+            has_vanished: false,
+            left: None,
+        }
+    }
+
     fn apply(&mut self, new: &PodSnapshot) {
         if self.reason.is_none()
             && let Some(disruption) = new.disruption.as_ref().filter(|it| it.is_true)

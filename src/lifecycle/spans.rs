@@ -67,13 +67,14 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
         out = build(tree, open, &closing, rules, true).spans;
     }
     for (uid, pod) in tree.pods() {
-        let Some(left) = pod.end.as_deref().and_then(|end| end.left) else { continue };
-        let owner = pod.owner.and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
+        let Some(left) = pod.end().and_then(|end| end.left) else { continue };
+        let owner =
+            pod.owner().and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
         let end = Evidence::event(now).instant(Nanos(0));
         let draft =
             pods::terminate(tree, *uid, pod, owner.as_deref(), left.trace, left.parent, Some(end));
         if let Some(draft) = draft {
-            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, tree.resource()));
+            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, &tree.resource(rules)));
         }
     }
     out
@@ -86,6 +87,7 @@ pub(super) fn terminate_left(
     pod: &Pod,
     owner: Option<&str>,
     Left { trace, parent, begin }: Left,
+    rules: &Rules,
 ) -> FinishedSpan {
     let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
     let of = Of {
@@ -101,7 +103,7 @@ pub(super) fn terminate_left(
     draft.start.best = draft.start.best.max(begin);
     draft.start.hi = draft.start.hi.max(begin);
     attach_pod_notes(std::slice::from_mut(&mut draft), uid, pod);
-    draft.finish(trace, tree.resource())
+    draft.finish(trace, &tree.resource(rules))
 }
 
 fn build(
@@ -138,7 +140,8 @@ fn build(
         (uid, Left { trace: transition.trace, parent, begin })
     });
     let left = left.collect();
-    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, tree.resource()));
+    let resource = tree.resource(rules);
+    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, &resource));
     Built { spans: finished.collect(), left }
 }
 
@@ -157,16 +160,16 @@ impl<'a> Build<'a> {
             .all_pods()
             .into_iter()
             .filter(|(_, pod)| {
-                pod.start.as_deref().is_some_and(|start| start.seq == seq)
-                    || pod.end.as_deref().is_some_and(|end| end.seq == Some(seq))
-                    || pod.restarts.iter().any(|restart| restart.seq == seq)
+                pod.start().is_some_and(|start| start.seq == seq)
+                    || pod.end().is_some_and(|end| end.seq == Some(seq))
+                    || pod.restarts().iter().any(|restart| restart.seq == seq)
             })
             .collect();
         if pods.len() <= self.rules.max_pods_per_trace {
             return pods.into_iter().map(|(uid, _)| uid).collect();
         }
         pods.sort_by_key(|(uid, pod)| (pod.created, *uid));
-        let start_of = |pod: &Pod| pod.start.as_deref().filter(|start| start.seq == seq).cloned();
+        let start_of = |pod: &Pod| pod.start().filter(|start| start.seq == seq).cloned();
         let length = |pod: &Pod| {
             let start = start_of(pod)?;
             Some(start.ready?.decision().since(start.created.lo))
@@ -179,8 +182,8 @@ impl<'a> Build<'a> {
             let took = length(pod).unwrap_or_default();
             let is_slower = took > slowest;
             slowest = slowest.max(took);
-            let failed =
-                pod.failure.is_some() || start_of(pod).is_some_and(|start| start.failed.is_some());
+            let failed = pod.failure().is_some()
+                || start_of(pod).is_some_and(|start| start.failed.is_some());
             let is_last = last.is_some_and(|(_, last)| last == *uid);
             if n < self.rules.max_pods_per_trace || is_slower || failed || is_last {
                 kept.insert(*uid);
@@ -198,8 +201,8 @@ impl<'a> Build<'a> {
     /// The earliest failure of a Pod of this tree, if one is in a failure state.
     fn cause(&self, of: impl Fn(&Pod) -> bool) -> Option<&Failure> {
         let failing = self.tree.pods().iter().filter(|(_, pod)| of(pod) && !pod.is_going);
-        let failing = failing
-            .filter_map(|(uid, pod)| pod.failure.as_deref().map(|(it, since)| (since, uid, it)));
+        let failing =
+            failing.filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since, uid, it)));
         failing.min_by_key(|(since, uid, _)| (since.decision(), **uid)).map(|(_, _, it)| it)
     }
 
@@ -276,10 +279,8 @@ impl<'a> Build<'a> {
 
     /// Kubernetes Events go to the span of the object and time they belong to.
     fn notes(&mut self) {
-        let pods: Vec<(Uid, Pod)> =
-            self.all_pods().into_iter().map(|(uid, pod)| (uid, pod.clone_notes())).collect();
-        for (uid, pod) in &pods {
-            attach_pod_notes(&mut self.drafts, *uid, pod);
+        for (uid, pod) in self.all_pods() {
+            attach_pod_notes(&mut self.drafts, uid, pod);
         }
         for (about, noted) in &self.transition.notes {
             let of_object = |draft: &&mut Draft| draft.object.uid == *about;
@@ -294,7 +295,7 @@ impl<'a> Build<'a> {
 
 /// The narrowest span of a Pod that holds the moment: its start, a restart, its end.
 fn attach_pod_notes(drafts: &mut [Draft], uid: Uid, pod: &Pod) {
-    for noted in &pod.notes {
+    for noted in pod.notes() {
         let holds = drafts.iter_mut().filter(|draft| {
             let is_step = draft.parent.is_none() || draft.outcome.is_some();
             draft.object.uid == uid && is_step && draft.contains(noted.at)
@@ -319,7 +320,7 @@ fn pod_ref(tree: &Tree, uid: Uid, pod: &Pod) -> ObjectRef {
 /// Node and ReplicaSet of a Pod.
 fn push_pod(draft: &mut Draft, pod: &Pod, owner: Option<&str>) {
     draft.push_text("k8s.node.name", &pod.node);
-    if let (Some(uid), Some(name)) = (pod.owner, owner) {
+    if let (Some(uid), Some(name)) = (pod.owner(), owner) {
         attributes::push_object(&mut draft.attributes, &Kind::ReplicaSet, name, uid);
     }
 }

@@ -1,11 +1,12 @@
 //! What a new version of a spec means, and the transition that it opens.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::instant::Evidence;
-use super::object::{Kind, SpanId, TraceId, Uid, Workload};
+use super::object::{Kind, SpanId, SpecHashes, TraceId, Uid, Workload};
 use super::pod::{Noted, Pod, Seq};
 use super::span::{Link, Outcome};
 use super::time::UnixNanos;
@@ -103,40 +104,23 @@ impl SpecChange {
 }
 
 /// Walks two sorted lists of (path, hash).
-fn changed_paths(old: &[(Box<str>, u64)], new: &[(Box<str>, u64)]) -> Vec<Box<str>> {
+fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> Vec<Box<str>> {
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     let mut changed = Vec::new();
     loop {
-        let path = match (old.peek(), new.peek()) {
+        let order = match (old.peek(), new.peek()) {
             (None, None) => return changed,
-            (Some((path, _)), None) => {
-                old.next();
-                path
-            }
-            (None, Some((path, _))) => {
-                new.next();
-                path
-            }
-            (Some((before, was)), Some((after, is))) => match before.cmp(after) {
-                std::cmp::Ordering::Less => {
-                    old.next();
-                    before
-                }
-                std::cmp::Ordering::Greater => {
-                    new.next();
-                    after
-                }
-                std::cmp::Ordering::Equal => {
-                    old.next();
-                    new.next();
-                    if was == is {
-                        continue;
-                    }
-                    after
-                }
-            },
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((before, _)), Some((after, _))) => before.cmp(after),
         };
-        changed.push(path.clone());
+        let before = old.next_if(|_| order != Ordering::Greater);
+        let after = new.next_if(|_| order != Ordering::Less);
+        if before != after
+            && let Some((path, _)) = after.or(before)
+        {
+            changed.push(path.clone());
+        }
     }
 }
 
@@ -276,8 +260,9 @@ mod tests {
 
     #[test]
     fn changed_paths_are_those_added_removed_or_of_another_value() {
-        let spec = |pairs: &[(&str, u64)]| -> Vec<(Box<str>, u64)> {
-            pairs.iter().map(|(path, hash)| ((*path).into(), *hash)).collect()
+        let spec = |pairs: &[(&str, u64)]| -> SpecHashes {
+            let pairs = pairs.iter().map(|(path, hash)| ((*path).into(), *hash));
+            pairs.collect::<Vec<(Box<str>, u64)>>().into()
         };
         let old = spec(&[("a", 1), ("b", 1), ("d", 1)]);
         let new = spec(&[("a", 1), ("b", 2), ("c", 1)]);
@@ -286,6 +271,9 @@ mod tests {
             ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]
         );
         assert_eq!(changed_paths(&old, &old), Vec::<Box<str>>::new());
-        assert_eq!(changed_paths(&[], &spec(&[("a", 1)])), ["a".into()] as [Box<str>; 1]);
+        assert_eq!(
+            changed_paths(&SpecHashes::default(), &spec(&[("a", 1)])),
+            ["a".into()] as [Box<str>; 1]
+        );
     }
 }

@@ -92,10 +92,11 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 pub struct Tree {
     top: ObjectRef,
-    resource: Arc<Resource>,
+    /// What the topmost object says its service is.
+    service: Option<Box<str>>,
     /// Current version of the topmost workload; `None` for a bare Pod, or when it is gone.
     root: Option<Box<Workload>>,
-    sets: BTreeMap<Uid, Set>,
+    sets: BTreeMap<Uid, Box<Set>>,
     pods: BTreeMap<Uid, Pod>,
     tally: Tally,
     /// Pods that were Ready and are not, by the second that began, while nothing is open.
@@ -122,7 +123,7 @@ pub struct Tree {
 /// A ReplicaSet of a tree.
 #[derive(Clone, Debug)]
 struct Set {
-    workload: Box<Workload>,
+    workload: Workload,
     /// Pods of it that are still there.
     n_pods: i64,
     /// Of these, neither going nor finished.
@@ -153,7 +154,7 @@ pub enum After {
 impl Tree {
     /// A tree whose topmost object is `top`.
     #[must_use]
-    pub fn new(top: &Snapshot, owner: Option<Owner>, rules: &Rules) -> Self {
+    pub fn new(top: &Snapshot, owner: Option<Owner>) -> Self {
         let meta = top.meta();
         let top = ObjectRef {
             kind: top.kind(),
@@ -161,10 +162,9 @@ impl Tree {
             name: Arc::from(&*meta.name),
             uid: meta.uid,
         };
-        let resource = super::attributes::resource(&top, meta.service.as_deref(), rules);
         Self {
             top,
-            resource: Arc::new(resource),
+            service: meta.service.clone(),
             root: None,
             sets: BTreeMap::new(),
             pods: BTreeMap::new(),
@@ -235,7 +235,7 @@ impl Tree {
             let workload = if uid == self.top.uid {
                 self.root.as_deref()
             } else {
-                self.sets.get(&uid).map(|set| &*set.workload)
+                self.sets.get(&uid).map(|set| &set.workload)
             };
             if let Some(meta) = workload.map(|workload| &workload.meta) {
                 let gone = Evidence::arrival(meta.written.unwrap_or(meta.created), at);
@@ -374,8 +374,9 @@ impl Tree {
         &self.pods
     }
 
-    pub(super) fn resource(&self) -> &Arc<Resource> {
-        &self.resource
+    /// Made when spans leave: a settled tree does not hold it.
+    pub(super) fn resource(&self, rules: &Rules) -> Arc<Resource> {
+        Arc::new(super::attributes::resource(&self.top, self.service.as_deref(), rules))
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {

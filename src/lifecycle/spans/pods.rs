@@ -19,15 +19,15 @@ impl Build<'_> {
         let transition = self.transition;
         let all: Vec<(Uid, &Pod)> = self.all_pods().into_iter().collect();
         for (uid, pod) in all {
-            let start = pod.start.as_deref().filter(|start| start.seq == seq);
-            let has_end = pod.end.as_deref().is_some_and(|end| end.seq == Some(seq));
+            let start = pod.start().filter(|start| start.seq == seq);
+            let has_end = pod.end().is_some_and(|end| end.seq == Some(seq));
             let restarts: Vec<&Restart> =
-                pod.restarts.iter().filter(|restart| restart.seq == seq).collect();
+                pod.restarts().iter().filter(|restart| restart.seq == seq).collect();
             if start.is_none() && !has_end && restarts.is_empty() {
                 continue;
             }
-            let parent = self.step_id(pod.owner).unwrap_or(transition.span);
-            if has_end && pod.end.as_deref().is_some_and(|end| end.gone.is_none()) {
+            let parent = self.step_id(pod.owner()).unwrap_or(transition.span);
+            if has_end && pod.end().is_some_and(|end| end.gone.is_none()) {
                 self.left.push((uid, parent));
             }
             if !kept.contains(&uid) {
@@ -63,7 +63,7 @@ impl Build<'_> {
 
     /// Which end the start of a Pod has come to, and how; `None` where it is still open.
     fn start_end(&self, pod: &Pod, start: &Start, chain: &Chain) -> Option<(Instant, Outcome)> {
-        let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
+        let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         if start.is_cut {
             return None;
         }
@@ -73,7 +73,7 @@ impl Build<'_> {
         if let Some(failed) = start.failed {
             return Some((failed.instant(chain.skew), Outcome::Failed));
         }
-        let vanished = pod.end.as_deref().is_some_and(|end| end.has_vanished);
+        let vanished = pod.end().is_some_and(|end| end.has_vanished);
         let outcome = if vanished { Outcome::Vanished } else { Outcome::Deleted };
         asked.map(|asked| (asked.not_before(&chain.created), outcome))
     }
@@ -110,14 +110,14 @@ impl Build<'_> {
             attempt: 0,
         };
         let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
-        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        let owner = pod.owner().and_then(|owner| self.set_name(owner));
         push_pod(&mut draft, pod, owner.as_deref());
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
         }
         let is_open =
             matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
-        if let Some((failure, _)) = pod.failure.as_deref().filter(|_| is_open && !pod.is_going) {
+        if let Some((failure, _)) = pod.failure().filter(|_| is_open && !pod.is_going) {
             draft.fail(&failure.reason, &failure.message);
             if let Some(code) = failure.exit_code {
                 draft.push("lifespan.exit_code", i64::from(code));
@@ -143,7 +143,7 @@ impl Build<'_> {
         };
         let from = restart.finished.instant(Nanos(0));
         let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
-        let asked = pod.end.as_deref().map(|end| end.requested.instant(Nanos(0)));
+        let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let (end, outcome) = match (done, asked) {
             _ if restart.is_cut => (self.end.not_before(&from), Outcome::Unfinished),
             (Some(done), _) => (done, Outcome::Completed),
@@ -168,18 +168,18 @@ impl Build<'_> {
             draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
         }
         if is_unfinished
-            && let Some((failure, _)) = pod.failure.as_deref()
+            && let Some((failure, _)) = pod.failure()
             && failure.container == restart.container
         {
             draft.fail(&failure.reason, &failure.message);
         }
-        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        let owner = pod.owner().and_then(|owner| self.set_name(owner));
         push_pod(&mut draft, pod, owner.as_deref());
         self.drafts.push(draft);
     }
 
     fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
-        let owner = pod.owner.and_then(|owner| self.set_name(owner));
+        let owner = pod.owner().and_then(|owner| self.set_name(owner));
         let open_end = self.is_shown.then_some(self.end);
         let trace = self.transition.trace;
         let draft = terminate(self.tree, uid, pod, owner.as_deref(), trace, parent, open_end);
@@ -207,7 +207,7 @@ pub(super) fn terminate(
     parent: SpanId,
     open_end: Option<Instant>,
 ) -> Option<Draft> {
-    let end = pod.end.as_deref()?;
+    let end = pod.end()?;
     let gone = end.gone.map(|gone| gone.instant(Nanos(0)));
     let from = end.requested.instant(Nanos(0));
     let to = gone.or(open_end)?.not_before(&from);
@@ -227,7 +227,7 @@ pub(super) fn terminate(
     if end.has_vanished {
         draft.push("lifespan.watch.gap", true);
     }
-    if pod.owner.is_some() && object.kind == Kind::Pod {
+    if pod.owner().is_some() && object.kind == Kind::Pod {
         push_pod(&mut draft, pod, owner);
     }
     Some(draft)
@@ -235,7 +235,7 @@ pub(super) fn terminate(
 
 /// How its containers ended.
 pub(super) fn push_end(draft: &mut Draft, pod: &Pod) {
-    let Some(end) = pod.end.as_deref() else { return };
+    let Some(end) = pod.end() else { return };
     draft.push("lifespan.grace_seconds", end.grace_seconds);
     let mut exits: Vec<String> =
         end.exits.iter().map(|(name, code, _)| format!("{name}={code}")).collect();

@@ -53,7 +53,7 @@ impl Build<'_> {
         {
             draft.push_text("k8s.node.name", &pod.node);
             pods::push_end(&mut draft, pod);
-            if let Some(reason) = pod.end.as_deref().and_then(|end| end.reason.as_deref()) {
+            if let Some(reason) = pod.end().and_then(|end| end.reason.as_deref()) {
                 draft.push_text("lifespan.reason", reason);
             }
         }

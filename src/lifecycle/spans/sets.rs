@@ -68,7 +68,7 @@ impl Build<'_> {
             });
         }
         if outcome == Outcome::Unfinished {
-            let cause = self.cause(|pod| pod.owner == Some(uid));
+            let cause = self.cause(|pod| pod.owner() == Some(uid));
             if let Some(failure) = cause {
                 draft.fail(&failure.reason, &failure.message);
             } else if let Some((reason, message)) = &step.failure {

@@ -57,7 +57,7 @@ impl Tree {
 
     fn judge_bare(&self) -> Option<(Action, String, Evidence)> {
         let pod = self.pods.get(&self.top.uid)?;
-        if let Some(end) = pod.end.as_deref() {
+        if let Some(end) = pod.end() {
             return Some((Action::Terminate, "delete".to_owned(), end.requested));
         }
         if pod.was_ready || pod.is_finished || pod.is_untraced {
@@ -151,8 +151,8 @@ impl Tree {
             self.link_stamps(stamps, true);
         }
         for pod in self.pods.values_mut() {
-            let is_current = is_bare || pod.owner.is_some_and(|owner| current.contains(&owner));
-            match pod.start.as_deref_mut().filter(|_| is_current && !action.is_end()) {
+            let is_current = is_bare || pod.owner().is_some_and(|owner| current.contains(&owner));
+            match pod.start_mut().filter(|_| is_current && !action.is_end()) {
                 Some(start) => start.seq = seq,
                 None => pod.forget(0),
             }

@@ -154,7 +154,7 @@ impl Tree {
         });
         let built = spans::of_transition(self, &pending, rules);
         for (uid, left) in built.left {
-            if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end.as_deref_mut()) {
+            if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end_mut()) {
                 end.left = Some(left);
             }
         }

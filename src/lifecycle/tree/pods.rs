@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::instant::Evidence;
-use super::super::object::{PodSnapshot, Uid};
+use super::super::object::{Deletion, PodSnapshot, Uid};
 use super::super::pod::{self, End, Loss, Pod, Start};
 use super::super::span::{FinishedSpan, Outcome};
 use super::super::spans;
@@ -68,7 +68,9 @@ impl Tree {
             if seen.is_listed && !is_of_open {
                 pod.was_ready = is_ready(new);
                 let is_starting = !is_ready(new) && new.meta.deletion.is_none();
-                pod.start = is_starting.then(|| Box::new(Start::new(0, new, None)));
+                if is_starting {
+                    pod.set_start(Start::new(0, new, None));
+                }
                 pod.is_going = new.meta.deletion.is_some();
                 if is_bare {
                     self.is_unjudged = true;
@@ -85,7 +87,9 @@ impl Tree {
                 let broken = self.broken.map(|(_, seq)| seq);
                 let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
                 let seq = open.or(broken).filter(|_| !self.is_muted);
-                pod.start = seq.map(|seq| Box::new(Start::new(seq, new, seen.arrival)));
+                if let Some(seq) = seq {
+                    pod.set_start(Start::new(seq, new, seen.arrival));
+                }
                 self.untraced.pods += u64::from(seq.is_none());
             }
         }
@@ -148,7 +152,7 @@ impl Tree {
         let was_going = pod.is_going;
         pod.apply(new, seen.arrival, seq);
         let is_newly_going = pod.is_going && !was_going;
-        let (after, owner) = (pod.tally(), pod.owner);
+        let (after, owner) = (pod.tally(), pod.owner());
         self.tally = self.tally.replacing(before, after);
         let set = owner.and_then(|owner| self.sets.get_mut(&owner));
         let is_scaled_down = set.is_some_and(|set| {
@@ -156,7 +160,7 @@ impl Tree {
             set.n_present += after.present - before.present;
             is_surplus
         });
-        if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end.as_deref_mut()) {
+        if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end_mut()) {
             if is_newly_going && is_scaled_down && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
             }
@@ -172,7 +176,7 @@ impl Tree {
         let Some(pod) = self.pods.get(&uid) else { return };
         let listed = self.unready.iter().find(|((_, known), _)| *known == uid);
         let listed = listed.map(|(entry, at)| (*entry, *at));
-        let now = pod.unready.as_deref().filter(|_| !pod.is_finished && !pod.is_untraced);
+        let now = pod.unready().filter(|_| !pod.is_finished && !pod.is_untraced);
         match (listed, now.copied()) {
             (None, Some(lost)) => {
                 let since = lost.decision();
@@ -211,7 +215,7 @@ impl Tree {
             let end = Evidence::object_or(changed, at.lo, seen.arrival);
             self.close(Outcome::Completed, end, None, rules);
         } else if pod.is_finished {
-            let failure = pod.failure.as_deref().map(|(failure, _)| failure);
+            let failure = pod.failure().map(|(failure, _)| failure);
             let declared = failure.map(|failure| (failure.reason.clone(), failure.message.clone()));
             self.close(Outcome::Failed, at, declared, rules);
             self.emit(rules, out);
@@ -257,16 +261,8 @@ impl Tree {
         if let Some(pod) =
             self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced && !pod.is_finished)
         {
-            pod.end = Some(Box::new(End {
-                seq,
-                requested: at,
-                grace_seconds: 0,
-                reason: None,
-                exits: Vec::new(),
-                gone: None,
-                has_vanished: false,
-                left: None,
-            }));
+            let forced = Deletion { at: at.lo, grace_seconds: 0, finalizers: Box::default() };
+            pod.set_end(End::new(seq, at, &forced));
         }
     }
 
@@ -278,8 +274,8 @@ impl Tree {
         out: &mut Vec<FinishedSpan>,
     ) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let lo = pod.end.as_deref().map_or(pod.created, |end| end.requested.lo);
-        if let Some(end) = pod.end.as_deref_mut() {
+        let lo = pod.end().map_or(pod.created, |end| end.requested.lo);
+        if let Some(end) = pod.end_mut() {
             end.has_vanished = true;
         }
         if uid == self.top.uid {
@@ -312,22 +308,22 @@ impl Tree {
         }
         let Some(mut pod) = self.pods.remove(&uid) else { return };
         self.tally = self.tally.replacing(pod.tally(), pod::Tally::default());
-        self.count_in_set(pod.owner, -1, -pod.tally().present);
+        self.count_in_set(pod.owner(), -1, -pod.tally().present);
         self.unready.retain(|(_, known), _| *known != uid);
         pod.gone(last, arrival, lo);
-        let gone = pod.end.as_deref().and_then(|end| end.gone);
+        let gone = pod.end().and_then(|end| end.gone);
         let gone = gone.unwrap_or_else(|| Evidence::arrival(lo, arrival));
-        let owner = pod.owner;
-        let left = pod.end.as_deref().and_then(|end| end.left);
+        let owner = pod.owner();
+        let left = pod.end().and_then(|end| end.left);
         let seq = self.pending.as_deref().map(|pending| pending.seq);
         let belongs = |of: Option<pod::Seq>| of.is_some() && of == seq;
-        let is_pending = belongs(pod.start.as_deref().map(|start| start.seq))
-            || belongs(pod.end.as_deref().and_then(|end| end.seq))
-            || pod.restarts.iter().any(|restart| belongs(Some(restart.seq)))
+        let is_pending = belongs(pod.start().map(|start| start.seq))
+            || belongs(pod.end().and_then(|end| end.seq))
+            || pod.restarts().iter().any(|restart| belongs(Some(restart.seq)))
             || uid == self.top.uid;
         if let Some(left) = left {
             let owner = owner.and_then(|owner| self.replica_set_name(owner)).map(Arc::from);
-            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left));
+            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left, rules));
         }
         if is_pending && let Some(pending) = self.pending.as_deref_mut() {
             pending.departed.insert(uid, pod);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::instant::Evidence;
-use super::super::object::{Uid, Workload};
+use super::super::object::{SpecHashes, Uid, Workload};
 use super::super::settle;
 use super::super::span::FinishedSpan;
 use super::super::transition::{self, Action, Step};
@@ -27,7 +27,7 @@ impl Tree {
             self.untraced.stale += 1;
             return;
         }
-        let (at, _) = transition::write_of(old.map(|set| &*set.workload), new, seen.arrival);
+        let (at, _) = transition::write_of(old.map(|set| &set.workload), new, seen.arrival);
         let old_replicas = old.map(|set| set.workload.replicas);
         let is_deleted = new.meta.deletion.as_ref();
         let newly_deleted =
@@ -37,10 +37,10 @@ impl Tree {
 
         let slim = slim(new);
         match self.sets.get_mut(&uid) {
-            Some(set) => *set.workload = slim,
+            Some(set) => set.workload = slim,
             None => {
-                let set = Set { workload: Box::new(slim), n_pods: 0, n_present: 0, is_gone: false };
-                self.sets.insert(uid, set);
+                let set = Set { workload: slim, n_pods: 0, n_present: 0, is_gone: false };
+                self.sets.insert(uid, Box::new(set));
             }
         }
         if let Some(at) = deleted_at {
@@ -151,7 +151,7 @@ fn new_step(workload: &Workload, start: Evidence, from: i64) -> Step {
 /// is its owner's.
 fn slim(workload: &Workload) -> Workload {
     Workload {
-        spec: Arc::default(),
+        spec: SpecHashes::default(),
         images: Arc::default(),
         writers: Arc::clone(&workload.writers),
         ..workload.clone()

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use lifespan::lifecycle::object::{
     Condition, ContainerSnapshot, ContainerState, Deletion, Exit, Kind, Meta, Owner, PodPhase,
-    PodSnapshot, Role, Snapshot, SpanId, Stamp, TraceContext, TraceId, Workload, WorkloadStatus,
-    Writer,
+    PodSnapshot, Role, Snapshot, SpanId, SpecHashes, Stamp, TraceContext, TraceId, Workload,
+    WorkloadStatus, Writer,
 };
 use lifespan::lifecycle::time::Nanos;
 
@@ -82,7 +82,7 @@ fn workload(kind: Kind, meta: Meta) -> Snapshot {
     Snapshot::Workload(Box::new(Workload {
         meta,
         kind,
-        spec: Arc::from([]),
+        spec: SpecHashes::default(),
         replicas: 1,
         paused: false,
         images: Arc::from([("app".into(), "v1".into())]),
@@ -106,9 +106,9 @@ fn write_workload(new: &mut Workload, line: &Line<'_>, is_new: bool) {
         ["status", "observed", "reason", "refused"].iter().any(|word| line.value(word).is_some())
             || line.has("observed")
             || line.has("deadline");
-    let old_spec = Arc::clone(&new.spec);
+    let old_spec = new.spec.clone();
     let get =
-        |path: &str| old_spec.iter().find(|(known, _)| &**known == path).map(|(_, hash)| *hash);
+        |path: &str| old_spec.iter().find(|(known, _)| &***known == path).map(|(_, hash)| hash);
     new.replicas = line.number("replicas").unwrap_or(new.replicas);
     new.paused = (new.paused || line.has("paused")) && !line.has("resumed");
     if let Some(image) = line.value("image") {
@@ -127,7 +127,7 @@ fn write_workload(new: &mut Workload, line: &Line<'_>, is_new: bool) {
     spec.extend(history.map(|history| ("revisionHistoryLimit".into(), history)));
     spec.extend(restart.map(|restart| (RESTARTED.into(), restart)));
     spec.sort();
-    new.spec = Arc::from(spec);
+    new.spec = spec.into();
     new.revision = line.number("revision").unwrap_or(new.revision);
     let old_stamps = Arc::clone(&new.stamps);
     if let Some(text) = line.value("stamp") {

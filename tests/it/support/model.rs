@@ -63,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) actions: u32,
     /// Rollouts of this many Pods and nothing else, instead of random actions.
     pub(crate) steady: Option<i64>,
+    /// Steady rollouts go round among so many Deployments.
+    pub(crate) deployments: usize,
 }
 
 struct World {
@@ -86,7 +88,7 @@ struct World {
 
 /// A history of random actions.
 pub(crate) fn history(seed: u64, actions: u32) -> History {
-    run(Plan { seed, actions, steady: None })
+    run(Plan { seed, actions, steady: None, deployments: 0 })
 }
 
 /// Runs a cluster by `plan` from its beginning until some time after the last action.

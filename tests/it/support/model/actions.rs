@@ -31,7 +31,8 @@ impl World {
 
     /// Ten Deployments in turn: each is made once and then gets one new image after the other.
     fn act_steadily(&mut self, replicas: i64) {
-        let turn = usize::try_from(self.plan.actions - self.left - 1).unwrap_or(0) % 10;
+        let turn = usize::try_from(self.plan.actions - self.left - 1).unwrap_or(0);
+        let turn = turn % self.plan.deployments;
         if turn >= self.deployments.len() {
             self.create(replicas);
         } else {
