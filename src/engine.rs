@@ -19,6 +19,9 @@ use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
 use crate::store::Store;
 
+/// Chains of owners are followed no further.
+const MAX_OWNERS: usize = 16;
+
 /// How many values of one sort are shared before those that nobody holds any more are let go.
 const MAX_SHARED: usize = 20_000;
 
@@ -107,6 +110,8 @@ pub struct Engine {
     max_waiting: usize,
     inlet: Inlet,
     orphans: Orphans,
+    /// Objects whose tree is being looked for, each owned by the one after it.
+    entering: Vec<Uid>,
     store: Store,
     lanes: BTreeMap<Lane, LaneState>,
     /// When the first list of any lane was complete, until all have entered.
@@ -152,6 +157,7 @@ impl Engine {
             max_waiting,
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
+            entering: Vec::new(),
             rules,
             store: Store::default(),
             lanes: Lane::ALL.into_iter().map(|lane| (lane, LaneState::default())).collect(),
@@ -474,7 +480,10 @@ impl Engine {
         }
         let owner = meta.owner.as_ref();
         let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
-        if let Some(top) = watched.and_then(|owner| self.top_of_owner(owner, out)) {
+        self.entering.push(meta.uid);
+        let found = watched.and_then(|owner| self.top_of_owner(owner, out));
+        self.entering.pop();
+        if let Some(top) = found {
             self.store.enter(meta.uid, top);
             return top;
         }
@@ -488,8 +497,12 @@ impl Engine {
     }
 
     /// The tree of an owner; if that waits in the inlet behind what it owns, it enters first.
+    /// Chains that are too long end, and so do circles.
     fn top_of_owner(&mut self, owner: &Owner, out: &mut Vec<FinishedSpan>) -> Option<Uid> {
         self.store.top_of(owner.uid).or_else(|| {
+            if self.entering.len() > MAX_OWNERS || self.entering.contains(&owner.uid) {
+                return None;
+            }
             let waiting = self.inlet.take(owner.uid)?;
             self.release(waiting, out);
             self.store.top_of(owner.uid)

@@ -301,6 +301,11 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
+        if uid == self.top.uid && self.open().is_some_and(|open| !open.action.is_end()) {
+            // It had finished, so that its end is no transition that would close this one.
+            self.close(Outcome::Deleted, Evidence::arrival(lo, arrival), None, rules);
+            self.emit(rules, out);
+        }
         let Some(mut pod) = self.pods.remove(&uid) else { return };
         self.tally = self.tally.replacing(pod.tally(), pod::Tally::default());
         self.count_in_set(pod.owner(), -1, -pod.tally().present);

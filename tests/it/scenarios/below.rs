@@ -672,8 +672,8 @@ fn runs_that_nobody_saw_are_counted_on_the_restart() {
     check(
         "
         @0 settled web a
-        @5  pod a exit=1
-        @5.5 closed pods
+        @4.5 closed pods
+        @5  missed pod a exit=1
         @6  missed pod a running
         @7  missed pod a exit=2
         @8  missed pod a running
@@ -683,8 +683,8 @@ fn runs_that_nobody_saw_are_counted_on_the_restart() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
-              restart container a [app] 5..10 completed {reason=Error, exit_code=1}
+            recover Deployment web 9..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000009}
+              restart container a [app] 9..10 completed {reason=Error, exit_code=3, restarts.missed=2}
         "#]],
     );
 }
@@ -706,7 +706,7 @@ fn a_termination_that_a_list_proves_has_vanished() {
         expect![[r#"
             scale Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
               scale ReplicaSet web-1 1.1..3.1 completed {replicas.from=2, replicas.to=1}
-                terminate Pod b 1.2..1.2 vanished {watch.gap, reason=scaled down}
+                terminate Pod b 1.2..3 vanished {watch.gap, reason=scaled down}
         "#]],
     );
 }

@@ -504,7 +504,7 @@ fn a_list_that_breaks_off_proves_nothing_and_a_complete_one_that_something_vanis
         @60 wait
         ",
         expect![[r#"
-            start Pod x 1..1 vanished {cause=spec:1, watch.gap}
+            start Pod x 1..8 vanished {cause=spec:1, watch.gap}
             start Pod y 1.1..30 completed {cause=spec:1}
         "#]],
     );
@@ -521,7 +521,36 @@ fn a_deployment_that_a_complete_list_lacks_has_vanished() {
         @40 wait
         ",
         expect![[r#"
-            delete Deployment web -95..7 vanished {cause=delete, watch.gap}
+            delete Deployment web 6..7 vanished {cause=delete, watch.gap}
+        "#]],
+    );
+}
+
+#[test]
+fn below_a_continued_rollout_stands_only_what_is_open_of_the_current_revision() {
+    check(
+        "
+        @-200 missed deploy web replicas=3 image=v1
+        @-199 missed rs web-1 of=web replicas=3 image=v1 status=3/3
+        @-9 missed deploy web image=v2 by=kubectl status=1/3/2
+        @-8 missed rs web-2 of=web replicas=2 image=v2
+        @-8 missed pod old of=web-1
+        @-7 missed pod done of=web-2 scheduled
+        @-6 missed pod done running ready
+        @-5 missed pod open of=web-2
+        @-5 missed pod going of=web-1 scheduled
+        @-4 missed pod going going grace=30
+        @0 list
+        @1 pod going gone
+        @2 pod open running ready
+        @3 rs web-2 status=2/2
+        @4 deploy web status=3/3/3
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -9..4 completed {cause=spec:2}
+              create ReplicaSet web-2 -8..3 completed {replicas.from=0, replicas.to=2}
+                start Pod open -5..2 completed
         "#]],
     );
 }

@@ -160,9 +160,9 @@ fn a_circle_of_owners_ends() {
         @60 wait
         ",
         expect![[r#"
+            create ReplicaSet y 1..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=x}
+              create ReplicaSet x 1..2 completed {replicas.from=0, replicas.to=1}
             create ReplicaSet z 1..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=z}
-            create ReplicaSet y 2..2 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=ReplicaSet, owner.name=x}
-              create ReplicaSet x 2..2 completed {replicas.from=0, replicas.to=1}
         "#]],
     );
 }
@@ -270,6 +270,49 @@ fn the_wait_for_a_lane_that_does_not_list_is_bounded() {
         ",
         expect![[r#"
             start Pod solo -9..10 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+/// A ReplicaSet and a Pod that arrive while the lane of Deployments is away.
+const AWAY: &str = "
+    @0 list
+    @1   closed deploy
+    @1.1 missed deploy web replicas=1 image=v1 by=kubectl
+    @1.2 rs web-1 of=web replicas=1 image=v1
+    @1.3 pod a of=web-1
+    @1.4 pod a scheduled
+    @3   pod a running ready
+    @3.1 rs web-1 status=1/1
+";
+
+#[test]
+fn an_object_waits_for_its_owner_while_the_lane_of_that_is_away() {
+    check(
+        &format!(
+            "{AWAY}
+            @20   list deploy web
+            @20.1 deploy web status=1/1/1
+            @60 wait
+            "
+        ),
+        expect![[r#"
+            create Deployment web 1..20.1 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+#[test]
+fn an_owner_still_unknown_after_owner_wait_ends_the_chain() {
+    check(
+        &format!(
+            "{AWAY}
+            @80 wait
+            "
+        ),
+        expect![[r#"
+            create ReplicaSet web-1 1.2..3.1 completed {cause=spec:1, manager=controller, replicas.from=0, replicas.to=1, owner.missing, owner.kind=Deployment, owner.name=web}
+              start Pod a 1.3..3 completed
         "#]],
     );
 }

@@ -179,7 +179,7 @@ fn a_template_changed_while_paused_is_told_by_the_resume_with_its_stamp() {
 }
 
 #[test]
-fn a_scale_while_paused_is_a_scale() {
+fn a_scale_while_paused_settles_as_paused() {
     check(
         "
         @0 settled web a
@@ -268,11 +268,13 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
         @600 deploy web deadline status=1/2/1
         @610 pod a exit=1
         @611 pod a running ready
-        @620 pod b exit=1
+        @640 pod b running ready
+        @641 rs web-1 replicas=0
+        @642 pod a going grace=30
+        @643 pod a gone
         @653 deploy web status=1/1/1 reason=NewReplicaSetAvailable
-        @654 pod b running ready
-        @700 pod a exit=1
-        @701 pod a running ready
+        @700 pod b exit=1
+        @701 pod b running ready
         @740 wait
         ",
         expect![[r#"
@@ -281,7 +283,8 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
                 start Pod b 1.2..600 unfinished
             recover Deployment web 600..653 completed {cause=heal:2}
               -> follows update Deployment spec:2
-            open: recover Deployment web pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000700
+            recover Deployment web 700..701 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000700}
+              restart container b [app] 700..701 completed {reason=Error, exit_code=1}
             counted: pods 2, baseline 1, churn 2
         "#]],
     );
@@ -351,22 +354,19 @@ fn mirror_pods_have_no_spans() {
 fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
     check_counts(
         "
-        @0 settled web a
+        @0 settled web a b
         @1 rs web-0 of=web replicas=0 image=v0 status=0/0
         @20 rs web-0 gone
-        @30 pod solo
-        @31 pod solo running ready
-        @60 pod solo failed=Evicted exit=137
-        @90 pod solo going grace=0
-        @91 pod solo gone
-        @120 wait
+        @30 pod b failed=Evicted
+        @30.1 pod c of=web-1
+        @31 pod c running ready
+        @40 pod b going grace=0
+        @41 pod b gone
+        @90 wait
         ",
         expect![[r#"
-            start Pod solo 30..31 completed {cause=spec:1}
-            recover Pod solo 60..90 deleted ERROR Error: container app exited with 137 {cause=pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060, exit_code=137}
-              restart container solo [app] 60..90 unfinished ERROR Error: container app exited with 137 {reason=Error, exit_code=137}
-            terminate Pod solo 90..91 completed {cause=delete}
-              -> supersedes recover Pod pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060
+            recover Deployment web 30..41 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000030}
+              start Pod c 30.1..31 completed
             counted: baseline 1
         "#]],
     );
@@ -536,15 +536,20 @@ fn a_recover_that_is_not_healthy_is_superseded() {
         @0 settled web a
         @5  pod a exit=1
         @9  deploy web image=v2 by=kubectl
-        @10 deploy web status=1/1/1
+        @9.1 pod b of=web-1
+        @9.2 pod a going grace=0
+        @9.3 pod a gone
+        @10 pod b running ready
+        @11 deploy web status=1/1/1
         @60 wait
         ",
         expect![[r#"
             recover Deployment web 5..9 superseded ERROR Error: container app exited with 1 {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, exit_code=1}
               restart container a [app] 5..9 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
-            update Deployment web 9..10 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, unstable}
+            update Deployment web 9..11 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes recover Deployment pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
-            open: recover Deployment web pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
+              start Pod b 9.1..10 completed
+              terminate Pod a 9.2..9.3 completed {reason=scaled down}
         "#]],
     );
 }
@@ -623,6 +628,90 @@ fn what_follows_an_unstable_transition_links_to_it_and_what_follows_a_stable_one
             update Deployment web 20..21 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> follows update Deployment spec:2
             update Deployment web 40..41 completed {cause=spec:4, manager=kubectl, changed=template.spec.containers[app].image}
+        "#]],
+    );
+}
+
+#[test]
+fn an_eviction_by_the_kubelet_is_a_loss_without_a_restart() {
+    check(
+        "
+        @0 settled web a
+        @5   pod a unready exit=137 failed=Evicted
+        @5.1 pod b of=web-1
+        @7   pod b running ready
+        @8   pod a going grace=0
+        @8.1 pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..8.1 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              start Pod b 5.1..7 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_resume_inside_an_open_rollout_is_a_goal_change() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web image=v2 by=kubectl
+        @1.1 rs web-2 of=web replicas=1 image=v2
+        @1.2 pod b of=web-2
+        @1.5 deploy web paused by=kubectl
+        @2   deploy web resumed by=kubectl
+        @3   pod b running ready
+        @3.1 rs web-2 status=1/1
+        @3.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              * 1.5 goal changed field=paused from=false to=true
+              * 2 goal changed field=paused from=true to=false manager=kubectl
+              create ReplicaSet web-2 1.1..3.1 completed {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..3 completed
+        "#]],
+    );
+}
+
+#[test]
+fn deleted_in_the_background_closes_what_is_open_with_deleted() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web image=v2 by=kubectl
+        @2   deploy web gone
+        @3   pod a gone
+        @3.1 rs web-1 gone
+        @30 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..2 deleted {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+            delete Deployment web 2..3.1 completed {cause=delete}
+              -> supersedes update Deployment spec:2
+              delete ReplicaSet web-1 3..3.1 completed
+                terminate Pod a 3..3 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_recover_of_a_bare_pod_that_failed_for_good_is_closed_by_its_deletion() {
+    check(
+        "
+        @0 list
+        @30 pod solo
+        @31 pod solo running ready
+        @60 pod solo exit=137 failed=Evicted
+        @90 pod solo going grace=0
+        @91 pod solo gone
+        @120 wait
+        ",
+        expect![[r#"
+            start Pod solo 30..31 completed {cause=spec:1}
+            recover Pod solo 60..91 deleted {cause=pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060}
         "#]],
     );
 }

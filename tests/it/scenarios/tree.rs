@@ -194,10 +194,8 @@ fn marks(span: &FinishedSpan, detail: Detail) -> Vec<String> {
             span.attributes.iter().find(|(name, _)| name.strip_prefix("lifespan.") == Some(key));
         let is_change_of_set = key.starts_with("replicas.") && !span.name.ends_with("ReplicaSet");
         if let Some((_, value)) = found.filter(|_| !is_change_of_set && *key != "link.reason") {
-            marks.push(match value {
-                Value::Bool(true) => (*key).to_owned(),
-                _ => format!("{key}={}", show(value)),
-            });
+            let is_flag = *value == Value::Bool(true);
+            marks.push(if is_flag { (*key).to_owned() } else { format!("{key}={}", show(value)) });
         }
     }
     // Back ends hide the attributes of links, so the span says the reasons as well.
@@ -205,7 +203,7 @@ fn marks(span: &FinishedSpan, detail: Detail) -> Vec<String> {
     let mut reasons: Vec<_> = span.links.iter().map(|link| link.reason.name().to_owned()).collect();
     reasons.sort();
     reasons.dedup();
-    let expected = (!reasons.is_empty()).then(|| Value::List(reasons));
+    let expected = (!reasons.is_empty()).then_some(Value::List(reasons));
     assert_eq!(said.map(|(_, value)| value), expected.as_ref(), "reasons of links");
     assert!(!flag(span, "lifespan.forced") || number(span, "lifespan.grace_seconds") >= 0);
     if let Some(outcome) = span.outcome.filter(|outcome| *outcome != Outcome::InProgress) {
