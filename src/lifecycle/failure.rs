@@ -43,7 +43,9 @@ pub fn of(pod: &PodSnapshot) -> Option<Failure> {
     if pod.meta.deletion.is_some() {
         return None;
     }
-    of_containers(pod).or_else(|| of_phase(pod)).or_else(|| of_scheduling(pod))
+    // Why a Pod was made to fail says more than what its containers exited with then.
+    let said = of_phase(pod).filter(|_| !pod.reason.is_empty());
+    said.or_else(|| of_containers(pod)).or_else(|| of_phase(pod)).or_else(|| of_scheduling(pod))
 }
 
 fn of_containers(pod: &PodSnapshot) -> Option<Failure> {

@@ -710,3 +710,29 @@ fn a_termination_that_a_list_proves_has_vanished() {
         "#]],
     );
 }
+
+#[test]
+fn the_reason_of_a_failed_pod_comes_before_the_exits_it_caused() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @1.3 pod a scheduled
+        @2   pod a running
+        @3   pod a exit=137 failed=Evicted
+        @3.1 pod b of=web-1
+        @4   pod b running ready
+        @4.1 rs web-1 status=1/1
+        @4.2 deploy web status=1/1/1
+        @30 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..4.2 completed {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.1..4.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..3 failed ERROR Evicted: the Pod has failed
+                start Pod b 3.1..4 completed
+        "#]],
+    );
+}
