@@ -467,7 +467,12 @@ impl Engine {
         if seen.is_listed && self.store.with(top, |tree| tree.is_unjudged()) == Some(true) {
             self.unjudged.insert(top);
         }
-        for waited in self.orphans.take(uid) {
+        let waited = self.orphans.take(uid);
+        if !waited.is_empty() {
+            // What waited for it is news: first it is judged by what the list shows.
+            self.judge(out);
+        }
+        for waited in waited {
             self.release(waited, out);
         }
     }

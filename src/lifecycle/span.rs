@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::object::{Kind, SpanId, TraceId, Uid};
+use super::object::{Kind, SpanId, Stamp, TraceId, Uid};
 use super::time::UnixNanos;
 
 /// How a span ended (DESIGN: outcome).
@@ -155,6 +155,23 @@ pub struct Link {
     /// No earlier version was seen, so that the stamp may be an old one
     /// (`lifespan.context.uncertain`).
     pub is_uncertain: bool,
+}
+
+impl Link {
+    /// A link to the context that a stamp says.
+    #[must_use]
+    pub fn to_stamp(stamp: Stamp, is_uncertain: bool) -> Self {
+        let Stamp { found, context } = stamp;
+        Self {
+            trace_id: context.trace_id,
+            span_id: context.span_id,
+            trace_state: context.trace_state,
+            flags: context.flags,
+            reason: LinkReason::Stamp,
+            found,
+            is_uncertain,
+        }
+    }
 }
 
 /// The object a span is about.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::instant::Evidence;
-use super::object::{Kind, SpanId, SpecHashes, TraceId, Uid, Workload};
+use super::object::{Kind, SpanId, SpecHashes, Stamp, TraceId, Uid, Workload};
 use super::pod::{Noted, Pod, Seq};
 use super::span::{Link, Outcome};
 use super::time::UnixNanos;
@@ -186,6 +186,8 @@ pub struct Step {
     pub settled: Option<Evidence>,
     /// Its revision.
     pub revision: i64,
+    /// Trace contexts on it that no older ReplicaSet carries.
+    pub stamps: Vec<Stamp>,
     /// Its ReplicaFailure condition: reason and message.
     pub failure: Option<(Box<str>, Box<str>)>,
 }

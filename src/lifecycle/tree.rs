@@ -379,6 +379,10 @@ impl Tree {
         Arc::new(super::attributes::resource(&self.top, self.service.as_deref(), rules))
     }
 
+    pub(super) fn root_stamps(&self) -> &[Stamp] {
+        self.root.as_deref().map_or(&[], |root| &root.stamps)
+    }
+
     pub(super) fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
     }

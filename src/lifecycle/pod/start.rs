@@ -3,7 +3,7 @@
 use super::{Seq, finish, lower_bound};
 use crate::lifecycle::instant::Evidence;
 use crate::lifecycle::object::{
-    Condition, ContainerSnapshot, ContainerState, Note, PodSnapshot, Role,
+    Condition, ContainerSnapshot, ContainerState, Note, PodSnapshot, Role, Stamp,
 };
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
@@ -24,6 +24,8 @@ pub struct Start {
     pub ready: Option<Evidence>,
     /// Failed for good before it was Ready.
     pub failed: Option<Evidence>,
+    /// Trace contexts on the Pod itself.
+    pub stamps: Vec<Stamp>,
     /// Its transition closed before it was Ready: what comes later is not part of it.
     pub is_cut: bool,
     /// Its containers, in the order of the snapshot.
@@ -82,6 +84,7 @@ impl Start {
             sandbox: None,
             ready: None,
             failed: None,
+            stamps: Vec::new(),
             is_cut: false,
             containers: Vec::new(),
         }

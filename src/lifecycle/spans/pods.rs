@@ -112,6 +112,7 @@ impl Build<'_> {
         let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
         let owner = pod.owner().and_then(|owner| self.set_name(owner));
         push_pod(&mut draft, pod, owner.as_deref());
+        draft.links = self.own_links(&start.stamps);
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
         }

@@ -1,7 +1,8 @@
 //! The root span of a transition.
 
 use super::super::draft::{Draft, MAX_ON_SPAN, Of};
-use super::super::span::{LinkReason, Outcome, SpanEvent, Value};
+use super::super::object::Stamp;
+use super::super::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use super::super::time::Nanos;
 use super::super::transition::{Action, GoalChange};
 use super::{Build, pods};
@@ -47,7 +48,10 @@ impl Build<'_> {
             draft.events.push(goal_event(goal));
         }
         draft.links = transition.links.iter().take(MAX_ON_SPAN).cloned().collect();
-        draft.is_consumer = transition.links.iter().any(|link| link.reason == LinkReason::Stamp);
+        draft.is_consumer = transition
+            .links
+            .iter()
+            .any(|link| link.reason == LinkReason::Stamp && !link.is_uncertain);
         if transition.action == Action::Terminate
             && let Some(pod) = transition.departed.get(&top.uid)
         {
@@ -64,6 +68,19 @@ impl Build<'_> {
         }
         self.push_error(&mut draft);
         self.drafts.push(draft);
+    }
+
+    /// Links to the stamps of an object below the root, unless the root already says them: they
+    /// are copied downwards, and their trace may be this one.
+    pub(super) fn own_links(&self, stamps: &[Stamp]) -> Vec<Link> {
+        let is_said = |stamp: &&Stamp| {
+            let trace = stamp.context.trace_id;
+            trace == self.transition.trace
+                || self.transition.links.iter().any(|link| link.trace_id == trace)
+                || self.tree.root_stamps().iter().any(|known| known.context.trace_id == trace)
+        };
+        let own = stamps.iter().filter(|stamp| !is_said(stamp)).take(MAX_ON_SPAN);
+        own.map(|stamp| Link::to_stamp(stamp.clone(), false)).collect()
     }
 
     fn push_marks(&self, draft: &mut Draft) {

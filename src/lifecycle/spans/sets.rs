@@ -48,6 +48,7 @@ impl Build<'_> {
             Some(_) | None => (self.end, Outcome::Unfinished),
         };
         let mut draft = Draft::new(of, "replicas", name, from, end).outcome(outcome);
+        draft.links = self.own_links(&step.stamps);
         draft.push("lifespan.action", action);
         if step.revision > 0 {
             draft.push("lifespan.revision", step.revision);

@@ -89,21 +89,13 @@ impl Tree {
         let opened = open.start.decision();
         let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
         for stamp in waited.map(|(stamp, _)| stamp).chain(fresh) {
-            let context = stamp.context;
+            let context = &stamp.context;
             let is_known = open
                 .links
                 .iter()
                 .any(|link| (link.trace_id, link.span_id) == (context.trace_id, context.span_id));
             if !is_known && context.trace_id != open.trace {
-                open.links.push(Link {
-                    trace_id: context.trace_id,
-                    span_id: context.span_id,
-                    trace_state: context.trace_state,
-                    flags: context.flags,
-                    reason: LinkReason::Stamp,
-                    found: stamp.found,
-                    is_uncertain,
-                });
+                open.links.push(Link::to_stamp(stamp, is_uncertain));
             }
         }
     }

@@ -35,7 +35,7 @@ impl Tree {
         if let Some(loss) = pod.loss(new, seen.arrival)
             && !is_baseline
         {
-            self.pod_lost(uid, &loss, new, rules, out);
+            self.pod_lost(uid, &loss, new.meta.deletion.is_some(), rules, out);
         }
         self.apply(new, seen, is_baseline);
         let at = pod_evidence(new, seen);
@@ -88,7 +88,9 @@ impl Tree {
                 let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
                 let seq = open.or(broken).filter(|_| !self.is_muted);
                 if let Some(seq) = seq {
-                    pod.set_start(Start::new(seq, new, seen.arrival));
+                    let mut start = Start::new(seq, new, seen.arrival);
+                    start.stamps = new.stamps.iter().filter(|_| !is_bare).cloned().collect();
+                    pod.set_start(start);
                 }
                 self.untraced.pods += u64::from(seq.is_none());
             }
@@ -104,7 +106,7 @@ impl Tree {
         &mut self,
         uid: Uid,
         loss: &Loss,
-        new: &PodSnapshot,
+        is_deleted: bool,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
@@ -121,7 +123,7 @@ impl Tree {
         if is_untraced {
             return;
         }
-        if is_bare && new.meta.deletion.is_some() {
+        if is_bare && is_deleted {
             if !self.is_muted && !self.is_unjudged {
                 self.open_transition(Action::Terminate, "delete".to_owned(), *at, rules, out);
             }
@@ -129,7 +131,8 @@ impl Tree {
         }
         let remaining = self.tally.present - 1;
         let is_wanted = self.wanted().is_some_and(|wanted| match loss {
-            Loss::Gone(_) => remaining < wanted,
+            // Nothing brings a bare Pod back.
+            Loss::Gone(_) => remaining < wanted && !is_bare,
             Loss::Exited(_) => true,
         });
         if self.is_open() {
@@ -235,27 +238,20 @@ impl Tree {
         if !known.is_going && last.meta.deletion.is_none() {
             // Forced: gone without a request that anybody saw.
             let at = Evidence::arrival(written, seen.arrival);
-            self.forced_away(uid, at, last, rules, out);
+            self.forced_away(uid, at, rules, out);
         } else {
             self.pod_seen(last, seen, rules, out);
         }
         self.pod_gone(uid, Some(last), seen.arrival, written, rules, out);
     }
 
-    fn forced_away(
-        &mut self,
-        uid: Uid,
-        at: Evidence,
-        last: &PodSnapshot,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    fn forced_away(&mut self, uid: Uid, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         if uid == self.top.uid {
             if !self.is_muted && !self.is_unjudged {
                 self.open_transition(Action::Terminate, "delete".to_owned(), at, rules, out);
             }
         } else {
-            self.pod_lost(uid, &Loss::Gone(at), last, rules, out);
+            self.pod_lost(uid, &Loss::Gone(at), true, rules, out);
         }
         let seq = self.open().map(|open| open.seq).filter(|_| uid != self.top.uid);
         if let Some(pod) =
@@ -273,20 +269,32 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let Some(pod) = self.pods.get(&uid) else { return };
         let lo = pod.end().map_or(pod.created, |end| end.requested.lo);
+        let gone = Evidence::arrival(lo, at);
+        let is_bare = uid == self.top.uid;
+        if !pod.is_going && !is_bare {
+            // Against the version known before, the list proves it lost.
+            let was_open = self.is_open();
+            self.pod_lost(uid, &Loss::Gone(gone), false, rules, out);
+            if let Some(open) = self.open().filter(|_| !was_open) {
+                open.has_gap = true;
+            }
+        }
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        if pod.end().is_none() && pod.start().is_some() {
+            // Nobody saw it being asked to go: that ends its start and is no span of its own.
+            let unseen = Deletion { at: lo, grace_seconds: 0, finalizers: Box::default() };
+            pod.set_end(End::new(None, gone, &unseen));
+        }
         if let Some(end) = pod.end_mut() {
             end.has_vanished = true;
         }
-        if uid == self.top.uid {
-            let gone = Evidence::arrival(lo, at);
-            if let Some(open) = self.open() {
-                open.has_gap = true;
-                let is_end = open.action.is_end();
-                if !is_end {
-                    self.close(Outcome::Vanished, gone, None, rules);
-                    self.emit(rules, out);
-                }
+        if let Some(open) = self.open().filter(|_| is_bare) {
+            open.has_gap = true;
+            if !open.action.is_end() {
+                self.close(Outcome::Vanished, gone, None, rules);
+                self.emit(rules, out);
             }
         }
         self.pod_gone(uid, None, at, lo, rules, out);

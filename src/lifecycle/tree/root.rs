@@ -309,7 +309,10 @@ impl Tree {
             let tally = self.tally;
             let is_scale = pending.action == Action::Scale;
             let is_sized = !is_scale || tally.present == root.replicas;
-            if settle::is_observed(root) && tally.present == tally.ready && is_sized {
+            let are_sets_settled =
+                pending.steps.values().all(|step| step.is_deleted || step.settled.is_some());
+            let are_pods_ready = tally.present == tally.ready && are_sets_settled;
+            if settle::is_observed(root) && are_pods_ready && is_sized {
                 self.close(Outcome::Paused, at, None, rules);
             }
         } else if settle::is_complete(root) {
@@ -317,13 +320,19 @@ impl Tree {
         }
     }
 
-    /// A `recover` is healthy while as many Pods as wanted are there, none going or finished, all
-    /// Ready, no restart open.
-    fn evaluate_recover(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+    /// As many Pods as wanted are there, none going, all Ready, no restart open.
+    ///
+    /// Pods that have finished do not count: a ReplicaSet keeps the evicted ones beside those that
+    /// replaced them.
+    fn is_healthy(&self) -> bool {
         let tally = self.tally;
-        let is_healthy = self.wanted().is_some_and(|wanted| {
-            tally.present == wanted && tally.ready == wanted && tally.going + tally.finished == 0
-        });
+        self.wanted().is_some_and(|wanted| {
+            tally.present == wanted && tally.ready == wanted && tally.going == 0
+        })
+    }
+
+    fn evaluate_recover(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let is_healthy = self.is_healthy();
         let Some(open) = self.open() else { return };
         match (is_healthy, open.healthy) {
             (true, None) => open.healthy = Some(at),
@@ -343,9 +352,11 @@ impl Tree {
     /// moment of failure.
     fn heal(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         let Some((since, seq)) = self.broken else { return };
-        let Some(root) = self.root.as_deref().filter(|root| settle::is_complete(root)) else {
+        let is_complete = |root: &&Workload| settle::is_complete(root);
+        let Some(root) = self.root.as_deref().filter(is_complete) else { return };
+        if self.tally.present != self.tally.ready {
             return;
-        };
+        }
         let cause = format!("heal:{}", root.meta.generation);
         self.open_transition(Action::Recover, cause, since, rules, out);
         if let Some(open) = self.open() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::instant::Evidence;
-use super::super::object::{SpecHashes, Uid, Workload};
+use super::super::object::{SpecHashes, Stamp, Uid, Workload};
 use super::super::settle;
 use super::super::span::FinishedSpan;
 use super::super::transition::{self, Action, Step};
@@ -51,6 +51,7 @@ impl Tree {
         let is_of_open = !self.is_unjudged
             && self.open().is_some_and(|open| open.start.decision() <= new.meta.created);
         let created = old_replicas.is_none() && (!seen.is_listed || is_of_open);
+        let stamps = if created { self.own_stamps(new) } else { Vec::new() };
         if let Some(open) = self.open().filter(|open| !open.action.is_end()) {
             let from = old_replicas.unwrap_or(0);
             let has_write = created || old_replicas.is_some_and(|old| old != new.replicas);
@@ -64,6 +65,7 @@ impl Tree {
                     None => {
                         let mut step = new_step(new, at, from);
                         step.is_created = created;
+                        step.stamps = stamps;
                         open.steps.insert(uid, step);
                     }
                 }
@@ -80,6 +82,16 @@ impl Tree {
             }
         }
         self.evaluate(status, rules, out);
+    }
+
+    /// Stamps of a new ReplicaSet that no other one carries.
+    fn own_stamps(&self, new: &Workload) -> Vec<Stamp> {
+        let is_elsewhere = |stamp: &&Stamp| {
+            let others = self.sets.iter().filter(|(uid, _)| **uid != new.meta.uid);
+            let mut stamps = others.flat_map(|(_, set)| set.workload.stamps.iter());
+            stamps.any(|known| known.context == stamp.context)
+        };
+        new.stamps.iter().filter(|stamp| !is_elsewhere(stamp)).cloned().collect()
     }
 
     /// The deletion of a ReplicaSet that has Pods, inside the deletion of its owner.
@@ -143,6 +155,7 @@ fn new_step(workload: &Workload, start: Evidence, from: i64) -> Step {
         writes: Vec::new(),
         settled: None,
         revision: workload.revision,
+        stamps: Vec::new(),
         failure: None,
     }
 }

@@ -200,3 +200,27 @@ fn copies_of_a_stamp_below_the_root_add_no_link() {
         "#]],
     );
 }
+
+#[test]
+fn a_stamp_that_only_a_child_carries_is_a_link_of_the_child() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web image=v2 stamp=aa by=kubectl
+        @1.1 rs web-2 of=web replicas=1 image=v2 stamp=bb
+        @1.2 pod b of=web-2 stamp=cc
+        @2   pod b running ready
+        @2.1 rs web-2 status=1/1
+        @2.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..2.2 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+              create ReplicaSet web-2 1.1..2.1 completed {replicas.from=0, replicas.to=1}
+                -> stamp bb.bb in tracing.k8s.io/traceparent
+                start Pod b 1.2..2 completed
+                  -> stamp cc.cc in tracing.k8s.io/traceparent
+        "#]],
+    );
+}

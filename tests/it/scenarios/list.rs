@@ -38,7 +38,7 @@ fn a_first_generation_unobserved_is_a_create() {
         @60 wait
         ",
         expect![[r#"
-            create Deployment web -5..4 completed {CONSUMER, cause=spec:1, context.uncertain}
+            create Deployment web -5..4 completed {cause=spec:1, context.uncertain}
               -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
               create ReplicaSet web-1 1..3 completed {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..2 completed
@@ -153,7 +153,7 @@ fn progressing_for_new_replica_set_created_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+            update Deployment web -9..3 completed {cause=spec:2, context.uncertain}
               -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
         "#]],
     );
@@ -176,7 +176,7 @@ fn progressing_for_found_new_replica_set_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+            update Deployment web -9..3 completed {cause=spec:2, context.uncertain}
               -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
         "#]],
     );
@@ -199,7 +199,7 @@ fn progressing_for_replica_set_updated_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+            update Deployment web -9..3 completed {cause=spec:2, context.uncertain}
               -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
         "#]],
     );
@@ -222,7 +222,7 @@ fn progressing_for_deployment_resumed_is_an_update() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -9..3 completed {CONSUMER, cause=spec:2, context.uncertain}
+            update Deployment web -9..3 completed {cause=spec:2, context.uncertain}
               -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
         "#]],
     );
@@ -483,7 +483,7 @@ fn a_stamp_from_a_list_is_an_uncertain_link() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web -5..5 completed {CONSUMER, cause=spec:2, context.uncertain}
+            update Deployment web -5..5 completed {cause=spec:2, context.uncertain}
               -> stamp bb.bb in tracing.k8s.io/traceparent, uncertain
         "#]],
     );

@@ -140,9 +140,9 @@ fn a_rollout_that_is_paused_settles_as_paused_when_its_pods_are_ready() {
         @60 wait
         ",
         expect![[r#"
-            update Deployment web 1..3 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+            update Deployment web 1..3.1 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               * 2 goal changed field=paused from=false to=true manager=kubectl
-              create ReplicaSet web-2 1.1..3 unfinished {replicas.from=0, replicas.to=1}
+              create ReplicaSet web-2 1.1..3.1 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3 completed
             resume Deployment web 40..41 completed {cause=spec:4, manager=kubectl, changed=paused, pods.terminating=1}
               -> resumes update Deployment spec:2
@@ -190,13 +190,14 @@ fn a_scale_while_paused_settles_as_paused() {
         @20.2 pod b of=web-1
         @20.3 deploy web observed
         @22 pod b running ready
+        @22.1 rs web-1 status=2/2
         @23 deploy web status=2/2/2
         @60 wait
         ",
         expect![[r#"
             pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
-            scale Deployment web 20..22 paused {cause=spec:3, manager=kubectl, changed=replicas}
-              scale ReplicaSet web-1 20.1..22 unfinished {replicas.from=1, replicas.to=2}
+            scale Deployment web 20..22.1 paused {cause=spec:3, manager=kubectl, changed=replicas}
+              scale ReplicaSet web-1 20.1..22.1 completed {replicas.from=1, replicas.to=2}
                 start Pod b 20.2..22 completed
         "#]],
     );
@@ -591,14 +592,15 @@ fn a_template_changed_in_a_paused_rollout_is_an_event_and_its_stamp_waits_for_th
         @3   deploy web image=v3 stamp=cc by=kubectl
         @4   deploy web observed
         @5   pod b running ready
+        @5.1 rs web-2 status=1/1
         @40  deploy web resumed by=kubectl
         @41  deploy web status=1/1/1
         @60 wait
         ",
         expect![[r#"
-            update Deployment web 1..5 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+            update Deployment web 1..5.1 paused {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               * 2 goal changed field=paused from=false to=true manager=kubectl
-              create ReplicaSet web-2 1.1..5 unfinished {replicas.from=0, replicas.to=1}
+              create ReplicaSet web-2 1.1..5.1 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..5 completed
             resume Deployment web 40..41 completed {CONSUMER, cause=spec:5, manager=kubectl, changed=paused}
               -> resumes update Deployment spec:2
@@ -711,7 +713,6 @@ fn a_recover_of_a_bare_pod_that_failed_for_good_is_closed_by_its_deletion() {
         ",
         expect![[r#"
             start Pod solo 30..31 completed {cause=spec:1}
-            recover Pod solo 60..91 deleted {cause=pods:b102d5f6-7865-9ba7-a71a-24be523544de:1700000060}
         "#]],
     );
 }

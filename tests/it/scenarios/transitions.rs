@@ -268,7 +268,7 @@ fn a_wanted_pod_that_failed_opens_a_recover() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
               start Pod b 5.1..7 completed
         "#]],
     );
@@ -491,6 +491,41 @@ fn annotations_and_status_open_nothing_though_the_generation_moves() {
         expect![[r#"
             nothing
             counted: baseline 1, churn 4
+        "#]],
+    );
+}
+
+#[test]
+fn a_wanted_pod_that_a_complete_list_lacks_is_lost() {
+    check(
+        "
+        @0 settled web a b
+        @20   closed pods
+        @25   list pods a
+        @25.1 pod c of=web-1
+        @26   pod c running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 25..26 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1699999902, watch.gap}
+              start Pod c 25.1..26 completed
+        "#]],
+    );
+}
+
+#[test]
+fn an_evicted_pod_that_is_kept_does_not_hold_the_recover_open() {
+    check(
+        "
+        @0 settled web a
+        @20   pod a failed=Evicted
+        @20.1 pod b of=web-1
+        @22   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
+              start Pod b 20.1..22 completed
         "#]],
     );
 }
