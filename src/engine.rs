@@ -178,12 +178,13 @@ impl Engine {
     pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) {
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         match news {
-            News::Listed(snapshot) => {
+            News::Listed(mut snapshot) => {
                 if !state.relist.is_listing() {
                     state.relist.begin();
                     state.list.clear();
                 }
-                state.relist.seen(snapshot.meta().uid);
+                let facts = snapshot.facts();
+                state.relist.seen(snapshot.meta().uid, facts);
                 state.list.push(snapshot);
             }
             News::ListDone(version) => self.list_done(lane, version, at),
@@ -192,7 +193,7 @@ impl Engine {
                 state.relist.abandon();
                 state.list.clear();
             }
-            News::Watched(change) => {
+            News::Watched(mut change) => {
                 state.is_away = false;
                 let version = version_of(&change);
                 if version.is_some_and(|version| version <= state.last_version) {
@@ -201,13 +202,24 @@ impl Engine {
                     return;
                 }
                 state.last_version = version.unwrap_or(state.last_version);
-                match &change {
-                    Change::Seen(snapshot) => state.relist.seen(snapshot.meta().uid),
-                    Change::Deleted(snapshot) => state.relist.deleted(snapshot.meta().uid),
-                    Change::Vanished(_) | Change::Noted(_) => {}
-                }
+                let is_news = match &mut change {
+                    Change::Seen(snapshot) => {
+                        let facts = snapshot.facts();
+                        state.relist.seen(snapshot.meta().uid, facts)
+                    }
+                    Change::Deleted(snapshot) => {
+                        state.relist.deleted(snapshot.meta().uid);
+                        true
+                    }
+                    Change::Vanished(_) | Change::Noted(_) => true,
+                };
                 let version = version.filter(|_| !state.is_foreign);
-                self.inlet.watched(lane, version, change, at);
+                if is_news {
+                    self.inlet.watched(lane, version, change, at);
+                } else {
+                    self.counts.untraced.unchanged += 1;
+                    self.inlet.arrived(version.unwrap_or(0), at);
+                }
             }
         }
     }

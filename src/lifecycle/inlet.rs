@@ -71,18 +71,22 @@ impl Inlet {
     /// A watched change, with its resourceVersion, or with none where its lane counts another
     /// history: then it takes its place by arrival.
     pub fn watched(&mut self, lane: Lane, version: Option<u64>, change: Change, at: UnixNanos) {
-        let newest = self.newest();
-        let version = version.unwrap_or(newest);
+        let version = version.unwrap_or(self.newest());
         let arrival = self.bound(version, at);
-        if version > newest {
+        self.arrived(version, at);
+        let released = Released { lane, change, arrival: Some(arrival), is_listed: false };
+        self.put((version, 0, 0), at, released);
+    }
+
+    /// Something of `version` arrived at `at`: what has a smaller one was written no later.
+    pub fn arrived(&mut self, version: u64, at: UnixNanos) {
+        if version > self.newest() {
             self.stair.push_back((version, at));
             let old = at.minus(self.settle_time.times(4));
             while self.stair.len() > 1 && self.stair.front().is_some_and(|(_, at)| *at < old) {
                 self.stair.pop_front();
             }
         }
-        let released = Released { lane, change, arrival: Some(arrival), is_listed: false };
-        self.put((version, 0, 0), at, released);
     }
 
     /// An object of a list that was complete at `version`, or what such a list proves gone.

@@ -4,6 +4,7 @@
 //! spans need; values of env variables and Secret content never get this far.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -488,6 +489,33 @@ impl Snapshot {
             Self::Workload(workload) => &workload.meta,
             Self::Pod(pod) => &pod.meta,
         }
+    }
+
+    /// A hash of all that matters: not of the resourceVersion, nor of when a status was written.
+    /// Of this process only: it never leaves it.
+    #[must_use]
+    pub fn facts(&mut self) -> u64 {
+        let meta = match self {
+            Self::Workload(workload) => &mut workload.meta,
+            Self::Pod(pod) => &mut pod.meta,
+        };
+        let version = std::mem::take(&mut meta.resource_version);
+        let written = meta.written.take();
+        let status = match self {
+            Self::Workload(workload) => workload.status.written.take(),
+            Self::Pod(_) => None,
+        };
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let meta = match self {
+            Self::Workload(workload) => {
+                workload.status.written = status;
+                &mut workload.meta
+            }
+            Self::Pod(pod) => &mut pod.meta,
+        };
+        (meta.resource_version, meta.written) = (version, written);
+        hasher.finish()
     }
 
     /// Its kind.

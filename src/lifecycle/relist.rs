@@ -1,6 +1,6 @@
 //! What a complete list proves gone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
 
 use super::object::Uid;
@@ -11,14 +11,15 @@ use super::object::Uid;
 /// neither gone nor seen, and it must stay known.
 #[derive(Clone, Debug, Default)]
 pub struct Relist {
-    known: BTreeSet<Uid>,
-    listed: Option<BTreeSet<Uid>>,
+    /// What is there, and the hash of the facts last seen of it.
+    known: BTreeMap<Uid, u64>,
+    listed: Option<BTreeMap<Uid, u64>>,
 }
 
 impl Relist {
     /// A list begins; one that was in progress is forgotten.
     pub fn begin(&mut self) {
-        self.listed = Some(BTreeSet::new());
+        self.listed = Some(BTreeMap::new());
     }
 
     /// Whether a list is in progress.
@@ -32,12 +33,13 @@ impl Relist {
         self.listed = None;
     }
 
-    /// `uid` was listed, or its creation or update was watched.
-    pub fn seen(&mut self, uid: Uid) {
+    /// `uid` was listed, or its creation or update was watched. Returns whether the hash of its
+    /// `facts` is news.
+    pub fn seen(&mut self, uid: Uid, facts: u64) -> bool {
         if let Some(listed) = &mut self.listed {
-            listed.insert(uid);
+            listed.insert(uid, facts);
         }
-        self.known.insert(uid);
+        self.known.insert(uid, facts) != Some(facts)
     }
 
     /// A delete event named `uid`.
@@ -53,13 +55,15 @@ impl Relist {
     pub fn finish(&mut self) -> Vec<Uid> {
         let Some(listed) = self.listed.take() else { return Vec::new() };
         let before = mem::replace(&mut self.known, listed);
-        before.difference(&self.known).copied().collect()
+        before.into_keys().filter(|uid| !self.known.contains_key(uid)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::collections::BTreeSet;
 
     proptest::proptest! {
         /// However often lists are interrupted, what is held at the end is what the cluster holds.
@@ -75,7 +79,7 @@ mod tests {
                 relist.begin();
                 let reach = cut.map_or(world.len(), |cut| cut % (world.len() + 1));
                 for &uid in world.iter().take(reach) {
-                    relist.seen(Uid(uid));
+                    relist.seen(Uid(uid), 0);
                     held.insert(uid);
                 }
                 if cut.is_none() {
@@ -91,7 +95,9 @@ mod tests {
     #[test]
     fn an_abandoned_list_proves_nothing() {
         let mut relist = Relist::default();
-        relist.seen(Uid(1));
+        assert!(relist.seen(Uid(1), 7));
+        assert!(!relist.seen(Uid(1), 7), "the same facts are no news");
+        assert!(relist.seen(Uid(1), 8));
         relist.begin();
         relist.abandon();
         assert_eq!(relist.finish(), []);

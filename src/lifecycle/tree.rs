@@ -64,6 +64,8 @@ pub struct Untraced {
     pub churn: u64,
     /// Listed objects whose owner a complete list lacks.
     pub orphans: u64,
+    /// Versions whose facts equal those of the one before.
+    pub unchanged: u64,
     /// Versions older than the one held.
     pub stale: u64,
 }
@@ -75,6 +77,7 @@ impl Untraced {
         self.baseline += other.baseline;
         self.churn += other.churn;
         self.orphans += other.orphans;
+        self.unchanged += other.unchanged;
         self.stale += other.stale;
     }
 }

@@ -318,3 +318,19 @@ fn an_owner_still_unknown_after_owner_wait_ends_the_chain() {
         "#]],
     );
 }
+
+#[test]
+fn a_version_whose_facts_equal_those_of_the_one_before_is_dropped_in_the_lane() {
+    check_counts(
+        "
+        @0 settled web a
+        @1 pod a
+        @2 pod a
+        @20 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, unchanged 2
+        "#]],
+    );
+}

@@ -43,6 +43,7 @@ pub(crate) fn check_counts(script: &str, expect: Expect) {
         ("pods", untraced.pods),
         ("baseline", untraced.baseline),
         ("churn", untraced.churn),
+        ("unchanged", untraced.unchanged),
         ("orphans", untraced.orphans),
         ("stale", untraced.stale),
         ("late", counts.late),
