@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use lifespan::engine::{Engine, Settings};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::{Change, SpanId, Uid};
 use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::recording as file;
 
 use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
 use crate::support::drive::{Run, Told, decode, drive, snapshot, version};
@@ -391,4 +393,77 @@ fn the_model_keeps_the_rules_of_an_api_server() {
         let text = lines::write(&history.lines);
         assert!(lines::read(&text) == history.lines, "seed {seed}: not read as written");
     }
+}
+
+/// What may take the place of any value of an object.
+const HOSTILE: [&str; 14] = [
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1e308",
+    "18446744073709551615",
+    "\"\"",
+    "\"0001-01-01T00:00:00Z\"",
+    "\"9999-12-31T23:59:59Z\"",
+    "\"1970-01-01T00:00:00Z\"",
+    "[]",
+    "{}",
+    "[[[[[[]]]]]]",
+    "\"b102d5f6-7865-9ba7-a71a-24be523544de\"",
+];
+
+/// `json` with some of its plain values replaced: owners in circles, times far off, all that a
+/// reader lets pass.
+fn spoilt(json: &str, random: &mut Random) -> String {
+    let mut json = json.to_owned();
+    for _ in 0..random.between(1, 4) {
+        let colons: Vec<usize> = json.match_indices("\":").map(|(at, _)| at + 2).collect();
+        let (Some(at), Some(value)) = (random.pick(&colons), random.pick(&HOSTILE)) else { break };
+        let (head, tail) = json.split_at(at);
+        let end = tail.find([',', '}', ']']).unwrap_or(tail.len());
+        json = format!("{head}{value}{}", &tail[end..]);
+    }
+    json
+}
+
+#[test]
+fn recordings_with_spoilt_values_neither_panic_nor_tell_what_cannot_be() {
+    for seed in seeds(4) {
+        let mut random = Random::new(seed);
+        for name in recordings() {
+            let mut spoilt_lines = recording(&name);
+            for line in &mut spoilt_lines {
+                if random.chance(10) {
+                    line.object = spoilt(&line.object, &mut random);
+                }
+            }
+            let run = replay(&lines::write(&spoilt_lines));
+            for span in run.spans.iter().chain(&run.open) {
+                assert!(span.start <= span.end, "{name}, seed {seed}: {}", span.name);
+            }
+            let roots = run.spans.iter().filter(|span| is_root(span));
+            let mut ids: Vec<_> = roots.map(|root| root.trace_id).collect();
+            let n_roots = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), n_roots, "{name}, seed {seed}: two roots in one trace");
+        }
+    }
+}
+
+/// As the program itself reads a recording: what cannot be read is left out.
+fn replay(text: &str) -> Run {
+    let mut engine = Engine::new(Settings::default());
+    let mut run = Run::default();
+    for line in text.lines() {
+        let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
+        run.spans.extend(engine.advance(line.at));
+        if let file::Heard::News { lane, news, .. } = file::hear(&line) {
+            engine.hear(lane, *news, line.at);
+        }
+        run.open = engine.in_progress(line.at);
+    }
+    run.spans.extend(engine.finish());
+    run
 }

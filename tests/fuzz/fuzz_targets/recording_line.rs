@@ -1,9 +1,12 @@
-//! Whatever bytes a cluster or a recording sends, reading them neither panics nor hangs.
+//! Whatever lines a recording has, reading and replaying them neither panics nor hangs, and what
+//! comes out are spans that are not negative.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{note, snapshot};
 use lifespan::lifecycle::lane::Lane;
+use lifespan::recording::{Heard, Line, hear};
 
 /// How long a refusal may be, whatever it is about.
 const REFUSAL_BYTES: usize = 1_024;
@@ -16,4 +19,16 @@ fuzz_target!(|bytes: &[u8]| {
         };
         assert!(refusal.is_none_or(|refusal| refusal.to_string().len() < REFUSAL_BYTES));
     }
+    let mut engine = Engine::new(Settings::default());
+    let mut spans = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n').take(200) {
+        let Ok(line) = Line::parse(line) else { continue };
+        spans.extend(engine.advance(line.at));
+        if let Heard::News { lane, news, .. } = hear(&line) {
+            engine.hear(lane, *news, line.at);
+        }
+        spans.extend(engine.in_progress(line.at));
+    }
+    spans.extend(engine.finish());
+    assert!(spans.iter().all(|span| span.start <= span.end));
 });
