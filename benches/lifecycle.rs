@@ -3,8 +3,11 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
+use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{note, snapshot};
-use lifespan::lifecycle::lane::Lane;
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::{Change, Snapshot};
+use lifespan::lifecycle::time::{Nanos, UnixNanos};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -49,4 +52,80 @@ fn pod_passed_over(bencher: Bencher<'_, '_>) {
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::of_slice(POD))
         .bench(|| serde_json::from_slice::<serde::de::IgnoredAny>(POD).unwrap());
+}
+
+/// How many changes of Pods one sample takes in.
+const CHANGES: u64 = 10_000;
+/// And of how many Pods.
+const PODS: u64 = 500;
+
+/// The Pod as a watch tells it again and again: other Pods, rising versions, readiness to and fro.
+fn pod_events() -> Vec<Vec<u8>> {
+    let text = std::str::from_utf8(POD).unwrap();
+    let uid = text.split("\"uid\":\"").nth(1).and_then(|rest| rest.get(..36)).unwrap();
+    let event = |n: u64| {
+        let ready = if (n / PODS).is_multiple_of(2) { "True" } else { "False" };
+        let of_pod = format!("{:08x}-0000-4000-8000-000000000000", n % PODS);
+        text.replace(
+            "\"resourceVersion\":\"1797\"",
+            &format!("\"resourceVersion\":\"{}\"", 9_000 + n),
+        )
+        .replace(
+            "\"type\":\"Ready\",\"observedGeneration\":1,\"status\":\"False\"",
+            &format!("\"type\":\"Ready\",\"observedGeneration\":1,\"status\":\"{ready}\""),
+        )
+        .replacen(uid, &of_pod, 1)
+        .into_bytes()
+    };
+    (0..CHANGES).map(event).collect()
+}
+
+fn watched(snapshot: Snapshot) -> News {
+    News::Watched(Change::Seen(snapshot))
+}
+
+/// An engine that has listed nothing, and the time of its first change.
+fn engine() -> (Engine, UnixNanos) {
+    let mut engine = Engine::new(Settings::default());
+    let start = UnixNanos::from_seconds(1_795_173_300);
+    for lane in Lane::ALL {
+        engine.hear(lane, News::ListDone(1), start);
+    }
+    engine.advance(start);
+    (engine, start)
+}
+
+/// The whole way of a Pod's watch event: bytes, snapshot, inlet, tree.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
+    let events = pod_events();
+    bencher.counter(ItemsCount::new(events.len())).bench(|| {
+        let (mut engine, start) = engine();
+        let mut n_spans = 0;
+        for (n, json) in (0..).zip(&events) {
+            let at = start.plus(Nanos(n * 1_000_000));
+            n_spans += engine.advance(at).len();
+            engine.hear(Lane::Pods, watched(snapshot(Lane::Pods, json).unwrap().snapshot), at);
+        }
+        n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
+    });
+}
+
+/// The same without reading JSON: inlet and `step`.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn step(bencher: Bencher<'_, '_>) {
+    let events: Vec<Snapshot> =
+        pod_events().iter().map(|json| snapshot(Lane::Pods, json).unwrap().snapshot).collect();
+    bencher.counter(ItemsCount::new(events.len())).with_inputs(|| events.clone()).bench_values(
+        |events| {
+            let (mut engine, start) = engine();
+            let mut n_spans = 0;
+            for (n, snapshot) in (0..).zip(events) {
+                let at = start.plus(Nanos(n * 1_000_000));
+                n_spans += engine.advance(at).len();
+                engine.hear(Lane::Pods, watched(snapshot), at);
+            }
+            n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
+        },
+    );
 }

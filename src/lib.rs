@@ -56,6 +56,13 @@
 //!   `tidy::otlp_is_pure`, `tidy::show_is_pure`)
 //! * **Invariant:** however often lists are interrupted, no deletion is lost.
 //!   (`relist::an_interrupted_list_loses_no_deletion`)
+//! * **Invariant:** a trace has exactly one root; children lie within their parents, `terminate
+//!   Pod` excepted; no link points into its own trace; each span leaves once.
+//!   (`properties::every_prefix_of_a_recording_gives_whole_traces`)
+//! * **Invariant:** what is told is what happened.
+//!   (`properties::histories_of_the_model_are_told_as_they_truly_happened`)
+//! * **Invariant:** a lane that is late by less than `settle_time` changes nothing but times.
+//!   (`properties::lanes_that_come_late_change_nothing_but_times`)
 //! * **Invariant:** ids depend on the object and the cause alone, and are never zero.
 //!   (`ids::an_id_depends_on_each_of_its_parts_and_on_nothing_else`, `ids::zero_is_never_an_id`)
 //! * **Invariant:** the estimate of a moment lies within its bounds.

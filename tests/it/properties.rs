@@ -422,7 +422,7 @@ fn spoilt(json: &str, random: &mut Random) -> String {
         let (Some(at), Some(value)) = (random.pick(&colons), random.pick(&HOSTILE)) else { break };
         let (head, tail) = json.split_at(at);
         let end = tail.find([',', '}', ']']).unwrap_or(tail.len());
-        json = format!("{head}{value}{}", &tail[end..]);
+        json = format!("{head}{value}{}", tail.split_at(end).1);
     }
     json
 }
