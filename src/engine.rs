@@ -3,17 +3,18 @@
 //! One task drives it. It reads no clock: time is an argument, so that a recording replayed
 //! through it gives the same spans every time.
 
+mod lanes;
 mod orphans;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use lanes::LaneState;
 use orphans::Orphans;
 
 use crate::lifecycle::inlet::{Inlet, Released};
-use crate::lifecycle::lane::{Lane, News};
+use crate::lifecycle::lane::Lane;
 use crate::lifecycle::object::{Change, Note, Owner, Snapshot, Uid};
-use crate::lifecycle::relist::Relist;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
@@ -85,23 +86,6 @@ pub struct Counts {
     pub untraced: Untraced,
 }
 
-/// What is known of a lane.
-#[derive(Debug, Default)]
-struct LaneState {
-    relist: Relist,
-    /// The objects of the list in progress.
-    list: Vec<Snapshot>,
-    /// The first list, complete, until those of its owners are.
-    first: Option<Vec<Snapshot>>,
-    has_listed: bool,
-    /// It broke off, and has neither listed nor watched since.
-    is_away: bool,
-    /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
-    last_version: u64,
-    /// Its resourceVersions count another history than those of the other lanes.
-    is_foreign: bool,
-}
-
 /// Inlet, store and trees.
 #[derive(Debug)]
 pub struct Engine {
@@ -171,91 +155,6 @@ impl Engine {
             deadline_of: BTreeMap::new(),
             counts: Counts::default(),
             now: UnixNanos(i64::MIN),
-        }
-    }
-
-    /// Takes what `lane` said at `at`. Nothing is decided before [`Engine::advance`].
-    pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) {
-        let Some(state) = self.lanes.get_mut(&lane) else { return };
-        match news {
-            News::Listed(mut snapshot) => {
-                if !state.relist.is_listing() {
-                    state.relist.begin();
-                    state.list.clear();
-                }
-                let facts = snapshot.facts();
-                state.relist.seen(snapshot.meta().uid, facts);
-                state.list.push(snapshot);
-            }
-            News::ListDone(version) => self.list_done(lane, version, at),
-            News::Closed => {
-                state.is_away = true;
-                state.relist.abandon();
-                state.list.clear();
-            }
-            News::Watched(mut change) => {
-                state.is_away = false;
-                let version = version_of(&change);
-                if version.is_some_and(|version| version <= state.last_version) {
-                    // A watch that was resumed tells again what it had told.
-                    self.counts.untraced.stale += 1;
-                    return;
-                }
-                state.last_version = version.unwrap_or(state.last_version);
-                let is_news = match &mut change {
-                    Change::Seen(snapshot) => {
-                        let facts = snapshot.facts();
-                        state.relist.seen(snapshot.meta().uid, facts)
-                    }
-                    Change::Deleted(snapshot) => {
-                        state.relist.deleted(snapshot.meta().uid);
-                        true
-                    }
-                    Change::Vanished(_) | Change::Noted(_) => true,
-                };
-                let version = version.filter(|_| !state.is_foreign);
-                if is_news {
-                    self.inlet.watched(lane, version, change, at);
-                } else {
-                    self.counts.untraced.unchanged += 1;
-                    self.inlet.arrived(version.unwrap_or(0), at);
-                }
-            }
-        }
-    }
-
-    fn list_done(&mut self, lane: Lane, version: u64, at: UnixNanos) {
-        if lane.kind().is_some() && self.reference.is_none() {
-            self.reference = Some((version, at));
-        }
-        let Some(state) = self.lanes.get_mut(&lane) else { return };
-        if let (None, Some((known, known_at))) = (lane.kind(), self.reference) {
-            state.is_foreign = is_foreign(version, known, at.since(known_at));
-        }
-        state.last_version = state.last_version.max(version);
-        state.is_away = false;
-        if !state.relist.is_listing() {
-            state.relist.begin();
-        }
-        let gone = state.relist.finish();
-        let list = std::mem::take(&mut state.list);
-        let is_first = !std::mem::replace(&mut state.has_listed, true);
-        if is_first && !self.have_lists_entered {
-            state.first = Some(list);
-            self.first_list = self.first_list.or(Some(at));
-            return;
-        }
-        // A list that does not say its resourceVersion is as old as what was last heard.
-        let newest = list.iter().map(|it| it.meta().resource_version).max().unwrap_or(0);
-        let version = match version {
-            0 => newest.max(self.inlet.newest()),
-            version => version.max(newest),
-        };
-        for snapshot in list {
-            self.inlet.listed(lane, version, Change::Seen(snapshot), at);
-        }
-        for uid in gone {
-            self.inlet.listed(lane, version, Change::Vanished(uid), at);
         }
     }
 
@@ -342,47 +241,6 @@ impl Engine {
         let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         self.counts.spans += n(out.len());
         self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
-    }
-
-    /// First lists enter at once, owners first, when those of all owners are in; the wait for a
-    /// lane that does not list is bounded.
-    fn enter_lists(&mut self, now: UnixNanos, out: &mut Vec<FinishedSpan>) {
-        let Some(first) = self.first_list else { return };
-        let are_all_in =
-            self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
-        if !are_all_in && first.plus(self.rules.settle_time) > now {
-            return;
-        }
-        self.first_list = None;
-        self.have_lists_entered = true;
-        // `Lane` sorts owners first.
-        let lists: Vec<_> = self
-            .lanes
-            .iter_mut()
-            .filter_map(|(lane, state)| state.first.take().map(|list| (*lane, list)))
-            .collect();
-        for (lane, list) in lists {
-            for snapshot in list {
-                let version = snapshot.meta().resource_version;
-                let has_owner = self.has_known_owner(&snapshot);
-                let change = Change::Seen(snapshot);
-                if has_owner {
-                    self.release(Released { lane, change, arrival: None, is_listed: true }, out);
-                } else {
-                    // Its owner may be younger than the list of that kind: then the watch tells.
-                    self.inlet.listed(lane, version, change, now);
-                }
-            }
-        }
-        self.judge(out);
-    }
-
-    /// Nothing that is watched owns it, or its owner is tracked.
-    fn has_known_owner(&self, snapshot: &Snapshot) -> bool {
-        let meta = snapshot.meta();
-        let owner = meta.owner.as_ref();
-        let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
-        watched.is_none_or(|owner| self.store.top_of(owner.uid).is_some())
     }
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
@@ -587,21 +445,4 @@ fn share<T: Ord + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
     if known.len() < MAX_SHARED {
         known.insert(Arc::clone(value));
     }
-}
-
-fn version_of(change: &Change) -> Option<u64> {
-    match change {
-        Change::Seen(snapshot) | Change::Deleted(snapshot) => {
-            Some(snapshot.meta().resource_version)
-        }
-        Change::Noted(note) => Some(note.resource_version),
-        Change::Vanished(_) => None,
-    }
-}
-
-/// Whether a resourceVersion counts another history than `known`, which was read `apart` earlier
-/// or later: an API server writes some thousand versions a second at most.
-fn is_foreign(version: u64, known: u64, apart: Nanos) -> bool {
-    let seconds = apart.0.unsigned_abs() / 1_000_000_000;
-    version.abs_diff(known) > 20_000_u64.saturating_mul(seconds.saturating_add(1))
 }

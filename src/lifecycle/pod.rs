@@ -3,27 +3,27 @@
 //! A settled Pod keeps a few dozen bytes; the facts of a start, of restarts and of the end are
 //! boxed beside it and go as soon as their spans have left.
 
+mod end;
+mod restart;
 mod start;
 
 use std::sync::Arc;
 
+pub use end::{End, Left, deletion_request};
+pub use restart::Restart;
+use restart::has_exited;
 pub use start::{ContainerStart, Pulled, Start};
 
 use super::failure::{self, Failure};
 use super::instant::Evidence;
-use super::object::{
-    ContainerSnapshot, ContainerState, Deletion, Exit, Note, PodPhase, PodSnapshot, Role, SpanId,
-    TraceId, Uid,
-};
-use super::time::{Nanos, UnixNanos};
+use super::object::{ContainerSnapshot, ContainerState, Note, PodPhase, PodSnapshot, Role, Uid};
+use super::time::UnixNanos;
 
 /// The number of a transition within its tree.
 pub type Seq = u32;
 
 /// How many Events one Pod keeps until its spans leave.
 const MAX_NOTES: usize = 128;
-/// How many restarts of one Pod a transition keeps; the rest is counted.
-const MAX_RESTARTS: usize = 100;
 
 /// A Pod.
 #[derive(Clone, Debug)]
@@ -116,65 +116,6 @@ impl From<&Note> for Noted {
             is_warning: note.is_warning,
         }
     }
-}
-
-/// A restart of a container.
-#[derive(Clone, Debug)]
-pub struct Restart {
-    /// The transition it belongs to; `None` if none was open.
-    pub seq: Seq,
-    /// The container.
-    pub container: Box<str>,
-    /// The `restartCount` that it leads to.
-    pub attempt: u32,
-    /// How the run before it ended.
-    pub exit: Exit,
-    /// When.
-    pub finished: Evidence,
-    /// Running again.
-    pub running: Option<Evidence>,
-    /// Running again, and ready again if the Pod had been Ready.
-    pub done: Option<Evidence>,
-    /// The Pod had been Ready before, so that being ready again is part of it.
-    pub waits_for_ready: bool,
-    /// It happened inside the start of its Pod.
-    pub is_in_start: bool,
-    /// Runs between that were never seen.
-    pub n_missed: u32,
-    /// Its transition closed before it was done.
-    pub is_cut: bool,
-}
-
-/// The facts of an end.
-#[derive(Clone, Debug)]
-pub struct End {
-    /// The transition it belongs to; `None` if none was open: no span then.
-    pub seq: Option<Seq>,
-    /// Deletion was asked for.
-    pub requested: Evidence,
-    /// `deletionGracePeriodSeconds` of the request.
-    pub grace_seconds: i64,
-    /// Why, where the cluster says it.
-    pub reason: Option<Box<str>>,
-    /// Exits of its containers: name, exit code, killed at the end of the grace.
-    pub exits: Vec<(Box<str>, i32, bool)>,
-    /// Gone.
-    pub gone: Option<Evidence>,
-    /// A complete list no longer contained it.
-    pub has_vanished: bool,
-    /// The span above it, once the transition has left without it.
-    pub left: Option<Left>,
-}
-
-/// The span above an end, which has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// Its trace.
-    pub trace: TraceId,
-    /// The span.
-    pub parent: SpanId,
-    /// When that span began: nothing below it begins earlier.
-    pub begin: UnixNanos,
 }
 
 /// What a tree counts of its Pods.
@@ -332,28 +273,6 @@ impl Pod {
         exits.min_by_key(Evidence::decision).map(Loss::Exited)
     }
 
-    /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
-    fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
-        if !self.restarts_always {
-            return None;
-        }
-        let known = self.containers.iter().find(|known| known.name == container.name);
-        if known.is_some_and(|known| known.has_exited && known.restarts == container.restarts) {
-            return None;
-        }
-        let known_restarts = known.map_or(0, |known| known.restarts);
-        let was_known_exited = known.is_some_and(|known| known.has_exited);
-        let exit = match &container.state {
-            ContainerState::Terminated(exit) => Some(exit),
-            ContainerState::Waiting { .. } | ContainerState::Running(_) => {
-                let after_exit = container.restarts > known_restarts && !was_known_exited;
-                let backs_off = has_exited(container);
-                container.last.as_ref().filter(|_| after_exit || backs_off)
-            }
-        }?;
-        (container.role != Role::Init || exit.code != 0).then_some(exit)
-    }
-
     /// Takes over a new version; what happened belongs to the transition `seq`, if one is open.
     ///
     /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
@@ -382,58 +301,6 @@ impl Pod {
         // A start ends when its deletion is asked for: what the Pod still does is its end.
         if let Some(start) = self.start_mut().filter(|start| start.is_open()) {
             start.apply(new, arrival);
-        }
-    }
-
-    fn apply_restarts(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
-        // What ends with its Pod is not started again.
-        if new.meta.deletion.is_some() || is_finished(new) {
-            return;
-        }
-        for container in &new.containers {
-            let known = self.containers.iter().find(|known| known.name == container.name);
-            let known_restarts = known.map_or(0, |known| known.restarts);
-            if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
-                let attempt = container.restarts + u32::from(has_exited(container));
-                let restart = Restart {
-                    seq,
-                    container: container.name.clone(),
-                    attempt,
-                    exit: exit.clone(),
-                    finished: Evidence::object_or(exit.finished, lower_bound(new), arrival),
-                    running: None,
-                    done: None,
-                    waits_for_ready: self.was_ready,
-                    is_in_start: self.start().is_some() && !self.was_ready,
-                    n_missed: attempt.saturating_sub(known_restarts + 1),
-                    is_cut: false,
-                };
-                if self.restarts().len() < MAX_RESTARTS {
-                    self.facts().restarts.push(restart);
-                }
-            }
-            let ContainerState::Running(since) = &container.state else { continue };
-            let Some(facts) = self.facts.as_deref_mut() else { continue };
-            for restart in facts.restarts.iter_mut().filter(|restart| {
-                restart.container == container.name
-                    && restart.done.is_none()
-                    && container.restarts >= restart.attempt
-            }) {
-                let running = restart.running.get_or_insert_with(|| {
-                    Evidence::object_or(*since, restart.finished.lo, arrival)
-                });
-                if !restart.waits_for_ready {
-                    restart.done = Some(*running);
-                } else if container.ready {
-                    let again = new.ready.as_ref().filter(|ready| ready.is_true);
-                    let again = again.and_then(|ready| ready.changed);
-                    let lo = again.map_or(running.lo, |again| again.max(running.lo));
-                    restart.done = Some(Evidence {
-                        is_object_time: again == Some(lo),
-                        ..Evidence::arrival(lo, arrival)
-                    });
-                }
-            }
         }
     }
 
@@ -556,53 +423,6 @@ impl Known {
     }
 }
 
-impl End {
-    /// An end that was asked for.
-    #[must_use]
-    pub fn new(seq: Option<Seq>, requested: Evidence, deletion: &Deletion) -> Self {
-        Self {
-            seq,
-            requested,
-            grace_seconds: deletion.grace_seconds,
-            reason: None,
-            exits: Vec::new(),
-            gone: None,
-            has_vanished: false,
-            left: None,
-        }
-    }
-
-    fn apply(&mut self, new: &PodSnapshot) {
-        if self.reason.is_none()
-            && let Some(disruption) = new.disruption.as_ref().filter(|it| it.is_true)
-        {
-            self.reason = Some(
-                match &*disruption.reason {
-                    "EvictionByEvictionAPI" => "evicted by the API",
-                    "PreemptionByScheduler" => "preempted",
-                    "DeletionByTaintManager" => "evicted by a taint",
-                    "DeletionByPodGC" => "node lost",
-                    "TerminationByKubelet" => "terminated by the kubelet",
-                    other => other,
-                }
-                .into(),
-            );
-        }
-        let deadline = self.requested.lo.plus(Nanos::from_seconds(self.grace_seconds));
-        for container in &new.containers {
-            let ContainerState::Terminated(exit) = &container.state else { continue };
-            // An exit from before the request is not part of the end.
-            let is_of_end = exit.finished.is_none_or(|finished| finished >= self.requested.lo);
-            let is_known = self.exits.iter().any(|(name, ..)| *name == container.name);
-            if is_of_end && !is_known && container.role != Role::Init {
-                let forced =
-                    exit.code == 137 && exit.finished.is_some_and(|finished| finished >= deadline);
-                self.exits.push((container.name.clone(), exit.code, forced));
-            }
-        }
-    }
-}
-
 /// `Ready` is True and nothing asked for its deletion.
 fn is_ready(pod: &PodSnapshot) -> bool {
     pod.meta.deletion.is_none() && pod.ready.as_ref().is_some_and(|ready| ready.is_true)
@@ -610,29 +430,6 @@ fn is_ready(pod: &PodSnapshot) -> bool {
 
 fn is_finished(pod: &PodSnapshot) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
-}
-
-/// It exited, and no next run is told of.
-fn has_exited(container: &ContainerSnapshot) -> bool {
-    match &container.state {
-        ContainerState::Terminated(_) => true,
-        ContainerState::Waiting { reason, .. } => {
-            &**reason == "CrashLoopBackOff" && container.last.is_some()
-        }
-        ContainerState::Running(_) => false,
-    }
-}
-
-/// When the deletion of a Pod was asked for: the first deletionTimestamp less its grace.
-#[must_use]
-pub fn deletion_request(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
-    pod.meta.deletion.as_ref().map_or_else(
-        || Evidence::arrival(lower_bound(pod), arrival),
-        |deletion| {
-            let grace = Nanos::from_seconds(deletion.grace_seconds);
-            Evidence::object(deletion.at.minus(grace), arrival)
-        },
-    )
 }
 
 /// When all its containers had ended.

@@ -1,0 +1,128 @@
+//! Restarts of containers: from the end of one run to the next.
+
+use super::{Pod, Seq, is_finished, lower_bound};
+use crate::lifecycle::instant::Evidence;
+use crate::lifecycle::object::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
+use crate::lifecycle::time::UnixNanos;
+
+/// How many restarts of one Pod a transition keeps; the rest is counted.
+const MAX_RESTARTS: usize = 100;
+
+/// A restart of a container.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    /// The transition it belongs to; `None` if none was open.
+    pub seq: Seq,
+    /// The container.
+    pub container: Box<str>,
+    /// The `restartCount` that it leads to.
+    pub attempt: u32,
+    /// How the run before it ended.
+    pub exit: Exit,
+    /// When.
+    pub finished: Evidence,
+    /// Running again.
+    pub running: Option<Evidence>,
+    /// Running again, and ready again if the Pod had been Ready.
+    pub done: Option<Evidence>,
+    /// The Pod had been Ready before, so that being ready again is part of it.
+    pub waits_for_ready: bool,
+    /// It happened inside the start of its Pod.
+    pub is_in_start: bool,
+    /// Runs between that were never seen.
+    pub n_missed: u32,
+    /// Its transition closed before it was done.
+    pub is_cut: bool,
+}
+
+impl Pod {
+    /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
+    pub(super) fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
+        if !self.restarts_always {
+            return None;
+        }
+        let known = self.containers.iter().find(|known| known.name == container.name);
+        if known.is_some_and(|known| known.has_exited && known.restarts == container.restarts) {
+            return None;
+        }
+        let known_restarts = known.map_or(0, |known| known.restarts);
+        let was_known_exited = known.is_some_and(|known| known.has_exited);
+        let exit = match &container.state {
+            ContainerState::Terminated(exit) => Some(exit),
+            ContainerState::Waiting { .. } | ContainerState::Running(_) => {
+                let after_exit = container.restarts > known_restarts && !was_known_exited;
+                let backs_off = has_exited(container);
+                container.last.as_ref().filter(|_| after_exit || backs_off)
+            }
+        }?;
+        (container.role != Role::Init || exit.code != 0).then_some(exit)
+    }
+
+    pub(super) fn apply_restarts(
+        &mut self,
+        new: &PodSnapshot,
+        arrival: Option<UnixNanos>,
+        seq: Option<Seq>,
+    ) {
+        // What ends with its Pod is not started again.
+        if new.meta.deletion.is_some() || is_finished(new) {
+            return;
+        }
+        for container in &new.containers {
+            let known = self.containers.iter().find(|known| known.name == container.name);
+            let known_restarts = known.map_or(0, |known| known.restarts);
+            if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
+                let attempt = container.restarts + u32::from(has_exited(container));
+                let restart = Restart {
+                    seq,
+                    container: container.name.clone(),
+                    attempt,
+                    exit: exit.clone(),
+                    finished: Evidence::object_or(exit.finished, lower_bound(new), arrival),
+                    running: None,
+                    done: None,
+                    waits_for_ready: self.was_ready,
+                    is_in_start: self.start().is_some() && !self.was_ready,
+                    n_missed: attempt.saturating_sub(known_restarts + 1),
+                    is_cut: false,
+                };
+                if self.restarts().len() < MAX_RESTARTS {
+                    self.facts().restarts.push(restart);
+                }
+            }
+            let ContainerState::Running(since) = &container.state else { continue };
+            let Some(facts) = self.facts.as_deref_mut() else { continue };
+            for restart in facts.restarts.iter_mut().filter(|restart| {
+                restart.container == container.name
+                    && restart.done.is_none()
+                    && container.restarts >= restart.attempt
+            }) {
+                let running = restart.running.get_or_insert_with(|| {
+                    Evidence::object_or(*since, restart.finished.lo, arrival)
+                });
+                if !restart.waits_for_ready {
+                    restart.done = Some(*running);
+                } else if container.ready {
+                    let again = new.ready.as_ref().filter(|ready| ready.is_true);
+                    let again = again.and_then(|ready| ready.changed);
+                    let lo = again.map_or(running.lo, |again| again.max(running.lo));
+                    restart.done = Some(Evidence {
+                        is_object_time: again == Some(lo),
+                        ..Evidence::arrival(lo, arrival)
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// It exited, and no next run is told of.
+pub(super) fn has_exited(container: &ContainerSnapshot) -> bool {
+    match &container.state {
+        ContainerState::Terminated(_) => true,
+        ContainerState::Waiting { reason, .. } => {
+            &**reason == "CrashLoopBackOff" && container.last.is_some()
+        }
+        ContainerState::Running(_) => false,
+    }
+}
