@@ -36,6 +36,8 @@
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
 //!   bytes are encoded once and resent as they are.
 //! * [`export`]: sends requests over gRPC. The one room with sockets.
+//! * [`delivery`]: exporters side by side, each with its queue; the books of what became of spans.
+//! * [`watch`]: list and watch of a live cluster, one lane a kind.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
 //! * [`traces`]: spans gathered into whole traces for a person, bounded too.
 //! * [`show`]: the waterfall; pure.
@@ -81,6 +83,7 @@
 
 pub mod cli;
 pub mod context;
+pub mod delivery;
 pub mod engine;
 pub mod export;
 pub mod kinds;
@@ -91,3 +94,4 @@ pub mod report;
 pub mod show;
 pub mod store;
 pub mod traces;
+pub mod watch;

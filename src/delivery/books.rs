@@ -1,0 +1,41 @@
+//! What became of the spans that an exporter was handed, as plain numbers.
+
+/// One exporter's books. At any moment
+/// `offered = sent + rejected + failed + refused + queued + in_flight`, all in spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// Component id: `otlp_grpc/jaeger`.
+    pub id: String,
+    /// Handed to it since it started.
+    pub offered: u64,
+    /// Taken by the back end.
+    pub sent: u64,
+    /// Not taken by the back end, in an answer that was otherwise a success.
+    pub rejected: u64,
+    /// Dropped after an attempt: refused for good, or given up.
+    pub failed: u64,
+    /// Dropped before any attempt: its queue was full, or it was shutting down.
+    pub refused: u64,
+    /// Waiting in its queue.
+    pub queued: u64,
+    /// In requests under way, between retries too.
+    pub in_flight: u64,
+    /// What its queue holds now, in units of its sizer; `None` for an exporter without a queue.
+    pub queue_size: Option<u64>,
+    /// What its queue can hold, in units of its sizer.
+    pub queue_capacity: Option<u64>,
+    /// Requests under way.
+    pub requests_in_flight: u64,
+    /// The last failure, as one sentence, until a request succeeds.
+    pub last_error: Option<String>,
+}
+
+impl Books {
+    /// Whether each span that was handed in is in exactly one of the counts.
+    #[must_use]
+    pub fn balance(&self) -> bool {
+        let told =
+            [self.sent, self.rejected, self.failed, self.refused, self.queued, self.in_flight];
+        self.offered == told.iter().sum::<u64>()
+    }
+}

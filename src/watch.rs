@@ -1,0 +1,3 @@
+//! Lists and watches a cluster: one lane a kind, and nothing it says is lost.
+
+pub mod status;

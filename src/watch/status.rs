@@ -1,0 +1,56 @@
+//! How each list and watch is doing, as plain data for debug pages, health and metrics.
+
+use crate::lifecycle::time::UnixNanos;
+
+/// What a watch is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Waits for its owners' kinds to be listed, or for the API server to be found.
+    #[default]
+    Starting,
+    /// Reads a list.
+    Listing,
+    /// Follows changes.
+    Watching,
+    /// Waits before it tries again.
+    Retrying,
+    /// May not read this kind (403); tries again.
+    Forbidden,
+    /// The server does not know this kind (404); tries again.
+    Missing,
+}
+
+/// One list and watch: a kind, in all namespaces or in one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// As recordings name it: `deployments.apps`.
+    pub resource: String,
+    /// Empty for all namespaces.
+    pub namespace: String,
+    /// What it is at.
+    pub phase: Phase,
+    /// Whether a list was ever complete.
+    pub is_synced: bool,
+    /// Where the watch stands; empty before the first list.
+    pub resource_version: String,
+    /// Objects in the list that is being read, or was read last.
+    pub n_listed: u64,
+    /// Lists that were begun.
+    pub n_lists: u64,
+    /// Lists after the first, because the server had forgotten where the watch stood.
+    pub n_relists: u64,
+    /// Watches that were begun.
+    pub n_watches: u64,
+    /// Watch events, bookmarks not counted.
+    pub n_events: u64,
+    /// Bytes read from the server.
+    pub n_bytes: u64,
+    /// Objects that could not be tracked.
+    pub n_refused: u64,
+    /// Trace contexts that could not be read.
+    pub n_refused_stamps: u64,
+    /// When the server last said anything.
+    pub heard_at: Option<UnixNanos>,
+    /// The last error and when, until the next success.
+    pub last_error: Option<(UnixNanos, String)>,
+}
