@@ -81,6 +81,7 @@
 //! * **Invariant:** this list names tests that exist.
 //!   (`tidy::every_invariant_names_tests_that_exist`)
 
+pub mod app;
 pub mod cli;
 pub mod context;
 pub mod delivery;

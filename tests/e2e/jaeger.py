@@ -39,8 +39,8 @@ def plain(span):
     }
 
 
-def sent(lifespan, recording):
-    out = subprocess.run([lifespan, "replay", "--format", "json", recording], check=True, capture_output=True, text=True)
+def sent(lifespan, recording, *arguments):
+    out = subprocess.run([lifespan, "replay", "--format", "json", *arguments, recording], check=True, capture_output=True, text=True)
     traces = {}
     for line in out.stdout.splitlines():
         if not line.startswith("{"):
@@ -50,6 +50,13 @@ def sent(lifespan, recording):
                 for span in scope["spans"]:
                     traces.setdefault(span["traceId"], {})[span["spanId"]] = plain(span)
     return traces
+
+
+def stored_of(service, since):
+    """The spans of all traces of a service since a time in microseconds, by trace."""
+    with urllib.request.urlopen(f"{QUERY}/api/traces?service={service}&start={since}&limit=1000") as answer:
+        ids = [trace["traceID"] for trace in json.load(answer)["data"]]
+    return {trace_id: stored(trace_id)[0] for trace_id in ids}
 
 
 def stored(trace_id):
@@ -105,4 +112,5 @@ def main():
     sys.exit(1 if faults else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

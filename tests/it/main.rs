@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod cli;
+mod driver;
 mod export;
 mod golden;
 mod properties;

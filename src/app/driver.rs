@@ -1,0 +1,83 @@
+//! The one task that steps the core: hears what lanes say, acts when a deadline comes, answers
+//! those who ask what is open.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::{Counts, Engine};
+use crate::lifecycle::lane::{Lane, News};
+use crate::lifecycle::span::FinishedSpan;
+use crate::lifecycle::time::UnixNanos;
+
+/// So much news is heard before what is due is looked at: a burst shall not pay for it each time.
+const TOGETHER: usize = 256;
+
+/// Without a deadline the task still looks at the clock this often: a wall clock can be set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// What a lane said, and when it arrived.
+#[derive(Debug)]
+pub struct Told {
+    /// The lane.
+    pub lane: Lane,
+    /// What it said.
+    pub news: News,
+    /// When the bytes of it had arrived.
+    pub at: UnixNanos,
+}
+
+/// What is asked of the core while it runs.
+#[derive(Debug)]
+pub enum Question {
+    /// What is open, as spans that end now.
+    InProgress(oneshot::Sender<Vec<FinishedSpan>>),
+    /// What was counted so far.
+    Counts(oneshot::Sender<Counts>),
+}
+
+/// Drives `engine` until no lane is left that could say anything; returns it as it then is.
+///
+/// `hand_on` gets what ended, children before parents; it must not wait. `clock` reads the wall
+/// clock, and may step back.
+pub async fn drive(
+    mut engine: Engine,
+    mut told: mpsc::Receiver<Told>,
+    mut questions: mpsc::Receiver<Question>,
+    clock: impl Fn() -> UnixNanos,
+    mut hand_on: impl FnMut(Vec<FinishedSpan>),
+) -> Engine {
+    let mut batch = Vec::with_capacity(TOGETHER);
+    loop {
+        let wait = engine.next_deadline().map_or(LONGEST_SLEEP, |due| until(due, clock()));
+        tokio::select! {
+            n = told.recv_many(&mut batch, TOGETHER) => {
+                if n == 0 {
+                    return engine;
+                }
+                for Told { lane, news, at } in batch.drain(..) {
+                    engine.hear(lane, news, at);
+                }
+            }
+            Some(question) = questions.recv() => answer(&engine, question, clock()),
+            () = tokio::time::sleep(wait) => {}
+        }
+        let ended = engine.advance(clock());
+        if !ended.is_empty() {
+            hand_on(ended);
+        }
+    }
+}
+
+fn until(due: UnixNanos, now: UnixNanos) -> Duration {
+    let nanos = u64::try_from(due.since(now).0).unwrap_or(0);
+    Duration::from_nanos(nanos).min(LONGEST_SLEEP)
+}
+
+/// Who asked may have gone meanwhile; then the answer is for nobody.
+fn answer(engine: &Engine, question: Question, now: UnixNanos) {
+    match question {
+        Question::InProgress(to) => drop(to.send(engine.in_progress(now))),
+        Question::Counts(to) => drop(to.send(engine.counts())),
+    }
+}

@@ -1,0 +1,68 @@
+//! The core behind a clock that runs.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::sync::mpsc as results;
+use std::time::Duration;
+
+use lifespan::app::driver::{Question, Told, drive};
+use lifespan::engine::{Engine, Settings};
+use lifespan::lifecycle::span::{FinishedSpan, Outcome};
+use lifespan::lifecycle::time::UnixNanos;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::support::drive::{self as replayed, decode};
+use crate::support::lines;
+
+/// Long enough for every hold.
+const AFTERWARDS: Duration = Duration::from_secs(120);
+
+/// Plays a recording at its own pace into a driver; what it handed on, and what it answered in the
+/// middle of the recording.
+async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
+    let all = decode(&lines::recording(name));
+    let (began, first) = (Instant::now(), all.first().unwrap().at);
+    let clock = move || UnixNanos(first + i64::try_from(began.elapsed().as_nanos()).unwrap());
+    let (say, told) = mpsc::channel(16);
+    let (ask, questions) = mpsc::channel(1);
+    let (hand_on, handed) = results::channel();
+    let middle = all.len() / 2;
+    let lanes = async move {
+        let mut open = Vec::new();
+        for (n, one) in all.into_iter().enumerate() {
+            let at = began + Duration::from_nanos(u64::try_from(one.at - first).unwrap_or(0));
+            sleep_until(at).await;
+            say.send(Told { lane: one.lane, news: one.news, at: UnixNanos(one.at) }).await.unwrap();
+            if n == middle {
+                let (to, answer) = oneshot::channel();
+                ask.send(Question::InProgress(to)).await.unwrap();
+                open = answer.await.unwrap();
+            }
+        }
+        sleep(AFTERWARDS).await;
+        open
+    };
+    let engine = Engine::new(Settings::default());
+    let core = drive(engine, told, questions, clock, |spans| hand_on.send(spans).unwrap());
+    let (_, open) = tokio::join!(core, lanes);
+    (handed.try_iter().flatten().collect(), open)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_run_hands_on_what_a_replay_gives() {
+    for name in ["02-rolling-update", "08-bad-image-then-fix", "21-paused-canary"] {
+        let (spans, _) = live(name).await;
+        let expected = replayed::drive(&decode(&lines::recording(name))).spans;
+        assert!(!spans.is_empty());
+        assert_eq!(spans, expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_open_is_answered_while_it_runs() {
+    let (_, open) = live("02-rolling-update").await;
+    let root = open.iter().find(|span| span.parent.is_none()).unwrap();
+    assert_eq!(root.outcome, Some(Outcome::InProgress));
+    assert_eq!(root.name, "update Deployment");
+}
