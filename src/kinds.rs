@@ -4,6 +4,7 @@
 //! over. What is kept of one object is bounded, however large or strange it is.
 
 mod event;
+mod hear;
 mod metadata;
 mod pod;
 mod read;
@@ -14,6 +15,7 @@ mod status;
 mod tree;
 mod workload;
 
+pub use hear::{Meaning, Told, hear};
 pub use rfc3339::rfc3339;
 
 use crate::context::Refused;

@@ -83,10 +83,12 @@
 
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod context;
 pub mod delivery;
 pub mod engine;
 pub mod export;
+pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod otlp;

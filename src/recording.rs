@@ -16,8 +16,9 @@ mod lines;
 mod news;
 mod player;
 
+pub use crate::kinds::Told;
 pub use input::{Input, OpenFailed};
-pub use line::{Line, LineError, Told};
+pub use line::{Line, LineError};
 pub use lines::{Lines, MAX_LINE, Taken};
 pub use news::{Heard, hear};
 pub use player::{Player, Reason, Tally};

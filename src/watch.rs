@@ -1,5 +1,12 @@
 //! Lists and watches a cluster: one lane a kind, and nothing it says is lost.
 
+pub mod answer;
+pub mod connect;
 pub mod course;
+pub mod ear;
+pub mod events;
 pub mod items;
+pub mod lanes;
+mod reader;
 pub mod status;
+pub mod target;

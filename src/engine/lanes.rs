@@ -47,7 +47,7 @@ impl Engine {
             }
             News::Watched(mut change) => {
                 state.is_away = false;
-                let version = version_of(&change);
+                let version = change.version();
                 if version.is_some_and(|version| version <= state.last_version) {
                     // A watch that was resumed tells again what it had told.
                     self.counts.untraced.stale += 1;
@@ -150,16 +150,6 @@ impl Engine {
         let owner = meta.owner.as_ref();
         let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
         watched.is_none_or(|owner| self.store.top_of(owner.uid).is_some())
-    }
-}
-
-fn version_of(change: &Change) -> Option<u64> {
-    match change {
-        Change::Seen(snapshot) | Change::Deleted(snapshot) => {
-            Some(snapshot.meta().resource_version)
-        }
-        Change::Noted(note) => Some(note.resource_version),
-        Change::Vanished(_) => None,
     }
 }
 

@@ -1,11 +1,10 @@
 //! The loop around the attempts of one request.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 
+use crate::jitter::jitter;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::verdict::Verdict;
 
@@ -57,17 +56,8 @@ pub(super) async fn deliver(
     Delivery { ending, n_attempts: usize::try_from(n_failed).unwrap_or(usize::MAX) + last }
 }
 
-/// A number from `[0, 1)`: many exporters that lost the same server shall not return at once.
-fn jitter() -> f64 {
-    let bytes = RandomState::new().hash_one(()).to_le_bytes();
-    let [a, b, c, d, ..] = bytes;
-    f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Attempts that fail with the given status, and the seconds at which each was made.
@@ -122,14 +112,5 @@ mod tests {
         .await;
         assert!(matches!(delivery.ending, Ending::Delivered { rejected: 0, .. }), "{delivery:?}");
         assert_eq!(delivery.n_attempts, 3);
-    }
-
-    #[test]
-    fn a_jitter_is_a_part_of_one() {
-        for _ in 0..1_000 {
-            let jitter = jitter();
-            assert!((0.0..1.0).contains(&jitter), "{jitter}");
-        }
-        assert!(Duration::from_secs(1).mul_f64(jitter()) < Duration::from_secs(1));
     }
 }

@@ -64,3 +64,16 @@ pub enum News {
     /// The list or watch broke off; an unfinished list proves nothing.
     Closed,
 }
+
+impl News {
+    /// The resourceVersion that it brings its lane to, if it tells one.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::Listed(snapshot) => Some(snapshot.meta().resource_version),
+            Self::ListDone(version) => Some(*version),
+            Self::Watched(change) => change.version(),
+            Self::Closed => None,
+        }
+    }
+}

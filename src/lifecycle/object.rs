@@ -541,6 +541,20 @@ pub enum Change {
     Noted(Box<Note>),
 }
 
+impl Change {
+    /// The resourceVersion that it was written with; what vanished tells none.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::Seen(snapshot) | Self::Deleted(snapshot) => {
+                Some(snapshot.meta().resource_version)
+            }
+            Self::Noted(note) => Some(note.resource_version),
+            Self::Vanished(_) => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

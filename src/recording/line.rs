@@ -5,25 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::kinds::rfc3339;
+use crate::kinds::{Told, rfc3339};
 use crate::lifecycle::time::UnixNanos;
-
-/// What a line says about its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// `LIST`: a list contains the object.
-    Listed,
-    /// `LIST_DONE`: the list is complete.
-    ListDone,
-    /// `ADDED` or `MODIFIED`: a watch told of this version.
-    Seen,
-    /// `DELETED`: a watch told of its end.
-    Deleted,
-    /// `BOOKMARK`: only a resourceVersion.
-    Bookmark,
-    /// `CLOSED` or `ERROR`: the watch broke off.
-    Closed,
-}
 
 /// A line that could be read. Its object is not looked at yet.
 #[derive(Clone, Debug)]

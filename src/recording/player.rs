@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::engine::Engine;
-use crate::kinds::RefusedStamp;
+use crate::kinds::{Meaning, RefusedStamp};
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::report::Report;
@@ -196,14 +196,14 @@ impl Player {
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
         match hear(line) {
-            Heard::News { lane, news, refused_stamps } => {
+            Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
                 for RefusedStamp { object, key, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");
                     report.problem(Reason::Stamp.name(), &text)?;
                 }
                 self.engine.hear(lane, *news, line.at);
             }
-            Heard::Nothing => {}
+            Heard::Nothing | Heard::Lane(_, Meaning::Nothing) => {}
             Heard::NotWatched => {
                 let names = &mut self.tally.not_watched;
                 let name = if names.len() < MAX_NAMES || names.contains_key(&*line.resource) {
@@ -213,7 +213,7 @@ impl Player {
                 };
                 *names.entry(name.chars().take(80).collect()).or_default() += 1;
             }
-            Heard::Refused(why) => {
+            Heard::Lane(_, Meaning::Refused(why)) => {
                 report.problem(Reason::Object.name(), &format!("{place}: {why}"))?;
             }
         }

@@ -459,7 +459,7 @@ fn replay(text: &str) -> Run {
     for line in text.lines() {
         let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
         run.spans.extend(engine.advance(line.at));
-        if let file::Heard::News { lane, news, .. } = file::hear(&line) {
+        if let file::Heard::Lane(lane, Meaning::News { news, .. }) = file::hear(&line) {
             engine.hear(lane, *news, line.at);
         }
         run.open = engine.in_progress(line.at);

@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{note, snapshot};
 use lifespan::lifecycle::lane::Lane;
+use lifespan::kinds::Meaning;
 use lifespan::recording::{Heard, Line, hear};
 
 /// How long a refusal may be, whatever it is about.
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
         spans.extend(engine.advance(line.at));
-        if let Heard::News { lane, news, .. } = hear(&line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line) {
             engine.hear(lane, *news, line.at);
         }
         spans.extend(engine.in_progress(line.at));

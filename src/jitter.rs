@@ -1,0 +1,25 @@
+//! The one place where chance is drawn: clients that lost the same server shall not all return at
+//! once.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+/// A number from `[0, 1)`: many exporters that lost the same server shall not return at once.
+#[must_use]
+pub fn jitter() -> f64 {
+    let bytes = RandomState::new().hash_one(()).to_le_bytes();
+    let [a, b, c, d, ..] = bytes;
+    f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jitter_is_a_part_of_one() {
+        for _ in 0..1_000 {
+            let jitter = jitter();
+            assert!((0.0..1.0).contains(&jitter), "{jitter}");
+        }
+    }
+}

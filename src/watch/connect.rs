@@ -1,0 +1,243 @@
+//! From a kubeconfig, or from inside a Pod, to a client and what must be known of its cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use kube_client::client::Body;
+use kube_client::config::{KubeConfigOptions, Kubeconfig};
+use kube_client::{Client, Config};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::reader::chain;
+
+/// Who waits for a cluster that does not answer is told so after this.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// WatchList is on by default from this minor version of Kubernetes 1 on.
+const WATCH_LIST_SINCE: u32 = 34;
+
+/// How to find the cluster and who to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As kubectl does, else from inside a Pod.
+    Inferred,
+    /// A kubeconfig: `KUBECONFIG`, else `~/.kube/config`.
+    KubeConfig {
+        /// The file, instead of where it is looked for.
+        file: Option<PathBuf>,
+        /// The context in it, instead of the current one.
+        context: Option<String>,
+    },
+    /// The service account of the Pod that this runs in.
+    ServiceAccount,
+}
+
+/// A cluster that answered.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Speaks with its API server.
+    pub client: Client,
+    /// The API server: `https://127.0.0.1:6443/`.
+    pub server: String,
+    /// `v1.36.0`
+    pub version: String,
+    /// The uid of the namespace kube-system; empty if that may not be read.
+    pub uid: String,
+    /// Whether the server is of a version that has WatchList.
+    pub has_watch_list: bool,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { server, version, uid, has_watch_list, client: _ } = self;
+        f.debug_struct("Cluster")
+            .field("server", server)
+            .field("version", version)
+            .field("uid", uid)
+            .field("has_watch_list", has_watch_list)
+            .finish_non_exhaustive()
+    }
+}
+
+/// There is no cluster to watch; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing says where it is.
+    #[error("no cluster to watch: {0}; set KUBECONFIG or name a file with --kubeconfig")]
+    NotFound(String),
+    /// What says where it is cannot be used.
+    #[error("the kubeconfig cannot be used: {0}")]
+    KubeConfig(String),
+    /// Not inside a Pod with a service account.
+    #[error("no service account to use: {0}; outside of a cluster, use a kubeconfig")]
+    ServiceAccount(String),
+    /// It does not answer.
+    #[error(
+        "the API server at {server} cannot be reached: {problem}; is the cluster running, and does the kubeconfig name it?"
+    )]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// What happened.
+        problem: String,
+    },
+    /// It does not know who asks.
+    #[error(
+        "the API server at {server} does not accept these credentials ({problem}); they may have expired: try `kubectl auth whoami`"
+    )]
+    Unauthorized {
+        /// Its address.
+        server: String,
+        /// What it said.
+        problem: String,
+    },
+    /// It answers, but not as an API server does.
+    #[error("what answers at {server} is no Kubernetes API server: {problem}")]
+    Strange {
+        /// Its address.
+        server: String,
+        /// What it said.
+        problem: String,
+    },
+}
+
+/// Finds the cluster and asks it who it is.
+///
+/// # Errors
+/// Tells why there is none, and what to do about it.
+pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
+    let mut config = config(access).await?;
+    // Retries are decided here, and an API server is not reached through a proxy for the web.
+    config.default_retry = false;
+    config.proxy_url = None;
+    config.connect_timeout = Some(PATIENCE);
+    let server = config.cluster_url.to_string();
+    let client =
+        Client::try_from(config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
+    identify(client, server).await
+}
+
+/// Asks an API server for its version and its uid.
+///
+/// # Errors
+/// It cannot be reached, or does not answer as one.
+pub async fn identify(client: Client, server: String) -> Result<Cluster, ConnectError> {
+    let (status, body) = get(&client, &server, "/version").await?;
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(ConnectError::Unauthorized { server, problem: status.to_string() });
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Version {
+        major: String,
+        minor: String,
+        git_version: String,
+    }
+    let version: Version = serde_json::from_slice(&body).unwrap_or_default();
+    if !status.is_success() || version.git_version.is_empty() {
+        return Err(ConnectError::Strange { server, problem: format!("GET /version: {status}") });
+    }
+    let has_watch_list = has_watch_list(&version.major, &version.minor);
+    let (status, body) = get(&client, &server, "/api/v1/namespaces/kube-system").await?;
+    let uid = if status.is_success() { uid(&body) } else { String::new() };
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(ConnectError::Unauthorized { server, problem: status.to_string() });
+    }
+    if uid.is_empty() {
+        tracing::warn!(%status, "The uid of namespace kube-system cannot be read; trace ids do without it");
+    }
+    Ok(Cluster { client, server, version: version.git_version, uid, has_watch_list })
+}
+
+async fn config(access: &Access) -> Result<Config, ConnectError> {
+    match access {
+        Access::Inferred => Config::infer().await.map_err(|error| {
+            ConnectError::NotFound(match is_configured() {
+                true => chain(&error),
+                false => "there is no kubeconfig, and this is not inside a cluster".to_owned(),
+            })
+        }),
+        Access::ServiceAccount => {
+            Config::incluster().map_err(|error| ConnectError::ServiceAccount(chain(&error)))
+        }
+        Access::KubeConfig { file, context } => {
+            let options =
+                KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+            let config = match file {
+                None => Config::from_kubeconfig(&options).await,
+                Some(file) => match Kubeconfig::read_from(file) {
+                    Ok(read) => Config::from_custom_kubeconfig(read, &options).await,
+                    Err(error) => Err(error),
+                },
+            };
+            config.map_err(|error| ConnectError::KubeConfig(chain(&error)))
+        }
+    }
+}
+
+/// Whether somebody said where the cluster is, so that what is wrong with that is of interest.
+fn is_configured() -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    std::env::var_os("KUBECONFIG").is_some()
+        || home.is_some_and(|home| home.join(".kube/config").exists())
+}
+
+fn has_watch_list(major: &str, minor: &str) -> bool {
+    let digits: String = minor.chars().take_while(char::is_ascii_digit).collect();
+    major == "1" && digits.parse().is_ok_and(|minor: u32| minor >= WATCH_LIST_SINCE)
+}
+
+fn uid(namespace: &[u8]) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Object {
+        metadata: Metadata,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Metadata {
+        uid: String,
+    }
+    serde_json::from_slice::<Object>(namespace).unwrap_or_default().metadata.uid
+}
+
+async fn get(
+    client: &Client,
+    server: &str,
+    path: &str,
+) -> Result<(StatusCode, Vec<u8>), ConnectError> {
+    let unreachable = |problem| ConnectError::Unreachable { server: server.to_owned(), problem };
+    let asked =
+        http::Request::get(path).body(Body::empty()).map_err(|error| unreachable(chain(&error)))?;
+    let answer = async {
+        let answer = client.send(asked).await.map_err(|error| chain(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| chain(&error))?;
+        Ok((head.status, body.to_bytes().to_vec()))
+    };
+    match timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(unreachable),
+        Err(_) => Err(unreachable(format!("no answer within {PATIENCE:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watch_list_is_used_where_servers_have_it_by_default() {
+        for (minor, expected) in [("33", false), ("34", true), ("36+", true), ("", false)] {
+            assert_eq!(has_watch_list("1", minor), expected, "{minor}");
+        }
+    }
+
+    #[test]
+    fn the_uid_of_a_cluster_is_that_of_its_system_namespace() {
+        assert_eq!(uid(br#"{"metadata":{"name":"kube-system","uid":"u-1"}}"#), "u-1");
+        assert_eq!(uid(b"<html>"), "");
+    }
+}

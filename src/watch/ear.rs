@@ -1,0 +1,140 @@
+//! Who listens to a watch: what becomes of the bytes of an object when they have arrived; pure.
+
+use super::events::EventType;
+use crate::kinds::{self, Meaning, Told};
+use crate::lifecycle::lane::{Lane, News};
+use crate::lifecycle::time::UnixNanos;
+
+/// What a list or watch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A list contains this object; items do not name their kind.
+    Listed(&'a [u8]),
+    /// The list is complete, at this resourceVersion.
+    ListDone(&'a str),
+    /// A watch event.
+    Watched(EventType, &'a [u8]),
+    /// The list or watch broke off.
+    Closed,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Heard<T> {
+    /// What is handed on.
+    pub out: Option<T>,
+    /// The resourceVersion that the watch has reached; 0 for what does not tell.
+    pub version: u64,
+    /// What could not be used of it, each as a sentence.
+    pub refused: Vec<Refused>,
+}
+
+/// What could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// An object.
+    Object(String),
+    /// A trace context on an object.
+    Stamp(String),
+}
+
+/// Listens to one lane.
+pub trait Ear {
+    /// What is handed on.
+    type Out: Send + 'static;
+
+    /// Hears what was said at `at`.
+    fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Self::Out>;
+}
+
+/// What a lane said to the core, and when it arrived.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The lane.
+    pub lane: Lane,
+    /// What it said.
+    pub news: News,
+    /// When the bytes of it had arrived.
+    pub at: UnixNanos,
+}
+
+/// Listens for the core: only snapshots are handed on.
+#[derive(Clone, Copy, Debug)]
+pub struct ForCore {
+    /// The lane that is listened to.
+    pub lane: Lane,
+}
+
+impl Ear for ForCore {
+    type Out = Arrived;
+
+    fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
+        let lane = self.lane;
+        let (told, json) = match said {
+            Said::Listed(json) => (Told::Listed, json),
+            Said::ListDone(version) => {
+                let news = News::ListDone(version.parse().unwrap_or(0));
+                return Heard {
+                    out: Some(Arrived { lane, news, at }),
+                    version: 0,
+                    refused: Vec::new(),
+                };
+            }
+            Said::Watched(EventType::Added | EventType::Modified, json) => (Told::Seen, json),
+            Said::Watched(EventType::Deleted, json) => (Told::Deleted, json),
+            Said::Watched(EventType::Bookmark, json) => (Told::Bookmark, json),
+            Said::Watched(EventType::Error, json) => (Told::Closed, json),
+            Said::Closed => (Told::Closed, &[][..]),
+        };
+        let (out, refused) = match kinds::hear(lane, told, json) {
+            Meaning::News { news, refused_stamps } => {
+                let refused = refused_stamps
+                    .into_iter()
+                    .map(|it| Refused::Stamp(format!("{}: {}: {}", it.object, it.key, it.problem)))
+                    .collect();
+                (Some(Arrived { lane, news: *news, at }), refused)
+            }
+            Meaning::Nothing => (None, Vec::new()),
+            Meaning::Refused(why) => (None, vec![Refused::Object(why)]),
+        };
+        let told = out.as_ref().and_then(|arrived| arrived.news.version());
+        let version = told.unwrap_or_else(|| kinds::list_version(json));
+        Heard { out, version, refused }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: &[u8] = include_bytes!("../../tests/objects/pod.json");
+    const EVENT: &[u8] = include_bytes!("../../tests/objects/event.json");
+    const BOOKMARK: &[u8] = br#"{"kind":"Pod","metadata":{"resourceVersion":"99"}}"#;
+
+    #[test]
+    fn every_event_tells_how_far_the_watch_is_even_if_it_is_of_no_use() {
+        let version = |lane, kind, json| {
+            ForCore { lane }.hear(Said::Watched(kind, json), UnixNanos(1)).version
+        };
+        assert_eq!(version(Lane::Pods, EventType::Bookmark, BOOKMARK), 99);
+        let bad = br#"{"metadata":{"resourceVersion":"98","uid":""}}"#;
+        assert_eq!(version(Lane::Pods, EventType::Modified, bad), 98);
+        assert_eq!(version(Lane::Events, EventType::Deleted, bad), 98);
+        assert!(version(Lane::Pods, EventType::Added, POD) > 0);
+        assert!(version(Lane::Events, EventType::Added, EVENT) > 0);
+    }
+
+    #[test]
+    fn a_refused_object_is_told_and_nothing_is_handed_on() {
+        let heard = ForCore { lane: Lane::Pods }.hear(Said::Listed(b"{}"), UnixNanos(1));
+        assert!(heard.out.is_none());
+        assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
+    }
+
+    #[test]
+    fn arrival_is_that_of_the_bytes() {
+        let heard =
+            ForCore { lane: Lane::Pods }.hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
+        assert_eq!(heard.out.unwrap().at, UnixNanos(7));
+    }
+}

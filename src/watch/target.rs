@@ -1,0 +1,138 @@
+//! What is listed and watched, and the requests for it; pure.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::course::Request;
+
+/// What may stand in a query as it is (RFC 3986, unreserved).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Objects of one kind, in all namespaces or in one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// API group, empty for the core group.
+    pub group: String,
+    /// Version of the group: `v1`.
+    pub version: String,
+    /// Plural name: `deployments`.
+    pub plural: String,
+    /// Empty for all namespaces.
+    pub namespace: String,
+    /// In the syntax of `kubectl get -l`; empty for all objects.
+    pub label_selector: String,
+    /// In the syntax of `kubectl get --field-selector`; empty for all objects.
+    pub field_selector: String,
+}
+
+/// How requests are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Objects in a page.
+    pub page_size: u32,
+    /// After which the server ends a watch, and the client gives up a silent one soon after.
+    pub watch_timeout: Duration,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self { page_size: 500, watch_timeout: Duration::from_secs(200) }
+    }
+}
+
+impl Target {
+    /// The kind as recordings and debug pages name it: `deployments.apps`, `pods`.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        if self.group.is_empty() {
+            return self.plural.clone();
+        }
+        format!("{}.{}", self.plural, self.group)
+    }
+
+    /// Path and query of `request`.
+    #[must_use]
+    pub fn uri(&self, request: &Request, manners: &Manners, is_version_only: bool) -> String {
+        let mut uri = match self.group.as_str() {
+            "" => format!("/api/{}", self.version),
+            group => format!("/apis/{group}/{}", self.version),
+        };
+        if !self.namespace.is_empty() {
+            uri.push_str("/namespaces/");
+            uri.push_str(&self.namespace);
+        }
+        uri.push('/');
+        uri.push_str(&self.plural);
+        let seconds = manners.watch_timeout.as_secs().to_string();
+        let size = if is_version_only { 1 } else { manners.page_size }.to_string();
+        let mut pairs = vec![
+            ("labelSelector", self.label_selector.as_str()),
+            ("fieldSelector", self.field_selector.as_str()),
+        ];
+        match request {
+            Request::Page { next } => pairs.extend([("limit", size.as_str()), ("continue", next)]),
+            Request::WatchList => pairs.extend([
+                ("watch", "true"),
+                ("sendInitialEvents", "true"),
+                ("resourceVersionMatch", "NotOlderThan"),
+                ("allowWatchBookmarks", "true"),
+                ("timeoutSeconds", &seconds),
+            ]),
+            Request::Watch { version } => pairs.extend([
+                ("watch", "true"),
+                ("resourceVersion", version),
+                ("allowWatchBookmarks", "true"),
+                ("timeoutSeconds", &seconds),
+            ]),
+        }
+        let mut separator = '?';
+        for (key, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            uri.push(separator);
+            uri.push_str(key);
+            uri.push('=');
+            uri.extend(utf8_percent_encode(value, QUERY));
+            separator = '&';
+        }
+        uri
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_ask_for_what_was_configured() {
+        let manners = Manners::default();
+        let pods = Target { version: "v1".into(), plural: "pods".into(), ..Target::default() };
+        let first = Request::Page { next: String::new() };
+        assert_eq!(pods.uri(&first, &manners, false), "/api/v1/pods?limit=500");
+        assert_eq!(pods.uri(&first, &manners, true), "/api/v1/pods?limit=1");
+        let web = Target {
+            group: "apps".into(),
+            version: "v1".into(),
+            plural: "deployments".into(),
+            namespace: "shop".into(),
+            label_selector: "app in (web, api),!canary".into(),
+            field_selector: "metadata.name=a&b".into(),
+        };
+        assert_eq!(web.resource(), "deployments.apps");
+        let next = Request::Page { next: "ey/+=".into() };
+        assert_eq!(
+            web.uri(&next, &manners, false),
+            "/apis/apps/v1/namespaces/shop/deployments?labelSelector=app%20in%20%28web%2C%20api%29%2C%21canary\
+             &fieldSelector=metadata.name%3Da%26b&limit=500&continue=ey%2F%2B%3D"
+        );
+        let watch = Request::Watch { version: "42".into() };
+        assert_eq!(
+            pods.uri(&watch, &manners, false),
+            "/api/v1/pods?watch=true&resourceVersion=42&allowWatchBookmarks=true&timeoutSeconds=200"
+        );
+        assert_eq!(
+            pods.uri(&Request::WatchList, &manners, false),
+            "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
+             &allowWatchBookmarks=true&timeoutSeconds=200"
+        );
+    }
+}
