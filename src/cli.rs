@@ -1,8 +1,11 @@
 //! What is typed, and what becomes of it.
 
+mod cluster;
 mod duration;
 mod output;
+mod record;
 mod replay;
+mod runtime;
 mod send;
 mod terminal;
 
@@ -32,6 +35,8 @@ struct Arguments {
 enum Command {
     /// Shows the traces of a recorded cluster as waterfalls
     Replay(replay::Arguments),
+    /// Writes down what a live cluster says, for replay
+    Record(record::Arguments),
 }
 
 /// Does what the arguments, the first of which is the program's name, ask for.
@@ -50,6 +55,9 @@ where
     let done = match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command: Some(Command::Replay(arguments)) }) => {
             replay::run(&arguments, terminal, out, err)
+        }
+        Ok(Arguments { command: Some(Command::Record(arguments)) }) => {
+            record::run(&arguments, terminal, out, err)
         }
         Ok(Arguments { command: None }) => {
             let help = Arguments::command().render_help();

@@ -11,6 +11,17 @@ pub fn jitter() -> f64 {
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
 }
 
+/// A key that nobody can guess who does not see this process: from the seeds that `std` draws for
+/// its hash maps.
+#[must_use]
+pub fn key() -> [u8; 32] {
+    let mut seed = blake3::Hasher::new();
+    for n in 0_u8..16 {
+        seed.update(&RandomState::new().hash_one(n).to_le_bytes());
+    }
+    *seed.finalize().as_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

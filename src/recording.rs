@@ -15,6 +15,8 @@ mod line;
 mod lines;
 mod news;
 mod player;
+mod redact;
+mod writer;
 
 pub use crate::kinds::Told;
 pub use input::{Input, OpenFailed};
@@ -22,3 +24,5 @@ pub use line::{Line, LineError};
 pub use lines::{Lines, MAX_LINE, Taken};
 pub use news::{Heard, hear};
 pub use player::{Player, Reason, Tally};
+pub use redact::Redaction;
+pub use writer::{ForRecording, Written};

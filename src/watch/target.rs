@@ -42,6 +42,21 @@ impl Default for Manners {
 }
 
 impl Target {
+    /// The objects of a built-in resource, as recordings name it, in one namespace or in all:
+    /// every built-in kind that is watched is of version v1 of its group.
+    #[must_use]
+    pub fn built_in(resource: &str, namespace: &str, label_selector: &str) -> Self {
+        let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+        Self {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            plural: plural.to_owned(),
+            namespace: namespace.to_owned(),
+            label_selector: label_selector.to_owned(),
+            field_selector: String::new(),
+        }
+    }
+
     /// The kind as recordings and debug pages name it: `deployments.apps`, `pods`.
     #[must_use]
     pub fn resource(&self) -> String {

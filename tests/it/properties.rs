@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lifespan::engine::{Engine, Settings};
+use lifespan::kinds::Meaning;
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::{Change, SpanId, Uid};
 use lifespan::lifecycle::span::FinishedSpan;

@@ -1,0 +1,66 @@
+//! Arguments that say which cluster, and how it is found.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::watch::connect::Access;
+use crate::watch::target::Target;
+
+/// Which cluster, and what of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(super) struct ClusterArguments {
+    /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig, instead of its current one
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+
+    /// Only this namespace; by default all
+    #[arg(short, long, value_name = "NAME", default_value = "", value_parser = namespace)]
+    namespace: String,
+
+    /// Only objects with these labels, such as app=web; Events are never left out
+    #[arg(short = 'l', long, value_name = "LABELS", default_value = "")]
+    selector: String,
+}
+
+impl ClusterArguments {
+    pub(super) fn access(&self) -> Access {
+        match (&self.kubeconfig, &self.context) {
+            (None, None) => Access::Inferred,
+            (file, context) => Access::KubeConfig { file: file.clone(), context: context.clone() },
+        }
+    }
+
+    /// Where objects of `resource` are looked for. Events carry no labels of what they are about.
+    pub(super) fn target(&self, resource: &str) -> Target {
+        let selector = if resource == "events" { "" } else { &self.selector };
+        Target::built_in(resource, &self.namespace, selector)
+    }
+
+    /// `namespace shop`, or `all namespaces`.
+    pub(super) fn scope(&self) -> String {
+        match self.namespace.as_str() {
+            "" => "all namespaces".to_owned(),
+            name => format!("namespace {name}"),
+        }
+    }
+}
+
+/// A name may stand in the path of a request (RFC 1123 label, as Kubernetes asks for).
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_good = text.len() <= 63
+        && text.bytes().all(is_inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if is_good {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of one namespace: lower-case letters, digits and `-`")
+    }
+}

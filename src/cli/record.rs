@@ -1,0 +1,180 @@
+//! `lifespan record`: what a live cluster says, written down for `lifespan replay`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::cluster::ClusterArguments;
+use super::duration;
+use super::runtime::{Signals, runtime};
+use super::terminal::Terminal;
+use crate::jitter;
+use crate::lifecycle::time::Nanos;
+use crate::recording::{ForRecording, Redaction, Written};
+use crate::report::Report;
+use crate::watch::connect::connect;
+use crate::watch::lanes::{Statuses, Watched, start};
+use crate::watch::target::Manners;
+
+/// Every kind whose life a recording may be read for, owners first. Secrets are not among them,
+/// and cannot be.
+const RESOURCES: [&str; 9] = [
+    "cronjobs.batch",
+    "jobs.batch",
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "replicationcontrollers",
+    "replicasets.apps",
+    "pods",
+    "events",
+];
+
+/// A recorder that is killed loses no more than this.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Lines that wait to be written.
+const WAITING: usize = 1_024;
+
+/// Arguments of `lifespan record`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Values of environment variables are replaced, and the manifests that `kubectl apply` keeps in an
+annotation are left out. Secrets are never read.
+
+Examples:
+  lifespan record --for 10m -o rollout.jsonl.gz
+  lifespan record -n shop -l app=web > web.jsonl    # until Ctrl-C")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    cluster: ClusterArguments,
+
+    /// How long; by default until Ctrl-C
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    time: Option<Nanos>,
+
+    /// The recording, gzipped if it ends in .gz; by default standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Write values of environment variables and kubectl's manifests as they are
+    #[arg(long)]
+    keep_env: bool,
+}
+
+/// Records until it is time, or a signal comes.
+pub(super) fn run(
+    arguments: &Arguments,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let mut report = Report::new(err, terminal.error_columns());
+    let mut sink: Box<dyn Write + '_> = match &arguments.output {
+        None => Box::new(out),
+        Some(path) => match File::create(path) {
+            Ok(file) if path.extension().is_some_and(|it| it == "gz") => {
+                Box::new(GzEncoder::new(BufWriter::new(file), Compression::default()))
+            }
+            Ok(file) => Box::new(BufWriter::new(file)),
+            Err(error) => {
+                report.say(&format!("cannot write {}: {error}", path.display()))?;
+                return Ok(ExitCode::FAILURE);
+            }
+        },
+    };
+    runtime()?.block_on(record(arguments, &mut *sink, &mut report))
+}
+
+async fn record(
+    arguments: &Arguments,
+    sink: &mut dyn Write,
+    report: &mut Report<'_>,
+) -> io::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let access = arguments.cluster.access();
+    let connected = tokio::select! {
+        connected = connect(&access) => connected,
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    let cluster = match connected {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            report.say(&error.to_string())?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let redaction = (!arguments.keep_env).then(|| Redaction::new(jitter::key()));
+    let watched = RESOURCES.into_iter().map(|resource| Watched {
+        target: arguments.cluster.target(resource),
+        has_no_backlog: resource == "events",
+        ear: ForRecording { resource: resource.to_owned(), redaction: redaction.clone() },
+    });
+    let (say, mut said) = mpsc::channel::<Written>(WAITING);
+    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    let statuses = watches.statuses();
+    let end = arguments.time.and_then(|time| {
+        Instant::now().checked_add(Duration::from_nanos(u64::try_from(time.0).unwrap_or(0)))
+    });
+    let mut tick = interval(FLUSH);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut n_lines, mut n_objects) = (0_u64, 0_u64);
+    loop {
+        tokio::select! {
+            Some(Written { line, is_object }) = said.recv() => {
+                n_lines += 1;
+                n_objects += u64::from(is_object);
+                sink.write_all(line.as_bytes())?;
+            }
+            _ = tick.tick() => {
+                sink.flush()?;
+                report.progress(&progress(&statuses, &arguments.cluster, n_objects))?;
+            }
+            () = at(end) => break,
+            _ = signals.next() => break,
+        }
+    }
+    drop(watches);
+    sink.flush()?;
+    report.clear()?;
+    let unread: Vec<_> = statuses
+        .now()
+        .into_iter()
+        .filter(|status| !status.is_synced)
+        .map(|status| match status.last_error {
+            Some((_, error)) => format!("{} ({error})", status.resource),
+            None => status.resource,
+        })
+        .collect();
+    if !unread.is_empty() {
+        report.say(&format!("not recorded: {}", unread.join(", ")))?;
+    }
+    report
+        .say(&format!("{n_lines} lines, {n_objects} of them objects, from {}", cluster.server))?;
+    Ok(if unread.len() < RESOURCES.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn progress(statuses: &Statuses, cluster: &ClusterArguments, n_objects: u64) -> String {
+    let statuses = statuses.now();
+    let listing = statuses.iter().find(|status| !status.is_synced && status.last_error.is_none());
+    let what = match listing {
+        Some(status) => format!("listing {}, {} so far", status.resource, status.n_listed),
+        None => "recording until Ctrl-C".to_owned(),
+    };
+    format!("{}: {what}; {n_objects} objects", cluster.scope())
+}
+
+async fn at(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}

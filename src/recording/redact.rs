@@ -1,0 +1,120 @@
+//! Takes out of an object what must not leave the cluster it was recorded in; pure.
+//!
+//! Values of environment variables are replaced by a keyed hash: that they changed can still be
+//! seen, what they were cannot. Trace contexts stay, since reading them is what a recording is
+//! for. The annotation in which `kubectl apply` keeps the whole manifest is taken away.
+
+use serde_json::Value;
+
+/// Kept as they are.
+const TRACE_CONTEXT: [&str; 2] = ["TRACEPARENT", "TRACESTATE"];
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Replaces values with a key that nobody else has and that is written nowhere.
+#[derive(Clone)]
+pub struct Redaction {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redaction")
+    }
+}
+
+impl Redaction {
+    /// With a `key` drawn by the caller.
+    #[must_use]
+    pub fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    /// `object` without what must not be told.
+    pub fn redact(&self, object: &mut Value) {
+        if let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations") {
+            annotations.remove(LAST_APPLIED);
+        }
+        self.walk(object);
+    }
+
+    fn walk(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::Array(env)) = map.get_mut("env") {
+                    env.iter_mut().for_each(|variable| self.variable(variable));
+                }
+                map.iter_mut().for_each(|(_, value)| self.walk(value));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn variable(&self, variable: &mut Value) {
+        let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
+        if TRACE_CONTEXT.contains(&name) {
+            return;
+        }
+        if let Some(value) = variable.get_mut("value") {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let hash = blake3::keyed_hash(&self.key, text.as_bytes());
+            let short: String = hash.to_hex().chars().take(16).collect();
+            *value = Value::String(format!("redacted-{short}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn redacted(mut object: Value) -> Value {
+        Redaction::new([7; 32]).redact(&mut object);
+        object
+    }
+
+    fn pod(env: Value) -> Value {
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "a", "env": env}]}}}})
+    }
+
+    #[test]
+    fn values_of_env_are_replaced_wherever_a_pod_is_described_and_trace_contexts_stay() {
+        let env = json!([
+            {"name": "PASSWORD", "value": "hunter2"},
+            {"name": "TRACEPARENT", "value": "00-a-b-01"},
+            {"name": "FROM", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        ]);
+        let text = redacted(pod(env)).to_string();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("00-a-b-01") && text.contains("secretKeyRef"), "{text}");
+        assert!(text.contains("\"name\":\"PASSWORD\""), "{text}");
+    }
+
+    #[test]
+    fn a_changed_value_is_still_another_value() {
+        let with = |value| redacted(pod(json!([{"name": "A", "value": value}])));
+        assert_ne!(with("1"), with("2"));
+        assert_eq!(with("1"), with("1"));
+        let other = Redaction::new([8; 32]);
+        let mut object = pod(json!([{"name": "A", "value": "1"}]));
+        other.redact(&mut object);
+        assert_ne!(object, with("1"), "without the key nobody can try values");
+    }
+
+    #[test]
+    fn the_manifest_that_kubectl_keeps_in_an_annotation_is_taken_away() {
+        let object =
+            json!({"metadata": {"annotations": {LAST_APPLIED: "{\"env\":\"hunter2\"}", "a": "b"}}});
+        assert_eq!(redacted(object), json!({"metadata": {"annotations": {"a": "b"}}}));
+    }
+
+    #[test]
+    fn what_is_no_object_is_left_alone() {
+        for value in [json!(null), json!([1, "a"]), json!({"env": "text"}), json!({"env": [1]})] {
+            assert_eq!(redacted(value.clone()), value);
+        }
+    }
+}
