@@ -1,33 +1,100 @@
-//! Sends spans to an OTLP server over gRPC.
+//! Sends spans to an OTLP server, over gRPC or HTTP.
 //!
-//! The one room that names tonic's channel. What is decided, which request, whether an answer
+//! The one room that names tonic's channel and hyper's client. What is decided, which request, whether an answer
 //! means "again", how long to wait, is decided in [`otlp`](crate::otlp); here is the wire, the
 //! clock and the draw of a jitter.
 
 mod channel;
 mod deliver;
 mod error;
+mod http;
 mod settings;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::bytes::Bytes;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use self::channel::{Client, Target};
-use self::deliver::{Delivery, Ending, deliver};
+use self::channel::Target;
+pub(crate) use self::deliver::{Delivery, Ending, deliver};
 pub use self::error::{ExportError, Failure, SettingsError};
 pub use self::settings::{Compression, Headers, Settings, Tls};
+use crate::delivery::settings::Wire;
 use crate::lifecycle::span::FinishedSpan;
 use crate::otlp::batch::{self, Request};
+
+/// An attempt that failed.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// What was said; over HTTP, what gRPC would have said.
+    pub(crate) status: Status,
+    /// The header `Retry-After`. gRPC says it in the details of the status.
+    pub(crate) after: Option<Duration>,
+}
+
+/// A server, and how it is spoken to. Clones share its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    speech: Speech,
+    timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Speech {
+    /// Connects at the first request, so that a server can be named outside of a runtime.
+    Grpc(Arc<(Target, OnceLock<channel::Client>)>),
+    Http(Box<http::Client>),
+}
+
+impl Server {
+    /// Checks `settings`; does not connect.
+    pub(crate) fn new(wire: Wire, settings: &Settings) -> Result<Self, SettingsError> {
+        let speech = match wire {
+            Wire::Grpc => Speech::Grpc(Arc::new((Target::new(settings)?, OnceLock::new()))),
+            Wire::Http(encoding) => Speech::Http(Box::new(http::Client::new(settings, encoding)?)),
+        };
+        Ok(Self { speech, timeout: settings.timeout })
+    }
+
+    /// As messages name it: `http://127.0.0.1:4317`.
+    pub(crate) fn name(&self) -> String {
+        match &self.speech {
+            Speech::Grpc(target) => target.0.name().to_owned(),
+            Speech::Http(client) => client.name(),
+        }
+    }
+
+    /// One attempt.
+    pub(crate) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
+        let limit = self.timeout;
+        let answer = async {
+            match &self.speech {
+                Speech::Grpc(shared) => {
+                    let (target, client) = &**shared;
+                    let mut client = client.get_or_init(|| target.connect()).clone();
+                    let answer = client.send(bytes).await;
+                    answer.map_err(|status| Refusal { status, after: None })
+                }
+                Speech::Http(client) => client.send(bytes).await,
+            }
+        };
+        if limit.is_zero() {
+            return answer.await;
+        }
+        let late = |_| Err(Refusal { status: timed_out(limit), after: None });
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(late)
+    }
+}
 
 /// Sends finished spans to one endpoint, one request after the other.
 #[derive(Debug)]
 pub struct Exporter {
     settings: Settings,
-    target: Target,
-    /// Connects at the first request, so that an exporter can be made outside of a runtime.
-    client: Option<Client>,
+    server: Server,
+    name: String,
 }
 
 /// What became of the spans that were handed in: each is in exactly one of the counts.
@@ -71,14 +138,15 @@ impl Exporter {
     /// # Errors
     /// Tells the setting that cannot be used, and what is wanted instead.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let target = Target::new(&settings)?;
-        Ok(Self { settings, target, client: None })
+        let server = Server::new(Wire::Grpc, &settings)?;
+        let name = server.name();
+        Ok(Self { settings, server, name })
     }
 
     /// Where it sends to, as messages name it: `http://127.0.0.1:4317`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        self.target.name()
+        &self.name
     }
 
     /// Sends `spans` in order, each request until it is delivered, refused or given up.
@@ -128,17 +196,14 @@ impl Exporter {
     }
 
     /// Sends one request, again as often as its answers and the settings say.
-    async fn send(&mut self, request: &Request) -> Delivery {
-        let client = self.client.get_or_insert_with(|| self.target.connect());
-        let limit = self.settings.timeout;
-        deliver(&self.settings.retry, request.n_spans, async || {
-            let answer = client.send(request.bytes.clone());
-            if limit.is_zero() {
-                return answer.await;
-            }
-            tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(timed_out(limit)))
-        })
-        .await
+    async fn send(&self, request: &Request) -> Delivery {
+        let Self { settings, server, .. } = self;
+        let attempt = || server.send(request.bytes.clone());
+        let pause = async |_, delay| {
+            tokio::time::sleep(delay).await;
+            true
+        };
+        deliver(&settings.retry, request.n_spans, attempt, pause).await
     }
 }
 

@@ -24,7 +24,7 @@ const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Expor
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// A server that can be connected to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     name: String,
     endpoint: Endpoint,
@@ -94,7 +94,7 @@ fn tls(tls: &Tls) -> Result<ClientTlsConfig, SettingsError> {
 }
 
 /// A connection, or the will to make one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     grpc: Grpc<Channel>,
     headers: MetadataMap,

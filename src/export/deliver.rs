@@ -1,23 +1,26 @@
 //! The loop around the attempts of one request.
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tonic::Status;
 
+use super::Refusal;
 use crate::jitter::jitter;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::verdict::Verdict;
 
 /// How a request ended, and after how many attempts.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) ending: Ending,
-    pub(super) n_attempts: usize,
+pub(crate) struct Delivery {
+    pub(crate) ending: Ending,
+    pub(crate) n_attempts: usize,
 }
 
 /// How a request ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// The server took it, `rejected` spans of it excepted.
     Delivered { rejected: usize, message: String },
     /// The server will never take it.
@@ -27,29 +30,36 @@ pub(super) enum Ending {
 }
 
 /// Makes attempts until one ends the matter or time is up.
-pub(super) async fn deliver(
+///
+/// `pause` waits before the next attempt after a failure, and returns whether there shall be one.
+pub(crate) async fn deliver<A, P>(
     backoff: &Backoff,
     n_spans: usize,
-    mut attempt: impl AsyncFnMut() -> Result<ExportTraceServiceResponse, Status>,
-) -> Delivery {
+    mut attempt: impl FnMut() -> A,
+    mut pause: impl FnMut(Status, Duration) -> P,
+) -> Delivery
+where
+    A: Future<Output = Result<ExportTraceServiceResponse, Refusal>>,
+    P: Future<Output = bool>,
+{
     let began = Instant::now();
     let mut n_failed = 0_u32;
     let ending = loop {
-        let (verdict, status) = match attempt().await {
-            Ok(response) => (Verdict::of_response(response, n_spans), Status::ok("")),
-            Err(status) => (Verdict::of_status(&status), status),
+        let (verdict, status, asked) = match attempt().await {
+            Ok(response) => (Verdict::of_response(response, n_spans), Status::ok(""), None),
+            Err(Refusal { status, after }) => (Verdict::of_status(&status), status, after),
         };
         let after = match verdict {
             Verdict::Delivered { rejected, message } => {
                 break Ending::Delivered { rejected, message };
             }
             Verdict::Drop { .. } => break Ending::Refused(status),
-            Verdict::Retry { after } => after,
+            Verdict::Retry { after } => after.or(asked),
         };
         n_failed = n_failed.saturating_add(1);
         match backoff.delay(n_failed, jitter(), began.elapsed(), after) {
-            Some(delay) => sleep(delay).await,
-            None => break Ending::GaveUp(status),
+            Some(delay) if pause(status.clone(), delay).await => {}
+            Some(_) | None => break Ending::GaveUp(status),
         }
     };
     let last = usize::from(!matches!(ending, Ending::GaveUp(_)));
@@ -58,17 +68,24 @@ pub(super) async fn deliver(
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
+
+    async fn wait(_: Status, delay: Duration) -> bool {
+        tokio::time::sleep(delay).await;
+        true
+    }
 
     /// Attempts that fail with the given status, and the seconds at which each was made.
     async fn failing(backoff: &Backoff, status: Status) -> (Delivery, Vec<f64>) {
         let began = Instant::now();
         let mut at = Vec::new();
-        let delivery = deliver(backoff, 1, async || {
+        let attempt = || {
             at.push(began.elapsed().as_secs_f64());
-            Err(status.clone())
-        })
-        .await;
+            ready(Err(Refusal { status: status.clone(), after: None }))
+        };
+        let delivery = deliver(backoff, 1, attempt, wait).await;
         (delivery, at)
     }
 
@@ -102,15 +119,39 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_success_after_failures_counts_every_attempt() {
         let mut n = 0;
-        let delivery = deliver(&Backoff::default(), 1, async || {
+        let attempt = || {
             n += 1;
-            match n {
-                1 | 2 => Err(Status::unavailable("away")),
+            ready(match n {
+                1 | 2 => Err(Refusal { status: Status::unavailable("away"), after: None }),
                 _ => Ok(ExportTraceServiceResponse::default()),
-            }
-        })
-        .await;
+            })
+        };
+        let delivery = deliver(&Backoff::default(), 1, attempt, wait).await;
         assert!(matches!(delivery.ending, Ending::Delivered { rejected: 0, .. }), "{delivery:?}");
         assert_eq!(delivery.n_attempts, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_over_http_asks_for_patience_too() {
+        let began = Instant::now();
+        let mut n = 0;
+        let attempt = || {
+            n += 1;
+            let after = Some(Duration::from_secs(50));
+            ready(match n {
+                1 => Err(Refusal { status: Status::unavailable("HTTP 503"), after }),
+                _ => Ok(ExportTraceServiceResponse::default()),
+            })
+        };
+        deliver(&Backoff::default(), 1, attempt, wait).await;
+        assert_eq!(began.elapsed().as_secs(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_may_end_it() {
+        let attempt = async || Err(Refusal { status: Status::unavailable("away"), after: None });
+        let delivery = deliver(&Backoff::default(), 1, attempt, async |_, _| false).await;
+        assert!(matches!(delivery.ending, Ending::GaveUp(_)), "{delivery:?}");
+        assert_eq!(delivery.n_attempts, 1);
     }
 }

@@ -52,6 +52,14 @@ pub enum SettingsError {
         #[source]
         source: tonic::transport::Error,
     },
+    /// TLS over HTTP cannot be set up.
+    #[error("cannot set up TLS to `{endpoint}`: {problem}")]
+    HttpTls {
+        /// The endpoint.
+        endpoint: String,
+        /// Why.
+        problem: String,
+    },
     /// TLS is configured and would not be used.
     #[error(
         "endpoint `{endpoint}` is plaintext, but TLS is set up for it: use https:// or remove `tls`"

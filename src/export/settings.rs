@@ -94,6 +94,16 @@ impl Headers {
         Ok(Self(map))
     }
 
+    /// Lower-case names, and values as they are sent.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().filter_map(|pair| match pair {
+            tonic::metadata::KeyAndValueRef::Ascii(name, value) => {
+                Some((name.as_str(), value.as_encoded_bytes()))
+            }
+            tonic::metadata::KeyAndValueRef::Binary(..) => None,
+        })
+    }
+
     pub(super) fn map(&self) -> &MetadataMap {
         &self.0
     }

@@ -6,6 +6,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message as _;
 use tonic::{Code, Status};
 
+use crate::lifecycle::time::UnixNanos;
+
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -69,6 +71,29 @@ impl Verdict {
     }
 }
 
+/// The header `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+#[must_use]
+pub fn retry_after(text: &str, now: UnixNanos) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+    let nanos = i64::try_from(date.as_nanosecond()).ok()?;
+    Some(Duration::from_nanos(UnixNanos(nanos).since(now).0.try_into().unwrap_or(0)))
+}
+
+/// What a `google.rpc.Status` says, in protobuf or JSON; `None` for what is none.
+#[must_use]
+pub fn message(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Json {
+        message: String,
+    }
+    let json = serde_json::from_slice(body).ok().map(|Json { message }| message);
+    json.or_else(|| RpcStatus::decode(body).ok().map(|status| status.message))
+        .filter(|message| !message.is_empty())
+}
+
 /// `google.rpc.RetryInfo` among the details of a status, and the delay it asks for, if any.
 fn retry_info(details: &[u8]) -> Option<Option<Duration>> {
     let status = RpcStatus::decode(details).ok()?;
@@ -85,6 +110,8 @@ const RETRY_INFO: &str = "/google.rpc.RetryInfo";
 /// `google.rpc.Status`, as it stands in the trailer `grpc-status-details-bin`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {
+    #[prost(string, tag = "2")]
+    message: String,
     #[prost(message, repeated, tag = "3")]
     details: Vec<Any>,
 }
@@ -123,12 +150,31 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_server_asks_for_patience_in_seconds_or_until_a_date() {
+        let now = UnixNanos::from_seconds(1_792_567_670);
+        let seconds = |text| retry_after(text, now).map(|it| it.as_secs());
+        assert_eq!(seconds("17"), Some(17));
+        assert_eq!(seconds("Wed, 21 Oct 2026 07:28:00 GMT"), Some(10));
+        assert_eq!(seconds("Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
+        assert_eq!(seconds("soon"), None);
+    }
+
+    #[test]
+    fn what_a_status_says_is_found_in_protobuf_and_in_json() {
+        let status = RpcStatus { message: "no".to_owned(), details: Vec::new() };
+        assert_eq!(message(&status.encode_to_vec()).as_deref(), Some("no"));
+        assert_eq!(message(br#"{"code":3,"message":"no"}"#).as_deref(), Some("no"));
+        assert_eq!(message(b"<html>"), None);
+    }
+
     fn details(delay: Option<Delay>) -> Vec<u8> {
         let value = RetryInfo { retry_delay: delay }.encode_to_vec();
         let type_url = "type.googleapis.com/google.rpc.RetryInfo".to_owned();
         let other =
             Any { type_url: "type.googleapis.com/google.rpc.Help".to_owned(), value: vec![] };
-        RpcStatus { details: vec![other, Any { type_url, value }] }.encode_to_vec()
+        RpcStatus { message: String::new(), details: vec![other, Any { type_url, value }] }
+            .encode_to_vec()
     }
 
     #[test]
@@ -180,7 +226,10 @@ mod tests {
         };
         let dropped = Verdict::Drop { code: Code::ResourceExhausted };
         assert_eq!(judge(vec![0xff, 0x01, 0x02]), dropped);
-        assert_eq!(judge(RpcStatus { details: vec![] }.encode_to_vec()), dropped);
+        assert_eq!(
+            judge(RpcStatus { message: String::new(), details: vec![] }.encode_to_vec()),
+            dropped
+        );
         assert_eq!(judge(details(None)), Verdict::Retry { after: None });
         let negative = Delay { seconds: -1, nanos: -1 };
         assert_eq!(judge(details(Some(negative))), Verdict::Retry { after: None });

@@ -1,0 +1,133 @@
+//! Puts requests together; pure.
+//!
+//! An `ExportTraceServiceRequest` has one field, which repeats: two requests one after the other
+//! are one request (Protocol Buffers encoding, "Last One Wins" and repeated fields), so nothing is
+//! decoded or encoded again.
+
+use std::time::Duration;
+
+use prost::bytes::{Bytes, BytesMut};
+
+use super::settings::Batch;
+use crate::otlp::batch::Request;
+
+/// Requests that are becoming one.
+#[derive(Debug)]
+pub struct Batcher {
+    settings: Batch,
+    max_bytes: usize,
+    waiting: Vec<Request>,
+    size: usize,
+    n_bytes: usize,
+    /// When the first of them came, in the clock of the caller.
+    since: Option<Duration>,
+}
+
+impl Batcher {
+    /// Requests grow to `max_bytes` at most.
+    #[must_use]
+    pub fn new(settings: Batch, max_bytes: usize) -> Self {
+        Self { settings, max_bytes, waiting: Vec::new(), size: 0, n_bytes: 0, since: None }
+    }
+
+    /// Takes a request at `now`; returns those that are large enough to leave.
+    pub fn push(&mut self, request: Request, now: Duration) -> Vec<Request> {
+        let mut out = Vec::new();
+        if !self.waiting.is_empty() && self.n_bytes + request.bytes.len() > self.max_bytes {
+            out.extend(self.flush());
+        }
+        self.since.get_or_insert(now);
+        self.size += self.settings.sizer.size(&request);
+        self.n_bytes += request.bytes.len();
+        self.waiting.push(request);
+        if self.size >= self.settings.min_size || self.n_bytes >= self.max_bytes {
+            out.extend(self.flush());
+        }
+        out
+    }
+
+    /// When what waits must leave, in the clock of the caller.
+    #[must_use]
+    pub fn due(&self) -> Option<Duration> {
+        self.since.map(|since| since + self.settings.flush_timeout)
+    }
+
+    /// What waits, as one request.
+    pub fn flush(&mut self) -> Option<Request> {
+        self.since = None;
+        (self.size, self.n_bytes) = (0, 0);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if waiting.len() < 2 {
+            return waiting.pop();
+        }
+        let mut bytes = BytesMut::with_capacity(waiting.iter().map(|it| it.bytes.len()).sum());
+        for request in &waiting {
+            bytes.extend_from_slice(&request.bytes);
+        }
+        Some(Request {
+            bytes: Bytes::from(bytes),
+            n_spans: waiting.iter().map(|it| it.n_spans).sum(),
+            is_oversized: waiting.iter().any(|it| it.is_oversized),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use prost::Message as _;
+
+    use super::super::settings::Sizer;
+    use super::*;
+    use crate::otlp::{batch, sample};
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    fn request() -> Request {
+        batch::request(&sample::trace())
+    }
+
+    fn batcher(min_size: usize, max_bytes: usize) -> Batcher {
+        let sizer = Sizer::Items;
+        Batcher::new(Batch { min_size, sizer, ..Batch::default() }, max_bytes)
+    }
+
+    #[test]
+    fn two_requests_become_one_that_holds_the_spans_of_both() {
+        let n = request().n_spans;
+        let mut batcher = batcher(2 * n, usize::MAX);
+        assert_eq!(batcher.push(request(), NOW), []);
+        let out = batcher.push(request(), NOW);
+        let [one] = out.as_slice() else { panic!("{out:?}") };
+        assert_eq!(one.n_spans, 2 * n);
+        let spans = |bytes: &[u8]| -> usize {
+            let request = ExportTraceServiceRequest::decode(bytes).unwrap();
+            let scopes = request.resource_spans.into_iter().flat_map(|it| it.scope_spans);
+            scopes.map(|it| it.spans.len()).sum()
+        };
+        assert_eq!(spans(&one.bytes), 2 * spans(&request().bytes));
+        assert_eq!(batcher.flush(), None);
+    }
+
+    #[test]
+    fn what_waits_leaves_when_its_first_part_has_waited_long_enough() {
+        let mut batcher = batcher(usize::MAX, usize::MAX);
+        assert_eq!(batcher.due(), None);
+        assert_eq!(batcher.push(request(), NOW), []);
+        assert_eq!(batcher.push(request(), NOW * 2), []);
+        assert_eq!(batcher.due(), Some(NOW + Duration::from_millis(200)));
+        assert_eq!(batcher.flush().map(|it| it.n_spans), Some(2 * request().n_spans));
+        assert_eq!(batcher.due(), None);
+    }
+
+    #[test]
+    fn no_request_grows_beyond_what_a_server_takes() {
+        let limit = request().bytes.len() * 3 - 1;
+        let mut batcher = batcher(usize::MAX, limit);
+        let out: Vec<_> = (0..5).flat_map(|_| batcher.push(request(), NOW)).collect();
+        let sizes: Vec<_> =
+            out.iter().chain(batcher.flush().iter()).map(|it| it.bytes.len()).collect();
+        assert!(sizes.iter().all(|size| *size <= limit), "{sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), request().bytes.len() * 5);
+    }
+}

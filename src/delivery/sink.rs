@@ -1,0 +1,89 @@
+//! Exporters that write: the debug exporter and the file exporter.
+
+use std::io::Write;
+
+use tokio::sync::mpsc;
+
+use super::debug;
+use super::settings::Verbosity;
+use super::worker::{Account, Intake};
+use crate::otlp::batch::Request;
+use crate::otlp::json;
+use crate::report::Chain;
+
+/// Requests that may wait to be written.
+const WAITING: usize = 1_000;
+
+/// What is written of a request.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Debug(Verbosity),
+    Json,
+}
+
+/// Writes what is handed in.
+pub(super) struct Sink {
+    account: Account,
+    waiting: mpsc::Receiver<Request>,
+    form: Form,
+    to: Box<dyn Write + Send>,
+}
+
+/// A debug exporter that writes to `to`.
+pub(super) fn debug(id: String, verbosity: Verbosity, to: Box<dyn Write + Send>) -> (Intake, Sink) {
+    sink(id, Form::Debug(verbosity), to)
+}
+
+/// A file exporter that writes to `to`.
+pub(super) fn file(id: String, to: Box<dyn Write + Send>) -> (Intake, Sink) {
+    sink(id, Form::Json, to)
+}
+
+fn sink(id: String, form: Form, to: Box<dyn Write + Send>) -> (Intake, Sink) {
+    let (intake, waiting) = Intake::unsized_queue(id, WAITING);
+    let account = intake.account();
+    (intake, Sink { account, waiting, form, to })
+}
+
+impl Sink {
+    /// Runs until the intake is gone.
+    pub(super) async fn run(mut self) {
+        while let Some(request) = self.waiting.recv().await {
+            let n = request.n_spans as u64;
+            let written = self.write(&request);
+            self.account.write(|books| {
+                books.queued -= n;
+                match &written {
+                    Ok(()) => {
+                        books.sent += n;
+                        books.last_error = None;
+                    }
+                    Err(problem) => {
+                        books.failed += n;
+                        books.last_error = Some(problem.clone());
+                    }
+                }
+            });
+            if let Err(error) = written {
+                tracing::error!(
+                    otelcol.component.id = self.account.now().id,
+                    otelcol.component.kind = "exporter",
+                    otelcol.signal = "traces",
+                    error,
+                    dropped_items = n,
+                    "Exporting failed. Dropping data."
+                );
+            }
+        }
+    }
+
+    fn write(&mut self, request: &Request) -> Result<(), String> {
+        let text = match self.form {
+            Form::Debug(verbosity) => debug::text(&request.bytes, verbosity),
+            Form::Json => json::document(&request.bytes).map(|document| document + "\n"),
+        };
+        let text = text.map_err(|error| Chain(&error).to_string())?;
+        let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+        written.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,259 @@
+//! OTLP over HTTP: protobuf or JSON in a POST, the answer mapped to what gRPC would have said.
+
+use std::fmt;
+use std::fs;
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression as Level;
+use flate2::write::GzEncoder;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
+use http::{HeaderMap, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message as _;
+use prost::bytes::Bytes;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tonic::{Code, Status};
+
+use super::Refusal;
+use super::error::SettingsError;
+use super::settings::{Compression, Settings};
+use crate::delivery::settings::Encoding;
+use crate::otlp::{json, verdict};
+use crate::report::Chain;
+
+/// Of an answer no more is read (OTLP/HTTP exporters of the Collector: 64 KiB).
+const MAX_ANSWER: usize = 64 << 10;
+
+/// A client of one server.
+#[derive(Clone)]
+pub(super) struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    uri: Uri,
+    headers: HeaderMap,
+    compression: Compression,
+    encoding: Encoding,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings, encoding: Encoding) -> Result<Self, SettingsError> {
+        let uri = uri(&settings.endpoint)?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in settings.headers.pairs() {
+            let (Ok(name), Ok(mut value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
+            else {
+                let problem = "cannot be sent over HTTP";
+                return Err(SettingsError::Header { name: name.to_owned(), problem });
+            };
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        let agent = HeaderValue::from_str(&settings.user_agent).map_err(|_| {
+            let problem = "has a value that cannot be sent: only visible ASCII";
+            SettingsError::Header { name: "user-agent".to_owned(), problem }
+        })?;
+        headers.insert(USER_AGENT, agent);
+        let content = match encoding {
+            Encoding::Proto => "application/x-protobuf",
+            Encoding::Json => "application/json",
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
+        if settings.compression == Compression::Gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        if !settings.timeout.is_zero() {
+            connector.set_connect_timeout(Some(settings.timeout));
+        }
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls(settings)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(90))
+            .build(connector);
+        Ok(Self { pool, uri, headers, compression: settings.compression, encoding })
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.uri.to_string()
+    }
+
+    /// One attempt.
+    pub(super) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
+        let body = self.body(bytes).map_err(|why| refused(Code::Internal, why))?;
+        let mut request = Request::post(self.uri.clone())
+            .body(Full::new(body))
+            .map_err(|error| refused(Code::Internal, error.to_string()))?;
+        request.headers_mut().clone_from(&self.headers);
+        let answer = self.pool.request(request).await;
+        // Whatever breaks on the way may work the next time.
+        let answer =
+            answer.map_err(|error| refused(Code::Unavailable, Chain(&error).to_string()))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        if head.status.is_success() {
+            return self.success(&body);
+        }
+        let why = format!("HTTP {}{}", head.status, said(&body));
+        let code = code(head.status);
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after = after.and_then(|text| verdict::retry_after(text, crate::clock::now()));
+        Err(Refusal { status: Status::new(code, why), after })
+    }
+
+    fn body(&self, bytes: Bytes) -> Result<Bytes, String> {
+        let plain = match self.encoding {
+            Encoding::Proto => bytes,
+            Encoding::Json => {
+                Bytes::from(json::document(&bytes).map_err(|error| Chain(&error).to_string())?)
+            }
+        };
+        match self.compression {
+            Compression::None => Ok(plain),
+            Compression::Gzip => {
+                let mut gzip = GzEncoder::new(Vec::new(), Level::default());
+                let written = gzip.write_all(&plain).and_then(|()| gzip.finish());
+                written.map(Bytes::from).map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// A success whose body is none cannot be trusted, and must not be sent again.
+    fn success(&self, body: &[u8]) -> Result<ExportTraceServiceResponse, Refusal> {
+        let read = match self.encoding {
+            _ if body.is_empty() => Ok(ExportTraceServiceResponse::default()),
+            Encoding::Proto => {
+                ExportTraceServiceResponse::decode(body).map_err(|error| error.to_string())
+            }
+            Encoding::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        };
+        read.map_err(|why| refused(Code::Internal, format!("the answer cannot be read: {why}")))
+    }
+}
+
+fn refused(code: Code, why: String) -> Refusal {
+    Refusal { status: Status::new(code, why), after: None }
+}
+
+/// Only these may be sent again (OTLP specification, "OTLP/HTTP Response").
+fn code(status: StatusCode) -> Code {
+    match status.as_u16() {
+        429 | 502..=504 => Code::Unavailable,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::NotFound,
+        413 => Code::ResourceExhausted,
+        _ => Code::InvalidArgument,
+    }
+}
+
+/// What the server said about a failure: a `google.rpc.Status`, or text.
+fn said(body: &[u8]) -> String {
+    let message =
+        verdict::message(body).unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let message: String = message.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+    if message.is_empty() { message } else { format!(": {message}") }
+}
+
+/// The address of traces below an endpoint that was checked.
+fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
+    let wrong = |problem| {
+        let endpoint = match endpoint.rsplit_once('@') {
+            Some((_, host)) => format!("…@{host}"),
+            None => endpoint.to_owned(),
+        };
+        SettingsError::Endpoint { endpoint, problem }
+    };
+    let uri: Uri = endpoint
+        .trim()
+        .parse()
+        .map_err(|_| wrong("is no URL: use http://host:port or https://host:port"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("has no scheme: use http://host:port or https://host:port"));
+    }
+    if uri.authority().is_some_and(|it| it.as_str().contains('@')) {
+        return Err(wrong("holds a user: send credentials in `headers`"));
+    }
+    Ok(uri)
+}
+
+fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
+    let mut roots = RootCertStore::empty();
+    match &settings.tls.ca_file {
+        Some(path) => {
+            let unreadable =
+                |source| SettingsError::CaFileUnreadable { path: path.clone(), source };
+            let pem = fs::read(path).map_err(unreadable)?;
+            let found = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+            let (n, _) = roots.add_parsable_certificates(found);
+            if n == 0 {
+                return Err(SettingsError::CaFileEmpty(path.clone()));
+            }
+        }
+        None => {
+            let native = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(native.certs);
+        }
+    }
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SettingsError::HttpTls {
+            endpoint: settings.endpoint.clone(),
+            problem: error.to_string(),
+        })?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_over_http_is_a_url() {
+        let told =
+            |endpoint| uri(endpoint).map_or_else(|error| error.to_string(), |uri| uri.to_string());
+        assert_eq!(told("http://localhost:4318/v1/traces"), "http://localhost:4318/v1/traces");
+        assert_eq!(
+            told("localhost:4318"),
+            "endpoint `localhost:4318` has no scheme: use http://host:port or https://host:port"
+        );
+        assert_eq!(
+            told("https://me:secret@host/v1/traces"),
+            "endpoint `…@host/v1/traces` holds a user: send credentials in `headers`"
+        );
+    }
+
+    #[test]
+    fn only_what_the_protocol_names_is_sent_again() {
+        for status in 400..600 {
+            let code = code(StatusCode::from_u16(status).unwrap());
+            let is_again = matches!(
+                verdict::Verdict::of_status(&Status::new(code, "")),
+                verdict::Verdict::Retry { .. }
+            );
+            assert_eq!(is_again, matches!(status, 429 | 502 | 503 | 504), "{status}");
+        }
+    }
+}
