@@ -2,6 +2,7 @@
 
 mod cluster;
 mod duration;
+mod live;
 mod output;
 mod record;
 mod replay;
@@ -13,7 +14,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 pub use terminal::Terminal;
 
@@ -23,12 +24,16 @@ pub use terminal::Terminal;
 #[command(
     name = "lifespan",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "\
 Exit status: 0 when every input could be used, 1 when one could not, 2 for wrong usage."
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+
+    #[command(flatten)]
+    live: live::Arguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,16 +58,13 @@ where
     T: Into<OsString> + Clone,
 {
     let done = match Arguments::try_parse_from(arguments) {
-        Ok(Arguments { command: Some(Command::Replay(arguments)) }) => {
+        Ok(Arguments { command: Some(Command::Replay(arguments)), .. }) => {
             replay::run(&arguments, terminal, out, err)
         }
-        Ok(Arguments { command: Some(Command::Record(arguments)) }) => {
+        Ok(Arguments { command: Some(Command::Record(arguments)), .. }) => {
             record::run(&arguments, terminal, out, err)
         }
-        Ok(Arguments { command: None }) => {
-            let help = Arguments::command().render_help();
-            writeln!(out, "{help}").map(|()| ExitCode::SUCCESS)
-        }
+        Ok(Arguments { command: None, live }) => live::run(&live, terminal, out, err),
         Err(error) => explain(&error, terminal, out, err),
     };
     let done = done.and_then(|code| out.flush().map(|()| code));

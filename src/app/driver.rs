@@ -6,26 +6,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Counts, Engine};
-use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::UnixNanos;
+use crate::watch::ear::Arrived;
 
 /// So much news is heard before what is due is looked at: a burst shall not pay for it each time.
 const TOGETHER: usize = 256;
 
 /// Without a deadline the task still looks at the clock this often: a wall clock can be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-
-/// What a lane said, and when it arrived.
-#[derive(Debug)]
-pub struct Told {
-    /// The lane.
-    pub lane: Lane,
-    /// What it said.
-    pub news: News,
-    /// When the bytes of it had arrived.
-    pub at: UnixNanos,
-}
 
 /// What is asked of the core while it runs.
 #[derive(Debug)]
@@ -42,7 +31,7 @@ pub enum Question {
 /// clock, and may step back.
 pub async fn drive(
     mut engine: Engine,
-    mut told: mpsc::Receiver<Told>,
+    mut told: mpsc::Receiver<Arrived>,
     mut questions: mpsc::Receiver<Question>,
     clock: impl Fn() -> UnixNanos,
     mut hand_on: impl FnMut(Vec<FinishedSpan>),
@@ -55,7 +44,7 @@ pub async fn drive(
                 if n == 0 {
                     return engine;
                 }
-                for Told { lane, news, at } in batch.drain(..) {
+                for Arrived { lane, news, at } in batch.drain(..) {
                     engine.hear(lane, news, at);
                 }
             }

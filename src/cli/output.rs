@@ -5,9 +5,8 @@ use std::io::{self, Write};
 use crate::lifecycle::span::{FinishedSpan, Outcome};
 use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
 use crate::otlp::json;
-use crate::recording::Player;
 use crate::report::Report;
-use crate::show::{Look, clean, waterfall};
+use crate::show::{Look, waterfall};
 use crate::traces::{Selection, Trace};
 
 use super::send::Sender;
@@ -73,6 +72,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Writes out what is held.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Sends what still waits; returns whether all spans were delivered.
     pub(super) fn send(&mut self, report: &mut Report<'_>) -> io::Result<bool> {
         let Some(sender) = &mut self.sender else { return Ok(true) };
@@ -89,25 +93,20 @@ impl<'a> Output<'a> {
 
     /// Ends the output with one line on what there was, and what of it could not be used. It goes
     /// to standard error where standard output is for programs.
-    pub(super) fn finish(self, player: &Player, report: &mut Report<'_>) -> io::Result<()> {
+    pub(super) fn finish(self, input: &[String], report: &mut Report<'_>) -> io::Result<()> {
         match self.form {
             Form::Waterfall(look) => {
                 let between = if look.has_unicode { " · " } else { " - " };
-                let summary = self.summary(player, report).join(between);
+                let summary = self.summary(input, report).join(between);
                 writeln!(self.out, "{summary}")
             }
-            Form::Json => report.say(&self.summary(player, report).join(", ")),
+            Form::Json => report.say(&self.summary(input, report).join(", ")),
         }
     }
 
-    fn summary(&self, player: &Player, report: &Report<'_>) -> Vec<String> {
-        let tally = player.tally();
-        let mut parts = vec![
-            counted(self.n_traces, "trace"),
-            counted(self.n_spans, "span"),
-            format!("{} at the end", counted(player.engine().counts().objects, "object")),
-            counted(tally.lines, "line"),
-        ];
+    fn summary(&self, input: &[String], report: &Report<'_>) -> Vec<String> {
+        let mut parts = vec![counted(self.n_traces, "trace"), counted(self.n_spans, "span")];
+        parts.extend(input.iter().cloned());
         if self.n_in_progress > 0 {
             parts.push(format!("{} in progress", self.n_in_progress));
         }
@@ -118,16 +117,12 @@ impl<'a> Output<'a> {
             parts.push(format!("{} not selected", self.n_left_out));
         }
         parts.extend(report.counts().iter().map(|(reason, n)| format!("{reason}: {n}")));
-        let names = tally.not_watched.iter().map(|(name, n)| format!("{} {n}", clean(name)));
-        let names: Vec<_> = names.collect();
-        if !names.is_empty() {
-            parts.push(format!("not watched: {}", names.join(", ")));
-        }
         parts
     }
 }
 
-fn counted(n: u64, what: &str) -> String {
+/// `1 trace`, `2 traces`
+pub(super) fn counted(n: u64, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{n} {what}{s}")
 }

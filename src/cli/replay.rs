@@ -10,11 +10,11 @@ use crate::engine::{Engine, Settings};
 use crate::lifecycle::time::Nanos;
 use crate::recording::{Input, Player};
 use crate::report::{Chain, Report};
-use crate::show::Look;
+use crate::show::{Look, clean};
 use crate::traces::{MAX_SPANS, Selection, Traces};
 
 use super::duration;
-use super::output::{Form, Output};
+use super::output::{Form, Output, counted};
 use super::send::Sender;
 use super::terminal::Terminal;
 
@@ -157,9 +157,24 @@ pub(super) fn run(
     report.finish()?;
     let is_sent = output.send(&mut report)?;
     if any_usable {
-        output.finish(&player, &mut report)?;
+        output.finish(&told(&player), &mut report)?;
     }
     Ok(if all_usable && is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What there was to read, for the last line.
+fn told(player: &Player) -> Vec<String> {
+    let tally = player.tally();
+    let mut parts = vec![
+        format!("{} at the end", counted(player.engine().counts().objects, "object")),
+        counted(tally.lines, "line"),
+    ];
+    let names = tally.not_watched.iter().map(|(name, n)| format!("{} {n}", clean(name)));
+    let names: Vec<_> = names.collect();
+    if !names.is_empty() {
+        parts.push(format!("not watched: {}", names.join(", ")));
+    }
+    parts
 }
 
 impl Arguments {

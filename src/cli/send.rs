@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::delivery::settings::{self as delivery, Queue, Wire};
 use crate::export::{ExportError, Exporter, Sent, Settings, SettingsError, Tls};
 use crate::lifecycle::span::FinishedSpan;
 use crate::otlp::backoff::Backoff;
@@ -46,12 +47,8 @@ impl Sender {
     /// A sender to `endpoint`. Without a scheme it is reached in plaintext if that is asked for or
     /// it is this machine, else over TLS.
     pub(super) fn new(endpoint: &str, is_insecure: bool) -> Result<Self, SendError> {
-        let insecure = is_insecure || is_this_machine(endpoint);
-        let exporter = Exporter::new(Settings {
-            tls: Tls { insecure, ..Tls::default() },
-            retry: PATIENCE,
-            ..Settings::new(endpoint)
-        })?;
+        let exporter =
+            Exporter::new(Settings { retry: PATIENCE, ..settings(endpoint, is_insecure) })?;
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(SendError::Runtime)?;
         Ok(Self { exporter, runtime, waiting: Vec::new(), total: Sent::default(), failure: None })
@@ -109,6 +106,20 @@ impl Sender {
     pub(super) fn n_sent(&self) -> usize {
         self.total.sent
     }
+}
+
+/// The exporter of a live run; a server that is away is waited for.
+pub(super) fn exporter(endpoint: &str, is_insecure: bool) -> delivery::Exporter {
+    let settings = settings(endpoint, is_insecure);
+    let to = delivery::To::Server { wire: Wire::Grpc, settings, queue: Queue::default() };
+    delivery::Exporter { id: endpoint.to_owned(), to }
+}
+
+/// Without a scheme the endpoint is reached in plaintext if that is asked for or it is this
+/// machine, else over TLS.
+fn settings(endpoint: &str, is_insecure: bool) -> Settings {
+    let insecure = is_insecure || is_this_machine(endpoint);
+    Settings { tls: Tls { insecure, ..Tls::default() }, ..Settings::new(endpoint) }
 }
 
 fn is_this_machine(endpoint: &str) -> bool {

@@ -5,10 +5,11 @@
 use std::sync::mpsc as results;
 use std::time::Duration;
 
-use lifespan::app::driver::{Question, Told, drive};
+use lifespan::app::driver::{Question, drive};
 use lifespan::engine::{Engine, Settings};
 use lifespan::lifecycle::span::{FinishedSpan, Outcome};
 use lifespan::lifecycle::time::UnixNanos;
+use lifespan::watch::ear::Arrived;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -33,7 +34,9 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
         for (n, one) in all.into_iter().enumerate() {
             let at = began + Duration::from_nanos(u64::try_from(one.at - first).unwrap_or(0));
             sleep_until(at).await;
-            say.send(Told { lane: one.lane, news: one.news, at: UnixNanos(one.at) }).await.unwrap();
+            say.send(Arrived { lane: one.lane, news: one.news, at: UnixNanos(one.at) })
+                .await
+                .unwrap();
             if n == middle {
                 let (to, answer) = oneshot::channel();
                 ask.send(Question::InProgress(to)).await.unwrap();
