@@ -10,6 +10,7 @@ use crate::watch::target::Target;
 /// Which cluster, and what of it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
+#[group(skip)]
 pub(super) struct ClusterArguments {
     /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
     #[arg(long, value_name = "FILE")]

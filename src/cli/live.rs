@@ -42,6 +42,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Arguments of `lifespan` without a command.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Arguments {
     #[command(flatten)]
     cluster: ClusterArguments,

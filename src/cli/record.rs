@@ -53,6 +53,7 @@ annotation are left out. Secrets are never read.
 Examples:
   lifespan record --for 10m -o rollout.jsonl.gz
   lifespan record -n shop -l app=web > web.jsonl    # until Ctrl-C")]
+#[group(skip)]
 pub(super) struct Arguments {
     #[command(flatten)]
     cluster: ClusterArguments,
