@@ -1,13 +1,14 @@
 //! What is typed, and what becomes of it.
 
 mod cluster;
-mod duration;
+mod configured;
 mod live;
 mod output;
 mod record;
 mod replay;
 mod runtime;
 mod send;
+mod serve;
 mod terminal;
 
 use std::ffi::OsString;
@@ -33,6 +34,9 @@ struct Arguments {
     command: Option<Command>,
 
     #[command(flatten)]
+    sources: configured::Sources,
+
+    #[command(flatten)]
     live: live::Arguments,
 }
 
@@ -42,6 +46,13 @@ enum Command {
     Replay(replay::Arguments),
     /// Writes down what a live cluster says, for replay
     Record(record::Arguments),
+    /// Checks a configuration: silent if all is well
+    Validate(configured::Sources),
+    /// Prints the configuration that is in force, defaults included
+    #[command(alias = "print-initial-config")]
+    PrintConfig(configured::PrintArguments),
+    /// Lists what can be configured
+    Components,
 }
 
 /// Does what the arguments, the first of which is the program's name, ask for.
@@ -64,7 +75,17 @@ where
         Ok(Arguments { command: Some(Command::Record(arguments)), .. }) => {
             record::run(&arguments, terminal, out, err)
         }
-        Ok(Arguments { command: None, live }) => live::run(&live, terminal, out, err),
+        Ok(Arguments { command: Some(Command::Validate(sources)), .. }) => {
+            configured::validate(&sources, err)
+        }
+        Ok(Arguments { command: Some(Command::PrintConfig(arguments)), .. }) => {
+            configured::print(&arguments, out, err)
+        }
+        Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
+        Ok(Arguments { command: None, sources, .. }) if sources.is_given() => {
+            serve::run(&sources, err)
+        }
+        Ok(Arguments { command: None, live, .. }) => live::run(&live, terminal, out, err),
         Err(error) => explain(&error, terminal, out, err),
     };
     let done = done.and_then(|code| out.flush().map(|()| code));

@@ -81,11 +81,14 @@
 //! * **Invariant:** this list names tests that exist.
 //!   (`tidy::every_invariant_names_tests_that_exist`)
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod context;
 pub mod delivery;
+pub mod duration;
 pub mod engine;
 pub mod export;
 pub mod jitter;
@@ -96,5 +99,6 @@ pub mod recording;
 pub mod report;
 pub mod show;
 pub mod store;
+pub mod telemetry;
 pub mod traces;
 pub mod watch;

@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::cluster::ClusterArguments;
-use super::duration;
 use super::output::{Form, Output, counted};
 use super::runtime::{Signals, runtime};
 use super::send;
@@ -19,6 +18,7 @@ use crate::app::{App, Stopped, View};
 use crate::clock;
 use crate::delivery::Delivery;
 use crate::delivery::books::Books;
+use crate::duration;
 use crate::engine::{Engine, Settings};
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::span::FinishedSpan;

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::cluster::ClusterArguments;
-use super::duration;
 use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
+use crate::duration;
 use crate::jitter;
 use crate::lifecycle::time::Nanos;
 use crate::recording::{ForRecording, Redaction, Written};

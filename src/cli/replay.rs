@@ -13,10 +13,10 @@ use crate::report::{Chain, Report};
 use crate::show::{Look, clean};
 use crate::traces::{MAX_SPANS, Selection, Traces};
 
-use super::duration;
 use super::output::{Form, Output, counted};
 use super::send::Sender;
 use super::terminal::Terminal;
+use crate::duration;
 
 /// Wrong usage, as clap has it.
 const WRONG_USAGE: u8 = 2;

@@ -71,6 +71,20 @@ pub struct Untraced {
 }
 
 impl Untraced {
+    /// The counts by a word for the reason.
+    #[must_use]
+    pub fn by_reason(&self) -> [(&'static str, u64); 6] {
+        let Self { pods, baseline, churn, orphans, unchanged, stale } = *self;
+        [
+            ("pods", pods),
+            ("baseline", baseline),
+            ("churn", churn),
+            ("orphans", orphans),
+            ("unchanged", unchanged),
+            ("stale", stale),
+        ]
+    }
+
     /// Adds what another tree counted.
     pub fn add(&mut self, other: Self) {
         self.pods += other.pods;

@@ -75,7 +75,7 @@ class Cluster:
 
 def steps(cluster, before, after):
     """What is done, and what it is known to cause: (root span, outcome, has a link to a stamp)."""
-    stamps = [STAMP.format(0xA000 + n, 0xB000 + n) for n in range(2)]
+    stamps = [STAMP.format((0xA1 << 120) + n, (0xB1 << 56) + n) for n in range(2)]
     cluster.apply(manifest("web", before, stamps[0]))
     cluster.settle("web")
     yield "create Deployment", "completed", True
@@ -105,12 +105,12 @@ def steps(cluster, before, after):
     cluster.kubectl("delete", "deployment", "web")
     cluster.gone("web")
     time.sleep(STABLE)
-    yield "delete Deployment", "deleted", False
+    yield "delete Deployment", "completed", False
 
 
 def faulty_steps(cluster, before, after, command):
     """A rollout with a fault in its middle; the fault may cause no trace and spoil none."""
-    stamps = [STAMP.format(0xC000 + n, 0xD000 + n) for n in range(2)]
+    stamps = [STAMP.format((0xC1 << 120) + n, (0xD1 << 56) + n) for n in range(2)]
     cluster.apply(manifest("faulty", before, stamps[0], replicas=4))
     cluster.settle("faulty")
     yield "create Deployment", "completed", True
@@ -122,7 +122,7 @@ def faulty_steps(cluster, before, after, command):
     cluster.kubectl("delete", "deployment", "faulty")
     cluster.gone("faulty")
     time.sleep(STABLE)
-    yield "delete Deployment", "deleted", False
+    yield "delete Deployment", "completed", False
 
 
 def is_root(span):

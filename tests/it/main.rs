@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod cli;
+mod config;
 mod driver;
 mod export;
 mod golden;

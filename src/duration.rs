@@ -5,7 +5,7 @@ use crate::lifecycle::time::Nanos;
 /// The text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a duration such as 200ms, 5s or 1h30m")]
-pub(super) struct NotADuration;
+pub struct NotADuration;
 
 const UNITS: [(&str, i64); 7] = [
     ("ns", 1),
@@ -18,7 +18,7 @@ const UNITS: [(&str, i64); 7] = [
 ];
 
 /// Reads a duration of 0 or more, as Go's `time.ParseDuration` does.
-pub(super) fn parse(text: &str) -> Result<Nanos, NotADuration> {
+pub fn parse(text: &str) -> Result<Nanos, NotADuration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Ok(Nanos(0));

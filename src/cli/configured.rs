@@ -1,0 +1,136 @@
+//! Commands that read a configuration: `validate`, `print-config`, `components`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{Faults, Format, Loaded, Lookup, Source, as_json, components, load, shown};
+
+/// Where a configuration comes from.
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct Sources {
+    /// A file, or file:, env: or yaml: and what follows; later ones over earlier ones
+    #[arg(long, value_name = "URI")]
+    config: Vec<String>,
+
+    /// One key, over all files, such as receivers::k8s_lifecycle::stable_time=5s
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// The environment and the files of this process.
+#[derive(Debug)]
+struct Process;
+
+impl Lookup for Process {
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+}
+
+impl Sources {
+    /// Whether any was given.
+    pub(super) fn is_given(&self) -> bool {
+        !self.config.is_empty()
+    }
+
+    /// Loads them.
+    pub(super) fn load(&self) -> Result<Loaded, Faults> {
+        let configs = self.config.iter().cloned().map(Source::Config);
+        let sets = self.set.iter().cloned().map(Source::Set);
+        load(&configs.chain(sets).collect::<Vec<_>>(), &Process)
+    }
+
+    /// Loads them, or tells what is wrong.
+    pub(super) fn load_or_tell(&self, err: &mut dyn Write) -> io::Result<Option<Loaded>> {
+        if !self.is_given() {
+            writeln!(err, "lifespan: at least one config flag must be provided: --config FILE")?;
+            return Ok(None);
+        }
+        match self.load() {
+            Ok(loaded) => Ok(Some(loaded)),
+            Err(faults) => {
+                let n = faults.0.len();
+                let s = if n == 1 { "" } else { "s" };
+                writeln!(err, "{faults}\nlifespan: invalid configuration: {n} fault{s}")?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// `lifespan validate`: says nothing if all is well.
+pub(super) fn validate(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let Some(loaded) = sources.load_or_tell(err)? else { return Ok(ExitCode::FAILURE) };
+    for warning in loaded.warnings {
+        writeln!(err, "{warning}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments of `lifespan print-config`.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct PrintArguments {
+    #[command(flatten)]
+    sources: Sources,
+
+    /// Whether secrets are shown
+    #[arg(long, value_enum, default_value_t = Mode::Redacted)]
+    mode: Mode,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Written::Yaml)]
+    format: Written,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// They are not
+    Redacted,
+    /// They are
+    Unredacted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Written {
+    /// YAML
+    Yaml,
+    /// JSON
+    Json,
+}
+
+/// `lifespan print-config`: what is in force, defaults included.
+pub(super) fn print(
+    arguments: &PrintArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let Some(loaded) = arguments.sources.load_or_tell(err)? else { return Ok(ExitCode::FAILURE) };
+    let yaml = shown(&loaded.entries, arguments.mode == Mode::Unredacted);
+    let format = match arguments.format {
+        Written::Yaml => Format::Yaml,
+        Written::Json => Format::Json,
+    };
+    match format {
+        Format::Yaml => write!(out, "{yaml}")?,
+        Format::Json => writeln!(out, "{}", as_json(&yaml).map_err(io::Error::other)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `lifespan components`: what can be configured.
+pub(super) fn list(out: &mut dyn Write) -> io::Result<ExitCode> {
+    write!(out, "{}", components())?;
+    Ok(ExitCode::SUCCESS)
+}

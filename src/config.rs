@@ -1,0 +1,44 @@
+//! The configuration, in the grammar of the OpenTelemetry Collector.
+//!
+//! Sources are read, merged and expanded to one tree that knows where everything stands
+//! ([`node`], [`expand`]); sections are read out of it ([`reader`]) into plain settings; and all
+//! that is wrong is told together. What a key means and what it is by default is said once, where
+//! it is read: `config/lifespan.yaml`, `print-config` and the help about unknown keys come from
+//! there.
+
+mod component;
+mod expand;
+mod exporters;
+mod extensions;
+mod load;
+pub mod node;
+pub mod reader;
+mod receiver;
+mod service;
+mod show;
+
+pub use component::Id;
+pub use expand::Lookup;
+pub use exporters::exporter;
+pub use extensions::Extension;
+pub use load::{Faults, Loaded, Source, load};
+pub use receiver::{Object, Receiver};
+pub use service::{LogEncoding, LogLevel, Logs, Metrics, MetricsLevel, Service};
+pub use show::{Format, as_json, components, documented, shown};
+
+use std::collections::BTreeMap;
+
+use crate::delivery::settings::Exporter;
+
+/// What is configured, proven.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The receiver that the pipelines name.
+    pub receiver: Receiver,
+    /// The exporters that the pipelines name, each once.
+    pub exporters: Vec<Exporter>,
+    /// The extensions that `service` names.
+    pub extensions: BTreeMap<Id, Extension>,
+    /// How this process tells of itself.
+    pub service: Service,
+}

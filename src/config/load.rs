@@ -1,0 +1,317 @@
+//! From sources to a [`Config`], or to everything that is wrong with them; pure but for the lookup.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::component::Id;
+use super::expand::{Expansion, Lookup};
+use super::node::{Fault, Key, Node, Place, Value};
+use super::reader::{Entry, Reader, nearest};
+use super::service::{Named, Pipeline};
+use super::{Config, exporters, extensions, receiver, service};
+
+/// The types of receivers.
+pub(super) const RECEIVERS: [&[&str]; 1] = [&["k8s_lifecycle"]];
+
+/// What was asked to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `--config`: a path, or `file:`, `env:`, `yaml:` and what follows.
+    Config(String),
+    /// `--set`: `a::b=value` or `a.b=value`; laid over all else.
+    Set(String),
+}
+
+impl Source {
+    fn is(&self, place: &Place) -> bool {
+        match self {
+            Self::Config(uri) => uri.strip_prefix("file:").unwrap_or(uri) == &*place.source,
+            Self::Set(text) => place.source.strip_prefix("--set ") == Some(text),
+        }
+    }
+}
+
+/// All that is wrong, in the order in which it stands in the sources.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.0.iter().enumerate() {
+            write!(f, "{}{fault}", if n == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+/// A configuration, and what else is to be known of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What is configured.
+    pub config: Config,
+    /// What a person should know.
+    pub warnings: Vec<Fault>,
+    /// Every key, with its value.
+    pub entries: Vec<Entry>,
+}
+
+/// Loads `sources`, later ones over earlier ones.
+///
+/// # Errors
+/// All that is wrong, each with its place; whatever cannot be read at all is told alone.
+pub fn load(sources: &[Source], lookup: &dyn Lookup) -> Result<Loaded, Faults> {
+    let alone = |fault| Faults(vec![fault]);
+    let tree = tree(sources, lookup).map_err(alone)?;
+    let mut expansion = Expansion::new(lookup);
+    let tree = expansion.expand(tree).map_err(alone)?;
+    let mut reader = Reader { warnings: expansion.warnings, ..Reader::default() };
+    let config = config(&mut reader, tree);
+    let Reader { entries, mut faults, warnings } = reader;
+    // Each source from its top to its end, and the sources as they came.
+    faults.sort_by_key(|fault| (fault.place.line, fault.place.column));
+    faults.sort_by_key(|fault| sources.iter().position(|source| source.is(&fault.place)));
+    faults.dedup();
+    match config {
+        Some(config) if faults.is_empty() => Ok(Loaded { config, warnings, entries }),
+        _ => Err(Faults(faults)),
+    }
+}
+
+fn tree(sources: &[Source], lookup: &dyn Lookup) -> Result<Node, Fault> {
+    let nowhere = Place::default();
+    let mut tree = Node::null(nowhere);
+    let (configs, sets): (Vec<_>, Vec<_>) =
+        sources.iter().partition(|source| matches!(source, Source::Config(_)));
+    for source in configs.into_iter().chain(sets) {
+        let node = match source {
+            Source::Config(uri) => config_source(uri, lookup)?,
+            Source::Set(text) => set(text)?,
+        };
+        tree = tree.merge(node.nested());
+    }
+    Ok(tree)
+}
+
+fn config_source(uri: &str, lookup: &dyn Lookup) -> Result<Node, Fault> {
+    let place = Place { source: Arc::from(uri), ..Place::default() };
+    let wrong = |message: String| Fault { place: place.clone(), message };
+    let (scheme, rest) = match uri.split_once(':') {
+        Some((scheme @ ("file" | "env" | "yaml" | "http" | "https"), rest)) => (scheme, rest),
+        Some(_) | None => ("file", uri),
+    };
+    let (name, text) = match scheme {
+        "env" => {
+            let text = lookup.env(rest);
+            (uri, text.ok_or_else(|| wrong("this environment variable is not set".to_owned()))?)
+        }
+        "yaml" => ("yaml", rest.to_owned()),
+        "http" | "https" => {
+            return Err(wrong("a configuration is read from a file, env: or yaml:".to_owned()));
+        }
+        _ => {
+            let text = lookup.file(rest);
+            (rest, text.map_err(|why| wrong(format!("cannot read it: {why}")))?)
+        }
+    };
+    let node = Node::parse(&Arc::from(name), &text)?;
+    match node.value {
+        Value::Map(_) => Ok(node),
+        Value::Null => Err(wrong("empty configuration file".to_owned())),
+        Value::Scalar { .. } | Value::List(_) => Err(Fault {
+            place: node.place,
+            message: "a map of receivers, exporters and service is expected".to_owned(),
+        }),
+    }
+}
+
+/// `a::b=value`, with dots for colons if there are no colons.
+fn set(text: &str) -> Result<Node, Fault> {
+    let source: Arc<str> = Arc::from(format!("--set {text}"));
+    let place = Place { source: source.clone(), ..Place::default() };
+    let Some((key, value)) = text.split_once('=') else {
+        let message =
+            "missing equal sign: expected such as receivers::k8s_lifecycle::stable_time=5s";
+        return Err(Fault { place, message: message.to_owned() });
+    };
+    let key = if key.contains("::") { key.to_owned() } else { key.replace('.', "::") };
+    let node = Node::parse(&source, value)?;
+    let key = Key { text: key, place: place.clone() };
+    let node = Node { place: place.clone(), value: node.value };
+    Ok(Node { place, value: Value::Map(vec![(key, node)]) })
+}
+
+/// The components of one section as written, with their places.
+type Written = BTreeMap<Id, (Place, Node)>;
+
+fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
+    let mut top = reader.section(Vec::new(), tree);
+    let place = top.place();
+    let sections = ["receivers", "exporters", "extensions", "service"].map(|key| top.node(key));
+    let [receivers, exporters, extensions, service_node] = sections;
+    top.unsupported("processors", "send to a Collector that processes");
+    top.unsupported("connectors", "send to a Collector that connects");
+    top.end();
+    for (section, what) in [(&receivers, "receiver"), (&exporters, "exporter")] {
+        if section.is_none() {
+            reader.fault(&place, format!("no {what} configuration specified in config"));
+        }
+    }
+    let receivers = components(reader, "receivers", receivers, &RECEIVERS);
+    let exporters = components(reader, "exporters", exporters, &exporters::TYPES);
+    let extensions = components(reader, "extensions", extensions, &extensions::TYPES);
+    let nothing = Node::null(place);
+    let Named { service, extensions: started, pipelines } =
+        service::service(reader, service_node.unwrap_or(nothing));
+    // It is read first, because it says what of the rest is used, and told last.
+    let told_last = std::mem::take(&mut reader.entries);
+    let used_receivers = used(reader, &pipelines, &receivers, |it| &it.receivers, "receiver");
+    let used_exporters = used(reader, &pipelines, &exporters, |it| &it.exporters, "exporter");
+    let mut receiver = None;
+    for (id, (place, node)) in receivers {
+        let read = receiver::receiver(reader, vec!["receivers".to_owned(), id.to_string()], node);
+        if used_receivers.contains(&id) && receiver.replace(read).is_some() {
+            reader.fault(
+                &place,
+                format!(
+                    "receivers::{id}: one receiver in use is supported: run another lifespan for it"
+                ),
+            );
+        }
+    }
+    let mut sent = Vec::new();
+    for (id, (_, node)) in exporters {
+        let exporter =
+            exporters::exporter(reader, &id, vec!["exporters".to_owned(), id.to_string()], node);
+        if used_exporters.contains(&id) {
+            sent.push(exporter);
+        }
+    }
+    let mut served = BTreeMap::new();
+    let started: Vec<_> = started
+        .into_iter()
+        .filter_map(|(text, place)| {
+            let id = Id::parse(&text)
+                .ok()
+                .filter(|id| extensions.contains_key(&canonical(id, &extensions::TYPES)));
+            if id.is_none() {
+                reader.fault(
+                    &place,
+                    format!(
+                        "service::extensions: references extension {text:?} which is not configured"
+                    ),
+                );
+            }
+            id.map(|id| canonical(&id, &extensions::TYPES))
+        })
+        .collect();
+    for (id, (_, node)) in extensions {
+        let extension =
+            extensions::extension(reader, &id, vec!["extensions".to_owned(), id.to_string()], node);
+        if started.contains(&id) {
+            served.insert(id, extension);
+        }
+    }
+    reader.entries.extend(told_last);
+    Some(Config { receiver: receiver?, exporters: sent, extensions: served, service })
+}
+
+/// The components of a section; ids of old types become those of the new ones.
+fn components(
+    reader: &mut Reader,
+    section: &str,
+    node: Option<Node>,
+    types: &[&[&str]],
+) -> Written {
+    let mut out = Written::new();
+    let Some(Node { place, value }) = node else { return out };
+    let Value::Map(pairs) = value else {
+        reader.fault(&place, format!("'{section}' expected a map"));
+        return out;
+    };
+    for (key, node) in pairs {
+        let id = match Id::parse(&key.text) {
+            Ok(id) => id,
+            Err(error) => {
+                reader.fault(&key.place, format!("{section}: {error}"));
+                continue;
+            }
+        };
+        let known = types.iter().any(|names| names.contains(&id.kind.as_str()));
+        if !known {
+            let valid: Vec<_> = types.iter().filter_map(|names| names.first().copied()).collect();
+            let mut message = format!(
+                "'{section}' unknown type: {:?} for id: {:?} (valid values: [{}])",
+                id.kind,
+                key.text,
+                valid.join(" ")
+            );
+            if let Some(near) = nearest(&id.kind, &valid) {
+                message.push_str(&format!("; did you mean {near}?"));
+            }
+            reader.fault(&key.place, message);
+            continue;
+        }
+        let canonical = canonical(&id, types);
+        if canonical != id {
+            let message =
+                format!("{:?} alias is deprecated; use {:?} instead", id.kind, canonical.kind);
+            reader.warnings.push(Fault { place: key.place.clone(), message });
+        }
+        if out.insert(canonical, (key.place.clone(), node)).is_some() {
+            reader.fault(
+                &key.place,
+                format!("'{section}' duplicate name {:?} after unmarshaling", key.text),
+            );
+        }
+    }
+    out
+}
+
+fn canonical(id: &Id, types: &[&[&str]]) -> Id {
+    let names = types.iter().find(|names| names.contains(&id.kind.as_str()));
+    let kind = names.and_then(|names| names.first()).map_or(id.kind.as_str(), |name| name);
+    Id { kind: kind.to_owned(), name: id.name.clone() }
+}
+
+/// The components that pipelines name, which must be there.
+fn used(
+    reader: &mut Reader,
+    pipelines: &[Pipeline],
+    written: &Written,
+    list: impl Fn(&Pipeline) -> &Vec<(String, Place)>,
+    what: &str,
+) -> Vec<Id> {
+    let types: &[&[&str]] = if what == "receiver" { &RECEIVERS } else { &exporters::TYPES };
+    let mut used = Vec::new();
+    for pipeline in pipelines {
+        let mut here = Vec::new();
+        for (text, place) in list(pipeline) {
+            let path = format!("service::pipelines::{}", pipeline.id);
+            let id = Id::parse(text).map(|id| canonical(&id, types));
+            match id {
+                Ok(id) if written.contains_key(&id) => {
+                    if here.contains(&id) {
+                        reader.fault(
+                            place,
+                            format!("{path}: references {what} {text:?} multiple times"),
+                        );
+                    }
+                    here.push(id);
+                }
+                Ok(_) | Err(_) => {
+                    let known: Vec<String> = written.keys().map(ToString::to_string).collect();
+                    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                    let hint = nearest(text, &names).map(|near| format!("; did you mean {near}?"));
+                    let message = format!(
+                        "{path}: references {what} {text:?} which is not configured{}",
+                        hint.unwrap_or_default()
+                    );
+                    reader.fault(place, message);
+                }
+            }
+        }
+        used.extend(here);
+    }
+    used
+}

@@ -1,0 +1,287 @@
+//! `receivers: k8s_lifecycle`
+
+use super::node::{Node, Value};
+use super::reader::{Reader, Section, quoted};
+use crate::engine::Settings;
+use crate::lifecycle::lane::Lane;
+use crate::lifecycle::time::Nanos;
+use crate::watch::connect::Access;
+use crate::watch::ear::ForCore;
+use crate::watch::lanes::Watched;
+use crate::watch::target::{Manners, Target};
+use std::time::Duration;
+
+/// What is watched, and how it is understood.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Which cluster, and who to be there.
+    pub access: Access,
+    /// The namespace that is watched; empty for all.
+    pub namespace: String,
+    /// What is watched.
+    pub objects: Vec<Object>,
+    /// How requests are made.
+    pub manners: Manners,
+    /// Whether lists may be read as watches; `None` to go by the server's version.
+    pub watch_list: Option<bool>,
+    /// How the core understands it. A `cluster_uid` that is empty is asked for.
+    pub settings: Settings,
+}
+
+/// A kind that is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its lane in the core.
+    pub lane: Lane,
+    /// `deployments`
+    pub name: String,
+    /// `apps`
+    pub group: String,
+    /// As `kubectl get -l` has it.
+    pub label_selector: String,
+    /// As `kubectl get --field-selector` has it.
+    pub field_selector: String,
+}
+
+impl Object {
+    fn written(&self) -> String {
+        let Self { name, group, label_selector, field_selector, lane: _ } = self;
+        let mut out = format!("{{name: {}", quoted(name));
+        for (key, value) in [
+            ("group", group),
+            ("label_selector", label_selector),
+            ("field_selector", field_selector),
+        ] {
+            if !value.is_empty() {
+                out.push_str(&format!(", {key}: {}", quoted(value)));
+            }
+        }
+        out + "}"
+    }
+}
+
+impl Receiver {
+    /// What is listed and watched, owners first.
+    #[must_use]
+    pub fn watched(&self) -> Vec<Watched<ForCore>> {
+        let mut objects = self.objects.clone();
+        objects.sort_by_key(|object| object.lane);
+        let watched = objects.into_iter().map(|object| {
+            let Object { lane, label_selector, field_selector, .. } = object;
+            let target = Target::built_in(lane.resource(), &self.namespace, &label_selector);
+            Watched {
+                target: Target { field_selector, ..target },
+                has_no_backlog: lane.kind().is_none(),
+                ear: ForCore { lane },
+            }
+        });
+        watched.collect()
+    }
+}
+
+/// Reads the receiver at `path`.
+pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Receiver {
+    let mut section = reader.section(path, node);
+    let s = &mut section;
+    let auth = s.word(
+        "auth_type",
+        &["serviceAccount", "kubeConfig"],
+        "Who to be: serviceAccount (inside a cluster) or kubeConfig (KUBECONFIG, then ~/.kube/config)",
+    );
+    let context = s.text("context", "", "The context of the kubeconfig; its current one if empty");
+    if !context.is_empty() && auth != "kubeConfig" {
+        s.fault("context is for auth_type kubeConfig alone");
+    }
+    let namespace = namespace(s);
+    let mark = s.mark();
+    let objects = objects(s);
+    let written: Vec<_> = objects.iter().map(Object::written).collect();
+    let help =
+        "What is watched, of those that are known; owners must be watched for spans to be nested";
+    s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), help);
+    s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
+    s.unsupported(
+        "k8s_leader_elector",
+        "run one replica; two would send every span twice, with the same ids",
+    );
+    s.unsupported(
+        "storage",
+        "what is open at a restart is taken up again from the objects themselves",
+    );
+    s.unsupported(
+        "include_initial_state",
+        "objects that stand still are no transitions, and no spans",
+    );
+    s.unsupported(
+        "error_mode",
+        "a kind that is missing or may not be read is told and tried again",
+    );
+    let watch_timeout = s.time(
+        "watch_timeout",
+        "200s",
+        "After which a watch is begun anew, where it was; a silent one is given up 5s later. Some load balancers drop silent connections after 240s",
+    );
+    if watch_timeout < Duration::from_secs(5) {
+        s.fault("watch_timeout must be at least 5s");
+    }
+    let page_size = s.number("page_size", 500, 1, "Objects in a page of a list");
+    let watch_list = s.word(
+        "watch_list",
+        &["auto", "always", "never"],
+        "Whether lists are read as watches (WatchList): auto does where the server is 1.34 or newer",
+    );
+    let settings = Settings {
+        cluster_uid: s.text(
+            "cluster_uid",
+            "",
+            "k8s.cluster.uid; that of the namespace kube-system if empty",
+        ),
+        cluster_name: s.text("cluster_name", "", "k8s.cluster.name; left out if empty"),
+        service_name: s.text(
+            "service_name",
+            "",
+            "One service.name for everything; that of each workload if empty",
+        ),
+        settle_time: time(
+            s,
+            "settle_time",
+            "2s",
+            "How long a change waits for slower watches before anything is decided",
+        ),
+        owner_wait: time(
+            s,
+            "owner_wait",
+            "30s",
+            "How long an object waits for its owner while the watch of that is away",
+        ),
+        stable_time: time(
+            s,
+            "stable_time",
+            "10s",
+            "How long a settled state must last; traces leave that much later",
+        ),
+        max_transition_duration: time(
+            s,
+            "max_transition_duration",
+            "1h",
+            "After which an open transition has timed out",
+        ),
+        max_pods_per_trace: size(
+            s,
+            "max_pods_per_trace",
+            200,
+            "Beyond so many Pods a trace keeps only the telling ones",
+        ),
+        max_waiting: size(
+            s,
+            "max_waiting",
+            100_000,
+            "Changes that may wait; beyond them they are decided early, and counted",
+        ),
+    };
+    section.end();
+    Receiver {
+        access: match auth {
+            "kubeConfig" => {
+                Access::KubeConfig { file: None, context: (!context.is_empty()).then_some(context) }
+            }
+            _ => Access::ServiceAccount,
+        },
+        namespace,
+        objects,
+        manners: Manners { page_size: u32::try_from(page_size).unwrap_or(u32::MAX), watch_timeout },
+        watch_list: match watch_list {
+            "always" => Some(true),
+            "never" => Some(false),
+            _ => None,
+        },
+        settings,
+    }
+}
+
+fn time(
+    s: &mut Section<'_>,
+    key: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Nanos {
+    Nanos(i64::try_from(s.time(key, default, help).as_nanos()).unwrap_or(i64::MAX))
+}
+
+fn size(s: &mut Section<'_>, key: &'static str, default: u64, help: &'static str) -> usize {
+    usize::try_from(s.number(key, default, 1, help)).unwrap_or(usize::MAX)
+}
+
+fn namespace(s: &mut Section<'_>) -> String {
+    let mut given = s.texts("namespaces", "The namespace to watch; all if empty").into_iter();
+    let first = given.next();
+    if let Some((_, place)) = given.next() {
+        let message =
+            "several namespaces are not supported: watch all, or run one lifespan for each";
+        s.reader().fault(&place, message.to_owned());
+    }
+    let Some((name, place)) = first else { return String::new() };
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_name = !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner);
+    if !is_name {
+        let message =
+            format!("{name:?} is no name of a namespace: lower-case letters, digits and -");
+        s.reader().fault(&place, message);
+    }
+    name
+}
+
+/// Without a list of objects every kind that is known is watched.
+fn objects(s: &mut Section<'_>) -> Vec<Object> {
+    let all =
+        || Lane::ALL.into_iter().map(|lane| plain(lane, String::new(), String::new())).collect();
+    let place = s.place();
+    let Some(node) = s.node("objects") else { return all() };
+    let Value::List(items) = node.value else {
+        s.reader().fault(&node.place, "objects: expected a list of {name, group}".to_owned());
+        return all();
+    };
+    let mut objects: Vec<Object> = Vec::new();
+    for item in items {
+        let place = item.place.clone();
+        let mut section = s.reader().section(vec!["objects".to_owned()], item);
+        let name = section.text("name", "", "");
+        let group = section.text("group", "", "");
+        let label_selector = section.text("label_selector", "", "");
+        let field_selector = section.text("field_selector", "", "");
+        section.unsupported("mode", "objects are always watched");
+        section
+            .unsupported("namespaces", "namespaces stand beside objects and concern all of them");
+        section.end();
+        let resource = if group.is_empty() { name.clone() } else { format!("{name}.{group}") };
+        // A group that is left out is that of the kind of this name.
+        let lane = Lane::of(&resource).or_else(|| {
+            Lane::ALL.into_iter().find(|lane| {
+                group.is_empty() && lane.resource().split('.').next() == Some(name.as_str())
+            })
+        });
+        match lane {
+            Some(lane) if objects.iter().any(|object| object.lane == lane) => {
+                s.reader().fault(&place, format!("objects: {resource} stands here twice"));
+            }
+            Some(lane) => objects.push(plain(lane, label_selector, field_selector)),
+            None => {
+                let known: Vec<_> = Lane::ALL.iter().map(|lane| lane.resource()).collect();
+                let message = format!(
+                    "objects: {resource:?} is not known: expected one of {}",
+                    known.join(", ")
+                );
+                s.reader().fault(&place, message);
+            }
+        }
+    }
+    if objects.is_empty() {
+        s.reader().fault(&place, "objects: at least one is needed".to_owned());
+    }
+    objects
+}
+
+fn plain(lane: Lane, label_selector: String, field_selector: String) -> Object {
+    let (name, group) = lane.resource().split_once('.').unwrap_or((lane.resource(), ""));
+    Object { lane, name: name.to_owned(), group: group.to_owned(), label_selector, field_selector }
+}

@@ -1,0 +1,200 @@
+//! A configuration written out again: what is in force, and what could be said; pure.
+
+use std::fmt::Write as _;
+
+use super::expand::Lookup;
+use super::load::{Source, load};
+use super::node::{Fault, Node, Value};
+use super::reader::Entry;
+
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// What stands for a secret.
+const REDACTED: &str = "\"[REDACTED]\"";
+
+/// A configuration in which every component occurs, for [`documented`].
+const EVERYTHING: &str = "\
+receivers: {k8s_lifecycle: }
+exporters:
+  otlp_grpc: {endpoint: 'localhost:4317', sending_queue: {batch: {}}}
+  otlp_http: {endpoint: 'http://localhost:4318', sending_queue: {batch: {}}}
+  debug:
+  file: {path: ./spans.jsonl}
+extensions: {health_check: , zpages: }
+service:
+  extensions: [health_check, zpages]
+  pipelines: {traces: {receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}
+";
+
+/// Every key with its value; secrets only if asked for.
+#[must_use]
+pub fn shown(entries: &[Entry], shows_secrets: bool) -> String {
+    written(entries, shows_secrets, false)
+}
+
+/// Every key that there is, with its default and its meaning: `config/lifespan.yaml`.
+#[must_use]
+pub fn documented() -> String {
+    struct Nothing;
+    impl Lookup for Nothing {
+        fn env(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn file(&self, path: &str) -> Result<String, String> {
+            Err(path.to_owned())
+        }
+    }
+    let everything = load(&[Source::Config(format!("yaml:{EVERYTHING}"))], &Nothing);
+    let entries = everything.map(|loaded| loaded.entries).unwrap_or_default();
+    written(&entries, true, true)
+}
+
+fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
+    let mut out = String::new();
+    let mut open: Vec<&str> = Vec::new();
+    for entry in entries {
+        let Some((key, above)) = entry.path.split_last() else { continue };
+        let shared = open.iter().zip(above).take_while(|(one, other)| *one == other).count();
+        open.truncate(shared);
+        for part in above.iter().skip(shared) {
+            line(&mut out, open.len(), part, "");
+            open.push(part);
+        }
+        if with_help && !entry.help.is_empty() {
+            for text in wrapped(entry.help, 96 - 2 * open.len()) {
+                let _ = writeln!(out, "{:1$}# {text}", "", 2 * open.len());
+            }
+        }
+        let value = if entry.is_secret && !shows_secrets {
+            redacted(&entry.value)
+        } else {
+            entry.value.clone()
+        };
+        line(&mut out, open.len(), key, &value);
+        if value.is_empty() {
+            open.push(key);
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, depth: usize, key: &str, value: &str) {
+    let space = if value.is_empty() { "" } else { " " };
+    let _ = writeln!(out, "{:1$}{key}:{space}{value}", "", 2 * depth);
+}
+
+/// The names of secrets stay, their values do not.
+fn redacted(map: &str) -> String {
+    let Ok(node) = Node::parse(&"".into(), map) else { return REDACTED.to_owned() };
+    let Value::Map(pairs) = node.value else { return REDACTED.to_owned() };
+    let names: Vec<_> = pairs
+        .iter()
+        .map(|(key, _)| format!("{}: {REDACTED}", super::reader::quoted(&key.text)))
+        .collect();
+    format!("{{{}}}", names.join(", "))
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// YAML as JSON, with numbers and words as YAML takes them.
+///
+/// # Errors
+/// It is no YAML.
+pub fn as_json(yaml: &str) -> Result<String, Fault> {
+    fn value(node: Node) -> serde_json::Value {
+        match node.value {
+            Value::Null => serde_json::Value::Null,
+            Value::List(items) => items.into_iter().map(value).collect(),
+            Value::Map(pairs) => {
+                pairs.into_iter().map(|(key, node)| (key.text, value(node))).collect()
+            }
+            Value::Scalar { text, is_text: false, .. } => {
+                serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
+            }
+            Value::Scalar { text, .. } => serde_json::Value::String(text),
+        }
+    }
+    Ok(value(Node::parse(&"".into(), yaml)?).to_string())
+}
+
+/// What can be configured, in the layout of the Collector's `components`.
+#[must_use]
+pub fn components() -> String {
+    let mut out = format!(
+        "buildinfo:\n  command: lifespan\n  description: {}\n  version: {}\n",
+        env!("CARGO_PKG_DESCRIPTION"),
+        env!("CARGO_PKG_VERSION"),
+    );
+    let sections: [(&str, &[&[&str]], &str); 5] = [
+        ("receivers", &super::load::RECEIVERS, "traces: Development"),
+        ("processors", &[], ""),
+        ("exporters", &super::exporters::TYPES, "traces: Development"),
+        ("connectors", &[], ""),
+        ("extensions", &super::extensions::TYPES, "extension: Development"),
+    ];
+    for (section, types, stability) in sections {
+        let _ = writeln!(out, "{section}:{}", if types.is_empty() { " []" } else { "" });
+        for name in types.iter().filter_map(|names| names.first()) {
+            let _ = writeln!(out, "  - name: {name}\n    stability:\n      {stability}");
+        }
+    }
+    out.push_str("providers:\n  - scheme: env\n  - scheme: file\n  - scheme: yaml\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_configuration_is_what_the_code_reads() {
+        let head = "# Every key of lifespan's configuration, with its default and its meaning.\n# The grammar is that of the OpenTelemetry Collector.\n\n";
+        expect_file!["../../config/lifespan.yaml"].assert_eq(&(head.to_owned() + &documented()));
+    }
+
+    #[test]
+    fn what_is_shown_loads_as_the_same_again() {
+        struct Nothing;
+        impl Lookup for Nothing {
+            fn env(&self, _: &str) -> Option<String> {
+                None
+            }
+            fn file(&self, _: &str) -> Result<String, String> {
+                Err("none".to_owned())
+            }
+        }
+        let text = "exporters: {otlp_grpc: {headers: {a: 'b c'}}}\n".to_owned();
+        let sources = [
+            Source::Config(format!("yaml:{}", documented())),
+            Source::Config(format!("yaml:{text}")),
+        ];
+        let first = load(&sources, &Nothing).unwrap();
+        let unredacted = shown(&first.entries, true);
+        let again = load(&[Source::Config(format!("yaml:{unredacted}"))], &Nothing).unwrap();
+        assert_eq!(again.entries, first.entries);
+        assert!(unredacted.contains("b c") && !shown(&first.entries, false).contains("b c"));
+        let json: serde_json::Value = serde_json::from_str(&as_json(&unredacted).unwrap()).unwrap();
+        assert_eq!(json["receivers"]["k8s_lifecycle"]["page_size"], 500);
+    }
+}

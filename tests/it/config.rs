@@ -1,0 +1,179 @@
+//! Configurations as a person writes them, and what is said about them.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use expect_test::expect_file;
+use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
+use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
+use lifespan::lifecycle::time::Nanos;
+use lifespan::watch::connect::Access;
+
+/// Files and variables of a test.
+#[derive(Default)]
+struct World(BTreeMap<String, String>);
+
+impl Lookup for World {
+    fn env(&self, name: &str) -> Option<String> {
+        self.0.get(&format!("env:{name}")).cloned()
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.0.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
+    }
+}
+
+const GOOD: &str = "\
+receivers:
+  k8s_lifecycle:
+    auth_type: kubeConfig
+exporters:
+  otlp_grpc:
+    endpoint: localhost:4317
+service:
+  pipelines:
+    traces:
+      receivers: [k8s_lifecycle]
+      exporters: [otlp_grpc]
+";
+
+/// What is said about `text` laid over a good configuration, or `ok` with its warnings.
+fn said(base: &str, text: &str) -> String {
+    let world =
+        World([("good.yaml", base), ("c.yaml", text)].map(|(k, v)| (k.into(), v.into())).into());
+    let sources = ["good.yaml", "c.yaml"].map(|name| Source::Config(name.to_owned()));
+    let sources = if base.is_empty() { &sources[1..] } else { &sources[..] };
+    match load(sources, &world) {
+        Ok(loaded) => {
+            let warnings: String =
+                loaded.warnings.iter().map(|it| format!("warning: {it}\n")).collect();
+            format!("{warnings}ok\n")
+        }
+        Err(faults) => format!("{faults}\n"),
+    }
+}
+
+/// The cases stand in a file: a configuration laid over the good one, and what is said about it.
+/// `UPDATE_EXPECT=1` writes what is said.
+#[test]
+fn broken_configurations_are_told_by_place_and_with_what_is_expected() {
+    let cases = include_str!("config/broken.txt");
+    let mut out = String::new();
+    let mut n = 0;
+    for case in cases.split("=== ").filter(|case| !case.trim().is_empty()) {
+        let (title, rest) = case.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("--- ").unwrap();
+        let base = if title.starts_with("alone: ") { "" } else { GOOD };
+        write!(out, "=== {title}\n{text}--- \n{}", said(base, text)).unwrap();
+        n += 1;
+    }
+    assert!(n >= 40, "{n} cases");
+    expect_file!["config/broken.txt"].assert_eq(&out);
+}
+
+fn loaded(sources: &[(&str, &str)], sets: &[&str]) -> lifespan::config::Config {
+    let world = World(sources.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+    let files = sources.iter().filter(|(name, _)| !name.starts_with("env:"));
+    let mut all: Vec<_> = files.map(|(name, _)| Source::Config((*name).to_owned())).collect();
+    all.extend(sets.iter().map(|set| Source::Set((*set).to_owned())));
+    load(&all, &world).unwrap().config
+}
+
+#[test]
+fn what_is_written_is_what_is_in_force() {
+    let text = "\
+receivers:
+  k8s_lifecycle/web:
+    auth_type: kubeConfig
+    context: prod
+    namespaces: [shop]
+    objects: [{name: pods, label_selector: app=web}, {name: deployments}]
+    stable_time: 1m30s
+exporters:
+  otlp_http/a:
+    endpoint: https://host:4318/
+    encoding: json
+    headers: {authorization: Bearer abc}
+    sending_queue: {sizer: bytes, queue_size: 5000, batch: {sizer: bytes}}
+    retry_on_failure: {enabled: false}
+  debug:
+  otlp_grpc/unused: {endpoint: nowhere:1}
+extensions: {health_check: {endpoint: '0.0.0.0:13133'}, zpages: }
+service:
+  extensions: [health_check]
+  telemetry: {metrics: {level: detailed, readers: [{pull: {exporter: {prometheus: {host: 0.0.0.0, port: 9999}}}}]}}
+  pipelines:
+    traces: {receivers: [k8s_lifecycle/web], exporters: [otlp_http/a]}
+    traces/2: {receivers: [k8s_lifecycle/web], exporters: [debug, otlp_http/a]}
+";
+    let config = loaded(&[("c.yaml", text)], &[]);
+    let receiver = &config.receiver;
+    assert_eq!(receiver.access, Access::KubeConfig { file: None, context: Some("prod".into()) });
+    assert_eq!(receiver.settings.stable_time, Nanos::from_seconds(90));
+    let watched = receiver.watched();
+    let told: Vec<_> = watched
+        .iter()
+        .map(|it| {
+            (it.target.resource(), it.target.namespace.as_str(), it.target.label_selector.as_str())
+        })
+        .collect();
+    assert_eq!(told, [("deployments.apps".into(), "shop", ""), ("pods".into(), "shop", "app=web")]);
+    let ids: Vec<_> = config.exporters.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids, ["debug", "otlp_http/a"], "each once, and none that no pipeline names");
+    let To::Server { wire, settings, queue } = &config.exporters[1].to else { panic!() };
+    assert_eq!(*wire, Wire::Http(Encoding::Json));
+    assert_eq!(settings.endpoint, "https://host:4318/v1/traces");
+    assert_eq!((queue.sizer, queue.size), (Sizer::Bytes, 5_000));
+    assert_eq!(queue.batch.as_ref().unwrap().sizer, Sizer::Bytes);
+    let extensions: Vec<_> = config.extensions.values().collect();
+    assert_eq!(
+        extensions,
+        [&Extension::HealthCheck { endpoint: "0.0.0.0:13133".into(), path: "/".into() }]
+    );
+    assert_eq!(config.service.metrics.level, MetricsLevel::Detailed);
+    assert_eq!(config.service.metrics.endpoint, "0.0.0.0:9999");
+}
+
+#[test]
+fn later_sources_lie_over_earlier_ones_and_set_over_all() {
+    let over = "receivers: {k8s_lifecycle: {stable_time: 5s, settle_time: 1s}}\n";
+    let config = loaded(
+        &[
+            ("good.yaml", GOOD),
+            ("over.yaml", over),
+            ("yaml:receivers::k8s_lifecycle::page_size: 7", ""),
+        ],
+        &[
+            "receivers::k8s_lifecycle::stable_time=${env:STABLE:-7s}",
+            "receivers.k8s_lifecycle.cluster_name=a.b",
+        ],
+    );
+    let settings = &config.receiver.settings;
+    assert_eq!(settings.stable_time, Nanos::from_seconds(7));
+    assert_eq!(settings.settle_time, Nanos::from_seconds(1));
+    assert_eq!(settings.cluster_name, "a.b");
+    assert_eq!(config.receiver.manners.page_size, 7);
+}
+
+#[test]
+fn a_variable_may_stand_for_a_text_that_looks_like_a_number() {
+    let text =
+        "receivers:\n  k8s_lifecycle:\n    cluster_name: ${env:N}\n    page_size: ${env:N}\n";
+    let config = loaded(&[("good.yaml", GOOD), ("c.yaml", text), ("env:N", "42")], &[]);
+    assert_eq!(config.receiver.settings.cluster_name, "42");
+    assert_eq!(config.receiver.manners.page_size, 42);
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let text = "exporters: {otlp_grpc: {headers: {authorization: hunter2}}}\n";
+    let world =
+        World([("good.yaml", GOOD), ("c.yaml", text)].map(|(k, v)| (k.into(), v.into())).into());
+    let sources = ["good.yaml", "c.yaml"].map(|name| Source::Config(name.to_owned()));
+    let loaded = load(&sources, &world).unwrap();
+    assert!(!format!("{:?}", loaded.config).contains("hunter2"));
+    let shown = lifespan::config::shown(&loaded.entries, false);
+    assert!(shown.contains("headers: {authorization: \"[REDACTED]\"}"), "{shown}");
+}
