@@ -54,6 +54,7 @@ struct Reading<T> {
     /// Changes that came before the list was complete.
     put_off: Vec<T>,
     is_initial: bool,
+    n_items: u64,
     was_heard: bool,
     version: u64,
     ended: Option<Ended>,
@@ -203,6 +204,7 @@ impl<E: Ear> Reader<E> {
             out: Vec::new(),
             put_off: Vec::new(),
             is_initial,
+            n_items: 0,
             was_heard: false,
             version: 0,
             ended: None,
@@ -225,14 +227,16 @@ impl<E: Ear> Reader<E> {
             // Each list that ends in this chunk is told where it ends.
             let mut list_ends = Vec::new();
             let (at, mut n, mut refused) = (clock::now(), 0, Vec::new());
-            let ear = &mut self.ear;
+            let (ear, n_items) = (&mut self.ear, reading.n_items);
             let read = lines.read(&chunk, |line| {
                 if reading.ended.is_none() {
                     n += reading.line(line, ear, at, &mut refused, &mut list_ends);
                 }
             });
+            let n_items = reading.n_items - n_items;
             let version = reading.version;
             self.count(chunk.len(), n, &refused, |status| {
+                status.n_listed += n_items;
                 if version > 0 && list_ends.is_empty() && status.is_synced {
                     status.resource_version = version.to_string();
                     status.last_error = None;
@@ -337,6 +341,7 @@ impl<T: Send + 'static> Reading<T> {
         let Heard { out, version, refused: bad } = ear.hear(said, at);
         refused.extend(bad);
         self.version = self.version.max(version);
+        self.n_items += u64::from(is_item);
         self.was_heard |= kind != EventType::Bookmark;
         if is_end {
             self.is_initial = false;

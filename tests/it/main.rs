@@ -10,3 +10,4 @@ mod recordings;
 mod scenarios;
 mod support;
 mod tidy;
+mod watch;

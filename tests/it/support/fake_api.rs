@@ -1,0 +1,339 @@
+//! An API server on loopback that plays a recording, and fails as it is told to.
+//!
+//! Each resource has its history: the objects of the recording's list, and the events after it. A
+//! list shows the objects as they are at the point up to which events were sent; a watch sends
+//! what was written after its resourceVersion.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a failed test")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::StreamBody;
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use prost::bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::lines::{Line, Type};
+
+/// What goes wrong with the next request for a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A list or a watch is refused with this status, and these seconds of `Retry-After`.
+    Refuse(u16, Option<u64>),
+    /// A list breaks off in the middle of an item.
+    CutList,
+    /// The second page of a list has expired.
+    ExpiredPage,
+    /// A watch is closed after so many events.
+    CloseAfter(usize),
+    /// A watch breaks off in the middle of the event after so many.
+    CutAfter(usize),
+    /// A watch ends with 410 after so many events, and so many are never told.
+    ExpireAfter(usize, usize),
+    /// A watch falls silent after so many events.
+    SilentAfter(usize),
+    /// A watch tells its last so many events again, from the beginning of its stream.
+    Repeat(usize),
+    /// A watch says what is no event, in the middle of it.
+    Garbage(usize),
+}
+
+/// One resource.
+#[derive(Debug, Default)]
+struct History {
+    /// Objects before the first event, by uid.
+    before: BTreeMap<String, String>,
+    /// Events: resourceVersion, type, object.
+    events: Vec<(u64, &'static str, String)>,
+    /// Events that were sent, or lie before what was listed.
+    reached: usize,
+    first_version: u64,
+    faults: VecDeque<Fault>,
+}
+
+/// The server; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct FakeApi {
+    /// `http://127.0.0.1:port`
+    pub(crate) url: String,
+    /// Requests as they came: method, path and query.
+    pub(crate) requests: Arc<Mutex<Vec<String>>>,
+    _server: JoinSet<()>,
+}
+
+type Histories = Arc<BTreeMap<String, Mutex<History>>>;
+type Body = StreamBody<ReceiverStream<Result<Frame<Bytes>, io::Error>>>;
+
+/// How the server behaves beyond faults.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// It knows `sendInitialEvents`.
+    pub(crate) has_watch_list: bool,
+    /// Objects in a page, whatever is asked for.
+    pub(crate) page: usize,
+}
+
+impl FakeApi {
+    /// Plays `lines`, with faults by resource.
+    pub(crate) async fn start(
+        lines: &[Line],
+        manner: Manner,
+        faults: &[(&str, Vec<Fault>)],
+    ) -> Self {
+        let mut histories: BTreeMap<String, History> = BTreeMap::new();
+        for line in lines {
+            let history = histories.entry(line.resource.to_string()).or_default();
+            let version = text(&line.object, "resourceVersion").and_then(|it| it.parse().ok());
+            let uid = text(&line.object, "uid").unwrap_or_default();
+            match line.kind {
+                Type::List => {
+                    history.before.insert(uid, line.object.clone());
+                }
+                Type::ListDone => history.first_version = version.unwrap_or(1),
+                Type::Added => {
+                    history.events.push((version.unwrap(), "ADDED", line.object.clone()))
+                }
+                Type::Modified => {
+                    history.events.push((version.unwrap(), "MODIFIED", line.object.clone()))
+                }
+                Type::Deleted => {
+                    history.events.push((version.unwrap(), "DELETED", line.object.clone()))
+                }
+                Type::Bookmark | Type::Closed | Type::Error => {}
+            }
+        }
+        for (resource, faults) in faults {
+            let history = histories.get_mut(*resource).expect("the recording has the resource");
+            history.faults = faults.iter().cloned().collect();
+        }
+        let histories: Histories = Arc::new(
+            histories.into_iter().map(|(name, history)| (name, Mutex::new(history))).collect(),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let mut server = JoinSet::new();
+        let seen = requests.clone();
+        server.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (histories, seen) = (histories.clone(), seen.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (histories, seen) = (histories.clone(), seen.clone());
+                    async move {
+                        seen.lock().await.push(request.uri().to_string());
+                        Ok::<_, Infallible>(answer(&histories, manner, &request).await)
+                    }
+                });
+                connections.spawn(async move {
+                    let _ =
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { url, requests, _server: server }
+    }
+}
+
+async fn answer(
+    histories: &Histories,
+    manner: Manner,
+    request: &Request<Incoming>,
+) -> Response<Body> {
+    let path = request.uri().path();
+    let query: BTreeMap<_, _> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let resource = match parts.as_slice() {
+        ["version"] => return whole(200, r#"{"major":"1","minor":"36","gitVersion":"v1.36.0"}"#),
+        ["api", "v1", "namespaces", "kube-system"] => {
+            return whole(200, r#"{"metadata":{"uid":"00000000-0000-4000-8000-000000000000"}}"#);
+        }
+        ["api", _, plural] => (*plural).to_owned(),
+        ["apis", group, _, plural] => format!("{plural}.{group}"),
+        _ => return status(404, None),
+    };
+    let Some(history) = histories.get(&resource) else { return status(404, None) };
+    let mut history = history.lock().await;
+    let is_watch = query.contains_key("watch");
+    if let Some(Fault::Refuse(code, after)) = history.faults.front().cloned() {
+        history.faults.pop_front();
+        return status(code, after);
+    }
+    if !is_watch {
+        return list(&mut history, manner, &query);
+    }
+    let is_initial = query.contains_key("sendInitialEvents");
+    if is_initial && !manner.has_watch_list {
+        return status(422, None);
+    }
+    watch(&mut history, &query, is_initial)
+}
+
+fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>) -> Response<Body> {
+    let is_second = query.contains_key("continue");
+    if is_second && history.faults.front() == Some(&Fault::ExpiredPage) {
+        history.faults.pop_front();
+        return status(410, None);
+    }
+    let objects: Vec<_> = history.objects().into_values().collect();
+    let from: usize = query.get("continue").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let until = (from + manner.page.max(1)).min(objects.len());
+    let next =
+        if until < objects.len() { format!(r#","continue":"{until}""#) } else { String::new() };
+    let mut body = format!(
+        r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"{next}}},"items":[{}]}}"#,
+        history.version(),
+        objects[from.min(until)..until].join(",")
+    );
+    if history.faults.front() == Some(&Fault::CutList) && body.len() > 200 {
+        history.faults.pop_front();
+        body.truncate(body.len() - 100);
+        return stream(200, vec![Ok(body), Err(())], false);
+    }
+    whole(200, &body)
+}
+
+fn watch(
+    history: &mut History,
+    query: &BTreeMap<String, String>,
+    is_initial: bool,
+) -> Response<Body> {
+    let mut out = Vec::new();
+    let mut version = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0);
+    if is_initial {
+        version = history.version();
+        for object in history.objects().values() {
+            out.push(Ok(event("ADDED", object)));
+        }
+        let bookmark = format!(
+            r#"{{"metadata":{{"resourceVersion":"{version}","annotations":{{"k8s.io/initial-events-end":"true"}}}}}}"#
+        );
+        out.push(Ok(event("BOOKMARK", &bookmark)));
+    }
+    let mut begin =
+        history.events.iter().position(|(at, ..)| *at > version).unwrap_or(history.events.len());
+    let mut fault = history.faults.pop_front();
+    if let Some(Fault::Repeat(n)) = fault {
+        begin = begin.saturating_sub(n);
+        fault = None;
+    }
+    let rest = history.events.len() - begin;
+    let (n, ending) = match &fault {
+        Some(Fault::CloseAfter(n)) => (*n, Ending::Close),
+        Some(Fault::CutAfter(n)) => (*n, Ending::Cut),
+        Some(Fault::ExpireAfter(n, lost)) => (*n, Ending::Expire(*lost)),
+        Some(Fault::SilentAfter(n)) => (*n, Ending::Stay),
+        Some(Fault::Garbage(n)) => (*n, Ending::Garbage),
+        None => (rest, Ending::Stay),
+        Some(other) => panic!("{other:?} cannot happen to a watch"),
+    };
+    let n = n.min(rest);
+    for (_, kind, object) in &history.events[begin..begin + n] {
+        out.push(Ok(event(kind, object)));
+    }
+    history.reached = history.reached.max(begin + n);
+    match ending {
+        Ending::Stay => return stream(200, out, true),
+        Ending::Close => {}
+        Ending::Cut => {
+            let (_, kind, object) = &history.events[(begin + n).min(history.events.len() - 1)];
+            let mut cut = event(kind, object);
+            cut.truncate(cut.len() / 2);
+            out.extend([Ok(cut), Err(())]);
+        }
+        Ending::Expire(lost) => {
+            history.reached = (history.reached + lost).min(history.events.len());
+            out.push(Ok(event("ERROR", r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#)));
+        }
+        Ending::Garbage => out.push(Ok("<html>\n".to_owned())),
+    }
+    stream(200, out, false)
+}
+
+enum Ending {
+    Stay,
+    Close,
+    Cut,
+    Expire(usize),
+    Garbage,
+}
+
+impl History {
+    /// The objects after the events that were reached.
+    fn objects(&self) -> BTreeMap<String, String> {
+        let mut objects = self.before.clone();
+        for (_, kind, object) in &self.events[..self.reached] {
+            let uid = text(object, "uid").unwrap_or_default();
+            match *kind {
+                "DELETED" => objects.remove(&uid),
+                _ => objects.insert(uid, object.clone()),
+            };
+        }
+        objects
+    }
+
+    fn version(&self) -> u64 {
+        self.events[..self.reached].last().map_or(self.first_version, |(version, ..)| *version)
+    }
+}
+
+/// A field of the metadata.
+fn text(object: &str, key: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(object).ok()?;
+    value.get("metadata")?.get(key)?.as_str().map(str::to_owned)
+}
+
+fn event(kind: &str, object: &str) -> String {
+    let mut line = String::new();
+    writeln!(line, r#"{{"type":"{kind}","object":{object}}}"#).unwrap();
+    line
+}
+
+fn whole(code: u16, body: &str) -> Response<Body> {
+    stream(code, vec![Ok(body.to_owned())], false)
+}
+
+fn status(code: u16, after: Option<u64>) -> Response<Body> {
+    let mut response =
+        whole(code, &format!(r#"{{"kind":"Status","code":{code},"message":"scripted"}}"#));
+    if let Some(seconds) = after {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}
+
+/// The pieces one after the other; an error breaks the connection. It may stay open.
+fn stream(code: u16, pieces: Vec<Result<String, ()>>, stays_open: bool) -> Response<Body> {
+    let (say, said) = mpsc::channel(pieces.len() + 1);
+    for piece in pieces {
+        let frame = match piece {
+            Ok(text) => Ok(Frame::data(Bytes::from(text))),
+            Err(()) => Err(io::Error::other("scripted")),
+        };
+        say.try_send(frame).unwrap();
+    }
+    if stays_open {
+        // Never dropped: the stream has no end.
+        std::mem::forget(say);
+    }
+    Response::builder().status(code).body(StreamBody::new(ReceiverStream::new(said))).unwrap()
+}

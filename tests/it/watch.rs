@@ -1,0 +1,241 @@
+//! A cluster that is heard through faults tells the same story.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube_client::{Client, Config};
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::watch::connect::identify;
+use lifespan::watch::ear::{Arrived, ForCore};
+use lifespan::watch::lanes::{Watched, start};
+use lifespan::watch::status::Status;
+use lifespan::watch::target::{Manners, Target};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::support::drive::{Told, decode, drive, version};
+use crate::support::fake_api::{FakeApi, Fault, Manner};
+use crate::support::lines::{self, Line};
+
+/// Longer than every scripted fault takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const RECORDING: &str = "02-rolling-update";
+
+/// What lanes said of a fake cluster, and how they were doing at the end.
+struct Listened {
+    told: Vec<(Lane, News)>,
+    statuses: Vec<Status>,
+    requests: Vec<String>,
+}
+
+/// Listens until every lane has said its last version.
+async fn listen(lines: &[Line], manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Listened {
+    let api = FakeApi::start(lines, manner, faults).await;
+    let mut config = Config::new(api.url.parse().unwrap());
+    config.default_retry = false;
+    let cluster = identify(Client::try_from(config).unwrap(), api.url.clone()).await.unwrap();
+    assert!(cluster.has_watch_list && !cluster.uid.is_empty());
+    let watched = Lane::ALL.into_iter().map(|lane| Watched {
+        target: Target::built_in(lane.resource(), "", ""),
+        has_no_backlog: lane.kind().is_none(),
+        ear: ForCore { lane },
+    });
+    let (say, mut said) = mpsc::channel(64);
+    let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };
+    // A silent watch is given up 5 s after it should have ended.
+    let watches = start(&cluster, &manners, watched.collect(), &say);
+    let mut missing: BTreeMap<Lane, u64> = BTreeMap::new();
+    for told in decode(lines) {
+        let last = missing.entry(told.lane).or_default();
+        *last = (*last).max(version(&told));
+    }
+    let mut told = Vec::new();
+    while !missing.is_empty() {
+        let Arrived { lane, news, .. } = match timeout(PATIENCE, said.recv()).await {
+            Ok(Some(arrived)) => arrived,
+            Ok(None) | Err(_) => {
+                panic!("nothing more is heard, missing {missing:?}: {:?}", watches.statuses().now())
+            }
+        };
+        let reached = version(&Told { at: 0, lane, news: news.clone() });
+        if missing.get(&lane).is_some_and(|last| reached >= *last) {
+            missing.remove(&lane);
+        }
+        told.push((lane, news));
+    }
+    let statuses = watches.statuses().now();
+    let requests = api.requests.lock().await.clone();
+    Listened { told, statuses, requests }
+}
+
+/// The news as if they had arrived when the recording says: each object's version has its time.
+fn timed(told: Vec<(Lane, News)>, lines: &[Line]) -> Vec<Told> {
+    let mut at: BTreeMap<(Lane, u64), i64> = BTreeMap::new();
+    for told in decode(lines) {
+        at.insert((told.lane, version(&told)), told.at);
+    }
+    let mut last: BTreeMap<Lane, i64> = BTreeMap::new();
+    let mut timed: Vec<_> = told
+        .into_iter()
+        .map(|(lane, news)| {
+            let told = Told { at: 0, lane, news };
+            let known = at.get(&(lane, version(&told))).copied().unwrap_or(i64::MIN);
+            let first = lines.first().map_or(0, |line| line.at);
+            let before = last.entry(lane).or_insert(first);
+            *before = known.max(*before);
+            Told { at: *before, ..told }
+        })
+        .collect();
+    timed.sort_by_key(|told| told.at);
+    timed
+}
+
+/// The spans that come of what was heard.
+fn spans(listened: Listened, lines: &[Line]) -> Vec<FinishedSpan> {
+    drive(&timed(listened.told, lines)).spans
+}
+
+fn status<'a>(listened: &'a Listened, resource: &str) -> &'a Status {
+    listened.statuses.iter().find(|status| status.resource == resource).unwrap()
+}
+
+/// Whatever goes wrong on the way, the spans are those of the recording, to the byte.
+async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<Status> {
+    let lines = lines::recording(RECORDING);
+    let expected = drive(&decode(&lines)).spans;
+    assert!(expected.len() > 10);
+    let listened = listen(&lines, manner, faults).await;
+    let statuses = listened.statuses.clone();
+    assert_eq!(spans(listened, &lines), expected, "{faults:?}");
+    statuses
+}
+
+const PAGES: Manner = Manner { has_watch_list: false, page: 2 };
+const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500 };
+
+#[tokio::test]
+async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
+    tells_the_same(PAGES, &[]).await;
+    let statuses = tells_the_same(WATCH_LIST, &[]).await;
+    assert!(
+        statuses.iter().all(|status| status.is_synced && status.n_relists == 0),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was() {
+    for manner in [PAGES, WATCH_LIST] {
+        let faults = [
+            ("pods", vec![Fault::CutAfter(3), Fault::CloseAfter(4), Fault::CutAfter(0)]),
+            ("replicasets.apps", vec![Fault::CloseAfter(1), Fault::CutAfter(2)]),
+            ("deployments.apps", vec![Fault::Garbage(2)]),
+            ("events", vec![Fault::CutAfter(5)]),
+        ];
+        tells_the_same(manner, &faults).await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_silent_is_begun_anew() {
+    let statuses = tells_the_same(WATCH_LIST, &[("pods", vec![Fault::SilentAfter(4)])]).await;
+    let pods = statuses.iter().find(|status| status.resource == "pods").unwrap();
+    assert_eq!((pods.n_watches, pods.n_relists), (2, 0), "{pods:?}");
+}
+
+#[tokio::test]
+async fn what_is_told_twice_is_heard_once() {
+    let repeat = vec![Fault::CloseAfter(6), Fault::Repeat(5)];
+    tells_the_same(WATCH_LIST, &[("pods", repeat.clone()), ("deployments.apps", repeat)]).await;
+}
+
+#[tokio::test]
+async fn an_overloaded_server_is_given_the_time_it_asks_for() {
+    let faults =
+        [("replicasets.apps", vec![Fault::Refuse(429, Some(2)), Fault::Refuse(503, None)])];
+    let began = tokio::time::Instant::now();
+    tells_the_same(WATCH_LIST, &faults).await;
+    assert!(began.elapsed() >= Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_list_that_is_cut_or_expires_between_pages_begins_again() {
+    // A recording whose lists hold several objects.
+    let lines = lines::recording("03-scale-with-stale-stamp");
+    let expected = drive(&decode(&lines)).spans;
+    let faults = [("pods", vec![Fault::ExpiredPage, Fault::CutList])];
+    let manner = Manner { has_watch_list: false, page: 1 };
+    let listened = listen(&lines, manner, &faults).await;
+    let pages = listened
+        .requests
+        .iter()
+        .filter(|it| it.contains("/pods?") && it.contains("continue="))
+        .count();
+    assert!(pages >= 2, "{:?}", listened.requests);
+    assert!(status(&listened, "pods").n_lists >= 2);
+    assert_eq!(spans(listened, &lines), expected);
+}
+
+#[tokio::test]
+async fn a_forgotten_version_means_a_list_and_no_false_transition() {
+    let lines = lines::recording(RECORDING);
+    let expected = drive(&decode(&lines)).spans;
+    let keys = |spans: &[FinishedSpan]| -> Vec<_> {
+        let mut keys: Vec<_> = spans
+            .iter()
+            .map(|span| {
+                (span.trace_id, span.span_id, span.parent, span.name.to_string(), span.outcome)
+            })
+            .collect();
+        keys.sort();
+        keys
+    };
+    for manner in [PAGES, WATCH_LIST] {
+        let faults = [
+            ("pods", vec![Fault::ExpireAfter(7, 0)]),
+            ("deployments.apps", vec![Fault::ExpireAfter(2, 0)]),
+            ("replicasets.apps", vec![Fault::ExpireAfter(3, 0), Fault::ExpireAfter(1, 0)]),
+            ("events", vec![Fault::ExpireAfter(4, 0)]),
+        ];
+        let listened = listen(&lines, manner, &faults).await;
+        assert_eq!(status(&listened, "replicasets.apps").n_relists, 2);
+        assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_may_not_be_read_is_told_and_the_others_go_on() {
+    for (code, said) in [(403, "403 scripted"), (404, "404 scripted")] {
+        let lines = lines::recording(RECORDING);
+        let mut heard = lines.clone();
+        heard.retain(|line| &*line.resource != "events");
+        let refusals = vec![Fault::Refuse(code, None); 4];
+        // The lane of Events is never heard, so it is not waited for.
+        let api_lines = {
+            let mut lines = heard.clone();
+            lines.extend(
+                lines::recording(RECORDING)
+                    .into_iter()
+                    .filter(|line| &*line.resource == "events")
+                    .take(0),
+            );
+            lines
+        };
+        let faults: &[(&str, Vec<Fault>)] =
+            if code == 403 { &[("replicasets.apps", refusals[..0].to_vec())] } else { &[] };
+        let listened = listen(&api_lines, WATCH_LIST, faults).await;
+        let events = status(&listened, "events");
+        assert!(!events.is_synced);
+        assert!(
+            code == 403
+                || events.last_error.as_ref().is_some_and(|(_, error)| error.starts_with(said)),
+            "{events:?}"
+        );
+        let expected = drive(&decode(&heard)).spans;
+        assert_eq!(spans(listened, &heard).len(), expected.len());
+    }
+}
