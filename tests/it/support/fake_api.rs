@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::StreamBody;
@@ -324,16 +325,24 @@ fn status(code: u16, after: Option<u64>) -> Response<Body> {
 /// The pieces one after the other; an error breaks the connection. It may stay open.
 fn stream(code: u16, pieces: Vec<Result<String, ()>>, stays_open: bool) -> Response<Body> {
     let (say, said) = mpsc::channel(pieces.len() + 1);
-    for piece in pieces {
-        let frame = match piece {
-            Ok(text) => Ok(Frame::data(Bytes::from(text))),
-            Err(()) => Err(io::Error::other("scripted")),
-        };
-        say.try_send(frame).unwrap();
-    }
-    if stays_open {
-        // Never dropped: the stream has no end.
-        std::mem::forget(say);
-    }
+    #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
+    tokio::spawn(async move {
+        for piece in pieces {
+            let frame = match piece {
+                Ok(text) => Ok(Frame::data(Bytes::from(text))),
+                Err(()) => {
+                    // What was said before must have left, or it would be lost with the connection.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Err(io::Error::other("scripted"))
+                }
+            };
+            if say.send(frame).await.is_err() {
+                return;
+            }
+        }
+        if stays_open {
+            say.closed().await;
+        }
+    });
     Response::builder().status(code).body(StreamBody::new(ReceiverStream::new(said))).unwrap()
 }
