@@ -53,6 +53,8 @@ enum Command {
     PrintConfig(configured::PrintArguments),
     /// Lists what can be configured
     Components,
+    /// Prints the permissions that a configuration needs, for kubectl apply
+    Rbac(configured::RbacArguments),
 }
 
 /// Does what the arguments, the first of which is the program's name, ask for.
@@ -82,6 +84,9 @@ where
             configured::print(&arguments, out, err)
         }
         Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
+        Ok(Arguments { command: Some(Command::Rbac(arguments)), .. }) => {
+            configured::rbac(&arguments, out, err)
+        }
         Ok(Arguments { command: None, sources, .. }) if sources.is_given() => {
             serve::run(&sources, err)
         }

@@ -95,6 +95,7 @@ pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod otlp;
+pub mod rbac;
 pub mod recording;
 pub mod report;
 pub mod show;

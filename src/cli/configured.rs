@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::config::{Faults, Format, Loaded, Lookup, Source, as_json, components, load, shown};
+use crate::lifecycle::lane::Lane;
+use crate::rbac;
+use crate::watch::target::Target;
 
 /// Where a configuration comes from.
 #[derive(Debug, Args)]
@@ -132,5 +135,35 @@ pub(super) fn print(
 /// `lifespan components`: what can be configured.
 pub(super) fn list(out: &mut dyn Write) -> io::Result<ExitCode> {
     write!(out, "{}", components())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments of `lifespan rbac`.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct RbacArguments {
+    #[command(flatten)]
+    sources: Sources,
+
+    /// The namespace of the service account
+    #[arg(short, long, value_name = "NAME", default_value = "lifespan")]
+    namespace: String,
+}
+
+/// `lifespan rbac`: the roles that the configuration needs; without one, those of the defaults.
+pub(super) fn rbac(
+    arguments: &RbacArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let targets: Vec<Target> = if arguments.sources.is_given() {
+        let Some(loaded) = arguments.sources.load_or_tell(err)? else {
+            return Ok(ExitCode::FAILURE);
+        };
+        loaded.config.receiver.watched().into_iter().map(|watched| watched.target).collect()
+    } else {
+        Lane::ALL.iter().map(|lane| Target::built_in(lane.resource(), "", "")).collect()
+    };
+    write!(out, "{}", rbac::rbac(&targets, &arguments.namespace))?;
     Ok(ExitCode::SUCCESS)
 }

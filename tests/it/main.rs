@@ -2,6 +2,8 @@
 
 mod cli;
 mod config;
+mod delivery;
+mod deploy;
 mod driver;
 mod export;
 mod golden;

@@ -4,6 +4,7 @@ pub(crate) mod checks;
 pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;
+pub(crate) mod fake_http;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod truth;

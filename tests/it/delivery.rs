@@ -1,0 +1,353 @@
+//! Exporters side by side: nothing is lost that can be delivered, nothing is sent again that was
+//! taken, and the books balance.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lifespan::delivery::books::Books;
+use lifespan::delivery::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
+use lifespan::delivery::{Delivery, StartError};
+use lifespan::export::{Compression, Headers, Settings, Tls};
+use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::otlp::backoff::Backoff;
+use proptest::prelude::*;
+use tokio::time::{sleep, timeout};
+use tonic::Status;
+
+use crate::support::drive::{decode, drive};
+use crate::support::fake_collector::{Answer, FakeCollector};
+use crate::support::fake_http::FakeHttp;
+use crate::support::lines;
+
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Short, so that a test is.
+const SOON: Backoff = Backoff {
+    initial: Duration::from_millis(20),
+    multiplier: 1.0,
+    randomization: 0.0,
+    max: Duration::from_millis(20),
+    max_elapsed: Duration::from_secs(20),
+};
+
+fn spans() -> Vec<FinishedSpan> {
+    drive(&decode(&lines::recording("02-rolling-update"))).spans
+}
+
+fn grpc(id: &str, address: &str) -> Exporter {
+    with(id, address, Wire::Grpc, Queue::default())
+}
+
+fn with(id: &str, address: &str, wire: Wire, queue: Queue) -> Exporter {
+    let settings = Settings {
+        tls: Tls { insecure: true, ..Tls::default() },
+        retry: SOON,
+        timeout: Duration::from_millis(500),
+        ..Settings::new(address)
+    };
+    Exporter { id: id.to_owned(), to: To::Server { wire, settings, queue } }
+}
+
+/// The ids of the spans that arrived, each with how often it did.
+fn arrived(collector: &mut FakeCollector) -> BTreeMap<Vec<u8>, usize> {
+    let mut all = BTreeMap::new();
+    for request in collector.received() {
+        for resource in request.body.resource_spans {
+            for span in resource.scope_spans.into_iter().flat_map(|it| it.spans) {
+                *all.entry(span.span_id).or_default() += 1;
+            }
+        }
+    }
+    all
+}
+
+/// Waits until nothing waits any more.
+async fn settled(delivery: &Delivery) -> Vec<Books> {
+    let books = delivery.books();
+    let done = async {
+        while books.now().iter().any(|it| it.queued + it.in_flight > 0) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(GRACE, done).await.unwrap();
+    books.now()
+}
+
+fn balanced(books: &[Books]) {
+    for one in books {
+        assert!(one.balance(), "{one:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_for_now_is_sent_again_and_arrives() {
+    let away = || Answer::Fail(Status::unavailable("away"));
+    let mut collector = FakeCollector::start([away(), away(), away()]).await;
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", &collector.address)]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!(books[0].sent, spans().len() as u64);
+    assert_eq!(books[0].last_error, None, "it is well again");
+    let times: Vec<_> = arrived(&mut collector).into_values().collect();
+    assert_eq!(times.len(), spans().len());
+    assert!(times.iter().all(|times| *times == 4), "the same bytes each time: {times:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_counted_and_not_sent_again() {
+    for status in [Status::invalid_argument("no"), Status::resource_exhausted("too large")] {
+        let mut collector = FakeCollector::start([Answer::Fail(status)]).await;
+        let delivery = Delivery::start(vec![grpc("otlp_grpc", &collector.address)]).unwrap();
+        delivery.offer(&spans());
+        delivery.offer(&spans());
+        let books = settled(&delivery).await;
+        balanced(&books);
+        let n = spans().len() as u64;
+        assert_eq!((books[0].failed, books[0].sent), (n, n));
+        assert_eq!(collector.received().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn partial_success_is_never_sent_again() {
+    let mut collector = FakeCollector::start([Answer::Partly(3, "too old")]).await;
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", &collector.address)]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!((books[0].rejected, books[0].sent), (3, spans().len() as u64 - 3));
+    assert_eq!(collector.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_holds_up_neither_another_one_nor_who_offers() {
+    let hanging = FakeCollector::start((0..64).map(|_| Answer::Hang)).await;
+    let mut well = FakeCollector::start([]).await;
+    let exporters =
+        vec![grpc("otlp_grpc/hanging", &hanging.address), grpc("otlp_grpc/well", &well.address)];
+    let delivery = Delivery::start(exporters).unwrap();
+    for _ in 0..5 {
+        delivery.offer(&spans());
+    }
+    let books = delivery.books();
+    let done = async {
+        while books.now()[1].sent < 5 * spans().len() as u64 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_millis(400), done).await.expect("before the other one's time-out");
+    assert_eq!(arrived(&mut well).len(), spans().len());
+    let books = delivery.drain(Duration::from_millis(50)).await;
+    balanced(&books);
+    assert_eq!(books[0].failed + books[0].refused, 5 * spans().len() as u64);
+}
+
+#[tokio::test]
+async fn a_full_queue_drops_and_counts_and_takes_again_when_it_has_room() {
+    let mut collector = FakeCollector::start([Answer::Hang]).await;
+    let queue = Queue { num_consumers: 1, size: 2, ..Queue::default() };
+    let delivery =
+        Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+    for _ in 0..20 {
+        delivery.offer(&spans());
+        tokio::task::yield_now().await;
+    }
+    let books = delivery.books().now();
+    balanced(&books);
+    assert!(books[0].refused > 0 && books[0].queued > 0, "{books:?}");
+    assert_eq!(books[0].last_error.as_deref(), Some("sending queue is full"));
+    assert!(books[0].queue_size.unwrap() <= 2, "{books:?}");
+    let books = settled(&delivery).await;
+    assert_eq!(books[0].sent + books[0].refused, 20 * spans().len() as u64);
+    assert_eq!(arrived(&mut collector).len(), spans().len());
+}
+
+#[tokio::test]
+async fn at_the_end_what_waits_is_delivered_and_nothing_is_tried_twice() {
+    let mut collector = FakeCollector::start([Answer::Fail(Status::unavailable("away"))]).await;
+    let queue = Queue { num_consumers: 1, ..Queue::default() };
+    let delivery =
+        Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+    for _ in 0..3 {
+        delivery.offer(&spans());
+    }
+    let books = delivery.drain(GRACE).await;
+    balanced(&books);
+    let n = spans().len() as u64;
+    assert_eq!((books[0].failed, books[0].sent), (n, 2 * n), "{books:?}");
+    assert_eq!(collector.received().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_at_the_end_costs_no_more_than_the_grace() {
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", "127.0.0.1:1")]).unwrap();
+    delivery.offer(&spans());
+    sleep(Duration::from_millis(60)).await;
+    let books =
+        timeout(Duration::from_secs(2), delivery.drain(Duration::from_secs(1))).await.unwrap();
+    balanced(&books);
+    assert_eq!(books[0].failed + books[0].refused, spans().len() as u64);
+}
+
+#[tokio::test]
+async fn requests_are_put_together_and_nothing_of_them_is_lost() {
+    let mut collector = FakeCollector::start([]).await;
+    let batch =
+        Batch { min_size: 100, sizer: Sizer::Items, flush_timeout: Duration::from_millis(50) };
+    let queue = Queue { batch: Some(batch), ..Queue::default() };
+    let delivery =
+        Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+    for span in spans() {
+        delivery.offer(&[span]);
+    }
+    let books = settled(&delivery).await;
+    balanced(&books);
+    let received = collector.received();
+    assert!(received.len() < spans().len() / 4, "{} requests", received.len());
+    assert_eq!(received.iter().map(|it| it.n_spans()).sum::<usize>(), spans().len());
+}
+
+#[tokio::test]
+async fn a_file_holds_what_a_server_is_sent() {
+    let path = std::env::temp_dir().join(format!("lifespan-delivery-{}.jsonl", std::process::id()));
+    let debug = Exporter { id: "debug".to_owned(), to: To::Debug(Verbosity::Basic) };
+    let file = Exporter { id: "file".to_owned(), to: To::File(path.clone()) };
+    let delivery = Delivery::start(vec![debug, file]).unwrap();
+    delivery.offer(&spans());
+    let books = delivery.drain(GRACE).await;
+    balanced(&books);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    assert_eq!(
+        text.matches("\"spanId\"").count() - text.matches("\"links\":[{").count(),
+        spans().len()
+    );
+    assert!(books.iter().all(|it| it.sent == spans().len() as u64 && it.queue_size.is_none()));
+}
+
+#[tokio::test]
+async fn an_exporter_that_cannot_be_started_is_told_by_its_id() {
+    let file = Exporter { id: "file/x".to_owned(), to: To::File("/nonexistent/x.jsonl".into()) };
+    let error = Delivery::start(vec![file]).unwrap_err();
+    assert!(matches!(error, StartError::File { .. }));
+    assert!(
+        error.to_string().starts_with("file/x: cannot write /nonexistent/x.jsonl: "),
+        "{error}"
+    );
+    let error = Delivery::start(vec![grpc("otlp_grpc/y", "nowhere")]).unwrap_err();
+    assert!(
+        error.to_string().starts_with("otlp_grpc/y: endpoint `nowhere` has no port"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn over_http_the_same_arrives_in_protobuf_and_in_json() {
+    for (encoding, content) in
+        [(Encoding::Proto, "application/x-protobuf"), (Encoding::Json, "application/json")]
+    {
+        let server = FakeHttp::start([]).await;
+        let Exporter { id, to: To::Server { wire, settings, queue } } =
+            with("otlp_http", &server.url, Wire::Http(encoding), Queue::default())
+        else {
+            panic!()
+        };
+        let headers = Headers::new([("x-token", "s3cret")]).unwrap();
+        let settings = Settings { headers, compression: Compression::Gzip, ..settings };
+        let delivery =
+            Delivery::start(vec![Exporter { id, to: To::Server { wire, settings, queue } }])
+                .unwrap();
+        delivery.offer(&spans());
+        let books = settled(&delivery).await;
+        balanced(&books);
+        assert_eq!(books[0].sent, spans().len() as u64, "{books:?}");
+        let received = server.received().await;
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].headers["content-type"], content);
+        assert_eq!(received[0].headers["content-encoding"], "gzip");
+        assert_eq!(received[0].headers["x-token"], "s3cret");
+        assert_eq!(received[0].path, "/v1/traces");
+        assert_eq!(received[0].n_spans(), spans().len());
+    }
+}
+
+#[tokio::test]
+async fn over_http_only_what_may_be_is_sent_again_and_not_before_it_is_asked_for() {
+    let server = FakeHttp::start([(503, Some("1")), (429, None), (502, None), (504, None)]).await;
+    let began = tokio::time::Instant::now();
+    let wire = Wire::Http(Encoding::Proto);
+    let delivery =
+        Delivery::start(vec![with("otlp_http", &server.url, wire, Queue::default())]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    assert_eq!((books[0].sent, server.received().await.len()), (spans().len() as u64, 5));
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    for code in [400, 401, 404, 413, 500] {
+        let server = FakeHttp::start([(code, None)]).await;
+        let delivery =
+            Delivery::start(vec![with("otlp_http", &server.url, wire, Queue::default())]).unwrap();
+        delivery.offer(&spans());
+        let books = settled(&delivery).await;
+        balanced(&books);
+        assert_eq!(
+            (books[0].failed, server.received().await.len()),
+            (spans().len() as u64, 1),
+            "{code}"
+        );
+        assert!(
+            books[0].last_error.as_ref().unwrap().starts_with(&format!("HTTP {code}")),
+            "{books:?}"
+        );
+    }
+}
+
+/// An answer that a server may give.
+fn any_answer() -> impl Strategy<Value = u8> {
+    0_u8..6
+}
+
+fn answer(code: u8) -> Answer {
+    match code {
+        0 => Answer::Fail(Status::unavailable("away")),
+        1 => Answer::Fail(Status::invalid_argument("no")),
+        2 => Answer::Partly(1, "one"),
+        3 => Answer::Fail(Status::resource_exhausted("too large")),
+        4 => Answer::Fail(Status::aborted("again")),
+        _ => Answer::Accept,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_books_balance_whatever_a_server_answers(
+        script in prop::collection::vec(any_answer(), 0..20),
+        n in 1_usize..12,
+        size in 1_usize..8,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut collector = FakeCollector::start(script.into_iter().map(answer)).await;
+            let queue = Queue { num_consumers: 2, size, ..Queue::default() };
+            let delivery = Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+            let books = delivery.books();
+            for _ in 0..n {
+                delivery.offer(&spans());
+                balanced(&books.now());
+                tokio::task::yield_now().await;
+            }
+            let books = delivery.drain(GRACE).await;
+            balanced(&books);
+            let [Books { offered, sent, rejected, queued, in_flight, .. }] = books.as_slice() else { panic!() };
+            assert_eq!(*offered, (n * spans().len()) as u64);
+            assert_eq!(queued + in_flight, 0);
+            let received: usize = collector.received().iter().map(|it| it.n_spans()).sum();
+            assert!(sent + rejected <= received as u64);
+        });
+    }
+}
