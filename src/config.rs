@@ -1,7 +1,7 @@
 //! The configuration, in the grammar of the OpenTelemetry Collector.
 //!
 //! Sources are read, merged and expanded to one tree that knows where everything stands
-//! ([`node`], [`expand`]); sections are read out of it ([`reader`]) into plain settings; and all
+//! ([`node`], `expand`); sections are read out of it ([`reader`]) into plain settings; and all
 //! that is wrong is told together. What a key means and what it is by default is said once, where
 //! it is read: `config/lifespan.yaml`, `print-config` and the help about unknown keys come from
 //! there.

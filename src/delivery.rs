@@ -85,7 +85,7 @@ impl Delivery {
                 To::Server { wire, settings, queue } => {
                     let server = Server::new(wire, &settings)
                         .map_err(|source| StartError::Settings { id: id.clone(), source })?;
-                    let (intake, worker) = worker::server(id, server, settings, queue, stopped);
+                    let (intake, worker) = worker::server(id, server, *settings, queue, stopped);
                     delivery.tasks.spawn(worker.run());
                     intake
                 }

@@ -101,5 +101,6 @@ pub mod report;
 pub mod show;
 pub mod store;
 pub mod telemetry;
+pub(crate) mod text;
 pub mod traces;
 pub mod watch;

@@ -1,9 +1,8 @@
 //! The permissions that a configuration needs, and no others; pure.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
+use crate::text::{put, putln};
 use crate::watch::target::Target;
+use std::collections::BTreeMap;
 
 /// Names of what is granted to whom.
 const NAME: &str = "lifespan";
@@ -41,28 +40,26 @@ pub fn rbac(targets: &[Target], namespace: &str) -> String {
 
 fn head(out: &mut String, kind: &str, namespace: &str) {
     let separator = if out.is_empty() { "" } else { "---\n" };
-    // Writing into a string does not fail.
-    let _ = write!(
+    put!(
         out,
         "{separator}apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {NAME}\n"
     );
     if !namespace.is_empty() {
-        let _ = writeln!(out, "  namespace: {namespace}");
+        putln!(out, "  namespace: {namespace}");
     }
 }
 
 fn rule(out: &mut String, group: &str, resources: &[&str], verbs: &[&str], name: Option<&str>) {
-    let _ =
-        write!(out, "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n", resources.join(", "));
+    put!(out, "  - apiGroups: [\"{group}\"]\n    resources: [{}]\n", resources.join(", "));
     if let Some(name) = name {
-        let _ = writeln!(out, "    resourceNames: [{name}]");
+        putln!(out, "    resourceNames: [{name}]");
     }
-    let _ = writeln!(out, "    verbs: [{}]", verbs.join(", "));
+    putln!(out, "    verbs: [{}]", verbs.join(", "));
 }
 
 fn binding(out: &mut String, kind: &str, watched: &str, namespace: &str) {
     head(out, &format!("{kind}Binding"), watched);
-    let _ = write!(
+    put!(
         out,
         "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {NAME}\n\
          subjects:\n  - kind: ServiceAccount\n    name: {NAME}\n    namespace: {namespace}\n"

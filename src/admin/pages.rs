@@ -1,7 +1,6 @@
 //! The debug pages, as HTML and as JSON; pure.
 
-use std::fmt::Write as _;
-
+use crate::text::put;
 use serde_json::{Value, json};
 
 use super::answer::Known;
@@ -37,7 +36,7 @@ const PAGES: [(&str, &str); 4] = [
 pub fn index() -> String {
     let mut body = String::from("<ul>");
     for (path, title) in PAGES {
-        let _ = write!(body, "<li><a href=\"/debug/{path}\">{title}</a></li>");
+        put!(body, "<li><a href=\"/debug/{path}\">{title}</a></li>");
     }
     body.push_str("</ul>");
     page("", "lifespan", "", &body)
@@ -50,7 +49,7 @@ pub fn lifecyclez(known: &Known) -> String {
     let mut rows = String::new();
     for open in &known.open {
         let width = (open.age.0.saturating_mul(100) / longest).clamp(0, 100);
-        let _ = write!(
+        put!(
             rows,
             "<tr><td>{}<br><span class=dim>{}</span></td><td class=n>{}<span class=bar style=\"width:{width}%\"></span></td><td>{}</td><td><code>{}</code></td></tr>",
             escaped(&open.object),
@@ -80,7 +79,7 @@ fn waits(waits: &[Wait]) -> String {
     }
     let mut out = String::from("<ul>");
     for Wait { step, of, age } in waits.iter().take(MAX_WAITS) {
-        let _ = write!(
+        put!(
             out,
             "<li>{} <span class=dim>{} · {}</span></li>",
             escaped(step),
@@ -89,7 +88,7 @@ fn waits(waits: &[Wait]) -> String {
         );
     }
     if let Some(more) = waits.len().checked_sub(MAX_WAITS).filter(|more| *more > 0) {
-        let _ = write!(out, "<li class=dim>and {more} more</li>");
+        put!(out, "<li class=dim>and {more} more</li>");
     }
     out + "</ul>"
 }
@@ -131,7 +130,7 @@ pub fn watchz(known: &Known) -> String {
         };
         let namespace =
             if status.namespace.is_empty() { "all namespaces" } else { &status.namespace };
-        let _ = write!(
+        put!(
             rows,
             "<tr><td>{}<br><span class=dim>{}</span></td><td><span class={class}>{phase}</span>{error}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
             escaped(&status.resource),
@@ -195,7 +194,7 @@ pub fn servicez(known: &Known) -> String {
     let Known { snapshot, started, server, .. } = known;
     let mut rows = String::new();
     let mut row = |name: &str, value: &str| {
-        let _ = write!(rows, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), escaped(value));
+        put!(rows, "<tr><th>{}</th><td>{}</td></tr>", escaped(name), escaped(value));
     };
     row("Started", &time(*started));
     row("API server", server);
@@ -223,7 +222,7 @@ pub fn pipelinez(known: &Known) -> String {
             (Some(size), Some(capacity)) => format!("{size} of {capacity}"),
             _ => "none".to_owned(),
         };
-        let _ = write!(
+        put!(
             rows,
             "<tr><td>{}{error}</td><td class=n>{}</td><td class=n>{}</td><td class=\"n {class}\">{lost}</td><td class=n>{}</td><td class=n>{queue}</td></tr>",
             escaped(&books.id),
@@ -246,7 +245,7 @@ fn page(here: &str, title: &str, said: &str, body: &str) -> String {
     let mut links = String::new();
     for (path, name) in PAGES {
         let class = if path == here { " class=here" } else { "" };
-        let _ = write!(links, "<a{class} href=\"/debug/{path}\">{name}</a>");
+        put!(links, "<a{class} href=\"/debug/{path}\">{name}</a>");
     }
     format!(
         "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><meta http-equiv=refresh content=5><title>{title} · lifespan</title><style>{STYLE}</style></head><body><h1>{title}</h1><p>{}</p><nav>{links}</nav>{body}</body></html>\n",

@@ -110,7 +110,7 @@ impl Sender {
 
 /// The exporter of a live run; a server that is away is waited for.
 pub(super) fn exporter(endpoint: &str, is_insecure: bool) -> delivery::Exporter {
-    let settings = settings(endpoint, is_insecure);
+    let settings = Box::new(settings(endpoint, is_insecure));
     let to = delivery::To::Server { wire: Wire::Grpc, settings, queue: Queue::default() };
     delivery::Exporter { id: endpoint.to_owned(), to }
 }

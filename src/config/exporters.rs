@@ -49,7 +49,11 @@ fn grpc(s: &mut Section<'_>) -> To {
     ] {
         s.unsupported(key, instead);
     }
-    To::Server { wire: Wire::Grpc, settings: Settings { endpoint, ..common.0 }, queue: common.1 }
+    To::Server {
+        wire: Wire::Grpc,
+        settings: Box::new(Settings { endpoint, ..common.0 }),
+        queue: common.1,
+    }
 }
 
 fn http(s: &mut Section<'_>) -> To {
@@ -80,7 +84,7 @@ fn http(s: &mut Section<'_>) -> To {
         "" => format!("{}/v1/traces", endpoint.trim_end_matches('/')),
         _ => traces,
     };
-    let settings = Settings { endpoint, ..common.0 };
+    let settings = Box::new(Settings { endpoint, ..common.0 });
     To::Server { wire: Wire::Http(encoding), settings, queue: common.1 }
 }
 

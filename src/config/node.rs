@@ -111,7 +111,7 @@ impl Node {
             let done = match event {
                 Event::Scalar(text, style, _, None) => {
                     let is_text = style != ScalarStyle::Plain;
-                    Some(Node { place: at.clone(), value: scalar(&text, is_text) })
+                    Some(Self { place: at.clone(), value: scalar(&text, is_text) })
                 }
                 Event::Scalar(..) => return wrong("a tag is not expected here"),
                 Event::MappingStart(..) | Event::SequenceStart(..) if open.len() >= MAX_DEPTH => {

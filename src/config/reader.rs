@@ -56,7 +56,7 @@ impl Reader {
         let pairs = match value {
             Value::Map(pairs) => pairs,
             Value::Null => Vec::new(),
-            other => {
+            other @ (Value::Scalar { .. } | Value::List(_)) => {
                 let message = format!("'{}' expected a map, got {}", path.join("::"), kind(&other));
                 self.fault(&place, message);
                 Vec::new()
@@ -155,7 +155,7 @@ impl Section<'_> {
                 {
                     text.clone()
                 }
-                _ => {
+                Value::Scalar { .. } | Value::Map(_) | Value::List(_) => {
                     self.wrong(key, &node, "a string (put it in quotes)");
                     default.to_owned()
                 }
@@ -193,7 +193,7 @@ impl Section<'_> {
                 Value::Null => default,
                 Value::Scalar { text, is_text: false, .. } if text == "true" => true,
                 Value::Scalar { text, is_text: false, .. } if text == "false" => false,
-                _ => {
+                Value::Scalar { .. } | Value::Map(_) | Value::List(_) => {
                     self.wrong(key, &node, "true or false");
                     default
                 }
@@ -228,7 +228,7 @@ impl Section<'_> {
                         default
                     }
                 },
-                _ => {
+                Value::Scalar { .. } | Value::Map(_) | Value::List(_) => {
                     self.wrong(key, &node, "a whole number");
                     default
                 }
@@ -259,7 +259,7 @@ impl Section<'_> {
                         default
                     }
                 },
-                _ => {
+                Value::Scalar { .. } | Value::Map(_) | Value::List(_) => {
                     self.wrong(key, &node, "a number");
                     default
                 }
@@ -305,7 +305,7 @@ impl Section<'_> {
                         (fallback, default.to_owned())
                     }
                 },
-                _ => {
+                Value::Map(_) | Value::List(_) => {
                     self.wrong(key, &node, "a duration such as 5s");
                     (fallback, default.to_owned())
                 }
@@ -330,10 +330,10 @@ impl Section<'_> {
                     for item in items {
                         match &item.value {
                             Value::Scalar { text, .. } => {
-                                out.push((text.clone(), item.place.clone()))
+                                out.push((text.clone(), item.place.clone()));
                             }
                             Value::Null | Value::Map(_) | Value::List(_) => {
-                                self.wrong(key, item, "a string")
+                                self.wrong(key, item, "a string");
                             }
                         }
                     }

@@ -112,7 +112,7 @@ pub(super) fn service(reader: &mut Reader, node: Node) -> Named {
             }
         }
         Some(node) => {
-            s.reader().fault(&node.place, "'service::pipelines' expected a map".to_owned())
+            s.reader().fault(&node.place, "'service::pipelines' expected a map".to_owned());
         }
     }
     s.end();

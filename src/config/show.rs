@@ -1,11 +1,10 @@
 //! A configuration written out again: what is in force, and what could be said; pure.
 
-use std::fmt::Write as _;
-
 use super::expand::Lookup;
 use super::load::{Source, load};
 use super::node::{Fault, Node, Value};
 use super::reader::Entry;
+use crate::text::putln;
 
 /// How it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
         }
         if with_help && !entry.help.is_empty() {
             for text in wrapped(entry.help, 96 - 2 * open.len()) {
-                let _ = writeln!(out, "{:1$}# {text}", "", 2 * open.len());
+                putln!(out, "{:1$}# {text}", "", 2 * open.len());
             }
         }
         let value = if entry.is_secret && !shows_secrets {
@@ -87,7 +86,7 @@ fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
 
 fn line(out: &mut String, depth: usize, key: &str, value: &str) {
     let space = if value.is_empty() { "" } else { " " };
-    let _ = writeln!(out, "{:1$}{key}:{space}{value}", "", 2 * depth);
+    putln!(out, "{:1$}{key}:{space}{value}", "", 2 * depth);
 }
 
 /// The names of secrets stay, their values do not.
@@ -152,9 +151,9 @@ pub fn components() -> String {
         ("extensions", &super::extensions::TYPES, "extension: Development"),
     ];
     for (section, types, stability) in sections {
-        let _ = writeln!(out, "{section}:{}", if types.is_empty() { " []" } else { "" });
+        putln!(out, "{section}:{}", if types.is_empty() { " []" } else { "" });
         for name in types.iter().filter_map(|names| names.first()) {
-            let _ = writeln!(out, "  - name: {name}\n    stability:\n      {stability}");
+            putln!(out, "  - name: {name}\n    stability:\n      {stability}");
         }
     }
     out.push_str("providers:\n  - scheme: env\n  - scheme: file\n  - scheme: yaml\n");

@@ -1,8 +1,7 @@
 //! What the debug exporter says of a request, in the layout of the Collector's debug exporter;
 //! pure.
 
-use std::fmt::Write as _;
-
+use crate::text::{put, putln};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -36,14 +35,13 @@ pub fn text(request: &[u8], verbosity: Verbosity) -> Result<String, JsonError> {
     for (n, resource_spans) in request.resource_spans.iter().enumerate() {
         let resource = resource_spans.resource.as_ref();
         let attributes = resource.map(|it| it.attributes.as_slice()).unwrap_or_default();
-        // Writing into a string does not fail.
-        let _ = match verbosity {
+        match verbosity {
             Verbosity::Detailed => {
                 let schema = &resource_spans.schema_url;
-                writeln!(out, "ResourceSpans #{n}\nResource SchemaURL: {schema}")
+                putln!(out, "ResourceSpans #{n}\nResource SchemaURL: {schema}");
             }
             Verbosity::Basic | Verbosity::Normal => {
-                writeln!(out, "ResourceTraces #{n} {}", inline(attributes))
+                putln!(out, "ResourceTraces #{n} {}", inline(attributes));
             }
         };
         if verbosity == Verbosity::Detailed {
@@ -51,14 +49,16 @@ pub fn text(request: &[u8], verbosity: Verbosity) -> Result<String, JsonError> {
         }
         for (n, scope_spans) in resource_spans.scope_spans.iter().enumerate() {
             let scope = scope_spans.scope.clone().unwrap_or_default();
-            let _ = match verbosity {
-                Verbosity::Detailed => writeln!(
+            match verbosity {
+                Verbosity::Detailed => putln!(
                     out,
                     "ScopeSpans #{n}\nScopeSpans SchemaURL: {}\nInstrumentationScope {} {}",
-                    scope_spans.schema_url, scope.name, scope.version
+                    scope_spans.schema_url,
+                    scope.name,
+                    scope.version
                 ),
                 Verbosity::Basic | Verbosity::Normal => {
-                    writeln!(out, "ScopeTraces #{n} {}@{}", scope.name, scope.version)
+                    putln!(out, "ScopeTraces #{n} {}@{}", scope.name, scope.version);
                 }
             };
             for (n, span) in scope_spans.spans.iter().enumerate() {
@@ -66,12 +66,7 @@ pub fn text(request: &[u8], verbosity: Verbosity) -> Result<String, JsonError> {
                     Verbosity::Detailed => detailed(&mut out, n, span),
                     Verbosity::Basic | Verbosity::Normal => {
                         let (trace, id) = (hex(&span.trace_id), hex(&span.span_id));
-                        let _ = writeln!(
-                            out,
-                            "{} {trace} {id} {}",
-                            span.name,
-                            inline(&span.attributes)
-                        );
+                        putln!(out, "{} {trace} {id} {}", span.name, inline(&span.attributes));
                     }
                 }
             }
@@ -85,7 +80,7 @@ fn detailed(out: &mut String, n: usize, span: &Span) {
     let named = |names: &[&'static str], number: i32| {
         usize::try_from(number).ok().and_then(|at| names.get(at).copied()).unwrap_or("Unknown")
     };
-    let _ = write!(
+    put!(
         out,
         "Span #{n}\n    Trace ID       : {}\n    Parent ID      : {}\n    ID             : {}\n    \
          Name           : {}\n    Kind           : {}\n    Start time     : {}\n    \
@@ -106,7 +101,7 @@ fn detailed(out: &mut String, n: usize, span: &Span) {
     }
     for (n, event) in span.events.iter().enumerate() {
         let (name, at) = (&event.name, time(event.time_unix_nano));
-        let _ = writeln!(out, "SpanEvent #{n}\n     -> Name: {name}\n     -> Timestamp: {at}");
+        putln!(out, "SpanEvent #{n}\n     -> Name: {name}\n     -> Timestamp: {at}");
         list(out, "     -> Attributes::", &event.attributes);
     }
     if !span.links.is_empty() {
@@ -115,7 +110,7 @@ fn detailed(out: &mut String, n: usize, span: &Span) {
     for (n, link) in span.links.iter().enumerate() {
         let (trace, id) = (hex(&link.trace_id), hex(&link.span_id));
         let state = &link.trace_state;
-        let _ = writeln!(
+        putln!(
             out,
             "SpanLink #{n}\n     -> Trace ID: {trace}\n     -> ID: {id}\n     -> TraceState: {state}"
         );
@@ -127,9 +122,9 @@ fn list(out: &mut String, title: &str, attributes: &[KeyValue]) {
     if attributes.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{title}");
+    putln!(out, "{title}");
     for attribute in attributes {
-        let _ = writeln!(out, "     -> {}: {}", attribute.key, typed(attribute.value.as_ref()));
+        putln!(out, "     -> {}: {}", attribute.key, typed(attribute.value.as_ref()));
     }
 }
 
@@ -171,7 +166,7 @@ fn plain(value: Option<&AnyValue>) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
+        put!(out, "{byte:02x}");
         out
     })
 }

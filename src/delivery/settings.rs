@@ -22,7 +22,7 @@ pub enum To {
         /// How it is spoken to.
         wire: Wire,
         /// Address, TLS, headers, retries.
-        settings: Settings,
+        settings: Box<Settings>,
         /// What waits for it.
         queue: Queue,
     },

@@ -4,15 +4,14 @@
 //! without `_total` and without units. Ours are dotted in OpenTelemetry, `otelcol.k8s_lifecycle.…`,
 //! and have underscores here.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use super::process::Process;
 use crate::config::MetricsLevel;
 use crate::delivery::books::Books;
 use crate::engine::Counts;
 use crate::lifecycle::time::UnixNanos;
+use crate::text::{put, putln};
 use crate::watch::status::Status;
+use std::collections::BTreeMap;
 
 /// What there is to tell.
 #[derive(Clone, Debug, Default)]
@@ -335,8 +334,7 @@ impl Page {
     }
 
     fn head(&mut self, (name, kind, help): Metric) {
-        // Writing into a string does not fail.
-        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        put!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
     fn series<'a>(
@@ -349,13 +347,13 @@ impl Page {
         if !self.common.is_empty() {
             all.push(self.common.clone());
         }
-        let _ = writeln!(self.out, "{name}{{{}}} {value}", all.join(","));
+        putln!(self.out, "{name}{{{}}} {value}", all.join(","));
     }
 
     fn target_info(&mut self) {
         self.head(("target_info", GAUGE, "Target metadata"));
         let labels: Vec<_> = self.resource.iter().map(|(key, value)| label(key, value)).collect();
-        let _ = writeln!(self.out, "target_info{{{}}} 1", labels.join(","));
+        putln!(self.out, "target_info{{{}}} 1", labels.join(","));
     }
 }
 

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_words_of_the_server() {
-        let cases: [(&str, u16, Option<&str>, &str, Option<u64>); 5] = [
+        let cases = [
             (
                 r#"{"kind":"Status","message":"pods is forbidden","code":403}"#,
                 403,

@@ -41,12 +41,12 @@ fn grpc(id: &str, address: &str) -> Exporter {
 }
 
 fn with(id: &str, address: &str, wire: Wire, queue: Queue) -> Exporter {
-    let settings = Settings {
+    let settings = Box::new(Settings {
         tls: Tls { insecure: true, ..Tls::default() },
         retry: SOON,
         timeout: Duration::from_millis(500),
         ..Settings::new(address)
-    };
+    });
     Exporter { id: id.to_owned(), to: To::Server { wire, settings, queue } }
 }
 
@@ -257,7 +257,7 @@ async fn over_http_the_same_arrives_in_protobuf_and_in_json() {
             panic!()
         };
         let headers = Headers::new([("x-token", "s3cret")]).unwrap();
-        let settings = Settings { headers, compression: Compression::Gzip, ..settings };
+        let settings = Box::new(Settings { headers, compression: Compression::Gzip, ..*settings });
         let delivery =
             Delivery::start(vec![Exporter { id, to: To::Server { wire, settings, queue } }])
                 .unwrap();

@@ -1,6 +1,6 @@
 //! A cluster that is heard through faults tells the same story.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,11 +66,8 @@ async fn listen_for(
     }
     let mut told = Vec::new();
     while !missing.is_empty() {
-        let Arrived { lane, news, .. } = match timeout(PATIENCE, said.recv()).await {
-            Ok(Some(arrived)) => arrived,
-            Ok(None) | Err(_) => {
-                panic!("nothing more is heard, missing {missing:?}: {:?}", watches.statuses().now())
-            }
+        let Ok(Some(Arrived { lane, news, .. })) = timeout(PATIENCE, said.recv()).await else {
+            panic!("nothing more is heard, missing {missing:?}: {:?}", watches.statuses().now())
         };
         let reached = version(&Told { at: 0, lane, news: news.clone() });
         if missing.get(&lane).is_some_and(|last| reached >= *last) {
@@ -234,9 +231,9 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
     others.retain(|line| &*line.resource != "events");
     let expected = drive(&decode(&others)).spans;
     let forbidden = [("events", vec![Fault::Refuse(403, None)])];
-    let cases: [(&[Line], &[(&str, Vec<Fault>)], Phase, &str); 2] = [
-        (&lines, &forbidden, Phase::Forbidden, "403 scripted"),
-        (&others, &[], Phase::Missing, "404 scripted"),
+    let cases = [
+        (&lines, &forbidden[..], Phase::Forbidden, "403 scripted"),
+        (&others, &forbidden[..0], Phase::Missing, "404 scripted"),
     ];
     for (cluster, faults, phase, said) in cases {
         let listened = listen_for(cluster, &others, WATCH_LIST, faults).await;

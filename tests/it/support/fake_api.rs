@@ -4,7 +4,13 @@
 //! list shows the objects as they are at the point up to which events were sent; a watch sends
 //! what was written after its resourceVersion.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is a failed test"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -103,13 +109,13 @@ impl FakeApi {
                 }
                 Type::ListDone => history.first_version = version.unwrap_or(1),
                 Type::Added => {
-                    history.events.push((version.unwrap(), "ADDED", line.object.clone()))
+                    history.events.push((version.unwrap(), "ADDED", line.object.clone()));
                 }
                 Type::Modified => {
-                    history.events.push((version.unwrap(), "MODIFIED", line.object.clone()))
+                    history.events.push((version.unwrap(), "MODIFIED", line.object.clone()));
                 }
                 Type::Deleted => {
-                    history.events.push((version.unwrap(), "DELETED", line.object.clone()))
+                    history.events.push((version.unwrap(), "DELETED", line.object.clone()));
                 }
                 Type::Bookmark | Type::Closed | Type::Error => {}
             }
@@ -139,8 +145,9 @@ impl FakeApi {
                     }
                 });
                 connections.spawn(async move {
-                    let _ =
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    drop(
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
+                    );
                 });
             }
         });

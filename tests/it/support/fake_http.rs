@@ -1,6 +1,6 @@
 //! An OTLP/HTTP server on loopback that answers as scripted, then accepts.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -78,8 +78,9 @@ impl FakeHttp {
                     async move { Ok::<_, Infallible>(answer(&script, &seen, request).await) }
                 });
                 connections.spawn(async move {
-                    let _ =
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    drop(
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
+                    );
                 });
             }
         });
