@@ -17,10 +17,96 @@ use crate::support::fake_collector::{Answer, FakeCollector, Received};
 const DEMO: &str = "config/demo/rolling-update.jsonl.gz";
 
 #[test]
-fn without_a_command_the_help_is_shown() {
-    let output = lifespan(&[], "");
-    assert!(output.status.success());
-    assert!(text(&output.stdout).contains("replay"), "{output:?}");
+fn without_a_cluster_a_person_is_told_what_to_do() {
+    for arguments in [&[][..], &["record"], &["--endpoint", "localhost:4317"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_lifespan"))
+            .args(arguments)
+            .env_remove("KUBECONFIG")
+            .env("HOME", "/nonexistent")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(
+            text(&output.stderr),
+            "lifespan: no cluster to watch: there is no kubeconfig, and this is not inside a \
+             cluster; set KUBECONFIG or name a file with --kubeconfig\n"
+        );
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_named() {
+    let output = lifespan(&["--kubeconfig", "tests/objects/kubeconfig.yaml"], "");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("lifespan: the API server at http://127.0.0.1:1/ cannot be reached: "),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let output = lifespan(&["--kubeconfig", "tests/objects/kubeconfig.yaml", "--context", "x"], "");
+    let said = text(&output.stderr);
+    assert!(said.starts_with("lifespan: the kubeconfig cannot be used: "), "{said}");
+}
+
+#[test]
+fn a_good_configuration_is_validated_in_silence() {
+    let output = lifespan(&["validate", "--config", "config/lifespan.yaml"], "");
+    assert!(
+        output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_bad_configuration_ends_every_command_that_reads_it_with_1() {
+    let set = ["--set", "exporters.otlp_grpc.timeut=5s"];
+    for command in [&["validate"][..], &["print-config"], &["rbac"], &[]] {
+        let mut arguments = command.to_vec();
+        arguments.extend(["--config", "config/lifespan.yaml"]);
+        arguments.extend(set);
+        let output = lifespan(&arguments, "");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(
+            text(&output.stderr),
+            "--set exporters.otlp_grpc.timeut=5s: 'exporters::otlp_grpc' has invalid keys: timeut; \
+             did you mean timeout?\nlifespan: invalid configuration: 1 fault\n"
+        );
+    }
+    let output = lifespan(&["validate"], "");
+    assert!(
+        text(&output.stderr).contains("at least one config flag must be provided"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn the_effective_configuration_is_printed_with_its_defaults() {
+    let yaml = "yaml:{receivers: {k8s_lifecycle: }, exporters: {debug: }, service: {pipelines: {traces: {receivers: [k8s_lifecycle], exporters: [debug]}}}}";
+    let output = lifespan(
+        &["print-config", "--config", yaml, "--set", "receivers.k8s_lifecycle.page_size=7"],
+        "",
+    );
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("    page_size: 7\n") && said.contains("    stable_time: 10s\n"),
+        "{said}"
+    );
+    let output = lifespan(&["print-config", "--format", "json", "--config", yaml], "");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json.pointer("/exporters/debug/verbosity").unwrap(), "basic");
+}
+
+#[test]
+fn components_and_permissions_are_listed() {
+    let said = lifespan(&["components"], "");
+    for name in
+        ["k8s_lifecycle", "otlp_grpc", "otlp_http", "debug", "file", "health_check", "zpages"]
+    {
+        assert!(text(&said.stdout).contains(&format!("- name: {name}\n")), "{name}");
+    }
+    let said = lifespan(&["rbac", "--namespace", "elsewhere"], "");
+    assert!(text(&said.stdout).contains("namespace: elsewhere"), "{said:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod driver;
 mod export;
 mod golden;
 mod properties;
+mod record;
 mod recordings;
 mod scenarios;
 mod support;

@@ -1,0 +1,78 @@
+//! What is recorded is what was heard.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use lifespan::kinds::Meaning;
+use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::time::UnixNanos;
+use lifespan::recording::{ForRecording, Heard, Line, Redaction, hear};
+use lifespan::watch::ear::{Ear as _, ForCore, Said};
+use lifespan::watch::events::EventType;
+
+use crate::support::lines::{self, Type};
+
+/// What the core hears of `said` live, and what of the recorded line.
+fn both(
+    lane: Lane,
+    said: Said<'_>,
+    at: UnixNanos,
+    redaction: Option<Redaction>,
+) -> [Option<News>; 2] {
+    let live = ForCore { lane }.hear(said, at).out.map(|arrived| arrived.news);
+    let mut ear = ForRecording { resource: lane.resource().to_owned(), redaction };
+    let line = ear.hear(said, at).out.unwrap().line;
+    let line = Line::parse(line.trim_end().as_bytes()).unwrap();
+    assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
+    let recorded = match hear(&line) {
+        Heard::Lane(_, Meaning::News { news, .. }) => Some(*news),
+        Heard::Lane(_, Meaning::Nothing | Meaning::Refused(_))
+        | Heard::Nothing
+        | Heard::NotWatched => None,
+    };
+    [live, recorded]
+}
+
+#[test]
+fn a_recording_replays_what_the_live_run_was_told() {
+    let mut n = 0;
+    for name in lines::recordings() {
+        for line in lines::recording(&name) {
+            let Some(lane) = Lane::of(&line.resource) else { continue };
+            let json = line.object.as_bytes();
+            let done = format!("{}", lifespan::kinds::list_version(json));
+            let said = match line.kind {
+                Type::List => Said::Listed(json),
+                Type::ListDone => Said::ListDone(&done),
+                Type::Added => Said::Watched(EventType::Added, json),
+                Type::Modified => Said::Watched(EventType::Modified, json),
+                Type::Deleted => Said::Watched(EventType::Deleted, json),
+                Type::Bookmark => Said::Watched(EventType::Bookmark, json),
+                Type::Closed | Type::Error => Said::Closed,
+            };
+            let [live, recorded] = both(lane, said, UnixNanos(line.at), None);
+            assert_eq!(live, recorded, "{name}: {}", line.object);
+            n += 1;
+        }
+    }
+    assert!(n > 1_000, "{n} lines");
+}
+
+#[test]
+fn a_value_that_is_taken_out_still_tells_that_it_changed() {
+    let object = |value: &str| {
+        include_str!("../objects/deployment.json").replacen(
+            "\"containers\":[{",
+            &format!("\"containers\":[{{\"env\":[{{\"name\":\"A\",\"value\":\"{value}\"}}],"),
+            1,
+        )
+    };
+    let heard = |value: &str| {
+        let text = object(value);
+        assert!(text.contains(value));
+        let redaction = Some(Redaction::new([3; 32]));
+        both(Lane::Deployments, Said::Listed(text.as_bytes()), UnixNanos(5_000), redaction)
+    };
+    let ([_, one], [_, other]) = (heard("first-secret"), heard("second-secret"));
+    assert!(one.is_some());
+    assert_ne!(one, other);
+}
