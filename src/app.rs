@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use self::driver::{Question, drive};
+use self::driver::{Figures, Question, drive};
 use crate::clock;
 use crate::delivery::books::Books;
 use crate::delivery::{AllBooks, Delivery};
-use crate::engine::{Counts, Engine};
+use crate::engine::Engine;
 use crate::lifecycle::span::FinishedSpan;
 use crate::watch::connect::Cluster;
 use crate::watch::ear::ForCore;
@@ -49,8 +49,8 @@ impl View {
     }
 
     /// What the core has counted.
-    pub async fn counts(&self) -> Counts {
-        self.ask(Question::Counts).await
+    pub async fn figures(&self) -> Figures {
+        self.ask(Question::Figures).await
     }
 
     async fn ask<T: Default>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> T {

@@ -9,7 +9,7 @@ mod orphans;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lanes::LaneState;
+use lanes::{Entry, LaneState};
 use orphans::Orphans;
 
 use crate::lifecycle::inlet::{Inlet, Released};
@@ -47,6 +47,10 @@ pub struct Settings {
     pub max_pods_per_trace: usize,
     /// How many changes may wait in the inlet.
     pub max_waiting: usize,
+    /// Lanes whose first lists are waited for, however long they take, unless they break off; what
+    /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
+    /// `settle_time`: a recording does not say which lanes there are.
+    pub waits_for: Vec<Lane>,
 }
 
 impl Default for Settings {
@@ -61,6 +65,7 @@ impl Default for Settings {
             max_transition_duration: Nanos::from_seconds(3_600),
             max_pods_per_trace: 200,
             max_waiting: 100_000,
+            waits_for: Vec::new(),
         }
     }
 }
@@ -92,6 +97,7 @@ pub struct Engine {
     rules: Rules,
     owner_wait: Nanos,
     max_waiting: usize,
+    waits_for: Vec<Lane>,
     inlet: Inlet,
     orphans: Orphans,
     /// Objects whose tree is being looked for, each owned by the one after it.
@@ -126,6 +132,7 @@ impl Engine {
             max_transition_duration,
             max_pods_per_trace,
             max_waiting,
+            waits_for,
         } = settings;
         let rules = Rules {
             cluster_uid,
@@ -139,6 +146,7 @@ impl Engine {
         Self {
             owner_wait,
             max_waiting,
+            waits_for,
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
             entering: Vec::new(),
@@ -164,7 +172,9 @@ impl Engine {
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.now = self.now.max(next);
             self.enter_lists(next, &mut out);
-            self.inlet.release(next);
+            if self.lists_enter() != Some(Entry::Held) {
+                self.inlet.release(next);
+            }
             while let Some(released) = self.inlet.take_ready() {
                 self.release(released, &mut out);
             }
@@ -187,12 +197,12 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         let tree = self.deadlines.first().map(|(due, _)| *due);
-        let lists = self.first_list.map(|first| {
-            let are_all_in =
-                self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
-            if are_all_in { first } else { first.plus(self.rules.settle_time) }
-        });
-        [self.inlet.next_due(), self.orphans.next_due(), tree, lists].into_iter().flatten().min()
+        let (lists, inlet) = match self.lists_enter() {
+            Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
+            Some(Entry::Held) => (None, None),
+            None => (None, self.inlet.next_due()),
+        };
+        [inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
     }
 
     /// The input has ended: time runs on until every hold is released. What is still open stays

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Counts, Engine};
 use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::UnixNanos;
+use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::watch::ear::Arrived;
 
 /// So much news is heard before what is due is looked at: a burst shall not pay for it each time.
@@ -22,7 +22,39 @@ pub enum Question {
     /// What is open, as spans that end now.
     InProgress(oneshot::Sender<Vec<FinishedSpan>>),
     /// What was counted so far.
-    Counts(oneshot::Sender<Counts>),
+    Figures(oneshot::Sender<Figures>),
+}
+
+/// What the core and its task have counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The core.
+    pub counts: Counts,
+    /// How late spans were handed on.
+    pub delays: Delays,
+}
+
+/// How much later than they were due spans were handed on: a histogram.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// Batches of spans, by the first of [`Delays::BOUNDS_MS`] that they are not over.
+    pub counts: [u64; 8],
+    /// The sum of all delays, in microseconds.
+    pub sum_micros: u64,
+}
+
+impl Delays {
+    /// Upper bounds in milliseconds; what is over them is in the last count.
+    pub const BOUNDS_MS: [u64; 7] = [1, 2, 5, 10, 50, 250, 1_000];
+
+    fn add(&mut self, late: Nanos) {
+        let micros = u64::try_from(late.0 / 1_000).unwrap_or(0);
+        let at = Self::BOUNDS_MS.iter().position(|bound| micros <= bound * 1_000);
+        if let Some(count) = self.counts.get_mut(at.unwrap_or(Self::BOUNDS_MS.len())) {
+            *count += 1;
+        }
+        self.sum_micros += micros;
+    }
 }
 
 /// Drives `engine` until no lane is left that could say anything; returns it as it then is.
@@ -37,8 +69,10 @@ pub async fn drive(
     mut hand_on: impl FnMut(Vec<FinishedSpan>),
 ) -> Engine {
     let mut batch = Vec::with_capacity(TOGETHER);
+    let mut delays = Delays::default();
     loop {
-        let wait = engine.next_deadline().map_or(LONGEST_SLEEP, |due| until(due, clock()));
+        let due = engine.next_deadline();
+        let wait = due.map_or(LONGEST_SLEEP, |due| until(due, clock()));
         tokio::select! {
             n = told.recv_many(&mut batch, TOGETHER) => {
                 if n == 0 {
@@ -48,12 +82,14 @@ pub async fn drive(
                     engine.hear(lane, news, at);
                 }
             }
-            Some(question) = questions.recv() => answer(&engine, question, clock()),
+            Some(question) = questions.recv() => answer(&engine, &delays, question, clock()),
             () = tokio::time::sleep(wait) => {}
         }
         let ended = engine.advance(clock());
         if !ended.is_empty() {
             hand_on(ended);
+            let late = due.map_or(Nanos(0), |due| clock().since(due));
+            delays.add(late);
         }
     }
 }
@@ -64,9 +100,12 @@ fn until(due: UnixNanos, now: UnixNanos) -> Duration {
 }
 
 /// Who asked may have gone meanwhile; then the answer is for nobody.
-fn answer(engine: &Engine, question: Question, now: UnixNanos) {
+fn answer(engine: &Engine, delays: &Delays, question: Question, now: UnixNanos) {
     match question {
         Question::InProgress(to) => drop(to.send(engine.in_progress(now))),
-        Question::Counts(to) => drop(to.send(engine.counts())),
+        Question::Figures(to) => {
+            let figures = Figures { counts: engine.counts(), delays: delays.clone() };
+            drop(to.send(figures));
+        }
     }
 }

@@ -111,6 +111,7 @@ async fn watch(
     let engine = Engine::new(Settings {
         cluster_uid: cluster.uid.clone(),
         stable_time: arguments.stable_time,
+        waits_for: Lane::ALL.to_vec(),
         ..Settings::default()
     });
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
@@ -234,6 +235,6 @@ async fn progress(view: &View) -> String {
         return format!("listing {}: {} so far", status.resource, status.n_listed);
     }
     let n_open = view.in_progress().await.iter().filter(|span| span.parent.is_none()).count();
-    let objects = counted(view.counts().await.objects, "object");
+    let objects = counted(view.figures().await.counts.objects, "object");
     format!("{objects}, {n_open} in progress; Ctrl-C ends")
 }

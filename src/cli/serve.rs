@@ -87,6 +87,7 @@ async fn start(
     if settings.cluster_uid.is_empty() {
         settings.cluster_uid.clone_from(&cluster.uid);
     }
+    settings.waits_for = watched.iter().map(|watched| watched.ear.lane).collect();
     let engine = Engine::new(settings);
     let app = App::start(&cluster, &receiver.manners, watched, engine, delivery, None);
     let (is_stopping, stopping) = watch::channel(false);
@@ -180,12 +181,14 @@ async fn known(facts: Facts) -> Known {
     let Facts { view, resource, started, server, stopping } = facts;
     let now = clock::now();
     let open = waits::open(&view.in_progress().await);
+    let figures = view.figures().await;
     let snapshot = Snapshot {
         receiver: "k8s_lifecycle".to_owned(),
         resource,
         uptime_seconds: now.since(started).millis() as f64 / 1_000.0,
         process: process(),
-        counts: view.counts().await,
+        counts: figures.counts,
+        delays: figures.delays,
         n_open: open.len() as u64,
         watches: view.statuses.now(),
         exporters: view.books.now(),

@@ -131,6 +131,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         "Whether lists are read as watches (WatchList): auto does where the server is 1.34 or newer",
     );
     let settings = Settings {
+        waits_for: Vec::new(),
         cluster_uid: s.text(
             "cluster_uid",
             "",

@@ -8,6 +8,15 @@ use crate::lifecycle::relist::Relist;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
+/// When first lists enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// Then.
+    At(UnixNanos),
+    /// When the others are in.
+    Held,
+}
+
 /// What is known of a lane.
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
@@ -111,14 +120,32 @@ impl Engine {
         }
     }
 
+    /// When the first lists enter; `None` where there are none that wait.
+    pub(super) fn lists_enter(&self) -> Option<Entry> {
+        let first = self.first_list?;
+        let is_awaited = |lane: &Lane| {
+            lane.kind().is_some() && (self.waits_for.is_empty() || self.waits_for.contains(lane))
+        };
+        let mut missing = self
+            .lanes
+            .iter()
+            .filter(|(lane, state)| is_awaited(lane) && !state.has_listed)
+            .map(|(_, state)| state.is_away);
+        Some(match missing.next() {
+            None => Entry::At(first),
+            Some(_) if self.waits_for.is_empty() => Entry::At(first.plus(self.rules.settle_time)),
+            Some(true) if missing.all(|is_away| is_away) => Entry::At(first),
+            Some(_) if self.inlet.len() > self.max_waiting => Entry::At(first),
+            Some(_) => Entry::Held,
+        })
+    }
+
     /// First lists enter at once, owners first, when those of all owners are in; the wait for a
     /// lane that does not list is bounded.
     pub(super) fn enter_lists(&mut self, now: UnixNanos, out: &mut Vec<FinishedSpan>) {
-        let Some(first) = self.first_list else { return };
-        let are_all_in =
-            self.lanes.iter().all(|(lane, state)| lane.kind().is_none() || state.has_listed);
-        if !are_all_in && first.plus(self.rules.settle_time) > now {
-            return;
+        match self.lists_enter() {
+            Some(Entry::At(due)) if due <= now => {}
+            Some(Entry::At(_) | Entry::Held) | None => return,
         }
         self.first_list = None;
         self.have_lists_entered = true;

@@ -5,6 +5,7 @@
 //! and have underscores here.
 
 use super::process::Process;
+use crate::app::driver::Delays;
 use crate::config::MetricsLevel;
 use crate::delivery::books::Books;
 use crate::engine::Counts;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub process: Process,
     /// What the core has counted.
     pub counts: Counts,
+    /// How late spans were handed on.
+    pub delays: Delays,
     /// Transitions that are open.
     pub n_open: u64,
     /// The lists and watches.
@@ -214,6 +217,7 @@ fn ours(page: &mut Page, of: &Snapshot) {
         .by_reason()
         .into_iter()
         .map(|(reason, n)| (vec![("reason", reason.to_owned())], n));
+    delays(page, &of.delays);
     page.many(
         (
             "otelcol_k8s_lifecycle_changes_untraced",
@@ -297,6 +301,21 @@ fn watches(page: &mut Page, of: &Snapshot) {
         ),
         by_resource(&silence),
     );
+}
+
+/// How much later than they were due spans were handed to the exporters.
+fn delays(page: &mut Page, delays: &Delays) {
+    let name = "otelcol_k8s_lifecycle_handover_delay";
+    page.head((name, "histogram", "Milliseconds after the end of all holds until spans were handed to the exporters. [Development]"));
+    let bounds = Delays::BOUNDS_MS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+    let mut sum = 0;
+    for (bound, count) in bounds.zip(delays.counts) {
+        sum += count;
+        page.series(&format!("{name}_bucket"), [("le", bound.as_str())].into_iter(), &sum);
+    }
+    let millis = delays.sum_micros as f64 / 1_000.0;
+    page.series(&format!("{name}_sum"), [].into_iter(), &millis);
+    page.series(&format!("{name}_count"), [].into_iter(), &sum);
 }
 
 /// The text that is being written.

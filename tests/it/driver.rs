@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use lifespan::app::driver::{Question, drive};
 use lifespan::engine::{Engine, Settings};
+use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::span::{FinishedSpan, Outcome};
-use lifespan::lifecycle::time::UnixNanos;
+use lifespan::lifecycle::time::{Nanos, UnixNanos};
 use lifespan::watch::ear::Arrived;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::support::drive::{self as replayed, decode};
+use crate::support::drive::{self as replayed, Told as Heard, decode};
 use crate::support::lines;
 
 /// Long enough for every hold.
@@ -60,6 +61,35 @@ async fn a_live_run_hands_on_what_a_replay_gives() {
         assert!(!spans.is_empty());
         assert_eq!(spans, expected, "{name}");
     }
+}
+
+/// The Pods' list takes long: until half of all was told.
+#[test]
+fn what_watches_tell_waits_until_every_first_list_is_read() {
+    let name = "03-scale-with-stale-stamp";
+    let all = decode(&lines::recording(name));
+    let is_list = |told: &Heard| {
+        told.lane == Lane::Pods && matches!(told.news, News::Listed(_) | News::ListDone(_))
+    };
+    let (list, mut late): (Vec<_>, Vec<_>) = all.iter().cloned().partition(is_list);
+    late.retain(|told| told.lane != Lane::Pods);
+    let middle = late.get(late.len() / 2).unwrap().at;
+    let before = late.iter().filter(|told| told.at <= middle).count();
+    assert!(list.len() > 1);
+    let waits_for = Lane::ALL.to_vec();
+    let mut engine = Engine::new(Settings { waits_for, ..Settings::default() });
+    let mut spans = Vec::new();
+    for told in late.iter().take(before).cloned() {
+        replayed::hear(&mut engine, told, &mut spans);
+    }
+    spans.extend(engine.advance(UnixNanos(middle).plus(Nanos::from_seconds(3_000))));
+    assert!(spans.is_empty() && engine.counts().changes == 0, "nothing is decided without them");
+    let mut engine =
+        Engine::new(Settings { waits_for: vec![Lane::Deployments], ..Settings::default() });
+    for told in late.iter().take(before).cloned() {
+        replayed::hear(&mut engine, told, &mut spans);
+    }
+    assert!(engine.counts().changes > 0, "nothing else is waited for");
 }
 
 #[tokio::test(start_paused = true)]
