@@ -23,6 +23,11 @@ use crate::store::Store;
 /// Chains of owners are followed no further.
 const MAX_OWNERS: usize = 16;
 
+/// A part of a lane that is listed and watched on its own, such as one of several namespaces. A
+/// list proves absence for its own part alone, and only the resourceVersions of one part come in
+/// order.
+pub type Part = u16;
+
 /// How many values of one sort are shared before those that nobody holds any more are let go.
 const MAX_SHARED: usize = 20_000;
 
@@ -50,7 +55,7 @@ pub struct Settings {
     /// Lanes whose first lists are waited for, however long they take, unless they break off; what
     /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
     /// `settle_time`: a recording does not say which lanes there are.
-    pub waits_for: Vec<Lane>,
+    pub waits_for: Vec<(Lane, Part)>,
 }
 
 impl Default for Settings {
@@ -97,13 +102,13 @@ pub struct Engine {
     rules: Rules,
     owner_wait: Nanos,
     max_waiting: usize,
-    waits_for: Vec<Lane>,
+    waits_for: Vec<(Lane, Part)>,
     inlet: Inlet,
     orphans: Orphans,
     /// Objects whose tree is being looked for, each owned by the one after it.
     entering: Vec<Uid>,
     store: Store,
-    lanes: BTreeMap<Lane, LaneState>,
+    lanes: BTreeMap<(Lane, Part), LaneState>,
     /// When the first list of any lane was complete, until all have entered.
     first_list: Option<UnixNanos>,
     have_lists_entered: bool,
@@ -143,6 +148,9 @@ impl Engine {
             max_transition_duration,
             max_pods_per_trace,
         };
+        let whole = Lane::ALL.into_iter().map(|lane| (lane, Part::default()));
+        let parts = whole.chain(waits_for.iter().copied());
+        let lanes = parts.map(|part| (part, LaneState::default())).collect();
         Self {
             owner_wait,
             max_waiting,
@@ -152,7 +160,7 @@ impl Engine {
             entering: Vec::new(),
             rules,
             store: Store::default(),
-            lanes: Lane::ALL.into_iter().map(|lane| (lane, LaneState::default())).collect(),
+            lanes,
             first_list: None,
             have_lists_entered: false,
             reference: None,
@@ -286,7 +294,7 @@ impl Engine {
         if self.store.top_of(owner.uid).is_some() {
             return None;
         }
-        let is_away = self.lanes.iter().any(|(lane, state)| {
+        let is_away = self.lanes.iter().any(|((lane, _), state)| {
             state.is_away && lane.kind().is_some_and(|kind| kind == owner.kind)
         });
         self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
@@ -336,7 +344,7 @@ impl Engine {
         let uid = snapshot.meta().uid;
         let is_new = self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
-        let has_listed = self.lanes.get(&lane).is_some_and(|state| state.has_listed);
+        let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
         let seen = Seen { arrival, is_listed: is_listed || (is_new && !has_listed) };
         let top = self.top_for(snapshot, seen, out);
         self.counts.changes += 1;

@@ -78,8 +78,8 @@ pub async fn drive(
                 if n == 0 {
                     return engine;
                 }
-                for Arrived { lane, news, at } in batch.drain(..) {
-                    engine.hear(lane, news, at);
+                for Arrived { lane, part, news, at } in batch.drain(..) {
+                    engine.hear_part(lane, part, news, at);
                 }
             }
             Some(question) = questions.recv() => answer(&engine, &delays, question, clock()),

@@ -111,13 +111,13 @@ async fn watch(
     let engine = Engine::new(Settings {
         cluster_uid: cluster.uid.clone(),
         stable_time: arguments.stable_time,
-        waits_for: Lane::ALL.to_vec(),
+        waits_for: Lane::ALL.into_iter().map(|lane| (lane, 0)).collect(),
         ..Settings::default()
     });
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: arguments.cluster.target(lane.resource()),
         has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane },
+        ear: ForCore { lane, part: 0 },
     });
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app =

@@ -87,7 +87,8 @@ async fn start(
     if settings.cluster_uid.is_empty() {
         settings.cluster_uid.clone_from(&cluster.uid);
     }
-    settings.waits_for = watched.iter().map(|watched| watched.ear.lane).collect();
+    settings.waits_for =
+        watched.iter().map(|watched| (watched.ear.lane, watched.ear.part)).collect();
     let engine = Engine::new(settings);
     let app = App::start(&cluster, &receiver.manners, watched, engine, delivery, None);
     let (is_stopping, stopping) = watch::channel(false);

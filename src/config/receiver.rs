@@ -16,8 +16,8 @@ use std::time::Duration;
 pub struct Receiver {
     /// Which cluster, and who to be there.
     pub access: Access,
-    /// The namespace that is watched; empty for all.
-    pub namespace: String,
+    /// The namespaces that are watched; empty for all.
+    pub namespaces: Vec<String>,
     /// What is watched.
     pub objects: Vec<Object>,
     /// How requests are made.
@@ -66,14 +66,18 @@ impl Receiver {
     pub fn watched(&self) -> Vec<Watched<ForCore>> {
         let mut objects = self.objects.clone();
         objects.sort_by_key(|object| object.lane);
-        let watched = objects.into_iter().map(|object| {
+        let all = [String::new()];
+        let namespaces = if self.namespaces.is_empty() { &all[..] } else { &self.namespaces };
+        let watched = objects.into_iter().flat_map(|object| {
             let Object { lane, label_selector, field_selector, .. } = object;
-            let target = Target::built_in(lane.resource(), &self.namespace, &label_selector);
-            Watched {
-                target: Target { field_selector, ..target },
-                has_no_backlog: lane.kind().is_none(),
-                ear: ForCore { lane },
-            }
+            (0..).zip(namespaces).map(move |(part, namespace)| {
+                let target = Target::built_in(lane.resource(), namespace, &label_selector);
+                Watched {
+                    target: Target { field_selector: field_selector.clone(), ..target },
+                    has_no_backlog: lane.kind().is_none(),
+                    ear: ForCore { lane, part },
+                }
+            })
         });
         watched.collect()
     }
@@ -92,7 +96,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     if !context.is_empty() && auth != "kubeConfig" {
         s.fault("context is for auth_type kubeConfig alone");
     }
-    let namespace = namespace(s);
+    let namespaces = namespaces(s);
     let mark = s.mark();
     let objects = objects(s);
     let written: Vec<_> = objects.iter().map(Object::written).collect();
@@ -188,7 +192,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
             }
             _ => Access::ServiceAccount,
         },
-        namespace,
+        namespaces,
         objects,
         manners: Manners { page_size: u32::try_from(page_size).unwrap_or(u32::MAX), watch_timeout },
         watch_list: match watch_list {
@@ -213,23 +217,24 @@ fn size(s: &mut Section<'_>, key: &'static str, default: u64, help: &'static str
     usize::try_from(s.number(key, default, 1, help)).unwrap_or(usize::MAX)
 }
 
-fn namespace(s: &mut Section<'_>) -> String {
-    let mut given = s.texts("namespaces", "The namespace to watch; all if empty").into_iter();
-    let first = given.next();
-    if let Some((_, place)) = given.next() {
-        let message =
-            "several namespaces are not supported: watch all, or run one lifespan for each";
-        s.reader().fault(&place, message.to_owned());
+fn namespaces(s: &mut Section<'_>) -> Vec<String> {
+    let given = s.texts("namespaces", "The namespaces to watch; all if empty");
+    let mut names: Vec<String> = Vec::new();
+    for (name, place) in given {
+        let is_inner =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_name = !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner);
+        let problem = if !is_name {
+            format!("{name:?} is no name of a namespace: lower-case letters, digits and -")
+        } else if names.contains(&name) {
+            format!("the namespace {name:?} stands here twice")
+        } else {
+            names.push(name);
+            continue;
+        };
+        s.reader().fault(&place, problem);
     }
-    let Some((name, place)) = first else { return String::new() };
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_name = !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner);
-    if !is_name {
-        let message =
-            format!("{name:?} is no name of a namespace: lower-case letters, digits and -");
-        s.reader().fault(&place, message);
-    }
-    name
+    names
 }
 
 /// Without a list of objects every kind that is known is watched.

@@ -1,6 +1,6 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
-use super::Engine;
+use super::{Engine, Part};
 use crate::lifecycle::inlet::Released;
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::{Change, Snapshot};
@@ -37,7 +37,12 @@ pub(super) struct LaneState {
 impl Engine {
     /// Takes what `lane` said at `at`. Nothing is decided before [`Engine::advance`].
     pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) {
-        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        self.hear_part(lane, Part::default(), news, at);
+    }
+
+    /// As [`Engine::hear`], for a lane that consists of several lists and watches.
+    pub fn hear_part(&mut self, lane: Lane, part: Part, news: News, at: UnixNanos) {
+        let Some(state) = self.lanes.get_mut(&(lane, part)) else { return };
         match news {
             News::Listed(mut snapshot) => {
                 if !state.relist.is_listing() {
@@ -48,7 +53,7 @@ impl Engine {
                 state.relist.seen(snapshot.meta().uid, facts);
                 state.list.push(snapshot);
             }
-            News::ListDone(version) => self.list_done(lane, version, at),
+            News::ListDone(version) => self.list_done(lane, part, version, at),
             News::Closed => {
                 state.is_away = true;
                 state.relist.abandon();
@@ -85,11 +90,11 @@ impl Engine {
         }
     }
 
-    fn list_done(&mut self, lane: Lane, version: u64, at: UnixNanos) {
+    fn list_done(&mut self, lane: Lane, part: Part, version: u64, at: UnixNanos) {
         if lane.kind().is_some() && self.reference.is_none() {
             self.reference = Some((version, at));
         }
-        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        let Some(state) = self.lanes.get_mut(&(lane, part)) else { return };
         if let (None, Some((known, known_at))) = (lane.kind(), self.reference) {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
@@ -123,13 +128,14 @@ impl Engine {
     /// When the first lists enter; `None` where there are none that wait.
     pub(super) fn lists_enter(&self) -> Option<Entry> {
         let first = self.first_list?;
-        let is_awaited = |lane: &Lane| {
-            lane.kind().is_some() && (self.waits_for.is_empty() || self.waits_for.contains(lane))
+        let is_awaited = |part: &(Lane, Part)| {
+            let is_any = self.waits_for.is_empty() && part.1 == Part::default();
+            part.0.kind().is_some() && (is_any || self.waits_for.contains(part))
         };
         let mut missing = self
             .lanes
             .iter()
-            .filter(|(lane, state)| is_awaited(lane) && !state.has_listed)
+            .filter(|(part, state)| is_awaited(part) && !state.has_listed)
             .map(|(_, state)| state.is_away);
         Some(match missing.next() {
             None => Entry::At(first),
@@ -153,7 +159,7 @@ impl Engine {
         let lists: Vec<_> = self
             .lanes
             .iter_mut()
-            .filter_map(|(lane, state)| state.first.take().map(|list| (*lane, list)))
+            .filter_map(|((lane, _), state)| state.first.take().map(|list| (*lane, list)))
             .collect();
         for (lane, list) in lists {
             for snapshot in list {

@@ -1,6 +1,7 @@
 //! Who listens to a watch: what becomes of the bytes of an object when they have arrived; pure.
 
 use super::events::EventType;
+use crate::engine::Part;
 use crate::kinds::{self, Meaning, Told};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::time::UnixNanos;
@@ -52,6 +53,8 @@ pub trait Ear {
 pub struct Arrived {
     /// The lane.
     pub lane: Lane,
+    /// Which part of it, where it is watched in several namespaces.
+    pub part: Part,
     /// What it said.
     pub news: News,
     /// When the bytes of it had arrived.
@@ -63,19 +66,21 @@ pub struct Arrived {
 pub struct ForCore {
     /// The lane that is listened to.
     pub lane: Lane,
+    /// Which part of it.
+    pub part: Part,
 }
 
 impl Ear for ForCore {
     type Out = Arrived;
 
     fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
-        let lane = self.lane;
+        let Self { lane, part } = *self;
         let (told, json) = match said {
             Said::Listed(json) => (Told::Listed, json),
             Said::ListDone(version) => {
                 let news = News::ListDone(version.parse().unwrap_or(0));
                 return Heard {
-                    out: Some(Arrived { lane, news, at }),
+                    out: Some(Arrived { lane, part, news, at }),
                     version: 0,
                     refused: Vec::new(),
                 };
@@ -92,7 +97,7 @@ impl Ear for ForCore {
                     .into_iter()
                     .map(|it| Refused::Stamp(format!("{}: {}: {}", it.object, it.key, it.problem)))
                     .collect();
-                (Some(Arrived { lane, news: *news, at }), refused)
+                (Some(Arrived { lane, part, news: *news, at }), refused)
             }
             Meaning::Nothing => (None, Vec::new()),
             Meaning::Refused(why) => (None, vec![Refused::Object(why)]),
@@ -114,7 +119,7 @@ mod tests {
     #[test]
     fn every_event_tells_how_far_the_watch_is_even_if_it_is_of_no_use() {
         let version = |lane, kind, json| {
-            ForCore { lane }.hear(Said::Watched(kind, json), UnixNanos(1)).version
+            ForCore { lane, part: 0 }.hear(Said::Watched(kind, json), UnixNanos(1)).version
         };
         assert_eq!(version(Lane::Pods, EventType::Bookmark, BOOKMARK), 99);
         let bad = br#"{"metadata":{"resourceVersion":"98","uid":""}}"#;
@@ -126,15 +131,15 @@ mod tests {
 
     #[test]
     fn a_refused_object_is_told_and_nothing_is_handed_on() {
-        let heard = ForCore { lane: Lane::Pods }.hear(Said::Listed(b"{}"), UnixNanos(1));
+        let heard = ForCore { lane: Lane::Pods, part: 0 }.hear(Said::Listed(b"{}"), UnixNanos(1));
         assert!(heard.out.is_none());
         assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
     }
 
     #[test]
     fn arrival_is_that_of_the_bytes() {
-        let heard =
-            ForCore { lane: Lane::Pods }.hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
+        let heard = ForCore { lane: Lane::Pods, part: 0 }
+            .hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
         assert_eq!(heard.out.unwrap().at, UnixNanos(7));
     }
 }

@@ -88,7 +88,7 @@ receivers:
   k8s_lifecycle/web:
     auth_type: kubeConfig
     context: prod
-    namespaces: [shop]
+    namespaces: [shop, billing]
     objects: [{name: pods, label_selector: app=web}, {name: deployments}]
     stable_time: 1m30s
 exporters:
@@ -119,7 +119,15 @@ service:
             (it.target.resource(), it.target.namespace.as_str(), it.target.label_selector.as_str())
         })
         .collect();
-    assert_eq!(told, [("deployments.apps".into(), "shop", ""), ("pods".into(), "shop", "app=web")]);
+    assert_eq!(
+        told,
+        [
+            ("deployments.apps".into(), "shop", ""),
+            ("deployments.apps".into(), "billing", ""),
+            ("pods".into(), "shop", "app=web"),
+            ("pods".into(), "billing", "app=web"),
+        ]
+    );
     let ids: Vec<_> = config.exporters.iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids, ["debug", "otlp_http/a"], "each once, and none that no pipeline names");
     let To::Server { wire, settings, queue } = &config.exporters[1].to else { panic!() };

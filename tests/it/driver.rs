@@ -35,7 +35,7 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
         for (n, one) in all.into_iter().enumerate() {
             let at = began + Duration::from_nanos(u64::try_from(one.at - first).unwrap_or(0));
             sleep_until(at).await;
-            say.send(Arrived { lane: one.lane, news: one.news, at: UnixNanos(one.at) })
+            say.send(Arrived { lane: one.lane, part: 0, news: one.news, at: UnixNanos(one.at) })
                 .await
                 .unwrap();
             if n == middle {
@@ -76,7 +76,7 @@ fn what_watches_tell_waits_until_every_first_list_is_read() {
     let middle = late.get(late.len() / 2).unwrap().at;
     let before = late.iter().filter(|told| told.at <= middle).count();
     assert!(list.len() > 1);
-    let waits_for = Lane::ALL.to_vec();
+    let waits_for = Lane::ALL.into_iter().map(|lane| (lane, 0)).collect();
     let mut engine = Engine::new(Settings { waits_for, ..Settings::default() });
     let mut spans = Vec::new();
     for told in late.iter().take(before).cloned() {
@@ -85,11 +85,75 @@ fn what_watches_tell_waits_until_every_first_list_is_read() {
     spans.extend(engine.advance(UnixNanos(middle).plus(Nanos::from_seconds(3_000))));
     assert!(spans.is_empty() && engine.counts().changes == 0, "nothing is decided without them");
     let mut engine =
-        Engine::new(Settings { waits_for: vec![Lane::Deployments], ..Settings::default() });
+        Engine::new(Settings { waits_for: vec![(Lane::Deployments, 0)], ..Settings::default() });
     for told in late.iter().take(before).cloned() {
         replayed::hear(&mut engine, told, &mut spans);
     }
     assert!(engine.counts().changes > 0, "nothing else is waited for");
+}
+
+/// The objects of a recording, as if they lived in namespaces that are watched one by one: Pods
+/// with an even uid in the one, the others in the other.
+#[test]
+fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
+    for name in ["02-rolling-update", "22-evicted-mid-rollout"] {
+        let all = decode(&lines::recording(name));
+        let expected = replayed::drive(&all);
+        let both = |lane: Lane| [(lane, 0), (lane, 1)];
+        let waits_for = Lane::ALL.into_iter().flat_map(both).collect();
+        let mut engine = Engine::new(Settings { waits_for, ..Settings::default() });
+        let mut spans = Vec::new();
+        let middle = all.get(all.len() / 2).unwrap().at;
+        let mut has_relisted = false;
+        let mut alive = std::collections::BTreeMap::new();
+        for told in all {
+            let at = UnixNanos(told.at);
+            spans.extend(engine.advance(at));
+            let part_of = |uid: lifespan::lifecycle::object::Uid| {
+                uid.to_string().ends_with(|c: char| "02468ace".contains(c)).into()
+            };
+            let part: u16 = match replayed::snapshot(&told) {
+                Some(snapshot) if told.lane == Lane::Pods => part_of(snapshot.meta().uid),
+                Some(_) | None => 0,
+            };
+            if let (Lane::Pods, Some(snapshot)) = (told.lane, replayed::snapshot(&told)) {
+                match &told.news {
+                    News::Watched(lifespan::lifecycle::object::Change::Deleted(_)) => {
+                        alive.remove(&snapshot.meta().uid)
+                    }
+                    _ => alive.insert(snapshot.meta().uid, snapshot.clone()),
+                };
+            }
+            match told.news {
+                // Each part is complete for itself.
+                News::ListDone(version) => {
+                    engine.hear_part(told.lane, 0, News::ListDone(version), at);
+                    engine.hear_part(told.lane, 1, News::ListDone(version), at);
+                }
+                news => engine.hear_part(told.lane, part, news, at),
+            }
+            // One part lists again: what the other one holds is not gone.
+            if told.at >= middle && !has_relisted {
+                has_relisted = true;
+                engine.hear_part(Lane::Pods, 0, News::Closed, at);
+                let version =
+                    alive.values().map(|it| it.meta().resource_version).max().unwrap_or(0);
+                for snapshot in alive.values().filter(|it| part_of(it.meta().uid) == 0_u16) {
+                    engine.hear_part(Lane::Pods, 0, News::Listed(snapshot.clone()), at);
+                }
+                engine.hear_part(Lane::Pods, 0, News::ListDone(version), at);
+            }
+        }
+        spans.extend(engine.finish());
+        let keys = |spans: &[FinishedSpan]| -> Vec<_> {
+            let key =
+                |span: &FinishedSpan| (span.trace_id, span.span_id, span.parent, span.outcome);
+            let mut keys: Vec<_> = spans.iter().map(key).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&spans), keys(&expected.spans), "{name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ fn both(
     at: UnixNanos,
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
-    let live = ForCore { lane }.hear(said, at).out.map(|arrived| arrived.news);
+    let live = ForCore { lane, part: 0 }.hear(said, at).out.map(|arrived| arrived.news);
     let mut ear = ForRecording { resource: lane.resource().to_owned(), redaction };
     let line = ear.hear(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();

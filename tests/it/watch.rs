@@ -53,7 +53,7 @@ async fn listen_for(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource(), "", ""),
         has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane },
+        ear: ForCore { lane, part: 0 },
     });
     let (say, mut said) = mpsc::channel(64);
     let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };
