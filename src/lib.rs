@@ -11,14 +11,15 @@
 //! immutable.
 //!
 //! ```text
-//!  a recording ──▶ recording: line → news ──▶ kinds: object → snapshot ──▶ inlet (pure): waits,
-//!  (lanes of          what is damaged is          context: stamps on it       orders by
-//!   a cluster)        told and passed over        (pure)                      resourceVersion
-//!                                                                                │ engine
-//!                                                                                ▼
-//!  terminal ◀── show (pure) ◀── traces ◀──┬── store: root uid → Tree ── Tree::step, Tree::expire
-//!  JSON ◀────── otlp::json (pure) ◀───────┤   (pure): transitions, phases, instants, parents,
-//!  OTLP/gRPC ◀─ export ◀─ otlp (pure) ◀───┘   links, ids ─▶ finished spans + next deadline
+//!  Kubernetes API ──▶ watch: one list and watch a kind ─┐
+//!                     course, items, events (pure)      ├▶ kinds: object → snapshot ─▶ inlet (pure):
+//!  a recording ─────▶ recording: line by line ──────────┘  context: stamps on it       waits, orders
+//!                     damage is told and passed over       (pure)                      by resourceVersion
+//!                                                                                        │ engine
+//!                                                                                        ▼
+//!  terminal ◀── show (pure) ◀── traces ◀──────────────┬── store: root uid → Tree ── Tree::step, expire
+//!  files, JSON ◀── otlp::json (pure) ◀─┐              │   (pure): transitions, phases, instants,
+//!  OTLP ◀── export ◀───────────────────┴── delivery ◀─┘   parents, links, ids ─▶ finished spans
 //! ```
 //!
 //! # Modules
@@ -35,9 +36,18 @@
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
 //!   bytes are encoded once and resent as they are.
-//! * [`export`]: sends requests over gRPC. The one room with sockets.
 //! * [`delivery`]: exporters side by side, each with its queue; the books of what became of spans.
-//! * [`watch`]: list and watch of a live cluster, one lane a kind.
+//! * [`export`]: sends requests over gRPC and HTTP.
+//! * [`watch`]: list and watch of a live cluster. [`watch::course`] decides what is asked next,
+//!   [`watch::items`] and [`watch::events`] cut objects from the bytes, [`watch::ear`] says what
+//!   becomes of them, all pure; its shell is the one room that names kube.
+//! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
+//!   [`app::driver`] is the one task that steps the core.
+//! * [`config`]: the Collector's grammar, from text to plain settings; pure.
+//! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure,
+//!   sockets are in [`admin::server`] alone.
+//! * [`rbac`]: the permissions that a configuration needs; pure.
+//! * [`clock`] and [`jitter`]: the one reader of the wall clock, the one place that draws.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
 //! * [`traces`]: spans gathered into whole traces for a person, bounded too.
 //! * [`show`]: the waterfall; pure.
@@ -69,6 +79,17 @@
 //!   (`ids::an_id_depends_on_each_of_its_parts_and_on_nothing_else`, `ids::zero_is_never_an_id`)
 //! * **Invariant:** the estimate of a moment lies within its bounds.
 //!   (`instant::the_estimate_always_lies_within_its_bounds`)
+//! * **Invariant:** whatever an API server does on the way, what was written is heard once and in
+//!   order. (`watch::a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was`,
+//!   `watch::a_forgotten_version_means_a_list_and_no_false_transition`,
+//!   `watch::what_is_told_twice_is_heard_once`)
+//! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
+//!   (`delivery::the_books_balance_whatever_a_server_answers`)
+//! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.
+//!   (`tidy::what_decides_in_the_shell_is_pure`)
+//! * **Invariant:** what is deployed may read what is watched and nothing else.
+//!   (`deploy::what_may_be_read_is_what_is_watched_and_nothing_else`)
+//! * **Invariant:** no secret of a configuration is shown. (`config::secrets_are_never_shown`)
 //! * **Invariant:** no value of an environment variable is kept or told.
 //!   (`kinds::env_is_read_for_trace_contexts_and_else_only_hashed`,
 //!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)

@@ -60,6 +60,32 @@ fn only_the_export_names_sockets_and_only_the_store_names_dashmap() {
         };
         assert!(!code.contains("dashmap::") || is_in("store"), "{}", path.display());
         assert!(!code.contains("tonic::transport") || is_in("export"), "{}", path.display());
+        assert!(!code.contains("kube_client::") || is_in("watch"), "{}", path.display());
+        assert!(!code.contains("hyper::") || is_in("admin/server"), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_decides_in_the_shell_is_pure() {
+    for name in [
+        "config",
+        "rbac",
+        "watch/answer",
+        "watch/course",
+        "watch/ear",
+        "watch/events",
+        "watch/items",
+        "watch/target",
+        "admin/answer",
+        "admin/pages",
+        "admin/waits",
+        "delivery/batcher",
+        "delivery/books",
+        "delivery/debug",
+        "telemetry/metrics",
+        "recording/redact",
+    ] {
+        is_pure(name, &[]);
     }
 }
 
