@@ -4,7 +4,7 @@
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
 use lifespan::engine::{Engine, Settings};
-use lifespan::kinds::{note, snapshot};
+use lifespan::kinds::{Catalog, note, snapshot};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::{Change, Snapshot};
 use lifespan::lifecycle::time::{Nanos, UnixNanos};
@@ -34,7 +34,7 @@ fn bytes_to_snapshot(bencher: Bencher<'_, '_>, name: &str) {
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::of_slice(json))
-        .bench(|| snapshot(lane, json).unwrap());
+        .bench(|| snapshot(&Catalog::default(), lane, json).unwrap());
 }
 
 #[divan::bench]
@@ -42,7 +42,7 @@ fn bytes_to_note(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::of_slice(EVENT))
-        .bench(|| note(EVENT).unwrap());
+        .bench(|| note(&Catalog::default(), EVENT).unwrap());
 }
 
 /// What of it only passing over the bytes takes.
@@ -105,7 +105,11 @@ fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
         for (n, json) in (0..).zip(&events) {
             let at = start.plus(Nanos(n * 1_000_000));
             n_spans += engine.advance(at).len();
-            engine.hear(Lane::Pods, watched(snapshot(Lane::Pods, json).unwrap().snapshot), at);
+            engine.hear(
+                Lane::Pods,
+                watched(snapshot(&Catalog::default(), Lane::Pods, json).unwrap().snapshot),
+                at,
+            );
         }
         n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
     });
@@ -114,8 +118,10 @@ fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
 /// The same without reading JSON: inlet and `step`.
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn step(bencher: Bencher<'_, '_>) {
-    let events: Vec<Snapshot> =
-        pod_events().iter().map(|json| snapshot(Lane::Pods, json).unwrap().snapshot).collect();
+    let events: Vec<Snapshot> = pod_events()
+        .iter()
+        .map(|json| snapshot(&Catalog::default(), Lane::Pods, json).unwrap().snapshot)
+        .collect();
     bencher.counter(ItemsCount::new(events.len())).with_inputs(|| events.clone()).bench_values(
         |events| {
             let (mut engine, start) = engine();

@@ -14,7 +14,7 @@ use orphans::Orphans;
 
 use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::{Change, Note, Owner, Snapshot, Uid};
+use crate::lifecycle::object::{Change, Kind, Note, Owner, Snapshot, Uid};
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
@@ -56,6 +56,8 @@ pub struct Settings {
     /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
     /// `settle_time`: a recording does not say which lanes there are.
     pub waits_for: Vec<(Lane, Part)>,
+    /// The kinds of custom resources, in the order of their lanes.
+    pub custom_kinds: Vec<Kind>,
 }
 
 impl Default for Settings {
@@ -71,6 +73,7 @@ impl Default for Settings {
             max_pods_per_trace: 200,
             max_waiting: 100_000,
             waits_for: Vec::new(),
+            custom_kinds: Vec::new(),
         }
     }
 }
@@ -103,6 +106,7 @@ pub struct Engine {
     owner_wait: Nanos,
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
+    custom_kinds: Vec<Kind>,
     inlet: Inlet,
     orphans: Orphans,
     /// Objects whose tree is being looked for, each owned by the one after it.
@@ -138,6 +142,7 @@ impl Engine {
             max_pods_per_trace,
             max_waiting,
             waits_for,
+            custom_kinds,
         } = settings;
         let rules = Rules {
             cluster_uid,
@@ -155,6 +160,7 @@ impl Engine {
             owner_wait,
             max_waiting,
             waits_for,
+            custom_kinds,
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
             entering: Vec::new(),
@@ -290,12 +296,12 @@ impl Engine {
         if self.store.top_of(snapshot.meta().uid).is_some() {
             return None;
         }
-        let owner = snapshot.meta().owner.as_ref().filter(|owner| owner.kind.is_watched())?;
+        let owner = snapshot.meta().owner.as_ref().filter(|owner| self.is_watched(&owner.kind))?;
         if self.store.top_of(owner.uid).is_some() {
             return None;
         }
         let is_away = self.lanes.iter().any(|((lane, _), state)| {
-            state.is_away && lane.kind().is_some_and(|kind| kind == owner.kind)
+            state.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
         });
         self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
     }
@@ -372,7 +378,7 @@ impl Engine {
             return top;
         }
         let owner = meta.owner.as_ref();
-        let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
+        let watched = owner.filter(|owner| self.is_watched(&owner.kind) && owner.uid != meta.uid);
         self.entering.push(meta.uid);
         let found = watched.and_then(|owner| self.top_of_owner(owner, out));
         self.entering.pop();
@@ -380,7 +386,7 @@ impl Engine {
             self.store.enter(meta.uid, top);
             return top;
         }
-        let mut tree = Tree::new(snapshot, owner.cloned());
+        let mut tree = Tree::new(snapshot, owner.cloned(), watched.is_some());
         if watched.is_some() && seen.is_listed {
             tree.mute();
         }

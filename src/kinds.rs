@@ -3,6 +3,7 @@
 //! Only the fields that a snapshot needs are decoded, straight from the bytes; all else is passed
 //! over. What is kept of one object is bounded, however large or strange it is.
 
+mod catalog;
 mod event;
 mod hear;
 mod metadata;
@@ -15,6 +16,7 @@ mod status;
 mod tree;
 mod workload;
 
+pub use catalog::{Catalog, Custom};
 pub use hear::{Meaning, Told, hear};
 pub use rfc3339::rfc3339;
 
@@ -52,16 +54,19 @@ pub struct RefusedStamp {
     pub problem: String,
 }
 
-/// Reads an object of `lane` (not of [`Lane::Events`]).
+/// Reads an object of `lane` (not of [`Lane::Events`]), which `catalog` knows.
 ///
 /// # Errors
 /// Tells the object, the key and what is expected where it is not such an object.
-pub fn snapshot(lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     match lane {
         Lane::Deployments => workload::workload(Kind::Deployment, json),
         Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
         Lane::Pods => pod::pod(json),
-        Lane::Events => Err(SnapshotError {
+        _ if catalog.custom(lane).is_some() => {
+            Err(SnapshotError { object: String::new(), problem: String::new() })
+        }
+        _ => Err(SnapshotError {
             object: "Event".to_owned(),
             problem: "an object with a life of its own is expected".to_owned(),
         }),
@@ -90,8 +95,8 @@ pub fn list_version(json: &[u8]) -> u64 {
 ///
 /// # Errors
 /// As [`snapshot`].
-pub fn note(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
-    event::event(json)
+pub fn note(catalog: &Catalog, json: &[u8]) -> Result<Option<Note>, SnapshotError> {
+    event::event(catalog, json)
 }
 
 /// Items of lists leave out their kind; where it stands it must be the right one.
@@ -114,7 +119,7 @@ mod tests {
     use proptest::prelude::{any, proptest};
     use proptest::sample::{Index, select};
 
-    use super::{note, snapshot};
+    use super::{Catalog, note, snapshot};
     use crate::lifecycle::lane::Lane;
 
     /// Recorded objects, and the lane that each came by.
@@ -146,8 +151,8 @@ mod tests {
     /// Whether `lane` reads the object; that it returns at all is the point.
     fn is_read(lane: Lane, json: &[u8]) -> bool {
         match lane {
-            Lane::Events => note(json).is_ok(),
-            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, json).is_ok(),
+            Lane::Events => note(&Catalog::default(), json).is_ok(),
+            _ => snapshot(&Catalog::default(), lane, json).is_ok(),
         }
     }
 
@@ -167,7 +172,7 @@ mod tests {
                 assert_eq!(is_read(lane, json.as_bytes()), lane == own, "{lane:?} {json}");
             }
         }
-        let error = snapshot(Lane::Events, b"{}").unwrap_err();
+        let error = snapshot(&Catalog::default(), Lane::Events, b"{}").unwrap_err();
         assert_eq!(error.to_string(), "Event: an object with a life of its own is expected");
     }
 
@@ -205,7 +210,7 @@ mod tests {
             let change = |json: String, (nth, value): (Index, &str)| with_value(&json, nth, value);
             let changed = changes.into_iter().fold(json.to_owned(), change);
             if !is_read(lane, changed.as_bytes()) && lane != Lane::Events {
-                let error = snapshot(lane, changed.as_bytes()).unwrap_err();
+                let error = snapshot(&Catalog::default(), lane, changed.as_bytes()).unwrap_err();
                 assert!(error.to_string().len() < 1_024, "{error}");
             }
         }

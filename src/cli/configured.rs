@@ -164,7 +164,10 @@ pub(super) fn rbac(
         };
         loaded.config.receiver.watched().into_iter().map(|watched| watched.target).collect()
     } else {
-        Lane::ALL.iter().map(|lane| Target::built_in(lane.resource(), "", "")).collect()
+        Lane::ALL
+            .iter()
+            .filter_map(|lane| Some(Target::built_in(lane.resource()?, "", "")))
+            .collect()
     };
     write!(out, "{}", rbac::rbac(&targets, &arguments.namespace))?;
     Ok(ExitCode::SUCCESS)

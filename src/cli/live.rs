@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -115,9 +116,9 @@ async fn watch(
         ..Settings::default()
     });
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
-        target: arguments.cluster.target(lane.resource()),
-        has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        target: arguments.cluster.target(lane.resource().unwrap_or_default()),
+        has_no_backlog: !lane.has_lives(),
+        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app =

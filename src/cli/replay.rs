@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::engine::{Engine, Settings};
+use crate::kinds::Catalog;
 use crate::lifecycle::time::Nanos;
 use crate::recording::{Input, Player};
 use crate::report::{Chain, Report};
@@ -128,7 +129,7 @@ pub(super) fn run(
         }
     };
     let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
-    let mut player = Player::new(Engine::new(arguments.settings()));
+    let mut player = Player::new(Catalog::default(), Engine::new(arguments.settings()));
     let mut traces = Traces::new(MAX_SPANS);
     let mut all_usable = true;
     let mut any_usable = false;

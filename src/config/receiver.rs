@@ -9,6 +9,7 @@ use crate::watch::connect::Access;
 use crate::watch::ear::ForCore;
 use crate::watch::lanes::Watched;
 use crate::watch::target::{Manners, Target};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is watched, and how it is understood.
@@ -71,11 +72,15 @@ impl Receiver {
         let watched = objects.into_iter().flat_map(|object| {
             let Object { lane, label_selector, field_selector, .. } = object;
             (0..).zip(namespaces).map(move |(part, namespace)| {
-                let target = Target::built_in(lane.resource(), namespace, &label_selector);
+                let target = Target::built_in(
+                    lane.resource().unwrap_or_default(),
+                    namespace,
+                    &label_selector,
+                );
                 Watched {
                     target: Target { field_selector: field_selector.clone(), ..target },
-                    has_no_backlog: lane.kind().is_none(),
-                    ear: ForCore { lane, part },
+                    has_no_backlog: !lane.has_lives(),
+                    ear: ForCore { catalog: Arc::default(), lane, part },
                 }
             })
         });
@@ -136,6 +141,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     );
     let settings = Settings {
         waits_for: Vec::new(),
+        custom_kinds: Vec::new(),
         cluster_uid: s.text(
             "cluster_uid",
             "",
@@ -263,7 +269,8 @@ fn objects(s: &mut Section<'_>) -> Vec<Object> {
         // A group that is left out is that of the kind of this name.
         let lane = Lane::of(&resource).or_else(|| {
             Lane::ALL.into_iter().find(|lane| {
-                group.is_empty() && lane.resource().split('.').next() == Some(name.as_str())
+                group.is_empty()
+                    && lane.resource().and_then(|it| it.split('.').next()) == Some(name.as_str())
             })
         });
         match lane {
@@ -272,7 +279,7 @@ fn objects(s: &mut Section<'_>) -> Vec<Object> {
             }
             Some(lane) => objects.push(plain(lane, label_selector, field_selector)),
             None => {
-                let known: Vec<_> = Lane::ALL.iter().map(|lane| lane.resource()).collect();
+                let known: Vec<_> = Lane::ALL.iter().filter_map(|lane| lane.resource()).collect();
                 let message = format!(
                     "objects: {resource:?} is not known: expected one of {}",
                     known.join(", ")
@@ -288,6 +295,7 @@ fn objects(s: &mut Section<'_>) -> Vec<Object> {
 }
 
 fn plain(lane: Lane, label_selector: String, field_selector: String) -> Object {
-    let (name, group) = lane.resource().split_once('.').unwrap_or((lane.resource(), ""));
+    let resource = lane.resource().unwrap_or_default();
+    let (name, group) = resource.split_once('.').unwrap_or((resource, ""));
     Object { lane, name: name.to_owned(), group: group.to_owned(), label_selector, field_selector }
 }

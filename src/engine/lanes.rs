@@ -3,7 +3,7 @@
 use super::{Engine, Part};
 use crate::lifecycle::inlet::Released;
 use crate::lifecycle::lane::{Lane, News};
-use crate::lifecycle::object::{Change, Snapshot};
+use crate::lifecycle::object::{Change, Kind, Snapshot};
 use crate::lifecycle::relist::Relist;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
@@ -26,6 +26,8 @@ pub(super) struct LaneState {
     /// The first list, complete, until those of its owners are.
     first: Option<Vec<Snapshot>>,
     pub(super) has_listed: bool,
+    /// It has told anything at all.
+    has_spoken: bool,
     /// It broke off, and has neither listed nor watched since.
     pub(super) is_away: bool,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
@@ -42,7 +44,8 @@ impl Engine {
 
     /// As [`Engine::hear`], for a lane that consists of several lists and watches.
     pub fn hear_part(&mut self, lane: Lane, part: Part, news: News, at: UnixNanos) {
-        let Some(state) = self.lanes.get_mut(&(lane, part)) else { return };
+        let state = self.lanes.entry((lane, part)).or_default();
+        state.has_spoken = true;
         match news {
             News::Listed(mut snapshot) => {
                 if !state.relist.is_listing() {
@@ -91,11 +94,11 @@ impl Engine {
     }
 
     fn list_done(&mut self, lane: Lane, part: Part, version: u64, at: UnixNanos) {
-        if lane.kind().is_some() && self.reference.is_none() {
+        if lane.has_lives() && self.reference.is_none() {
             self.reference = Some((version, at));
         }
         let Some(state) = self.lanes.get_mut(&(lane, part)) else { return };
-        if let (None, Some((known, known_at))) = (lane.kind(), self.reference) {
+        if let (false, Some((known, known_at))) = (lane.has_lives(), self.reference) {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
         state.last_version = state.last_version.max(version);
@@ -130,7 +133,7 @@ impl Engine {
         let first = self.first_list?;
         let is_awaited = |part: &(Lane, Part)| {
             let is_any = self.waits_for.is_empty() && part.1 == Part::default();
-            part.0.kind().is_some() && (is_any || self.waits_for.contains(part))
+            part.0.has_lives() && (is_any || self.waits_for.contains(part))
         };
         let mut missing = self
             .lanes
@@ -177,11 +180,38 @@ impl Engine {
         self.judge(out);
     }
 
+    /// The kind of the objects of a lane.
+    pub(super) fn kind_of(&self, lane: Lane) -> Option<Kind> {
+        match lane {
+            Lane::Custom(at) => self.custom_kinds.get(usize::from(at)).cloned(),
+            lane => lane.kind(),
+        }
+    }
+
+    /// Whether objects of `kind` reach the core. Of a recording it is not known beforehand which
+    /// custom resources were watched: those that it tells of.
+    pub(super) fn is_watched(&self, kind: &Kind) -> bool {
+        let lane = match kind {
+            Kind::Other(_) => {
+                let at = self.custom_kinds.iter().position(|known| known == kind);
+                at.and_then(|at| u16::try_from(at).ok()).map(Lane::Custom)
+            }
+            built_in => Lane::ALL.into_iter().find(|lane| lane.kind().as_ref() == Some(built_in)),
+        };
+        let Some(lane) = lane else { return false };
+        if self.waits_for.is_empty() {
+            let has_spoken = |(of, _): &(Lane, Part)| *of == lane;
+            return !matches!(lane, Lane::Custom(_))
+                || self.lanes.iter().any(|(of, state)| has_spoken(of) && state.has_spoken);
+        }
+        self.waits_for.iter().any(|(of, _)| *of == lane)
+    }
+
     /// Nothing that is watched owns it, or its owner is tracked.
     fn has_known_owner(&self, snapshot: &Snapshot) -> bool {
         let meta = snapshot.meta();
         let owner = meta.owner.as_ref();
-        let watched = owner.filter(|owner| owner.kind.is_watched() && owner.uid != meta.uid);
+        let watched = owner.filter(|owner| self.is_watched(&owner.kind) && owner.uid != meta.uid);
         watched.is_none_or(|owner| self.store.top_of(owner.uid).is_some())
     }
 }

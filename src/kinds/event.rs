@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
-use super::{SnapshotError, check_kind};
-use crate::lifecycle::object::{Kind, Note};
+use super::{Catalog, SnapshotError, check_kind};
+use crate::lifecycle::object::Note;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
@@ -46,6 +46,8 @@ struct Event<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct Involved<'a> {
     #[serde(borrow)]
+    api_version: Text<'a>,
+    #[serde(borrow)]
     kind: Text<'a>,
     #[serde(borrow)]
     uid: Text<'a>,
@@ -67,12 +69,12 @@ struct Source {
 }
 
 /// Reads an Event; `None` where it is about an object of a kind that is not watched.
-pub(super) fn event(json: &[u8]) -> Result<Option<Note>, SnapshotError> {
+pub(super) fn event(catalog: &Catalog, json: &[u8]) -> Result<Option<Note>, SnapshotError> {
     let event: Event<'_> = decode("Event", json)?;
-    read(event).map_err(|problem| refuse("Event", json, problem))
+    read(catalog, event).map_err(|problem| refuse("Event", json, problem))
 }
 
-fn read(event: Event<'_>) -> Result<Option<Note>, String> {
+fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
     check_kind("Event", &event.kind.0)?;
     let (own_uid, resource_version) = event.metadata.identity()?;
     let (key, involved) = match (event.involved_object, event.regarding) {
@@ -81,7 +83,7 @@ fn read(event: Event<'_>) -> Result<Option<Note>, String> {
         (None, None) => ("involvedObject.uid", Involved::default()),
     };
     // A kubelet writes about its Node with the name as uid, or with none.
-    if !involved.kind.0.is_empty() && !Kind::from(&*involved.kind.0).is_watched() {
+    if !involved.kind.0.is_empty() && !catalog.is_known(&involved.api_version.0, &involved.kind.0) {
         return Ok(None);
     }
     let series = event.series.unwrap_or_default();
@@ -151,6 +153,7 @@ fn container(field_path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Catalog;
     use super::event;
     use crate::lifecycle::object::Note;
     use crate::lifecycle::time::UnixNanos;
@@ -169,7 +172,7 @@ mod tests {
     }
 
     fn read(json: &str) -> Note {
-        event(json.as_bytes()).unwrap().unwrap()
+        event(&Catalog::default(), json.as_bytes()).unwrap().unwrap()
     }
 
     #[test]
@@ -260,10 +263,10 @@ mod tests {
         for uid in ["\"node-1\"", "\"\"", "null"] {
             let about = format!(r#"{{"kind":"Node","name":"node-1","uid":{uid}}}"#);
             let json = format!(r#"{{{METADATA},"involvedObject":{about}}}"#);
-            assert_eq!(event(json.as_bytes()), Ok(None), "{uid}");
+            assert_eq!(event(&Catalog::default(), json.as_bytes()), Ok(None), "{uid}");
         }
         let pod = format!(r#"{{{METADATA},"involvedObject":{{"kind":"Pod","uid":"node-1"}}}}"#);
-        assert!(event(pod.as_bytes()).is_err());
+        assert!(event(&Catalog::default(), pod.as_bytes()).is_err());
     }
 
     #[test]
@@ -286,7 +289,7 @@ mod tests {
                 "Event web-1.18e9bcada706ebfd: count is \"many\": a whole number is expected",
             ),
         ] {
-            assert_eq!(event(json.as_bytes()).unwrap_err().to_string(), told);
+            assert_eq!(event(&Catalog::default(), json.as_bytes()).unwrap_err().to_string(), told);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a list or watch says of an object, as news for the core.
 
+use super::Catalog;
 use super::{Decoded, RefusedStamp, list_version, note, snapshot};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::Change;
@@ -39,17 +40,17 @@ pub enum Meaning {
 
 /// What it means that `lane` said `told` about the object in `json`.
 #[must_use]
-pub fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
+pub fn hear(catalog: &Catalog, lane: Lane, told: Told, json: &[u8]) -> Meaning {
     match (told, lane) {
         (Told::Bookmark, _) | (Told::Listed | Told::Deleted, Lane::Events) => Meaning::Nothing,
         (Told::ListDone, _) => news(News::ListDone(list_version(json))),
         (Told::Closed, _) => news(News::Closed),
-        (Told::Seen, Lane::Events) => match note(json) {
+        (Told::Seen, Lane::Events) => match note(catalog, json) {
             Ok(Some(note)) => news(News::Watched(Change::Noted(Box::new(note)))),
             Ok(None) => Meaning::Nothing,
             Err(error) => Meaning::Refused(error.to_string()),
         },
-        (Told::Listed | Told::Seen | Told::Deleted, _) => match snapshot(lane, json) {
+        (Told::Listed | Told::Seen | Told::Deleted, _) => match snapshot(catalog, lane, json) {
             Ok(Decoded { snapshot, refused_stamps }) => {
                 let news = match told {
                     Told::Listed => News::Listed(snapshot),
@@ -77,22 +78,34 @@ mod tests {
     fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {
         for lane in Lane::ALL {
             let done = br#"{"metadata":{"resourceVersion":"7"}}"#;
-            assert_eq!(hear(lane, Told::ListDone, done), news(News::ListDone(7)));
-            assert_eq!(hear(lane, Told::ListDone, b"null"), news(News::ListDone(0)));
-            assert_eq!(hear(lane, Told::Closed, b"null"), news(News::Closed));
+            assert_eq!(
+                hear(&Catalog::default(), lane, Told::ListDone, done),
+                news(News::ListDone(7))
+            );
+            assert_eq!(
+                hear(&Catalog::default(), lane, Told::ListDone, b"null"),
+                news(News::ListDone(0))
+            );
+            assert_eq!(hear(&Catalog::default(), lane, Told::Closed, b"null"), news(News::Closed));
         }
     }
 
     #[test]
     fn the_backlog_and_the_expiry_of_events_are_no_news() {
-        assert_eq!(hear(Lane::Events, Told::Listed, b"{}"), Meaning::Nothing);
-        assert_eq!(hear(Lane::Events, Told::Deleted, b"{}"), Meaning::Nothing);
-        assert_eq!(hear(Lane::Pods, Told::Bookmark, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(&Catalog::default(), Lane::Events, Told::Listed, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(&Catalog::default(), Lane::Events, Told::Deleted, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(&Catalog::default(), Lane::Pods, Told::Bookmark, b"{}"), Meaning::Nothing);
     }
 
     #[test]
     fn an_object_that_is_none_is_refused() {
-        assert!(matches!(hear(Lane::Pods, Told::Seen, b"null"), Meaning::Refused(_)));
-        assert!(matches!(hear(Lane::Events, Told::Seen, b"null"), Meaning::Refused(_)));
+        assert!(matches!(
+            hear(&Catalog::default(), Lane::Pods, Told::Seen, b"null"),
+            Meaning::Refused(_)
+        ));
+        assert!(matches!(
+            hear(&Catalog::default(), Lane::Events, Told::Seen, b"null"),
+            Meaning::Refused(_)
+        ));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
+use super::catalog::group_of;
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
 use crate::context::{Carrier, Place};
 use crate::lifecycle::object::{Deletion, Kind, Meta, Owner, Uid, Writer};
@@ -43,6 +44,8 @@ pub(super) struct Metadata<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OwnerReference<'a> {
+    #[serde(borrow, rename = "apiVersion")]
+    api_version: Text<'a>,
     #[serde(borrow)]
     kind: Text<'a>,
     #[serde(borrow)]
@@ -110,7 +113,7 @@ impl Metadata<'_> {
         let mut owners = self.owner_references.0.into_iter();
         let owner = match owners.find(|owner| owner.controller == Some(true)) {
             Some(owner) => Some(Owner {
-                kind: Kind::from(&*owner.kind.0),
+                kind: Kind::of(group_of(&owner.api_version.0), &owner.kind.0),
                 uid: self::uid("metadata.ownerReferences.uid", &owner.uid.0)?,
                 name: owner.name.boxed(),
             }),

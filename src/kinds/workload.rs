@@ -11,7 +11,7 @@ use super::status::{MAX_CONDITIONS, RawCondition};
 use super::tree::Node;
 use super::{Decoded, SnapshotError, check_kind, read::Text, spec_hash, told_stamps};
 use crate::context::Carrier;
-use crate::lifecycle::object::{Kind, Snapshot, Workload, WorkloadStatus};
+use crate::lifecycle::object::{Kind, Mode, Snapshot, Workload, WorkloadStatus};
 use crate::lifecycle::time::UnixNanos;
 
 /// How many containers of a template are kept.
@@ -83,13 +83,20 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
     let workload = Workload {
         meta,
         kind,
+        mode: Mode::Rollout,
         spec: paths.into(),
-        replicas,
+        template_path: "template.",
+        goals: Arc::default(),
+        replicas: Some(replicas),
         paused,
+        is_on_delete: false,
+        partition: 0,
         images: images.into(),
         template,
         template_without_restart,
         revision,
+        update_revision: Box::default(),
+        scheduled: None,
         stamps: if found.stamps.is_empty() { Arc::default() } else { found.stamps.into() },
         writers: writers.into(),
         status: read_status(status.unwrap_or_default(), status_written),
@@ -104,9 +111,8 @@ fn read_status(raw: Status<'_>, written: Option<UnixNanos>) -> WorkloadStatus {
         updated: raw.updated_replicas.or_zero(),
         ready: raw.ready_replicas.or_zero(),
         available: raw.available_replicas.or_zero(),
-        progressing: None,
-        replica_failure: None,
         written,
+        ..WorkloadStatus::default()
     };
     for condition in raw.conditions.0 {
         let slot = match &*condition.r#type.0 {
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn a_recorded_deployment_is_read() {
         let read = read(Kind::Deployment, include_str!("../../tests/objects/deployment.json"));
-        assert_eq!((read.meta.generation, read.revision, read.replicas), (2, 2, 3));
+        assert_eq!((read.meta.generation, read.revision, read.replicas), (2, 2, Some(3)));
         assert_eq!(read.meta.service.as_deref(), Some("web"));
         assert_eq!(&*read.images, [("app".into(), "127.0.0.1:5000/web:v2".into())]);
         assert_eq!(&*read.stamps[0].found, "tracing.k8s.io/traceparent");
@@ -259,12 +265,12 @@ mod tests {
             format!(r#"{{{METADATA},"spec":null,"status":null}}"#),
         ] {
             let read = read(Kind::ReplicaSet, &json);
-            assert_eq!((read.replicas, read.paused, read.revision), (1, false, 0));
+            assert_eq!((read.replicas, read.paused, read.revision), (Some(1), false, 0));
             assert_eq!(read.status, Default::default());
             assert_eq!((read.spec.len(), read.images.len(), read.stamps.len()), (0, 0, 0));
             assert_eq!((read.writers.len(), read.meta.written), (0, None));
         }
-        assert_eq!(with(r#"{"replicas":0}"#).replicas, 0);
+        assert_eq!(with(r#"{"replicas":0}"#).replicas, Some(0));
         assert!(with(r#"{"paused":true}"#).paused);
     }
 

@@ -40,6 +40,13 @@ pub fn push_object(to: &mut Vec<Attribute>, kind: &Kind, name: &str, uid: Uid) {
     let (name_key, uid_key) = match kind {
         Kind::Deployment => ("k8s.deployment.name", "k8s.deployment.uid"),
         Kind::ReplicaSet => ("k8s.replicaset.name", "k8s.replicaset.uid"),
+        Kind::StatefulSet => ("k8s.statefulset.name", "k8s.statefulset.uid"),
+        Kind::DaemonSet => ("k8s.daemonset.name", "k8s.daemonset.uid"),
+        Kind::Job => ("k8s.job.name", "k8s.job.uid"),
+        Kind::CronJob => ("k8s.cronjob.name", "k8s.cronjob.uid"),
+        Kind::ReplicationController => {
+            ("k8s.replicationcontroller.name", "k8s.replicationcontroller.uid")
+        }
         Kind::Pod => ("k8s.pod.name", "k8s.pod.uid"),
         Kind::Other(_) => ("lifespan.object.name", "lifespan.object.uid"),
     };

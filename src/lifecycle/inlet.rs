@@ -91,7 +91,7 @@ impl Inlet {
 
     /// An object of a list that was complete at `version`, or what such a list proves gone.
     pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
-        let rank = 1 + lane.kind().map_or(9, |kind| kind.rank());
+        let rank = 1 + lane.rank();
         // What a list lacks was gone by then; of what it contains it tells no time.
         let arrival = matches!(change, Change::Vanished(_)).then_some(at);
         let released = Released { lane, change, arrival, is_listed: true };

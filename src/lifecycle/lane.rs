@@ -2,13 +2,25 @@
 
 use super::object::{Change, Kind, Snapshot};
 
-/// The watch of one kind.
+/// The watch of one kind. They sort with owners first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
+    /// A custom resource: its number in the catalogue of those that are known.
+    Custom(u16),
+    /// `cronjobs.batch`
+    CronJobs,
     /// `deployments.apps`
     Deployments,
+    /// `statefulsets.apps`
+    StatefulSets,
+    /// `daemonsets.apps`
+    DaemonSets,
+    /// `jobs.batch`
+    Jobs,
     /// `replicasets.apps`
     ReplicaSets,
+    /// `replicationcontrollers`
+    ReplicationControllers,
     /// `pods`
     Pods,
     /// `events`
@@ -16,37 +28,78 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// All lanes, owners first.
-    pub const ALL: [Self; 4] = [Self::Deployments, Self::ReplicaSets, Self::Pods, Self::Events];
+    /// All lanes of built-in kinds, owners first.
+    pub const ALL: [Self; 9] = [
+        Self::CronJobs,
+        Self::Deployments,
+        Self::StatefulSets,
+        Self::DaemonSets,
+        Self::Jobs,
+        Self::ReplicaSets,
+        Self::ReplicationControllers,
+        Self::Pods,
+        Self::Events,
+    ];
 
-    /// The resource as a recording names it: `deployments.apps`.
+    /// The resource of a built-in kind as a recording names it: `deployments.apps`.
     #[must_use]
-    pub const fn resource(self) -> &'static str {
-        match self {
+    pub const fn resource(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Custom(_) => return None,
+            Self::CronJobs => "cronjobs.batch",
             Self::Deployments => "deployments.apps",
+            Self::StatefulSets => "statefulsets.apps",
+            Self::DaemonSets => "daemonsets.apps",
+            Self::Jobs => "jobs.batch",
             Self::ReplicaSets => "replicasets.apps",
+            Self::ReplicationControllers => "replicationcontrollers",
             Self::Pods => "pods",
             Self::Events => "events",
-        }
+        })
     }
 
-    /// The lane of a resource, if it is watched. Core Events are found under both of their names.
+    /// The lane of a built-in resource. Core Events are found under both of their names.
     #[must_use]
     pub fn of(resource: &str) -> Option<Self> {
         match resource {
             "events.events.k8s.io" => Some(Self::Events),
-            other => Self::ALL.into_iter().find(|lane| lane.resource() == other),
+            other => Self::ALL.into_iter().find(|lane| lane.resource() == Some(other)),
         }
     }
 
-    /// The kind of its objects, `None` for Events, which are about objects of other kinds.
+    /// The kind of its objects, where that is a built-in one; Events are about objects of other
+    /// kinds.
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
+        Some(match self {
+            Self::Custom(_) | Self::Events => return None,
+            Self::CronJobs => Kind::CronJob,
+            Self::Deployments => Kind::Deployment,
+            Self::StatefulSets => Kind::StatefulSet,
+            Self::DaemonSets => Kind::DaemonSet,
+            Self::Jobs => Kind::Job,
+            Self::ReplicaSets => Kind::ReplicaSet,
+            Self::ReplicationControllers => Kind::ReplicationController,
+            Self::Pods => Kind::Pod,
+        })
+    }
+
+    /// Whether its objects have a life that is traced: all but Events.
+    #[must_use]
+    pub const fn has_lives(self) -> bool {
+        !matches!(self, Self::Events)
+    }
+
+    /// How far below the top of an owner chain its objects stand; owners are listed first.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
         match self {
-            Self::Deployments => Some(Kind::Deployment),
-            Self::ReplicaSets => Some(Kind::ReplicaSet),
-            Self::Pods => Some(Kind::Pod),
-            Self::Events => None,
+            Self::Custom(_) => 0,
+            Self::CronJobs => 1,
+            Self::Deployments | Self::StatefulSets | Self::DaemonSets | Self::Jobs => 2,
+            Self::ReplicaSets | Self::ReplicationControllers => 3,
+            Self::Pods => 4,
+            Self::Events => 5,
         }
     }
 }

@@ -66,52 +66,58 @@ impl fmt::Debug for Uid {
 /// The kind of an object, by its Kubernetes name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// `batch/CronJob`
+    CronJob,
     /// `apps/Deployment`
     Deployment,
+    /// `apps/StatefulSet`
+    StatefulSet,
+    /// `apps/DaemonSet`
+    DaemonSet,
+    /// `batch/Job`
+    Job,
     /// `apps/ReplicaSet`
     ReplicaSet,
+    /// `ReplicationController`
+    ReplicationController,
     /// `Pod`
     Pod,
-    /// A kind that is not watched: it only names an owner.
-    Other(Box<str>),
+    /// Any other kind, as `Rollout.argoproj.io`: a custom resource, or one that is not watched and
+    /// only names an owner.
+    Other(Arc<str>),
 }
 
 impl Kind {
+    /// The kind `name` of the API group `group`, which is empty for the core group.
+    #[must_use]
+    pub fn of(group: &str, name: &str) -> Self {
+        match (group, name) {
+            ("apps", "Deployment") => Self::Deployment,
+            ("apps", "ReplicaSet") => Self::ReplicaSet,
+            ("apps", "StatefulSet") => Self::StatefulSet,
+            ("apps", "DaemonSet") => Self::DaemonSet,
+            ("batch", "Job") => Self::Job,
+            ("batch", "CronJob") => Self::CronJob,
+            ("", "ReplicationController") => Self::ReplicationController,
+            ("", "Pod") => Self::Pod,
+            ("", other) => Self::Other(other.into()),
+            (group, other) => Self::Other(format!("{other}.{group}").into()),
+        }
+    }
+
     /// The kind's name as Kubernetes writes it, `Deployment`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
+            Self::CronJob => "CronJob",
             Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
             Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
             Self::Pod => "Pod",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// Whether objects of this kind reach the core.
-    #[must_use]
-    pub fn is_watched(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
-    /// How far below the top of an owner chain the kind stands; owners are listed first.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
-        match self {
-            Self::Other(_) | Self::Deployment => 0,
-            Self::ReplicaSet => 1,
-            Self::Pod => 2,
-        }
-    }
-}
-
-impl From<&str> for Kind {
-    fn from(name: &str) -> Self {
-        match name {
-            "Deployment" => Self::Deployment,
-            "ReplicaSet" => Self::ReplicaSet,
-            "Pod" => Self::Pod,
-            other => Self::Other(other.into()),
+            Self::Other(name) => name.split_once('.').map_or(name, |(name, _)| name),
         }
     }
 }
@@ -275,28 +281,57 @@ impl From<Vec<(Box<str>, u64)>> for SpecHashes {
     }
 }
 
-/// What is kept of a Deployment or ReplicaSet.
+/// What a workload is for, and so what it means that it has settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// It is to be as its spec says, for ever.
+    #[default]
+    Rollout,
+    /// It is to run to its end, once.
+    Run,
+    /// No controller reports on it: what is written has settled.
+    Plain,
+}
+
+/// What is kept of a workload: of everything that is watched but Pods and Events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Workload {
     /// Its metadata.
     pub meta: Meta,
     /// Its kind.
     pub kind: Kind,
-    /// The spec as sorted (dotted path, hash of the value); the pod template is part of it,
-    /// below `template.`.
+    /// What it is for.
+    pub mode: Mode,
+    /// The spec as sorted (dotted path, hash of the value).
     pub spec: SpecHashes,
-    /// `spec.replicas`, 1 where absent.
-    pub replicas: i64,
-    /// `spec.paused`.
+    /// Where its template stands in `spec`: `template.`, `jobTemplate.`; what lies outside are
+    /// goal fields. Empty where everything is the template but [`Workload::goals`].
+    pub template_path: &'static str,
+    /// Paths that are goal fields where there is no `template_path`.
+    pub goals: Arc<[Box<str>]>,
+    /// `spec.replicas`; `None` where the kind does not count its Pods there.
+    pub replicas: Option<i64>,
+    /// `spec.paused`, or `spec.suspend`.
     pub paused: bool,
+    /// Its Pods are replaced only when somebody deletes them (`updateStrategy` OnDelete).
+    pub is_on_delete: bool,
+    /// `updateStrategy.rollingUpdate.partition` of a StatefulSet.
+    pub partition: i64,
     /// Containers of the pod template and their images, in order.
     pub images: Arc<[(Box<str>, Box<str>)]>,
-    /// Hash of the pod template without the label `pod-template-hash`.
+    /// Hash of the template: of the pod template without the label `pod-template-hash`, or of all
+    /// that is no goal field.
     pub template: u64,
     /// The same, also without the annotation `kubectl.kubernetes.io/restartedAt`.
     pub template_without_restart: u64,
     /// Annotation `deployment.kubernetes.io/revision`, 0 where absent.
     pub revision: i64,
+    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`]; empty where
+    /// the object does not say it.
+    pub update_revision: Box<str>,
+    /// When a CronJob wanted this Job to begin
+    /// (`batch.kubernetes.io/cronjob-scheduled-timestamp`).
+    pub scheduled: Option<UnixNanos>,
     /// Trace contexts on the object, in the order of the rules.
     pub stamps: Arc<[Stamp]>,
     /// Who wrote the object, status writers excepted.
@@ -305,25 +340,79 @@ pub struct Workload {
     pub status: WorkloadStatus,
 }
 
+impl Workload {
+    /// How many Pods it wants; `None` where it does not say so.
+    #[must_use]
+    pub fn wanted(&self) -> Option<i64> {
+        match self.kind {
+            Kind::DaemonSet => Some(self.status.desired),
+            Kind::CronJob
+            | Kind::Deployment
+            | Kind::StatefulSet
+            | Kind::Job
+            | Kind::ReplicaSet
+            | Kind::ReplicationController
+            | Kind::Pod
+            | Kind::Other(_) => self.replicas,
+        }
+    }
+
+    /// The same, 0 where it does not say so.
+    #[must_use]
+    pub fn count(&self) -> i64 {
+        self.wanted().unwrap_or(0)
+    }
+}
+
 /// The facts of a workload's status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WorkloadStatus {
-    /// `observedGeneration`.
+    /// `observedGeneration`; where a kind has none, the generation.
     pub observed: i64,
-    /// `replicas`.
+    /// `replicas`; of a DaemonSet `currentNumberScheduled`.
     pub replicas: i64,
-    /// `updatedReplicas` (Deployment).
+    /// `updatedReplicas`, `updatedNumberScheduled`.
     pub updated: i64,
-    /// `readyReplicas`.
+    /// `readyReplicas`, `numberReady`.
     pub ready: i64,
-    /// `availableReplicas`.
+    /// `availableReplicas`, `numberAvailable`.
     pub available: i64,
+    /// `desiredNumberScheduled` of a DaemonSet.
+    pub desired: i64,
+    /// `currentRevision` of a StatefulSet is its `updateRevision`.
+    pub is_of_one_revision: bool,
     /// Condition `Progressing` (Deployment).
     pub progressing: Option<Condition>,
     /// Condition `ReplicaFailure`.
     pub replica_failure: Option<Condition>,
+    /// What the rules of its kind read from it, where they go by conditions and not by counts:
+    /// Jobs and custom resources.
+    pub verdict: Option<Box<Verdict>>,
+    /// How far a custom resource says it has come, such as the step of a canary.
+    pub progress: Option<Box<str>>,
     /// The newest time of a `status` entry of `managedFields`.
     pub written: Option<UnixNanos>,
+}
+
+/// What a status says of an object by the rules of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It has not come to its end, or is not as its spec wants.
+    Progressing,
+    /// It has settled; of a run: it has ended well.
+    Settled {
+        /// When, where the status says it: `lastTransitionTime` of the condition.
+        at: Option<UnixNanos>,
+    },
+    /// It has failed.
+    Failed {
+        /// `error.type`: the reason as the status says it, `BackoffLimitExceeded`.
+        reason: Box<str>,
+        /// One sentence.
+        message: Box<str>,
+        /// When, where the status says it.
+        at: Option<UnixNanos>,
+    },
 }
 
 /// What is kept of a Pod.
@@ -337,7 +426,8 @@ pub struct PodSnapshot {
     pub restarts_always: bool,
     /// Annotation `kubernetes.io/config.mirror`: a static Pod of a kubelet.
     pub is_mirror: bool,
-    /// Label `pod-template-hash`, empty where absent.
+    /// The revision it was made of: label `pod-template-generation` (DaemonSet), else
+    /// `controller-revision-hash` (StatefulSet), else `pod-template-hash`; empty where absent.
     pub template_hash: Box<str>,
     /// Trace contexts on the Pod.
     pub stamps: Arc<[Stamp]>,
@@ -475,7 +565,7 @@ pub struct Note {
 /// One observed version of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Snapshot {
-    /// A Deployment or ReplicaSet.
+    /// Anything that owns Pods, or owns what owns them.
     Workload(Box<Workload>),
     /// A Pod.
     Pod(Box<PodSnapshot>),

@@ -12,7 +12,7 @@ pub const DEADLINE: &str = "ProgressDeadlineExceeded";
 /// observed ≥ generation. ReplicaSet: replicas = ready = wanted.
 #[must_use]
 pub fn is_complete(workload: &Workload) -> bool {
-    let (status, wanted) = (&workload.status, workload.replicas);
+    let (status, wanted) = (&workload.status, workload.count());
     if !is_observed(workload) {
         return false;
     }
@@ -21,7 +21,7 @@ pub fn is_complete(workload: &Workload) -> bool {
             status.updated == wanted && status.replicas == wanted && status.available == wanted
         }
         Kind::ReplicaSet => status.replicas == wanted && status.ready == wanted,
-        Kind::Pod | Kind::Other(_) => false,
+        _ => false,
     }
 }
 

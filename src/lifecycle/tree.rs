@@ -128,8 +128,10 @@ pub struct Tree {
     /// What was written to a paused workload, for the `resume`.
     while_paused: Vec<(GoalChange, Vec<Stamp>)>,
     next_seq: Seq,
-    /// The owner that is not known here.
+    /// The owner that is not part of it.
     owner: Option<Owner>,
+    /// That owner is of a kind that is watched, and yet unknown.
+    is_owner_missing: bool,
     /// Nothing of it is traced: its owner was gone before we looked.
     is_muted: bool,
     /// First seen in a list, not judged yet.
@@ -171,7 +173,7 @@ pub enum After {
 impl Tree {
     /// A tree whose topmost object is `top`.
     #[must_use]
-    pub fn new(top: &Snapshot, owner: Option<Owner>) -> Self {
+    pub fn new(top: &Snapshot, owner: Option<Owner>, is_owner_missing: bool) -> Self {
         let meta = top.meta();
         let top = ObjectRef {
             kind: top.kind(),
@@ -194,6 +196,7 @@ impl Tree {
             while_paused: Vec::new(),
             next_seq: 1,
             owner,
+            is_owner_missing,
             is_muted: false,
             is_unjudged: false,
             untraced: Untraced::default(),
@@ -398,6 +401,10 @@ impl Tree {
 
     pub(super) fn root_stamps(&self) -> &[Stamp] {
         self.root.as_deref().map_or(&[], |root| &root.stamps)
+    }
+
+    pub(super) fn is_owner_missing(&self) -> bool {
+        self.is_owner_missing
     }
 
     pub(super) fn owner(&self) -> Option<&Owner> {

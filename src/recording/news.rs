@@ -1,6 +1,6 @@
 //! What a line of a recording means to the core.
 
-use crate::kinds::{self, Meaning, Told};
+use crate::kinds::{self, Catalog, Meaning, Told};
 use crate::lifecycle::lane::Lane;
 
 use super::line::Line;
@@ -16,11 +16,11 @@ pub enum Heard {
     NotWatched,
 }
 
-/// What `line` means. Its object is read only if it is watched.
+/// What `line` means, where `catalog` tells what is watched. Its object is read only if it is.
 #[must_use]
-pub fn hear(line: &Line<'_>) -> Heard {
-    if let Some(lane) = Lane::of(&line.resource) {
-        return Heard::Lane(lane, kinds::hear(lane, line.told, line.object.as_bytes()));
+pub fn hear(catalog: &Catalog, line: &Line<'_>) -> Heard {
+    if let Some(lane) = catalog.lane_of(&line.resource) {
+        return Heard::Lane(lane, kinds::hear(catalog, lane, line.told, line.object.as_bytes()));
     }
     match line.told {
         Told::Listed | Told::Seen | Told::Deleted => Heard::NotWatched,
@@ -36,7 +36,7 @@ mod tests {
     fn heard(resource: &str, told: &str) -> Heard {
         let line =
             format!(r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#);
-        hear(&Line::parse(line.as_bytes()).unwrap())
+        hear(&Catalog::default(), &Line::parse(line.as_bytes()).unwrap())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::engine::Engine;
-use crate::kinds::{Meaning, RefusedStamp};
+use crate::kinds::{Catalog, Meaning, RefusedStamp};
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::report::Report;
@@ -69,16 +69,17 @@ pub struct Tally {
 /// Feeds lines to an engine. Time is the latest `at` of the lines.
 #[derive(Debug)]
 pub struct Player {
+    catalog: Catalog,
     engine: Engine,
     now: UnixNanos,
     tally: Tally,
 }
 
 impl Player {
-    /// Plays into `engine`.
+    /// Plays what `catalog` knows into `engine`.
     #[must_use]
-    pub fn new(engine: Engine) -> Self {
-        Self { engine, now: UnixNanos::default(), tally: Tally::default() }
+    pub fn new(catalog: Catalog, engine: Engine) -> Self {
+        Self { catalog, engine, now: UnixNanos::default(), tally: Tally::default() }
     }
 
     /// What was read so far.
@@ -195,7 +196,7 @@ impl Player {
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
-        match hear(line) {
+        match hear(&self.catalog, line) {
             Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
                 for RefusedStamp { object, key, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");

@@ -118,7 +118,7 @@ impl<'a> Row<'a> {
             let name = clean(&object.name);
             let short = match object.kind {
                 Kind::Pod => last_part(&name, &root.object.name),
-                Kind::Deployment | Kind::ReplicaSet | Kind::Other(_) => name.clone(),
+                _ => name.clone(),
             };
             (name, short)
         };

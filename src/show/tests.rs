@@ -46,7 +46,10 @@ fn span(line: &str) -> Option<FinishedSpan> {
         start,
         end,
         object: ObjectRef {
-            kind: Kind::from(kind),
+            kind: [Kind::Deployment, Kind::ReplicaSet, Kind::Pod]
+                .into_iter()
+                .find(|known| known.name() == kind)
+                .unwrap_or_else(|| Kind::of("", kind)),
             namespace: Arc::from("default"),
             name: Arc::from(object),
             uid: Uid(object.bytes().fold(7, |hash, byte| hash * 31 + u128::from(byte))),

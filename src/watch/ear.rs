@@ -1,8 +1,10 @@
 //! Who listens to a watch: what becomes of the bytes of an object when they have arrived; pure.
 
+use std::sync::Arc;
+
 use super::events::EventType;
 use crate::engine::Part;
-use crate::kinds::{self, Meaning, Told};
+use crate::kinds::{self, Catalog, Meaning, Told};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::time::UnixNanos;
 
@@ -62,8 +64,10 @@ pub struct Arrived {
 }
 
 /// Listens for the core: only snapshots are handed on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ForCore {
+    /// The kinds that are known.
+    pub catalog: Arc<Catalog>,
     /// The lane that is listened to.
     pub lane: Lane,
     /// Which part of it.
@@ -74,7 +78,7 @@ impl Ear for ForCore {
     type Out = Arrived;
 
     fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
-        let Self { lane, part } = *self;
+        let (lane, part) = (self.lane, self.part);
         let (told, json) = match said {
             Said::Listed(json) => (Told::Listed, json),
             Said::ListDone(version) => {
@@ -91,7 +95,7 @@ impl Ear for ForCore {
             Said::Watched(EventType::Error, json) => (Told::Closed, json),
             Said::Closed => (Told::Closed, &[][..]),
         };
-        let (out, refused) = match kinds::hear(lane, told, json) {
+        let (out, refused) = match kinds::hear(&self.catalog, lane, told, json) {
             Meaning::News { news, refused_stamps } => {
                 let refused = refused_stamps
                     .into_iter()
@@ -119,7 +123,9 @@ mod tests {
     #[test]
     fn every_event_tells_how_far_the_watch_is_even_if_it_is_of_no_use() {
         let version = |lane, kind, json| {
-            ForCore { lane, part: 0 }.hear(Said::Watched(kind, json), UnixNanos(1)).version
+            ForCore { catalog: Arc::default(), lane, part: 0 }
+                .hear(Said::Watched(kind, json), UnixNanos(1))
+                .version
         };
         assert_eq!(version(Lane::Pods, EventType::Bookmark, BOOKMARK), 99);
         let bad = br#"{"metadata":{"resourceVersion":"98","uid":""}}"#;
@@ -131,14 +137,15 @@ mod tests {
 
     #[test]
     fn a_refused_object_is_told_and_nothing_is_handed_on() {
-        let heard = ForCore { lane: Lane::Pods, part: 0 }.hear(Said::Listed(b"{}"), UnixNanos(1));
+        let heard = ForCore { catalog: Arc::default(), lane: Lane::Pods, part: 0 }
+            .hear(Said::Listed(b"{}"), UnixNanos(1));
         assert!(heard.out.is_none());
         assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
     }
 
     #[test]
     fn arrival_is_that_of_the_bytes() {
-        let heard = ForCore { lane: Lane::Pods, part: 0 }
+        let heard = ForCore { catalog: Arc::default(), lane: Lane::Pods, part: 0 }
             .hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
         assert_eq!(heard.out.unwrap().at, UnixNanos(7));
     }

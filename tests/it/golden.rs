@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use expect_test::expect_file;
 use lifespan::engine::{Engine, Settings};
-use lifespan::kinds::Meaning;
+use lifespan::kinds::{Catalog, Meaning};
 use lifespan::lifecycle::object::{SpanId, TraceId};
 use lifespan::lifecycle::span::{FinishedSpan, Value};
 use lifespan::lifecycle::time::UnixNanos;
@@ -49,7 +49,7 @@ fn replay(text: &str) -> Vec<FinishedSpan> {
     for line in text.lines() {
         let line = Line::parse(line.as_bytes()).unwrap();
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&Catalog::default(), &line) {
             engine.hear(lane, *news, line.at);
         }
     }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use lifespan::kinds::Meaning;
+use std::sync::Arc;
+
+use lifespan::kinds::{Catalog, Meaning};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::time::UnixNanos;
 use lifespan::recording::{ForRecording, Heard, Line, Redaction, hear};
@@ -18,12 +20,15 @@ fn both(
     at: UnixNanos,
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
-    let live = ForCore { lane, part: 0 }.hear(said, at).out.map(|arrived| arrived.news);
-    let mut ear = ForRecording { resource: lane.resource().to_owned(), redaction };
+    let live = ForCore { catalog: Arc::default(), lane, part: 0 }
+        .hear(said, at)
+        .out
+        .map(|arrived| arrived.news);
+    let mut ear = ForRecording { resource: lane.resource().unwrap().to_owned(), redaction };
     let line = ear.hear(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
-    let recorded = match hear(&line) {
+    let recorded = match hear(&Catalog::default(), &line) {
         Heard::Lane(_, Meaning::News { news, .. }) => Some(*news),
         Heard::Lane(_, Meaning::Nothing | Meaning::Refused(_))
         | Heard::Nothing
@@ -37,7 +42,7 @@ fn a_recording_replays_what_the_live_run_was_told() {
     let mut n = 0;
     for name in lines::recordings() {
         for line in lines::recording(&name) {
-            let Some(lane) = Lane::of(&line.resource) else { continue };
+            let Some(lane) = Catalog::default().lane_of(&line.resource) else { continue };
             let json = line.object.as_bytes();
             let done = format!("{}", lifespan::kinds::list_version(json));
             let said = match line.kind {

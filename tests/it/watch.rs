@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -51,9 +53,9 @@ async fn listen_for(
     let cluster = identify(Client::try_from(config).unwrap(), api.url.clone()).await.unwrap();
     assert!(cluster.has_watch_list && !cluster.uid.is_empty());
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
-        target: Target::built_in(lane.resource(), "", ""),
-        has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        target: Target::built_in(lane.resource().unwrap(), "", ""),
+        has_no_backlog: !lane.has_lives(),
+        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let (say, mut said) = mpsc::channel(64);
     let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };

@@ -98,7 +98,7 @@ impl Build<'_> {
             draft.push("lifespan.watch.gap", true);
         }
         if let Some(owner) = self.tree.owner() {
-            if owner.kind.is_watched() {
+            if self.tree.is_owner_missing() {
                 draft.push("lifespan.owner.missing", true);
             }
             draft.push("lifespan.owner.kind", owner.kind.name().to_owned());

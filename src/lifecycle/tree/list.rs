@@ -103,13 +103,13 @@ impl Tree {
         let mut others = false;
         for set in self.sets.values() {
             if set.workload.template == root.template {
-                current = Some(set.workload.replicas);
+                current = set.workload.replicas;
             } else {
-                others |= set.workload.replicas > 0;
+                others |= set.workload.count() > 0;
             }
         }
         let reason = root.status.progressing.as_ref().map_or("", |it| &it.reason);
-        is_unobserved || current != Some(root.replicas) || others || UNDER_WAY.contains(&reason)
+        is_unobserved || current != root.replicas || others || UNDER_WAY.contains(&reason)
     }
 
     /// A transition that began before we looked. Below it only what is still open, and of the

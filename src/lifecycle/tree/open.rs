@@ -188,7 +188,7 @@ impl Tree {
     /// How many Pods are wanted; `None` where the object is gone or going.
     pub(super) fn wanted(&self) -> Option<i64> {
         match &self.root {
-            Some(root) if root.meta.deletion.is_none() => Some(root.replicas),
+            Some(root) if root.meta.deletion.is_none() => root.wanted(),
             Some(_) => None,
             None if self.top.kind == super::Kind::Pod => Some(1),
             None => None,

@@ -159,7 +159,7 @@ impl Tree {
         self.tally = self.tally.replacing(before, after);
         let set = owner.and_then(|owner| self.sets.get_mut(&owner));
         let is_scaled_down = set.is_some_and(|set| {
-            let is_surplus = set.n_present > set.workload.replicas;
+            let is_surplus = set.n_present > set.workload.count();
             set.n_present += after.present - before.present;
             is_surplus
         });

@@ -75,7 +75,7 @@ impl Tree {
         let open = self.open_transition(Action::Create, "spec:1".to_owned(), at, rules, out);
         open.manager = manager;
         open.skipped = (new.meta.generation - 1).max(0);
-        open.replicas = Some((0, new.replicas));
+        open.replicas = new.replicas.map(|replicas| (0, replicas));
         self.link_stamps(new.stamps.to_vec(), false);
         if new.meta.deletion.is_some() {
             self.open_delete(at, seen.is_listed, rules, out);
@@ -177,7 +177,7 @@ impl Tree {
         open.has_gap = seen.is_listed;
         open.changed.clone_from(&write.change.paths);
         open.images = changed_images(old, new);
-        open.replicas = (old.replicas != new.replicas).then_some((old.replicas, new.replicas));
+        open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
         for (change, stamps) in resumed {
             open.goals.push(change);
             fresh.extend(stamps);
@@ -193,7 +193,7 @@ impl Tree {
     fn goal(&self, field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
         let (from, to) = match field {
             "replicas" => {
-                (Some(write.old.replicas.to_string()), Some(write.new.replicas.to_string()))
+                (Some(write.old.count().to_string()), Some(write.new.count().to_string()))
             }
             "paused" => (Some(write.old.paused.to_string()), Some(write.new.paused.to_string())),
             _ => (None, None),
@@ -226,7 +226,7 @@ impl Tree {
         }
         let is_empty_set = self.top.kind == Kind::ReplicaSet
             && self.pods.is_empty()
-            && self.root.as_deref().is_some_and(|root| root.replicas == 0);
+            && self.root.as_deref().is_some_and(|root| root.count() == 0);
         if is_empty_set && !self.is_open() {
             // An old revision that its owner no longer keeps: nothing ends with it.
             self.untraced.churn += 1;
@@ -308,7 +308,7 @@ impl Tree {
         if root.kind == Kind::Deployment && root.paused {
             let tally = self.tally;
             let is_scale = pending.action == Action::Scale;
-            let is_sized = !is_scale || tally.present == root.replicas;
+            let is_sized = !is_scale || tally.present == root.count();
             let are_sets_settled =
                 pending.steps.values().all(|step| step.is_deleted || step.settled.is_some());
             let are_pods_ready = tally.present == tally.ready && are_sets_settled;

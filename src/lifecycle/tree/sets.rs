@@ -28,7 +28,7 @@ impl Tree {
             return;
         }
         let (at, _) = transition::write_of(old.map(|set| &set.workload), new, seen.arrival);
-        let old_replicas = old.map(|set| set.workload.replicas);
+        let old_replicas = old.map(|set| set.workload.count());
         let is_deleted = new.meta.deletion.as_ref();
         let newly_deleted =
             is_deleted.filter(|_| old.is_none_or(|old| old.workload.meta.deletion.is_none()));
@@ -54,12 +54,12 @@ impl Tree {
         let stamps = if created { self.own_stamps(new) } else { Vec::new() };
         if let Some(open) = self.open().filter(|open| !open.action.is_end()) {
             let from = old_replicas.unwrap_or(0);
-            let has_write = created || old_replicas.is_some_and(|old| old != new.replicas);
+            let has_write = created || old_replicas.is_some_and(|old| old != new.count());
             if has_write {
                 match open.steps.get_mut(&uid) {
                     Some(step) => {
-                        step.writes.push((at, step.to, new.replicas));
-                        step.to = new.replicas;
+                        step.writes.push((at, step.to, new.count()));
+                        step.to = new.count();
                         step.settled = None;
                     }
                     None => {
@@ -97,8 +97,8 @@ impl Tree {
     /// The deletion of a ReplicaSet that has Pods, inside the deletion of its owner.
     fn begin_delete_step(&mut self, uid: Uid, at: Evidence) {
         let Some(set) = self.sets.get(&uid) else { return };
-        let has_pods = set.n_pods > 0 || set.workload.replicas > 0;
-        let mut step = new_step(&set.workload, at, set.workload.replicas);
+        let has_pods = set.n_pods > 0 || set.workload.count() > 0;
+        let mut step = new_step(&set.workload, at, set.workload.count());
         step.is_deleted = true;
         let is_gone = set.is_gone && set.n_pods == 0;
         step.settled = is_gone.then_some(at);
@@ -151,7 +151,7 @@ fn new_step(workload: &Workload, start: Evidence, from: i64) -> Step {
         is_deleted: false,
         start,
         from,
-        to: workload.replicas,
+        to: workload.count(),
         writes: Vec::new(),
         settled: None,
         revision: workload.revision,

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lifespan::engine::{Engine, Settings};
-use lifespan::kinds::{note, snapshot};
+use lifespan::kinds::{Catalog, note, snapshot};
 use lifespan::lifecycle::lane::Lane;
 use lifespan::kinds::Meaning;
 use lifespan::recording::{Heard, Line, hear};
@@ -15,8 +15,8 @@ const REFUSAL_BYTES: usize = 1_024;
 fuzz_target!(|bytes: &[u8]| {
     for lane in Lane::ALL {
         let refusal = match lane {
-            Lane::Events => note(bytes).err(),
-            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, bytes).err(),
+            Lane::Events => note(&Catalog::default(), bytes).err(),
+            _ => snapshot(&Catalog::default(), lane, bytes).err(),
         };
         assert!(refusal.is_none_or(|refusal| refusal.to_string().len() < REFUSAL_BYTES));
     }
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&Catalog::default(), &line) {
             engine.hear(lane, *news, line.at);
         }
         spans.extend(engine.in_progress(line.at));

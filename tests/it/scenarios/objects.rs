@@ -16,9 +16,9 @@
 use std::sync::Arc;
 
 use lifespan::lifecycle::object::{
-    Condition, ContainerSnapshot, ContainerState, Deletion, Exit, Kind, Meta, Owner, PodPhase,
-    PodSnapshot, Role, Snapshot, SpanId, SpecHashes, Stamp, TraceContext, TraceId, Workload,
-    WorkloadStatus, Writer,
+    Condition, ContainerSnapshot, ContainerState, Deletion, Exit, Kind, Meta, Mode, Owner,
+    PodPhase, PodSnapshot, Role, Snapshot, SpanId, SpecHashes, Stamp, TraceContext, TraceId,
+    Workload, WorkloadStatus, Writer,
 };
 use lifespan::lifecycle::time::Nanos;
 
@@ -62,7 +62,7 @@ fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
             "Pod" => "pod",
             other => other,
         };
-        Owner { kind: owner.into(), name: name.into(), uid: uid(&format!("{prefix}/{name}")) }
+        Owner { kind: kind_named(owner), name: name.into(), uid: uid(&format!("{prefix}/{name}")) }
     });
     Meta {
         uid: uid(&format!("{kind}/{name}")),
@@ -78,17 +78,34 @@ fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
     }
 }
 
+/// The kind of this name, whatever its group.
+pub(crate) fn kind_named(name: &str) -> Kind {
+    let group = match name {
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => "apps",
+        "Job" | "CronJob" => "batch",
+        _ => "",
+    };
+    Kind::of(group, name)
+}
+
 fn workload(kind: Kind, meta: Meta) -> Snapshot {
     Snapshot::Workload(Box::new(Workload {
         meta,
         kind,
+        mode: Mode::Rollout,
         spec: SpecHashes::default(),
-        replicas: 1,
+        template_path: "template.",
+        goals: Arc::default(),
+        replicas: Some(1),
         paused: false,
+        is_on_delete: false,
+        partition: 0,
         images: Arc::from([("app".into(), "v1".into())]),
         template: 0,
         template_without_restart: 0,
         revision: 0,
+        update_revision: Box::default(),
+        scheduled: None,
         stamps: Arc::from([]),
         writers: Arc::from([]),
         status: WorkloadStatus::default(),
@@ -109,7 +126,7 @@ fn write_workload(new: &mut Workload, line: &Line<'_>, is_new: bool) {
     let old_spec = new.spec.clone();
     let get =
         |path: &str| old_spec.iter().find(|(known, _)| &***known == path).map(|(_, hash)| hash);
-    new.replicas = line.number("replicas").unwrap_or(new.replicas);
+    new.replicas = line.number("replicas").or(new.replicas);
     new.paused = (new.paused || line.has("paused")) && !line.has("resumed");
     if let Some(image) = line.value("image") {
         new.images = Arc::from([("app".into(), image.into())]);
@@ -120,7 +137,7 @@ fn write_workload(new: &mut Workload, line: &Line<'_>, is_new: bool) {
     new.template_without_restart = image;
     new.template = image ^ restart.unwrap_or(0);
     let mut spec: Vec<(Box<str>, u64)> = vec![
-        ("replicas".into(), hash(&new.replicas.to_string())),
+        ("replicas".into(), hash(&new.count().to_string())),
         ("template.spec.containers[app].image".into(), image),
     ];
     spec.extend(new.paused.then(|| ("paused".into(), 1)));

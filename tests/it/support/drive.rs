@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use lifespan::engine::{Counts, Engine, Settings};
-use lifespan::kinds;
+use lifespan::kinds::{self, Catalog};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::{Change, Snapshot};
 use lifespan::lifecycle::span::FinishedSpan;
@@ -57,15 +57,15 @@ pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
 
 /// A line as the core hears it, `None` for what is not said to it at all.
 pub(crate) fn told(line: &Line) -> Option<Told> {
-    let lane = Lane::of(&line.resource)?;
+    let lane = Catalog::default().lane_of(&line.resource)?;
     let json = line.object.as_bytes();
-    let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
+    let snapshot = || kinds::snapshot(&Catalog::default(), lane, json).unwrap().snapshot;
     let news = match (line.kind, lane) {
         (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
         (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
-            News::Watched(Change::Noted(Box::new(kinds::note(json).unwrap()?)))
+            News::Watched(Change::Noted(Box::new(kinds::note(&Catalog::default(), json).unwrap()?)))
         }
         (Type::List, _) => News::Listed(snapshot()),
         (Type::Added | Type::Modified, _) => News::Watched(Change::Seen(snapshot())),

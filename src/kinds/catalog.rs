@@ -1,0 +1,80 @@
+//! The kinds that are known: the built-in ones, and custom resources with the rules by which they
+//! are read.
+
+use crate::lifecycle::lane::Lane;
+use crate::lifecycle::object::Kind;
+
+/// The custom resources that are known, beside the built-in kinds.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    customs: Vec<Custom>,
+}
+
+/// A custom resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Custom {
+    /// API group: `argoproj.io`.
+    pub group: String,
+    /// Plural name: `rollouts`.
+    pub plural: String,
+    /// Kind: `Rollout`.
+    pub kind: String,
+}
+
+impl Custom {
+    /// The resource as recordings name it: `rollouts.argoproj.io`.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
+    }
+}
+
+impl Catalog {
+    /// The lane of a resource, `rollouts.argoproj.io`, if it is known.
+    #[must_use]
+    pub fn lane_of(&self, resource: &str) -> Option<Lane> {
+        Lane::of(resource).or_else(|| {
+            let at = self.customs.iter().position(|custom| custom.resource() == resource)?;
+            u16::try_from(at).ok().map(Lane::Custom)
+        })
+    }
+
+    /// The custom resource of a lane.
+    #[must_use]
+    pub fn custom(&self, lane: Lane) -> Option<&Custom> {
+        let Lane::Custom(at) = lane else { return None };
+        self.customs.get(usize::from(at))
+    }
+
+    /// The resource of a lane as recordings name it.
+    #[must_use]
+    pub fn resource(&self, lane: Lane) -> String {
+        let built_in = lane.resource().map(str::to_owned);
+        built_in.or_else(|| self.custom(lane).map(Custom::resource)).unwrap_or_default()
+    }
+
+    /// The kinds of the custom resources, in the order of their lanes.
+    #[must_use]
+    pub fn custom_kinds(&self) -> Vec<Kind> {
+        self.customs.iter().map(|custom| Kind::of(&custom.group, &custom.kind)).collect()
+    }
+
+    /// Whether objects of this `apiVersion` and `kind`, as references name them, are known.
+    #[must_use]
+    pub fn is_known(&self, api_version: &str, kind: &str) -> bool {
+        let group = group_of(api_version);
+        let kind = Kind::of(group, kind);
+        !matches!(kind, Kind::Other(_)) || self.custom_kinds().contains(&kind)
+    }
+
+    /// All lanes, custom resources first.
+    pub fn lanes(&self) -> impl Iterator<Item = Lane> {
+        let n = u16::try_from(self.customs.len()).unwrap_or(u16::MAX);
+        (0..n).map(Lane::Custom).chain(Lane::ALL)
+    }
+}
+
+/// The API group of an `apiVersion`: `apps` of `apps/v1`, nothing of `v1`.
+pub(super) fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
