@@ -106,30 +106,19 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
         return Err(format!("spec is {}: a map is expected", spec.told()));
     }
     let form = Form::of(&kind);
-    let replicas = match form.has_replicas {
-        true => Some(whole(&spec, &["replicas"], 1)?),
-        false => None,
-    };
-    let paused = match form.pause {
-        Some(key) => flag(&spec, key)?,
-        None => false,
-    };
-    let partition = match kind {
-        Kind::StatefulSet => whole(&spec, &["updateStrategy", "rollingUpdate", "partition"], 0)?,
-        _ => 0,
-    };
-    let is_on_delete = match kind {
-        Kind::StatefulSet | Kind::DaemonSet => strategy(&spec)? == "OnDelete",
-        _ => false,
-    };
+    let replicas = form.has_replicas.then(|| whole(&spec, &["replicas"], 1)).transpose()?;
+    let paused = form.pause.map(|key| flag(&spec, key)).transpose()?.unwrap_or(false);
     let status = status.unwrap_or_default();
-    let update_revision = match kind {
-        Kind::StatefulSet => (*status.update_revision.0).into(),
-        Kind::DaemonSet => {
-            metadata.annotations.template_generation.take().unwrap_or_default().boxed()
-        }
-        _ => Box::default(),
-    };
+    let (mut partition, mut is_on_delete, mut update_revision) = (0, false, Box::default());
+    if kind == Kind::StatefulSet {
+        partition = whole(&spec, &["updateStrategy", "rollingUpdate", "partition"], 0)?;
+        is_on_delete = strategy(&spec)? == "OnDelete";
+        update_revision = (*status.update_revision.0).into();
+    } else if kind == Kind::DaemonSet {
+        is_on_delete = strategy(&spec)? == "OnDelete";
+        let generation = metadata.annotations.template_generation.take();
+        update_revision = generation.unwrap_or_default().boxed();
+    }
     let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
     template::collect_env(&spec, form.place, &mut carrier);
     let found = carrier.read();
@@ -187,7 +176,12 @@ fn read_status(
         Kind::Job | Kind::CronJob => {
             WorkloadStatus { observed: generation, ..WorkloadStatus::default() }
         }
-        _ => WorkloadStatus {
+        Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::ReplicaSet
+        | Kind::ReplicationController
+        | Kind::Pod
+        | Kind::Other(_) => WorkloadStatus {
             observed: raw.observed_generation.or_zero(),
             replicas: raw.replicas.or_zero(),
             updated: raw.updated_replicas.or_zero(),

@@ -43,10 +43,8 @@ fn object(kind: Kind, spec: &str, status: &str) -> Workload {
 
 /// The paths at which two specs differ.
 fn changed<'w>(before: &'w Workload, after: &'w Workload) -> Vec<&'w str> {
-    let is_news = |(path, hash): &(&Box<str>, u64)| {
-        before.spec.iter().all(|(other, old)| other != *path || old != *hash)
-    };
-    after.spec.iter().filter(is_news).map(|(path, _)| &**path).collect()
+    let old: Vec<_> = before.spec.iter().collect();
+    after.spec.iter().filter(|at| !old.contains(at)).map(|(path, _)| &**path).collect()
 }
 
 #[test]
