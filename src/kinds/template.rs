@@ -39,14 +39,37 @@ pub(super) fn images(spec: &Node<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> 
 /// Looks for trace contexts in the env of the template; no other value is looked at.
 pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrier<'a>) {
     for container in containers(spec, place) {
-        let env = container.at("env").map(Node::items).unwrap_or_default();
-        let value_of = |name: &str| {
-            // Of two variables of one name the last one counts.
-            let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
-            variable.at("value")?.text().cloned()
-        };
-        carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
+        add_env(container, carrier);
     }
+}
+
+/// The same for a custom resource, of which it is not known where it describes containers: a
+/// TrainJob has `trainer.env`, a JobSet templates of Jobs.
+pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'a>) {
+    match node {
+        Node::Map(entries) => {
+            add_env(node, carrier);
+            entries.iter().for_each(|(_, below)| collect_any_env(below, carrier));
+        }
+        Node::List(items) => items.iter().for_each(|item| collect_any_env(item, carrier)),
+        Node::Null
+        | Node::Bool(_)
+        | Node::Whole(_)
+        | Node::Float(_)
+        | Node::Text(_)
+        | Node::EmptyList
+        | Node::EmptyMap => {}
+    }
+}
+
+fn add_env<'a>(container: &Node<'a>, carrier: &mut Carrier<'a>) {
+    let env = container.at("env").map(Node::items).unwrap_or_default();
+    let value_of = |name: &str| {
+        // Of two variables of one name the last one counts.
+        let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
+        variable.at("value")?.text().cloned()
+    };
+    carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
 }
 
 /// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark
