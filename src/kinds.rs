@@ -6,6 +6,7 @@
 mod catalog;
 mod event;
 mod hear;
+mod job;
 mod metadata;
 mod pod;
 mod read;
@@ -13,6 +14,7 @@ mod refusal;
 mod rfc3339;
 mod spec_hash;
 mod status;
+mod template;
 mod tree;
 mod workload;
 
@@ -22,7 +24,7 @@ pub use rfc3339::rfc3339;
 
 use crate::context::Refused;
 use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::{Kind, Note, Snapshot};
+use crate::lifecycle::object::{Note, Snapshot};
 
 /// An object that cannot be tracked, and what would have been expected of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,16 +62,25 @@ pub struct RefusedStamp {
 /// Tells the object, the key and what is expected where it is not such an object.
 pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     match lane {
-        Lane::Deployments => workload::workload(Kind::Deployment, json),
-        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
         Lane::Pods => pod::pod(json),
-        _ if catalog.custom(lane).is_some() => {
-            Err(SnapshotError { object: String::new(), problem: String::new() })
-        }
-        _ => Err(SnapshotError {
+        Lane::Events => Err(SnapshotError {
             object: "Event".to_owned(),
             problem: "an object with a life of its own is expected".to_owned(),
         }),
+        Lane::CronJobs
+        | Lane::Deployments
+        | Lane::StatefulSets
+        | Lane::DaemonSets
+        | Lane::Jobs
+        | Lane::ReplicaSets
+        | Lane::ReplicationControllers
+        | Lane::Custom(_) => match lane.kind() {
+            Some(kind) => workload::workload(kind, json),
+            None => Err(SnapshotError {
+                object: catalog.resource(lane),
+                problem: "a custom resource that is known is expected".to_owned(),
+            }),
+        },
     }
 }
 
@@ -123,11 +134,16 @@ mod tests {
     use crate::lifecycle::lane::Lane;
 
     /// Recorded objects, and the lane that each came by.
-    const OBJECTS: [(Lane, &str); 6] = [
+    const OBJECTS: [(Lane, &str); 11] = [
         (Lane::Pods, include_str!("../tests/objects/pod.json")),
         (Lane::Pods, include_str!("../tests/objects/pod_with_sidecar.json")),
         (Lane::Deployments, include_str!("../tests/objects/deployment.json")),
         (Lane::ReplicaSets, include_str!("../tests/objects/replica_set.json")),
+        (Lane::StatefulSets, include_str!("../tests/objects/stateful_set.json")),
+        (Lane::DaemonSets, include_str!("../tests/objects/daemon_set.json")),
+        (Lane::Jobs, include_str!("../tests/objects/job_failed.json")),
+        (Lane::Jobs, include_str!("../tests/objects/job_of_cron_job.json")),
+        (Lane::CronJobs, include_str!("../tests/objects/cron_job.json")),
         (Lane::Events, include_str!("../tests/objects/event.json")),
         (Lane::Events, include_str!("../tests/objects/event_of_scheduler.json")),
     ];
