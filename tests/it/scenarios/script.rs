@@ -12,10 +12,15 @@
 //!      set max_pods_per_trace=2           a setting, before anything else
 //! ```
 //!
-//! A line changes some facts of an object and keeps the others; the first creates it. Words for
-//! every object: `of=owner` (`of=Job/nightly` for a kind by name), `delete`, `gone`, `stamp=aa,bb`,
-//! `by=manager`, `service=name`, and of the telling `late=ms` (arrives so much later), `rv=n`,
-//! `time=s` (object times say this second). `objects.rs` reads the words of each kind.
+//! A line changes some facts of an object and keeps the others; the first creates it. Kinds are
+//! `deploy rs rc sts ds job cronjob pod`, and custom resources as `cr Rollout.argoproj.io web`.
+//! Words for every object: `of=owner` (`of=sts/db`, `of=Rollout.argoproj.io/web` for a kind by
+//! name), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `by=manager`, `service=name`, and of
+//! the telling `late=ms` (arrives so much later), `rv=n`, `time=s` (object times say this second).
+//! Lanes are named by the words of their kinds: `list sts`, `closed Rollout.argoproj.io`; a lane of
+//! custom resources is there from the beginning if any line names it. `settled sts/db a b` and
+//! `settled ds/agent a b` (both of revision `r1`), `settled rs/solo a` have long been there too.
+//! `workloads.rs` and `pods.rs` read the words of each kind.
 //! Every write takes the next resourceVersion and is told at the time of its line; object times
 //! are that time, rounded down to a second.
 
@@ -25,7 +30,7 @@ use std::collections::BTreeMap;
 
 use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::{Change, Note, Snapshot, Uid};
+use lifespan::lifecycle::object::{Change, Kind, Note, Snapshot, Uid};
 use lifespan::lifecycle::span::FinishedSpan;
 use lifespan::lifecycle::time::{Nanos, UnixNanos};
 
@@ -57,6 +62,19 @@ struct World {
     version: u64,
     told: Vec<Told>,
     settings: Settings,
+}
+
+/// `@1 cr Rollout.argoproj.io web` of a script: the kind.
+fn custom_kinds(script: &str) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for line in script.lines() {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "cr").skip(1);
+        let Some(kind) = words.next().and_then(objects::kind_of) else { continue };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
 }
 
 /// A line without its time.
@@ -99,6 +117,7 @@ pub(crate) fn run(script: &str) -> Run {
 /// The same, where everything that some lanes say arrives so many milliseconds late.
 pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
     let mut world = World { version: 100, ..World::default() };
+    world.settings.custom_kinds = custom_kinds(script);
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         world.line(line);
     }
@@ -136,17 +155,27 @@ pub(crate) fn seconds(text: &str) -> UnixNanos {
     UnixNanos::from_seconds(ZERO).plus(Nanos(sign * (whole * 1_000_000_000 + nanos)))
 }
 
-fn lane_of(name: &str) -> Lane {
-    match name {
-        "deploys" | "deploy" => Lane::Deployments,
-        "sets" | "rs" => Lane::ReplicaSets,
-        "pods" | "pod" => Lane::Pods,
-        "events" | "event" => Lane::Events,
-        other => panic!("no lane {other}"),
-    }
-}
-
 impl World {
+    fn lane_of(&self, name: &str) -> Lane {
+        let name = match name {
+            "event" | "events" => return Lane::Events,
+            "deploys" => "deploy",
+            "sets" => "rs",
+            "pods" => "pod",
+            other => other,
+        };
+        let kind = objects::kind_of(name).unwrap_or_else(|| panic!("no lane {name}"));
+        let found = self.lanes().find(|(_, of)| of.as_ref() == Some(&kind));
+        found.unwrap_or_else(|| panic!("no lane {name}")).0
+    }
+
+    /// All lanes, and the kinds of their objects.
+    fn lanes(&self) -> impl Iterator<Item = (Lane, Option<Kind>)> {
+        let customs = (0_u16..).map(Lane::Custom).zip(&self.settings.custom_kinds);
+        let customs = customs.map(|(lane, kind)| (lane, Some(kind.clone())));
+        customs.chain(Lane::ALL.into_iter().map(|lane| (lane, lane.kind())))
+    }
+
     fn line(&mut self, text: &str) {
         let mut words = text.split_whitespace();
         let first = words.next().unwrap();
@@ -159,15 +188,19 @@ impl World {
         if is_missed {
             words.remove(0);
         }
+        if words.first() == Some(&"cr") {
+            words.remove(0);
+        }
         let line = Line { at, words };
         let late = line.number("late").map_or(Nanos(0), |ms: i64| Nanos(ms * 1_000_000));
         let arrival = at.plus(late);
         match line.words.as_slice() {
             ["settled", name, rest @ ..] => self.settled(name, rest, at),
             ["wait"] => self.told.push(Told { at, news: None }),
-            ["closed", lane] => self.tell(lane_of(lane), News::Closed, arrival),
+            ["closed", lane] => self.tell(self.lane_of(lane), News::Closed, arrival),
             ["list"] => {
-                for lane in Lane::ALL {
+                let lanes: Vec<Lane> = self.lanes().map(|(lane, _)| lane).collect();
+                for lane in lanes {
                     self.list(lane, None, self.version, arrival);
                 }
             }
@@ -176,7 +209,7 @@ impl World {
                     rest.iter().filter(|word| !word.contains('=')).copied().collect();
                 let version = line.number("rv").unwrap_or(self.version);
                 self.list(
-                    lane_of(lane),
+                    self.lane_of(lane),
                     Some(&names).filter(|it| !it.is_empty()),
                     version,
                     arrival,
@@ -191,7 +224,7 @@ impl World {
                 let version = self.next_version(&line);
                 let change = self.write(kind, name, &line, version);
                 if !is_missed {
-                    self.tell(lane_of(kind), News::Watched(change), arrival);
+                    self.tell(self.lane_of(kind), News::Watched(change), arrival);
                 }
             }
             _ => panic!("what is {text}?"),
@@ -215,15 +248,37 @@ impl World {
     fn settled(&mut self, name: &str, rest: &[&str], at: UnixNanos) {
         let (words, pods): (Vec<&str>, Vec<&str>) = rest.iter().partition(|it| it.contains('='));
         let (words, n) = (words.join(" "), pods.len());
-        self.line(&format!("@-100 missed deploy {name} replicas={n} {words}"));
-        self.line(&format!("@-99 missed rs {name}-1 of={name} replicas={n} {words} revision=1"));
+        let (owner, status) = match name.split_once('/') {
+            None => {
+                self.line(&format!("@-100 missed deploy {name} replicas={n} {words}"));
+                let of = format!("of={name} replicas={n} {words} revision=1");
+                self.line(&format!("@-99 missed rs {name}-1 {of}"));
+                let reason = "reason=NewReplicaSetAvailable";
+                (format!("rs/{name}-1"), format!("deploy {name} status={n}/{n}/{n} {reason}"))
+            }
+            Some(("ds", name)) => {
+                self.line(&format!("@-100 missed ds {name} {words} revision=r1"));
+                (format!("ds/{name}"), format!("ds {name} status={n}/{n}/{n} desired={n}"))
+            }
+            Some(("sts", name)) => {
+                self.line(&format!("@-100 missed sts {name} replicas={n} {words} revision=r1"));
+                (format!("sts/{name}"), format!("sts {name} status={n}/{n}/{n}"))
+            }
+            Some((kind, name)) => {
+                self.line(&format!("@-100 missed {kind} {name} replicas={n} {words}"));
+                (format!("{kind}/{name}"), format!("{kind} {name} status={n}/{n}"))
+            }
+        };
+        let is_set = owner.starts_with("rs/");
+        let revision = if is_set || owner.starts_with("rc/") { "" } else { "revision=r1" };
         for pod in &pods {
-            self.line(&format!("@-98 missed pod {pod} of={name}-1 scheduled"));
+            self.line(&format!("@-98 missed pod {pod} of={owner} {revision} scheduled"));
             self.line(&format!("@-97 missed pod {pod} running ready"));
         }
-        self.line(&format!("@-96 missed rs {name}-1 status={n}/{n}"));
-        let reason = "reason=NewReplicaSetAvailable";
-        self.line(&format!("@-95 missed deploy {name} status={n}/{n}/{n} {reason}"));
+        if let Some(name) = owner.strip_prefix("rs/") {
+            self.line(&format!("@-96 missed rs {name} status={n}/{n}"));
+        }
+        self.line(&format!("@-95 missed {status}"));
         let at = at.since(UnixNanos::from_seconds(ZERO)).0 / 1_000_000_000;
         self.line(&format!("@{at} list"));
     }
@@ -241,10 +296,11 @@ impl World {
     }
 
     fn list(&mut self, lane: Lane, names: Option<&Vec<&str>>, version: u64, at: UnixNanos) {
+        let kind = self.lanes().find(|(known, _)| *known == lane).and_then(|(_, kind)| kind);
         let listed: Vec<Snapshot> = self
             .objects
             .values()
-            .filter(|object| Some(object.kind()) == lane.kind())
+            .filter(|object| Some(object.kind()) == kind)
             .filter(|object| names.is_none_or(|names| names.contains(&&*object.meta().name)))
             .cloned()
             .collect();

@@ -1,0 +1,201 @@
+//! The words of Pods.
+//!
+//! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
+//! label that names its revision), `scheduled node=n sandbox ready unready unschedulable mirror`,
+//! `going grace=30 disrupted=EvictionByEvictionAPI`, `finalizers=a,b released`, `succeeded`,
+//! `failed=Evicted` or only `failed`.
+//! Of a container, the last one or with its name before it (`setup:running`): `running` (the
+//! sandbox stands too, but for `old-kubelet`), `started probe waiting=ErrImagePull exit=3 crash`.
+//! `exit` ends readiness too (`finished=s` says when it truly was), `crash` waits in
+//! CrashLoopBackOff, and `running` after either is a restart. That all containers have ended is
+//! said by `succeeded` or `failed`, as only the restartPolicy tells whether one comes again:
+//! `exit=3 failed`.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::sync::Arc;
+
+use lifespan::lifecycle::object::{
+    Condition, ContainerSnapshot, ContainerState, Exit, Meta, PodPhase, PodSnapshot, Role,
+};
+
+use super::objects;
+use super::script::{Line, seconds};
+
+pub(crate) fn new(meta: Meta) -> PodSnapshot {
+    PodSnapshot {
+        meta,
+        node: Arc::from(""),
+        restarts_always: true,
+        is_mirror: false,
+        template_hash: Box::default(),
+        stamps: Arc::from([]),
+        phase: PodPhase::Pending,
+        reason: Box::default(),
+        message: Box::default(),
+        scheduled: None,
+        sandbox: None,
+        initialized: None,
+        ready: None,
+        disruption: None,
+        containers: Box::from([container(Role::Main, "app")]),
+    }
+}
+
+fn container(role: Role, name: &str) -> ContainerSnapshot {
+    ContainerSnapshot {
+        name: name.into(),
+        role,
+        image: "app:v1".into(),
+        has_startup_probe: false,
+        state: ContainerState::Waiting { reason: Box::default(), message: Box::default() },
+        last: None,
+        restarts: 0,
+        ready: false,
+        started: false,
+    }
+}
+
+pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
+    let second = line.second();
+    let said = |is_true, reason: &str| {
+        let message = if reason.is_empty() { "" } else { "it is so" };
+        Some(Condition {
+            is_true,
+            changed: Some(second),
+            updated: None,
+            reason: reason.into(),
+            message: message.into(),
+        })
+    };
+    if let Some(containers) = line.value("containers") {
+        new.containers = containers
+            .split(',')
+            .map(|text| match text.split_once(':') {
+                Some(("init", name)) => container(Role::Init, name),
+                Some(("sidecar", name)) => container(Role::Sidecar, name),
+                _ => container(Role::Main, text),
+            })
+            .collect();
+    }
+    for word in &line.words {
+        let (name, word) = word.split_once(':').unwrap_or(("", word));
+        let found = new
+            .containers
+            .iter_mut()
+            .find(|it| name.is_empty() && it.role == Role::Main || *it.name == *name);
+        let lost = found.is_some_and(|container| write_container(container, word, line));
+        if lost {
+            new.phase = PodPhase::Running;
+            if word == "running" && new.sandbox.is_none() && !line.has("old-kubelet") {
+                new.sandbox = said(true, "");
+            }
+        }
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("scheduled", _) => {
+                new.scheduled = said(true, "");
+                new.node = Arc::from(line.value("node").unwrap_or("node-1"));
+            }
+            ("unschedulable", _) => new.scheduled = said(false, "Unschedulable"),
+            ("sandbox", _) => new.sandbox = said(true, ""),
+            ("ready", _) => {
+                new.ready = said(true, "");
+                new.containers.iter_mut().for_each(|it| it.ready = it.role != Role::Init);
+            }
+            ("unready", _) => {
+                new.ready = said(false, "ContainersNotReady");
+                new.containers.iter_mut().for_each(|it| it.ready = false);
+            }
+            ("exit", _) if name.is_empty() && new.ready.as_ref().is_some_and(|it| it.is_true) => {
+                new.ready = said(false, "ContainersNotReady");
+            }
+            ("mirror", _) => new.is_mirror = true,
+            ("restarts", policy) => new.restarts_always = policy == "Always",
+            ("revision", revision) => new.template_hash = revision.into(),
+            ("succeeded", _) => new.phase = PodPhase::Succeeded,
+            ("failed", reason) => {
+                new.phase = PodPhase::Failed;
+                new.reason = reason.into();
+            }
+            ("disrupted", reason) => new.disruption = said(true, reason),
+            ("stamp", text) => new.stamps = objects::stamps(text),
+            ("going" | "delete", _) => {
+                new.meta.generation += 1;
+                let grace = line.number("grace").unwrap_or(30);
+                new.meta.deletion = Some(objects::deletion(line, grace, None));
+            }
+            // What held it has done its part.
+            ("released", _) => {
+                if let Some(deletion) = &mut new.meta.deletion {
+                    deletion.finalizers = Box::default();
+                }
+            }
+            ("gone", _) => {
+                if let Some(deletion) = &mut new.meta.deletion {
+                    // The kubelet's last delete.
+                    (deletion.at, deletion.grace_seconds) = (second, 0);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the word was one of a container's.
+fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_>) -> bool {
+    let second = line.second();
+    let (word, value) = word.split_once('=').unwrap_or((word, ""));
+    match word {
+        "probe" => container.has_startup_probe = true,
+        "started" => container.started = true,
+        "running" => {
+            let exit = match &container.state {
+                ContainerState::Terminated(exit) => Some(exit.clone()),
+                ContainerState::Waiting { .. } => container.last.clone(),
+                ContainerState::Running(_) => None,
+            };
+            if exit.is_some() {
+                container.restarts += 1;
+                container.last = exit;
+            }
+            container.state = ContainerState::Running(Some(second));
+            container.started = !container.has_startup_probe;
+        }
+        "exit" => {
+            let started = match &container.state {
+                ContainerState::Running(since) => *since,
+                ContainerState::Terminated(_) | ContainerState::Waiting { .. } => Some(second),
+            };
+            let code: i32 = value.parse().unwrap();
+            if let ContainerState::Waiting { .. } = container.state {
+                container.restarts += u32::from(container.last.is_some());
+            }
+            let reason = if code == 0 { "Completed" } else { "Error" };
+            let finished = line.value("finished").map_or(second, seconds);
+            container.state = ContainerState::Terminated(Exit {
+                code,
+                signal: 0,
+                reason: reason.into(),
+                message: Box::default(),
+                started,
+                finished: Some(finished),
+            });
+            (container.ready, container.started) = (false, false);
+        }
+        "crash" => {
+            if let ContainerState::Terminated(exit) = &container.state {
+                container.last = Some(exit.clone());
+            }
+            container.state = ContainerState::Waiting {
+                reason: "CrashLoopBackOff".into(),
+                message: "back-off".into(),
+            };
+        }
+        "waiting" => {
+            container.state =
+                ContainerState::Waiting { reason: value.into(), message: "it is so".into() };
+        }
+        _ => return false,
+    }
+    true
+}
