@@ -46,6 +46,7 @@
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
 //! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure,
 //!   sockets are in [`admin::server`] alone.
+//! * [`sampling`]: which traces are kept; pure.
 //! * [`rbac`]: the permissions that a configuration needs; pure.
 //! * [`clock`] and [`jitter`]: the one reader of the wall clock, the one place that draws.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
@@ -117,6 +118,7 @@ pub mod kinds;
 pub mod lifecycle;
 pub mod otlp;
 pub mod rbac;
+pub mod sampling;
 pub mod recording;
 pub mod report;
 pub mod show;
