@@ -3,6 +3,7 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
+use lifespan::context::Rules;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{note, snapshot};
 use lifespan::lifecycle::lane::{Lane, News};
@@ -31,10 +32,11 @@ fn bytes_to_snapshot(bencher: Bencher<'_, '_>, name: &str) {
         "deployment" => (Lane::Deployments, DEPLOYMENT),
         _ => (Lane::ReplicaSets, REPLICA_SET),
     };
+    let rules = Rules::built_in();
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::of_slice(json))
-        .bench(|| snapshot(lane, json).unwrap());
+        .bench(|| snapshot(lane, json, &rules).unwrap());
 }
 
 #[divan::bench]
@@ -105,7 +107,11 @@ fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
         for (n, json) in (0..).zip(&events) {
             let at = start.plus(Nanos(n * 1_000_000));
             n_spans += engine.advance(at).len();
-            engine.hear(Lane::Pods, watched(snapshot(Lane::Pods, json).unwrap().snapshot), at);
+            engine.hear(
+                Lane::Pods,
+                watched(snapshot(Lane::Pods, json, &Rules::built_in()).unwrap().snapshot),
+                at,
+            );
         }
         n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
     });
@@ -114,8 +120,10 @@ fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
 /// The same without reading JSON: inlet and `step`.
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn step(bencher: Bencher<'_, '_>) {
-    let events: Vec<Snapshot> =
-        pod_events().iter().map(|json| snapshot(Lane::Pods, json).unwrap().snapshot).collect();
+    let events: Vec<Snapshot> = pod_events()
+        .iter()
+        .map(|json| snapshot(Lane::Pods, json, &Rules::built_in()).unwrap().snapshot)
+        .collect();
     bencher.counter(ItemsCount::new(events.len())).with_inputs(|| events.clone()).bench_values(
         |events| {
             let (mut engine, start) = engine();

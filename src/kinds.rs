@@ -11,14 +11,16 @@ mod read;
 mod refusal;
 mod rfc3339;
 mod spec_hash;
+mod stamps;
 mod status;
 mod tree;
 mod workload;
 
 pub use hear::{Meaning, Told, hear};
 pub use rfc3339::rfc3339;
+pub use stamps::stamps;
 
-use crate::context::Refused;
+use crate::context::{Flaw, Rules};
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::object::{Kind, Note, Snapshot};
 
@@ -37,6 +39,8 @@ pub struct SnapshotError {
 pub struct Decoded {
     /// What is kept of it.
     pub snapshot: Snapshot,
+    /// How many trace contexts were read on it.
+    pub n_stamps: usize,
     /// Trace contexts on it that are malformed; they never refuse the object.
     pub refused_stamps: Vec<RefusedStamp>,
 }
@@ -46,21 +50,23 @@ pub struct Decoded {
 pub struct RefusedStamp {
     /// The object: `Deployment default/web`.
     pub object: String,
-    /// Where it stood: an annotation key, or `env TRACEPARENT`.
+    /// Where it stood: an annotation key, `status.spanContext` or `env TRACEPARENT`.
     pub key: Box<str>,
+    /// What sort of thing is wrong.
+    pub flaw: Flaw,
     /// What is wrong with it.
     pub problem: String,
 }
 
-/// Reads an object of `lane` (not of [`Lane::Events`]).
+/// Reads an object of `lane` (not of [`Lane::Events`]); `rules` say where its trace contexts stand.
 ///
 /// # Errors
 /// Tells the object, the key and what is expected where it is not such an object.
-pub fn snapshot(lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub fn snapshot(lane: Lane, json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
     match lane {
-        Lane::Deployments => workload::workload(Kind::Deployment, json),
-        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
-        Lane::Pods => pod::pod(json),
+        Lane::Deployments => workload::workload(Kind::Deployment, json, rules),
+        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json, rules),
+        Lane::Pods => pod::pod(json, rules),
         Lane::Events => Err(SnapshotError {
             object: "Event".to_owned(),
             problem: "an object with a life of its own is expected".to_owned(),
@@ -103,11 +109,6 @@ fn check_kind(expected: &str, found: &str) -> Result<(), String> {
     Err(format!("kind is {found:?}: \"{expected}\" is expected"))
 }
 
-fn told_stamps(refused: Vec<Refused>, object: impl Fn() -> String) -> Vec<RefusedStamp> {
-    let told = |Refused { key, problem }| RefusedStamp { object: object(), key, problem };
-    refused.into_iter().map(told).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -115,6 +116,7 @@ mod tests {
     use proptest::sample::{Index, select};
 
     use super::{note, snapshot};
+    use crate::context::Rules;
     use crate::lifecycle::lane::Lane;
 
     /// Recorded objects, and the lane that each came by.
@@ -147,7 +149,9 @@ mod tests {
     fn is_read(lane: Lane, json: &[u8]) -> bool {
         match lane {
             Lane::Events => note(json).is_ok(),
-            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, json).is_ok(),
+            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => {
+                snapshot(lane, json, &Rules::built_in()).is_ok()
+            }
         }
     }
 
@@ -167,7 +171,7 @@ mod tests {
                 assert_eq!(is_read(lane, json.as_bytes()), lane == own, "{lane:?} {json}");
             }
         }
-        let error = snapshot(Lane::Events, b"{}").unwrap_err();
+        let error = snapshot(Lane::Events, b"{}", &Rules::built_in()).unwrap_err();
         assert_eq!(error.to_string(), "Event: an object with a life of its own is expected");
     }
 
@@ -205,7 +209,7 @@ mod tests {
             let change = |json: String, (nth, value): (Index, &str)| with_value(&json, nth, value);
             let changed = changes.into_iter().fold(json.to_owned(), change);
             if !is_read(lane, changed.as_bytes()) && lane != Lane::Events {
-                let error = snapshot(lane, changed.as_bytes()).unwrap_err();
+                let error = snapshot(lane, changed.as_bytes(), &Rules::built_in()).unwrap_err();
                 assert!(error.to_string().len() < 1_024, "{error}");
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -117,7 +118,7 @@ async fn watch(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: arguments.cluster.target(lane.resource()),
         has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        ear: ForCore { lane, part: 0, rules: Arc::default() },
     });
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app =

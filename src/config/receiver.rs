@@ -2,6 +2,8 @@
 
 use super::node::{Node, Value};
 use super::reader::{Reader, Section, quoted};
+use super::trace_context::trace_context;
+use crate::context::Rules;
 use crate::engine::Settings;
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::time::Nanos;
@@ -9,6 +11,7 @@ use crate::watch::connect::Access;
 use crate::watch::ear::ForCore;
 use crate::watch::lanes::Watched;
 use crate::watch::target::{Manners, Target};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is watched, and how it is understood.
@@ -20,6 +23,8 @@ pub struct Receiver {
     pub namespaces: Vec<String>,
     /// What is watched.
     pub objects: Vec<Object>,
+    /// Where trace contexts stand on them.
+    pub rules: Arc<Rules>,
     /// How requests are made.
     pub manners: Manners,
     /// Whether lists may be read as watches; `None` to go by the server's version.
@@ -75,7 +80,7 @@ impl Receiver {
                 Watched {
                     target: Target { field_selector: field_selector.clone(), ..target },
                     has_no_backlog: lane.kind().is_none(),
-                    ear: ForCore { lane, part },
+                    ear: ForCore { lane, part, rules: Arc::clone(&self.rules) },
                 }
             })
         });
@@ -103,6 +108,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     let help =
         "What is watched, of those that are known; owners must be watched for spans to be nested";
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), help);
+    let rules = Arc::new(trace_context(s));
     s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
     s.unsupported(
         "k8s_leader_elector",
@@ -194,6 +200,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         },
         namespaces,
         objects,
+        rules,
         manners: Manners { page_size: u32::try_from(page_size).unwrap_or(u32::MAX), watch_timeout },
         watch_list: match watch_list {
             "always" => Some(true),

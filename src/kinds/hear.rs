@@ -1,6 +1,7 @@
 //! What a list or watch says of an object, as news for the core.
 
 use super::{Decoded, RefusedStamp, list_version, note, snapshot};
+use crate::context::Rules;
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::Change;
 
@@ -28,6 +29,8 @@ pub enum Meaning {
     News {
         /// What.
         news: Box<News>,
+        /// How many trace contexts were read on the object.
+        n_stamps: usize,
         /// Trace contexts on the object that could not be read.
         refused_stamps: Vec<RefusedStamp>,
     },
@@ -37,9 +40,10 @@ pub enum Meaning {
     Refused(String),
 }
 
-/// What it means that `lane` said `told` about the object in `json`.
+/// What it means that `lane` said `told` about the object in `json`; `rules` say where its trace
+/// contexts stand.
 #[must_use]
-pub fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
+pub fn hear(lane: Lane, told: Told, json: &[u8], rules: &Rules) -> Meaning {
     match (told, lane) {
         (Told::Bookmark, _) | (Told::Listed | Told::Deleted, Lane::Events) => Meaning::Nothing,
         (Told::ListDone, _) => news(News::ListDone(list_version(json))),
@@ -49,8 +53,8 @@ pub fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
             Ok(None) => Meaning::Nothing,
             Err(error) => Meaning::Refused(error.to_string()),
         },
-        (Told::Listed | Told::Seen | Told::Deleted, _) => match snapshot(lane, json) {
-            Ok(Decoded { snapshot, refused_stamps }) => {
+        (Told::Listed | Told::Seen | Told::Deleted, _) => match snapshot(lane, json, rules) {
+            Ok(Decoded { snapshot, n_stamps, refused_stamps }) => {
                 let news = match told {
                     Told::Listed => News::Listed(snapshot),
                     Told::Deleted => News::Watched(Change::Deleted(snapshot)),
@@ -58,7 +62,7 @@ pub fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
                         News::Watched(Change::Seen(snapshot))
                     }
                 };
-                Meaning::News { news: Box::new(news), refused_stamps }
+                Meaning::News { news: Box::new(news), n_stamps, refused_stamps }
             }
             Err(error) => Meaning::Refused(error.to_string()),
         },
@@ -66,12 +70,16 @@ pub fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
 }
 
 fn news(news: News) -> Meaning {
-    Meaning::News { news: Box::new(news), refused_stamps: Vec::new() }
+    Meaning::News { news: Box::new(news), n_stamps: 0, refused_stamps: Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
+        super::hear(lane, told, json, &Rules::built_in())
+    }
 
     #[test]
     fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {

@@ -9,8 +9,8 @@ use super::read::{Count, Few};
 use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::tree::Node;
-use super::{Decoded, SnapshotError, check_kind, read::Text, spec_hash, told_stamps};
-use crate::context::Carrier;
+use super::{Decoded, SnapshotError, check_kind, read::Text, spec_hash, stamps};
+use crate::context::Rules;
 use crate::lifecycle::object::{Kind, Snapshot, Workload, WorkloadStatus};
 use crate::lifecycle::time::UnixNanos;
 
@@ -43,14 +43,14 @@ struct Status<'a> {
 }
 
 /// Reads an object of `kind`.
-pub(super) fn workload(kind: Kind, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub(super) fn workload(kind: Kind, json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
     let raw: Raw<'_> = decode(kind.name(), json)?;
     let name = kind.name().to_owned();
-    read(kind, raw).map_err(|problem| refuse(&name, json, problem))
+    read(kind, raw, rules).map_err(|problem| refuse(&name, json, problem))
 }
 
-fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
-    let Raw { kind: said, mut metadata, mut spec, status } = raw;
+fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
+    let Raw { kind: said, metadata, mut spec, status } = raw;
     check_kind(kind.name(), &said.0)?;
     if !matches!(spec, Node::Map(_) | Node::Null) {
         return Err(format!("spec is {}: a map is expected", spec.told()));
@@ -69,8 +69,8 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
             return Err(format!("spec.paused is {}: true or false is expected", other.told()));
         }
     };
-    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
-    collect_env(&spec, &mut carrier);
+    let mut carrier = metadata.carrier(rules);
+    containers(&spec).for_each(|container| stamps::env(container, &mut carrier));
     let found = carrier.read();
     let images = images(&spec);
     let paths = spec_hash::paths(&spec);
@@ -78,8 +78,9 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
     let revision = metadata.annotations.revision;
     let (writers, status_written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
+    let n_stamps = found.stamps.len();
     let refused_stamps =
-        told_stamps(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
+        stamps::told(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
     let workload = Workload {
         meta,
         kind,
@@ -94,7 +95,7 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
         writers: writers.into(),
         status: read_status(status.unwrap_or_default(), status_written),
     };
-    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), refused_stamps })
+    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), n_stamps, refused_stamps })
 }
 
 fn read_status(raw: Status<'_>, written: Option<UnixNanos>) -> WorkloadStatus {
@@ -136,19 +137,6 @@ fn images(spec: &Node<'_>) -> Vec<(Box<str>, Box<str>)> {
     containers(spec).filter_map(named).collect()
 }
 
-/// Looks for trace contexts in the env of the template; no other value is looked at.
-fn collect_env<'a>(spec: &Node<'a>, carrier: &mut Carrier<'a>) {
-    for container in containers(spec) {
-        let env = container.at("env").map(Node::items).unwrap_or_default();
-        let value_of = |name: &str| {
-            // Of two variables of one name the last one counts.
-            let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
-            variable.at("value")?.text().cloned()
-        };
-        carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
-    }
-}
-
 /// The hashes of the template without what its ReplicaSet adds, and without the mark of a restart.
 fn template_hashes(spec: &mut Node<'_>) -> (u64, u64) {
     let mut bytes = Vec::new();
@@ -163,6 +151,7 @@ fn template_hashes(spec: &mut Node<'_>) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::workload;
+    use crate::context::Rules;
     use crate::lifecycle::object::{Kind, Snapshot, Workload};
     use crate::lifecycle::time::UnixNanos;
 
@@ -170,7 +159,7 @@ mod tests {
         "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"933"}"#;
 
     fn read(kind: Kind, json: &str) -> Workload {
-        match workload(kind, json.as_bytes()).unwrap().snapshot {
+        match workload(kind, json.as_bytes(), &Rules::built_in()).unwrap().snapshot {
             Snapshot::Workload(workload) => *workload,
             Snapshot::Pod(pod) => panic!("{pod:?}"),
         }
@@ -187,7 +176,7 @@ mod tests {
     }
 
     fn refusal(json: &str) -> String {
-        workload(Kind::Deployment, json.as_bytes()).unwrap_err().to_string()
+        workload(Kind::Deployment, json.as_bytes(), &Rules::built_in()).unwrap_err().to_string()
     }
 
     #[test]
@@ -328,7 +317,7 @@ mod tests {
             r#"{{{metadata},"spec":{{"template":{{"spec":{{"containers":[
             {{"name":"a","env":[{{"name":"TRACEPARENT","value":"y"}}]}}]}}}}}}}}"#
         );
-        let decoded = workload(Kind::Deployment, json.as_bytes()).unwrap();
+        let decoded = workload(Kind::Deployment, json.as_bytes(), &Rules::built_in()).unwrap();
         let told: Vec<_> =
             decoded.refused_stamps.iter().map(|stamp| (&*stamp.object, &*stamp.key)).collect();
         let object = "Deployment default/web";

@@ -1,5 +1,6 @@
 //! What a line of a recording means to the core.
 
+use crate::context::Rules;
 use crate::kinds::{self, Meaning, Told};
 use crate::lifecycle::lane::Lane;
 
@@ -16,11 +17,12 @@ pub enum Heard {
     NotWatched,
 }
 
-/// What `line` means. Its object is read only if it is watched.
+/// What `line` means. Its object is read only if it is watched; `rules` say where its trace contexts
+/// stand.
 #[must_use]
-pub fn hear(line: &Line<'_>) -> Heard {
+pub fn hear(line: &Line<'_>, rules: &Rules) -> Heard {
     if let Some(lane) = Lane::of(&line.resource) {
-        return Heard::Lane(lane, kinds::hear(lane, line.told, line.object.as_bytes()));
+        return Heard::Lane(lane, kinds::hear(lane, line.told, line.object.as_bytes(), rules));
     }
     match line.told {
         Told::Listed | Told::Seen | Told::Deleted => Heard::NotWatched,
@@ -36,7 +38,7 @@ mod tests {
     fn heard(resource: &str, told: &str) -> Heard {
         let line =
             format!(r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#);
-        hear(&Line::parse(line.as_bytes()).unwrap())
+        hear(&Line::parse(line.as_bytes()).unwrap(), &Rules::built_in())
     }
 
     #[test]

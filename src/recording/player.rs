@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use crate::context::Rules;
 use crate::engine::Engine;
 use crate::kinds::{Meaning, RefusedStamp};
 use crate::lifecycle::span::FinishedSpan;
@@ -70,6 +71,7 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Player {
     engine: Engine,
+    rules: Rules,
     now: UnixNanos,
     tally: Tally,
 }
@@ -78,7 +80,12 @@ impl Player {
     /// Plays into `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, now: UnixNanos::default(), tally: Tally::default() }
+        Self {
+            engine,
+            rules: Rules::built_in(),
+            now: UnixNanos::default(),
+            tally: Tally::default(),
+        }
     }
 
     /// What was read so far.
@@ -195,9 +202,9 @@ impl Player {
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
-        match hear(line) {
-            Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
-                for RefusedStamp { object, key, problem } in refused_stamps {
+        match hear(line, &self.rules) {
+            Heard::Lane(lane, Meaning::News { news, n_stamps: _, refused_stamps }) => {
+                for RefusedStamp { object, key, flaw: _, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");
                     report.problem(Reason::Stamp.name(), &text)?;
                 }

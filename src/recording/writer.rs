@@ -51,11 +51,16 @@ impl Ear for ForRecording {
                     micros(at),
                     self.resource
                 );
-                Heard { out: Some(Written { line, is_object }), version, refused: Vec::new() }
+                Heard {
+                    out: Some(Written { line, is_object }),
+                    version,
+                    n_stamps: 0,
+                    refused: Vec::new(),
+                }
             }
             Err(error) => {
                 let refused = vec![Refused::Object(format!("{}: {error}", self.resource))];
-                Heard { out: None, version, refused }
+                Heard { out: None, version, n_stamps: 0, refused }
             }
         }
     }

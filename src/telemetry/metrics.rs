@@ -7,8 +7,10 @@
 use super::process::Process;
 use crate::app::driver::Delays;
 use crate::config::MetricsLevel;
+use crate::context::Flaw;
 use crate::delivery::books::Books;
 use crate::engine::Counts;
+use crate::lifecycle::lane::Lane;
 use crate::lifecycle::time::UnixNanos;
 use crate::text::{put, putln};
 use crate::watch::status::Status;
@@ -55,6 +57,7 @@ pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
     if level >= MetricsLevel::Normal {
         ours(&mut page, of);
         watches(&mut page, of);
+        contexts(&mut page, of);
     }
     page.out
 }
@@ -280,14 +283,6 @@ fn watches(page: &mut Page, of: &Snapshot) {
         ),
         by_resource(&|it| it.n_refused),
     );
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_refused_stamps",
-            COUNTER,
-            "Trace contexts on objects that cannot be read. [Development]",
-        ),
-        by_resource(&|it| it.n_refused_stamps),
-    );
     let silence = |status: &Status| {
         status
             .heard_at
@@ -300,6 +295,50 @@ fn watches(page: &mut Page, of: &Snapshot) {
             "Seconds since the API server last said anything. [Development]",
         ),
         by_resource(&silence),
+    );
+}
+
+/// Trace contexts on objects, with the names and labels of KEP-5915; what is wrong with those that
+/// cannot be read is ours.
+fn contexts(page: &mut Page, of: &Snapshot) {
+    let mut by_kind: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    let mut by_flaw = Flaw::ALL.map(|flaw| (flaw, 0));
+    for status in &of.watches {
+        let Some(kind) = Lane::of(&status.resource).and_then(Lane::kind) else { continue };
+        let refused: u64 = status.refused_stamps.values().sum();
+        let [good, bad] = by_kind.entry(kind.name().to_owned()).or_default();
+        *good += status.n_stamps;
+        *bad += refused;
+        for (flaw, n) in &mut by_flaw {
+            *n += status.refused_stamps.get(flaw).copied().unwrap_or_default();
+        }
+    }
+    let series = by_kind.into_iter().flat_map(|(kind, [good, bad])| {
+        [("success", good), ("error", bad)].map(|(result, n)| {
+            let labels = vec![
+                ("component", "lifespan".to_owned()),
+                ("controller", of.receiver.clone()),
+                ("resource_kind", kind.clone()),
+                ("result", result.to_owned()),
+            ];
+            (labels, n)
+        })
+    });
+    page.many(
+        (
+            "trace_context_annotations_extracted_total",
+            COUNTER,
+            "Trace contexts read on objects, on each version anew. [Development]",
+        ),
+        series.collect(),
+    );
+    page.many(
+        (
+            "otelcol_k8s_lifecycle_stamps_refused",
+            COUNTER,
+            "Trace contexts on objects that cannot be read, by what is wrong with them. [Development]",
+        ),
+        by_flaw.map(|(flaw, n)| (vec![("reason", flaw.name().to_owned())], n)).into(),
     );
 }
 
@@ -402,6 +441,8 @@ mod tests {
             resource: "pods".to_owned(),
             is_synced: true,
             n_events: 7,
+            n_stamps: 5,
+            refused_stamps: [(Flaw::Traceparent, 1), (Flaw::Json, 2)].into(),
             heard_at: Some(UnixNanos::from_seconds(90)),
             ..Status::default()
         };

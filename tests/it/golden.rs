@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use expect_test::expect_file;
+use lifespan::context::Rules;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::Meaning;
 use lifespan::lifecycle::object::{SpanId, TraceId};
@@ -49,7 +50,7 @@ fn replay(text: &str) -> Vec<FinishedSpan> {
     for line in text.lines() {
         let line = Line::parse(line.as_bytes()).unwrap();
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line, &Rules::built_in()) {
             engine.hear(lane, *news, line.at);
         }
     }

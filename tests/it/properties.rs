@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use lifespan::context::Rules;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::Meaning;
 use lifespan::lifecycle::lane::{Lane, News};
@@ -460,7 +461,9 @@ fn replay(text: &str) -> Run {
     for line in text.lines() {
         let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
         run.spans.extend(engine.advance(line.at));
-        if let file::Heard::Lane(lane, Meaning::News { news, .. }) = file::hear(&line) {
+        if let file::Heard::Lane(lane, Meaning::News { news, .. }) =
+            file::hear(&line, &Rules::built_in())
+        {
             engine.hear(lane, *news, line.at);
         }
         run.open = engine.in_progress(line.at);

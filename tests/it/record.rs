@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use std::sync::Arc;
+
+use lifespan::context::Rules;
 use lifespan::kinds::Meaning;
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::time::UnixNanos;
@@ -18,12 +21,15 @@ fn both(
     at: UnixNanos,
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
-    let live = ForCore { lane, part: 0 }.hear(said, at).out.map(|arrived| arrived.news);
+    let live = ForCore { lane, part: 0, rules: Arc::default() }
+        .hear(said, at)
+        .out
+        .map(|arrived| arrived.news);
     let mut ear = ForRecording { resource: lane.resource().to_owned(), redaction };
     let line = ear.hear(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
-    let recorded = match hear(&line) {
+    let recorded = match hear(&line, &Rules::built_in()) {
         Heard::Lane(_, Meaning::News { news, .. }) => Some(*news),
         Heard::Lane(_, Meaning::Nothing | Meaning::Refused(_))
         | Heard::Nothing

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube_client::{Client, Config};
@@ -53,7 +54,7 @@ async fn listen_for(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource(), "", ""),
         has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        ear: ForCore { lane, part: 0, rules: Arc::default() },
     });
     let (say, mut said) = mpsc::channel(64);
     let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };

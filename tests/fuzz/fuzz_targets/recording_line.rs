@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use lifespan::context::Rules;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{note, snapshot};
 use lifespan::lifecycle::lane::Lane;
@@ -16,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     for lane in Lane::ALL {
         let refusal = match lane {
             Lane::Events => note(bytes).err(),
-            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, bytes).err(),
+            Lane::Deployments | Lane::ReplicaSets | Lane::Pods => snapshot(lane, bytes, &Rules::built_in()).err(),
         };
         assert!(refusal.is_none_or(|refusal| refusal.to_string().len() < REFUSAL_BYTES));
     }
@@ -25,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&line, &Rules::built_in()) {
             engine.hear(lane, *news, line.at);
         }
         spans.extend(engine.in_progress(line.at));

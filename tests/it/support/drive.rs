@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use lifespan::context::Rules;
 use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::kinds;
 use lifespan::lifecycle::lane::{Lane, News};
@@ -59,7 +60,7 @@ pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
 pub(crate) fn told(line: &Line) -> Option<Told> {
     let lane = Lane::of(&line.resource)?;
     let json = line.object.as_bytes();
-    let snapshot = || kinds::snapshot(lane, json).unwrap().snapshot;
+    let snapshot = || kinds::snapshot(lane, json, &Rules::built_in()).unwrap().snapshot;
     let news = match (line.kind, lane) {
         (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
