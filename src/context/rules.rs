@@ -113,6 +113,12 @@ impl Rule {
         Ok(Self { place, format, is_parent })
     }
 
+    /// Annotations under `tracing.k8s.io/`, as KEP-5915 has it.
+    pub(super) fn of_kep() -> Self {
+        let place = Place::Prefix("tracing.k8s.io/".into());
+        Self { place, format: Format::Carrier, is_parent: false }
+    }
+
     /// Where.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -227,7 +233,7 @@ impl Rules {
             is_parent: false,
         };
         let rules = vec![
-            prefix("tracing.k8s.io/"),
+            Rule::of_kep(),
             prefix("opentelemetry.io/"),
             key("opentelemetry.io/trace-context", Format::Json, false),
             Rule {
