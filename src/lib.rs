@@ -115,6 +115,7 @@ pub mod export;
 pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
+pub mod manifest;
 pub mod otlp;
 pub mod rbac;
 pub mod recording;

@@ -113,10 +113,7 @@ pub fn inject(
 
 /// The annotations that say `context`, the one that tells whether there is any first; `None` for
 /// those that must not stand there beside it.
-fn parts(
-    context: &TraceContext,
-    how: &Injection<'_>,
-) -> Option<Vec<(String, Option<String>)>> {
+fn parts(context: &TraceContext, how: &Injection<'_>) -> Option<Vec<(String, Option<String>)>> {
     let state = Some(&*context.trace_state).filter(|state| !state.is_empty());
     let traceparent = to_traceparent(context);
     match (how.rule.place(), how.rule.format()) {
