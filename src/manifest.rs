@@ -6,8 +6,11 @@
 
 mod edit;
 mod json;
+mod patch;
 mod tree;
 mod yaml;
+
+pub use patch::merge_patch;
 
 use edit::{Edit, apply, put};
 use tree::{Node, Value};

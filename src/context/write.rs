@@ -49,6 +49,13 @@ impl Injection<'_> {
         let rule = known.or_else(|| Rule::new(Place::Key(key.into()), None, false).ok());
         Self { rule: rule.unwrap_or_else(Rule::of_kep), ..Self::default() }
     }
+
+    /// The annotations that say `context`, the one that tells whether there is any first; `None`
+    /// for those that must not stand beside it. Without a place there are none.
+    #[must_use]
+    pub fn annotations(&self, context: &TraceContext) -> Option<Vec<(String, Option<String>)>> {
+        parts(context, self)
+    }
 }
 
 /// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`: in the version that is known here.
@@ -111,8 +118,7 @@ pub fn inject(
     Injected::Written
 }
 
-/// The annotations that say `context`, the one that tells whether there is any first; `None` for
-/// those that must not stand there beside it.
+/// As [`Injection::annotations`].
 fn parts(context: &TraceContext, how: &Injection<'_>) -> Option<Vec<(String, Option<String>)>> {
     let state = Some(&*context.trace_state).filter(|state| !state.is_empty());
     let traceparent = to_traceparent(context);
