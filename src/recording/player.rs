@@ -197,8 +197,8 @@ impl Player {
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
         match hear(&self.catalog, line) {
-            Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
-                for RefusedStamp { object, key, problem } in refused_stamps {
+            Heard::Lane(lane, Meaning::News { news, n_stamps: _, refused_stamps }) => {
+                for RefusedStamp { object, key, flaw: _, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");
                     report.problem(Reason::Stamp.name(), &text)?;
                 }
