@@ -2,7 +2,9 @@
 
 use super::node::{Node, Value};
 use super::reader::{Reader, Section, quoted};
+use super::trace_context::trace_context;
 use crate::engine::Settings;
+use crate::kinds::Catalog;
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::time::Nanos;
 use crate::watch::connect::Access;
@@ -21,6 +23,8 @@ pub struct Receiver {
     pub namespaces: Vec<String>,
     /// What is watched.
     pub objects: Vec<Object>,
+    /// The kinds that are known, and where trace contexts stand on them.
+    pub catalog: Arc<Catalog>,
     /// How requests are made.
     pub manners: Manners,
     /// Whether lists may be read as watches; `None` to go by the server's version.
@@ -80,7 +84,7 @@ impl Receiver {
                 Watched {
                     target: Target { field_selector: field_selector.clone(), ..target },
                     has_no_backlog: !lane.has_lives(),
-                    ear: ForCore { catalog: Arc::default(), lane, part },
+                    ear: ForCore { catalog: Arc::clone(&self.catalog), lane, part },
                 }
             })
         });
@@ -108,6 +112,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     let help =
         "What is watched, of those that are known; owners must be watched for spans to be nested";
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), help);
+    let catalog = Arc::new(Catalog::default().with_context(trace_context(s)));
     s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
     s.unsupported(
         "k8s_leader_elector",
@@ -206,6 +211,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         },
         namespaces,
         objects,
+        catalog,
         manners: Manners { page_size: u32::try_from(page_size).unwrap_or(u32::MAX), watch_timeout },
         watch_list: match watch_list {
             "always" => Some(true),
