@@ -14,6 +14,7 @@ mod load;
 pub mod node;
 pub mod reader;
 mod receiver;
+mod sampling;
 mod service;
 mod show;
 mod trace_context;

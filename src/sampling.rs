@@ -143,8 +143,8 @@ impl Sieve {
     /// Of spans that leave at `now`, those that are kept. A root leaves together with all below it
     /// but Pods that outlive it.
     pub fn sift(&mut self, mut spans: Vec<FinishedSpan>, now: UnixNanos) -> Vec<FinishedSpan> {
-        let is_open = self.policy.sampler == Sampler::AlwaysOn
-            && self.policy.max_spans_per_second.is_none();
+        let is_open =
+            self.policy.sampler == Sampler::AlwaysOn && self.policy.max_spans_per_second.is_none();
         if is_open || spans.is_empty() {
             return spans;
         }

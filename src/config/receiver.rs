@@ -2,6 +2,7 @@
 
 use super::node::{Node, Value};
 use super::reader::{Reader, Section, quoted};
+use super::sampling::sampling;
 use super::trace_context::trace_context;
 use crate::engine::Settings;
 use crate::kinds::Catalog;
@@ -144,9 +145,11 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         &["auto", "always", "never"],
         "Whether lists are read as watches (WatchList): auto does where the server is 1.34 or newer",
     );
+    let sampling = sampling(s);
     let settings = Settings {
         waits_for: Vec::new(),
         custom_kinds: Vec::new(),
+        sampling,
         cluster_uid: s.text(
             "cluster_uid",
             "",

@@ -8,7 +8,10 @@ use super::ids;
 use super::instant::Instant;
 use super::object::{SpanId, TraceId};
 use super::pod::Noted;
-use super::span::{Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext, SpanEvent, Value};
+use super::span::{
+    Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext,
+    SpanEvent, Value,
+};
 use super::time::{Nanos, UnixNanos};
 
 /// OpenTelemetry's limit of events and links on a span.

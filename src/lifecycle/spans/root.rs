@@ -17,8 +17,7 @@ impl Build<'_> {
     pub(super) fn root(&mut self) {
         let (tree, transition, closed) = (self.tree, self.transition, self.closed);
         let top = tree.top();
-        let of =
-            Of { seed: transition.seed, parent: None, object: top, container: "", attempt: 0 };
+        let of = Of { seed: transition.seed, parent: None, object: top, container: "", attempt: 0 };
         let start = transition.start.instant(Nanos(0));
         let end = self.end.not_before(&start);
         let name = transition.action.span_name(&top.kind);
