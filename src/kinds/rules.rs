@@ -28,6 +28,16 @@ pub struct Rules {
     pub(super) echoes: Vec<(JsonPath, JsonPath)>,
 }
 
+impl Rules {
+    /// Lets something else settle it; what a preset waits for beside its own rule falls away.
+    pub fn settle_when(&mut self, waits: Vec<Wait>) {
+        if waits != self.settled_when {
+            self.settled_when = waits;
+            self.busy_when.clear();
+        }
+    }
+}
+
 /// Whether a field of a spec belongs to a goal: it is the field itself, or stands below it.
 #[must_use]
 pub fn is_goal(goal: &str, path: &str) -> bool {
