@@ -235,7 +235,7 @@ impl Engine {
         for top in tops {
             self.change(top, &mut out, |tree, rules, out| {
                 tree.release_hold(rules, out);
-                if tree.is_empty() { After::Empty } else { After::Lives }
+                tree.after()
             });
         }
         let (_, rest) = out.split_at(n);
@@ -325,7 +325,7 @@ impl Engine {
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let seen = Seen { arrival, is_listed };
+                let seen = Seen { arrival, is_listed, desired: self.inlet.desired(top) };
                 self.change(top, out, |tree, rules, out| tree.delete(&snapshot, seen, rules, out));
             }
             Change::Vanished(uid) => {
@@ -358,7 +358,8 @@ impl Engine {
         let is_new = self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
-        let seen = Seen { arrival, is_listed: is_listed || (is_new && !has_listed) };
+        let is_listed = is_listed || (is_new && !has_listed);
+        let seen = Seen { arrival, is_listed, desired: None };
         if !is_new {
             if snapshot.meta().deletion.is_some() {
                 self.reunite(snapshot, arrival, out);
@@ -366,6 +367,7 @@ impl Engine {
             self.rehome(snapshot, arrival, out);
         }
         let top = self.top_for(snapshot, seen, out);
+        let seen = Seen { desired: self.inlet.desired(top), ..seen };
         self.counts.changes += 1;
         self.change(top, out, |tree, rules, out| {
             tree.step(snapshot, seen, rules, out);
@@ -404,9 +406,9 @@ impl Engine {
             }
             self.store.with(top, |tree| tree.host(meta.uid));
         }
-        let is_missing = watched.is_some() && found.is_none();
+        let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
         let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
-        if is_missing && seen.is_listed {
+        if watched.is_some() && is_missing && seen.is_listed {
             tree.mute();
         }
         self.store.plant(meta.uid, tree);

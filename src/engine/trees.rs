@@ -17,7 +17,7 @@ impl Engine {
     ) {
         let meta = snapshot.meta();
         let Some(owner) = meta.owner.as_ref().filter(|_| self.is_top(meta.uid)) else { return };
-        let Some(host) = self.store.top_of(owner.uid).filter(|host| *host != meta.uid) else {
+        let Some(host) = self.store.tree_of(owner.uid).filter(|host| *host != meta.uid) else {
             return;
         };
         if self.store.with(host, |tree| tree.is_ending()) != Some(true) {
@@ -50,7 +50,7 @@ impl Engine {
         }
         let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
         if top == meta.uid {
-            let host = known.and_then(|known| self.store.top_of(known));
+            let host = known.and_then(|known| self.store.tree_of(known));
             self.store.with(top, |tree| tree.set_owner(owner.cloned()));
             if let Some(host) = host {
                 self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));
@@ -87,7 +87,7 @@ impl Engine {
 
     /// A tree is over: the one that hosted it need not wait for it any more.
     pub(super) fn leave_host(&mut self, top: Uid, tree: &Tree, out: &mut Vec<FinishedSpan>) {
-        let host = tree.owner_of(top).and_then(|owner| self.store.top_of(owner));
+        let host = tree.owner_of(top).and_then(|owner| self.store.tree_of(owner));
         if let Some(host) = host.filter(|host| *host != top) {
             let at = Evidence::arrival(self.now, None);
             self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));

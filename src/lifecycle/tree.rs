@@ -108,6 +108,8 @@ pub struct Seen {
     pub arrival: Option<UnixNanos>,
     /// It comes from a list.
     pub is_listed: bool,
+    /// How many nodes the DaemonSet at the top wants, by the newest that has arrived of it.
+    pub desired: Option<i64>,
 }
 
 /// The state of a tree. Plain data.
@@ -137,6 +139,8 @@ pub struct Tree {
     /// Of a DaemonSet: how many nodes it wanted before that became another number, while nothing
     /// is open and no Pod has come or gone yet.
     moved: Option<i64>,
+    /// How many it wants by what has arrived, while a change is taken in.
+    desired: Option<i64>,
     /// Runs that this tree owns and that are trees of their own.
     guests: BTreeSet<Uid>,
     next_seq: Seq,
@@ -197,6 +201,7 @@ impl Tree {
             while_paused: Vec::new(),
             templates: Vec::new(),
             moved: None,
+            desired: None,
             guests: BTreeSet::new(),
             next_seq: 1,
             owner,
@@ -215,6 +220,7 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
+        self.desired = seen.desired;
         match snapshot {
             Snapshot::Workload(new) if new.meta.uid == self.top.uid => {
                 self.root_seen(new, seen, rules, out);
@@ -232,6 +238,7 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) -> After {
+        self.desired = seen.desired;
         let uid = last.meta().uid;
         match last {
             Snapshot::Workload(_) => {
@@ -368,7 +375,9 @@ impl Tree {
         super::spans::in_progress(self, now, rules)
     }
 
-    fn after(&self) -> After {
+    /// Whether anything is left of it.
+    #[must_use]
+    pub fn after(&self) -> After {
         let is_over =
             self.pending.is_none() || self.pending.as_deref().is_some_and(|it| it.closed.is_some());
         if self.is_empty() && self.guests.is_empty() && is_over {
@@ -408,7 +417,10 @@ impl Tree {
 
     /// Made when spans leave: a settled tree does not hold it.
     pub(super) fn resource(&self, rules: &Rules) -> Arc<Resource> {
-        Arc::new(super::attributes::resource(&self.top, self.service.as_deref(), rules))
+        // The runs of a CronJob are one service.
+        let cron = self.owner.as_ref().filter(|owner| owner.kind == Kind::CronJob);
+        let service = self.service.as_deref().or(cron.map(|owner| &*owner.name));
+        Arc::new(super::attributes::resource(&self.top, service, rules))
     }
 
     pub(super) fn root_stamps(&self) -> &[Stamp] {

@@ -2,7 +2,7 @@
 
 use super::super::ids;
 use super::super::instant::Evidence;
-use super::super::object::{Mode, Stamp, Uid, Workload};
+use super::super::object::{Kind, Mode, Stamp, Uid, Workload};
 use super::super::pod::Seq;
 use super::super::span::{FinishedSpan, Link, LinkReason, Outcome};
 use super::super::spans;
@@ -135,6 +135,10 @@ impl Tree {
     }
 
     pub(super) fn close_healthy(&mut self, healthy: Evidence, rules: &Rules) {
+        if let Some(open) = self.open() {
+            // What was written since is not part of what had settled by then.
+            open.steps.retain(|_, step| step.start.decision() <= healthy.decision());
+        }
         self.close(Outcome::Completed, healthy, None, rules);
     }
 
@@ -203,7 +207,7 @@ impl Tree {
             }
             Some(_) => None,
             // Nothing brings back a Pod that runs to its end.
-            None if self.top.kind == super::Kind::Pod => {
+            None if self.top.kind == Kind::Pod => {
                 self.pods.get(&self.top.uid).filter(|pod| pod.restarts_always).map(|_| 1)
             }
             None => None,
@@ -228,9 +232,12 @@ impl Tree {
         out: &mut Vec<FinishedSpan>,
     ) {
         let cause = format!("pods:{uid}:{}", at.lo.seconds());
-        let moved = self.moved.take();
-        let desired = self.root.as_deref().map_or(0, Workload::count);
-        // The nodes that a DaemonSet wants became others before any Pod did.
+        let known = self.root.as_deref().map_or(0, Workload::count);
+        let is_of_nodes = self.top.kind == Kind::DaemonSet;
+        let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
+        // The nodes that a DaemonSet wants became others, before or after its Pods did.
+        let moved = self.moved.take().unwrap_or(known);
+        let moved = Some(moved).filter(|from| is_of_nodes && *from != desired);
         let action = if moved.is_some() { Action::Scale } else { action };
         let open = self.open_transition(action, cause, at, rules, out);
         open.is_by_pods = true;

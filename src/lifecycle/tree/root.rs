@@ -426,6 +426,10 @@ impl Tree {
         let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
             return;
         };
+        if pending.is_by_pods && pending.replicas.is_none_or(|(_, to)| to != root.count()) {
+            // The DaemonSet does not say yet that it wants another number of nodes.
+            return;
+        }
         if let Standing::Failed { reason, message, at: said } = settle::standing(root) {
             // A condition from before this transition says nothing about it.
             if said.is_none_or(|said| said.seconds() >= pending.start.lo.seconds()) {
