@@ -8,7 +8,7 @@ use crate::lifecycle::object::Mode;
 pub const GOALS: [&str; 3] = ["paused", "replicas", "suspend"];
 
 /// How a custom resource says how it is. What is left empty goes by the conventions for
-/// conditions, see [`super::verdict`].
+/// conditions that kstatus has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// What it is for.
