@@ -17,6 +17,7 @@ pub mod reader;
 mod receiver;
 mod service;
 mod show;
+mod trace_context;
 
 pub use component::Id;
 pub use expand::Lookup;

@@ -32,7 +32,8 @@
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
 //!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
 //!   words of `kubectl wait` when they have settled; the core hears only that verdict.
-//! * [`context`]: trace contexts that others left on objects; pure.
+//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
+//! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
 //! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
@@ -96,6 +97,11 @@
 //! * **Invariant:** what is deployed may read what is watched and nothing else.
 //!   (`deploy::what_may_be_read_is_what_is_watched_and_nothing_else`)
 //! * **Invariant:** no secret of a configuration is shown. (`config::secrets_are_never_shown`)
+//! * **Invariant:** a manifest that is stamped says what it said before, and its text stays.
+//!   (`manifest::whatever_else_an_object_says_it_says_afterwards`,
+//!   `manifest::comments_order_and_formatting_of_all_else_stay`)
+//! * **Invariant:** what is written as a trace context is read as the same.
+//!   (`context::what_is_extracted_is_what_was_injected`)
 //! * **Invariant:** no value of an environment variable is kept or told.
 //!   (`kinds::env_is_read_for_trace_contexts_and_else_only_hashed`,
 //!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)
@@ -121,6 +127,7 @@ pub mod export;
 pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
+pub mod manifest;
 pub mod otlp;
 pub mod rbac;
 pub mod recording;

@@ -9,5 +9,6 @@ pub mod events;
 pub mod items;
 pub mod lanes;
 mod reader;
+pub mod stamp;
 pub mod status;
 pub mod target;

@@ -17,13 +17,8 @@ use crate::watch::target::Target;
 #[command(next_help_heading = "Cluster")]
 #[group(skip)]
 pub(super) struct ClusterArguments {
-    /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The context of the kubeconfig, instead of its current one
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
 
     /// Only this namespace; by default all
     #[arg(short, long, value_name = "NAME", default_value = "", value_parser = namespace)]
@@ -34,12 +29,31 @@ pub(super) struct ClusterArguments {
     selector: String,
 }
 
-impl ClusterArguments {
+/// How a cluster is reached.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Reach {
+    /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig, instead of its current one
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Reach {
     pub(super) fn access(&self) -> Access {
         match (&self.kubeconfig, &self.context) {
             (None, None) => Access::Inferred,
             (file, context) => Access::KubeConfig { file: file.clone(), context: context.clone() },
         }
+    }
+}
+
+impl ClusterArguments {
+    pub(super) fn access(&self) -> Access {
+        self.reach.access()
     }
 
     /// Where objects of `lane` are looked for. Events carry no labels of what they are about.
@@ -78,7 +92,7 @@ impl ClusterArguments {
 }
 
 /// A name may stand in the path of a request (RFC 1123 label, as Kubernetes asks for).
-fn namespace(text: &str) -> Result<String, &'static str> {
+pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_good = text.len() <= 63
         && text.bytes().all(is_inner)

@@ -3,6 +3,7 @@
 use super::node::Node;
 use super::objects::{HELP, Object, Objects, objects};
 use super::reader::{Reader, Section};
+use super::trace_context::trace_context;
 use crate::engine::Settings;
 use crate::kinds::Catalog;
 use crate::lifecycle::time::Nanos;
@@ -22,7 +23,7 @@ pub struct Receiver {
     pub namespaces: Vec<String>,
     /// What is watched, owners first.
     pub objects: Vec<Object>,
-    /// The custom resources among them.
+    /// The custom resources among them, and where trace contexts stand on objects.
     pub catalog: Arc<Catalog>,
     /// How requests are made.
     pub manners: Manners,
@@ -70,6 +71,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     let Objects { objects, catalog } = objects(s);
     let written: Vec<_> = objects.iter().map(|object| object.written(&catalog)).collect();
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), HELP);
+    let catalog = Arc::new(catalog.with_context(trace_context(s)));
     s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
     s.unsupported(
         "k8s_leader_elector",
@@ -168,7 +170,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         },
         namespaces,
         objects,
-        catalog: Arc::new(catalog),
+        catalog,
         manners: Manners {
             page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
             watch_timeout,

@@ -164,7 +164,7 @@ impl Link {
     /// A link to the context that a stamp says.
     #[must_use]
     pub fn to_stamp(stamp: Stamp, is_uncertain: bool) -> Self {
-        let Stamp { found, context } = stamp;
+        let Stamp { found, context, is_parent: _, baggage: _ } = stamp;
         Self {
             trace_id: context.trace_id,
             span_id: context.span_id,

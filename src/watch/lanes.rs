@@ -64,6 +64,7 @@ where
     for Watched { target, has_no_backlog, ear } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
+            kind: ear.kind(),
             namespace: target.namespace.clone(),
             ..Status::default()
         });

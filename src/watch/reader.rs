@@ -199,16 +199,17 @@ impl<E: Ear> Reader<E> {
             };
             let (at, mut out, mut n) = (clock::now(), Vec::new(), 0);
             let (ear, is_skipped) = (&mut self.ear, self.has_no_backlog);
-            let mut refused = Vec::new();
+            let mut told = Told::default();
             let read = items.read(&chunk, |item| {
                 n += 1;
                 if !is_skipped {
                     let heard = ear.hear(Said::Listed(item), at);
                     out.extend(heard.out);
-                    refused.extend(heard.refused);
+                    told.n_stamps += heard.n_stamps;
+                    told.refused.extend(heard.refused);
                 }
             });
-            self.count(chunk.len(), 0, &refused, |status| status.n_listed += n);
+            self.count(chunk.len(), 0, &told, |status| status.n_listed += n);
             for one in out {
                 self.hand_on(Some(one)).await?;
             }
@@ -273,16 +274,16 @@ impl<E: Ear> Reader<E> {
             };
             // Each list that ends in this chunk is told where it ends.
             let mut list_ends = Vec::new();
-            let (at, mut n, mut refused) = (clock::now(), 0, Vec::new());
+            let (at, mut n, mut told) = (clock::now(), 0, Told::default());
             let (ear, n_items) = (&mut self.ear, reading.n_items);
             let read = lines.read(&chunk, |line| {
                 if reading.ended.is_none() {
-                    n += reading.line(line, ear, at, &mut refused, &mut list_ends);
+                    n += reading.line(line, ear, at, &mut told, &mut list_ends);
                 }
             });
             let n_items = reading.n_items - n_items;
             let version = reading.version;
-            self.count(chunk.len(), n, &refused, |status| {
+            self.count(chunk.len(), n, &told, |status| {
                 status.n_listed += n_items;
                 if version > 0 && list_ends.is_empty() && status.is_synced {
                     status.resource_version = version.to_string();
@@ -330,15 +331,9 @@ impl<E: Ear> Reader<E> {
         }
     }
 
-    fn count(
-        &self,
-        n_bytes: usize,
-        n_events: u64,
-        refused: &[Refused],
-        more: impl FnOnce(&mut Status),
-    ) {
-        for one in refused {
-            let (Refused::Object(problem) | Refused::Stamp(problem)) = one;
+    fn count(&self, n_bytes: usize, n_events: u64, told: &Told, more: impl FnOnce(&mut Status)) {
+        for one in &told.refused {
+            let (Refused::Object(problem) | Refused::Stamp(_, problem)) = one;
             tracing::warn!(
                 resource = self.target.resource(),
                 problem,
@@ -349,15 +344,25 @@ impl<E: Ear> Reader<E> {
             status.n_bytes += n_bytes as u64;
             status.n_events += n_events;
             status.heard_at = Some(clock::now());
-            for one in refused {
+            status.n_stamps += told.n_stamps as u64;
+            for one in &told.refused {
                 match one {
                     Refused::Object(_) => status.n_refused += 1,
-                    Refused::Stamp(_) => status.n_refused_stamps += 1,
+                    Refused::Stamp(flaw, _) => {
+                        *status.refused_stamps.entry(*flaw).or_default() += 1;
+                    }
                 }
             }
             more(status);
         });
     }
+}
+
+/// What is counted of the objects in a chunk.
+#[derive(Default)]
+struct Told {
+    n_stamps: usize,
+    refused: Vec<Refused>,
 }
 
 impl<T: Send + 'static> Reading<T> {
@@ -368,7 +373,7 @@ impl<T: Send + 'static> Reading<T> {
         line: &[u8],
         ear: &mut E,
         at: crate::lifecycle::time::UnixNanos,
-        refused: &mut Vec<Refused>,
+        told: &mut Told,
         list_ends: &mut Vec<(usize, String)>,
     ) -> u64 {
         let Some(Event { kind, object }) = Event::parse(line) else {
@@ -385,8 +390,9 @@ impl<T: Send + 'static> Reading<T> {
             EventType::Modified | EventType::Deleted => (false, false),
         };
         let said = if is_item { Said::Listed(object) } else { Said::Watched(kind, object) };
-        let Heard { out, version, refused: bad } = ear.hear(said, at);
-        refused.extend(bad);
+        let Heard { out, version, n_stamps, refused } = ear.hear(said, at);
+        told.n_stamps += n_stamps;
+        told.refused.extend(refused);
         self.version = self.version.max(version);
         self.n_items += u64::from(is_item);
         self.was_heard |= kind != EventType::Bookmark;

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
+use lifespan::context::{Format, Place, Rule, Rules};
 use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
+use lifespan::kinds::Catalog;
 use lifespan::lifecycle::object::Mode;
 use lifespan::lifecycle::time::Nanos;
 use lifespan::watch::connect::Access;
@@ -208,6 +210,36 @@ fn objects_are_shown_as_they_may_be_configured_again() {
     let again = load(&sources, &world(&shown)).unwrap();
     assert_eq!(again.config.receiver.catalog.customs(), first.config.receiver.catalog.customs());
     assert_eq!(again.entries, first.entries);
+}
+
+#[test]
+fn where_trace_contexts_stand_can_be_configured() {
+    let built_in = loaded(&[("good.yaml", GOOD)], &[]).receiver.catalog;
+    assert_eq!(*built_in, Catalog::default());
+    assert_eq!(*built_in.context(), Rules::built_in());
+    let text = "\
+receivers:
+  k8s_lifecycle:
+    trace_context:
+      rules:
+      - {key: example.com/traceparent}
+      - {status: trace.context, format: json, relation: parent}
+      - {env: CI_TRACEPARENT}
+      - {prefix: example.com/}
+      baggage: [team, release]
+";
+    let catalog = loaded(&[("good.yaml", GOOD), ("c.yaml", text)], &[]).receiver.catalog;
+    let rules = catalog.context();
+    let rule = |place, format, is_parent| Rule::new(place, Some(format), is_parent).unwrap();
+    let status = Place::Status(["trace".into(), "context".into()].into());
+    let expected = [
+        rule(Place::Key("example.com/traceparent".into()), Format::W3c, false),
+        rule(status, Format::Json, true),
+        rule(Place::Env("CI_TRACEPARENT".into()), Format::W3c, false),
+        rule(Place::Prefix("example.com/".into()), Format::Carrier, false),
+    ];
+    assert_eq!(rules.all(), expected);
+    assert_eq!(rules.baggage(), ["release".into(), "team".into()]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod properties;
 mod record;
 mod recordings;
 mod scenarios;
+mod stamp;
 mod support;
 mod tidy;
 mod watch;
