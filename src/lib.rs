@@ -30,7 +30,8 @@
 //!   sure that is, [`lifecycle::span`] what leaves.
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
-//!   cannot fail.
+//!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
+//!   words of `kubectl wait` when they have settled; the core hears only that verdict.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
 //! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
 //! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
@@ -41,7 +42,8 @@
 //! * [`export`]: sends requests over gRPC and HTTP.
 //! * [`watch`]: list and watch of a live cluster. [`watch::course`] decides what is asked next,
 //!   [`watch::items`] and [`watch::events`] cut objects from the bytes, [`watch::ear`] says what
-//!   becomes of them, all pure; its shell is the one room that names kube.
+//!   becomes of them, [`watch::discovery`] what a server serves, all pure; its shell is the one room
+//!   that names kube.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
 //!   [`app::driver`] is the one task that steps the core.
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
@@ -85,6 +87,10 @@
 //!   order. (`watch::a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was`,
 //!   `watch::a_forgotten_version_means_a_list_and_no_false_transition`,
 //!   `watch::what_is_told_twice_is_heard_once`)
+//! * **Invariant:** a custom resource has neither settled nor failed by what its status says of an
+//!   older spec. (`rules::nothing_holds_of_a_status_that_is_about_an_older_spec`)
+//! * **Invariant:** a kind may be installed and removed while it is watched.
+//!   (`watch::a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_installed_again`)
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.

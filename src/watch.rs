@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod connect;
 pub mod course;
+pub mod discovery;
 pub mod ear;
 pub mod events;
 pub mod items;

@@ -1,10 +1,15 @@
 //! Arguments that say which cluster, and how it is found.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::watch::connect::Access;
+use crate::kinds::{Catalog, Custom};
+use crate::lifecycle::lane::Lane;
+use crate::report::Report;
+use crate::watch::connect::{Access, Cluster, served};
 use crate::watch::target::Target;
 
 /// Which cluster, and what of it.
@@ -51,10 +56,30 @@ impl ClusterArguments {
         self.reach.access()
     }
 
-    /// Where objects of `resource` are looked for. Events carry no labels of what they are about.
-    pub(super) fn target(&self, resource: &str) -> Target {
-        let selector = if resource == "events" { "" } else { &self.selector };
-        Target::built_in(resource, &self.namespace, selector)
+    /// Where objects of `lane` are looked for. Events carry no labels of what they are about.
+    pub(super) fn target(&self, catalog: &Catalog, lane: Lane) -> Target {
+        let selector = if lane.has_lives() { &*self.selector } else { "" };
+        Target::of(catalog, lane, &self.namespace, selector)
+    }
+
+    /// The presets that `cluster` serves, which is told if there are any.
+    pub(super) async fn catalog(
+        &self,
+        cluster: &Cluster,
+        report: &mut Report<'_>,
+    ) -> io::Result<Arc<Catalog>> {
+        let customs = match served(cluster, Catalog::default().customs()).await {
+            Ok(customs) => customs,
+            Err(error) => {
+                report.say(&format!("custom resources are left out: {error}"))?;
+                Vec::new()
+            }
+        };
+        if !customs.is_empty() {
+            let names: Vec<_> = customs.iter().map(Custom::resource).collect();
+            report.say(&format!("custom resources: {}", names.join(", ")))?;
+        }
+        Ok(Arc::new(Catalog::new(customs)))
     }
 
     /// `namespace shop`, or `all namespaces`.

@@ -1,5 +1,6 @@
 //! From a kubeconfig, or from inside a Pod, to a client and what must be known of its cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use kube_client::{Client, Config};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::discovery;
 use super::reader::chain;
+use crate::kinds::Custom;
 
 /// Who waits for a cluster that does not answer is told so after this.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -150,6 +153,41 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
         tracing::warn!(%status, "The uid of namespace kube-system cannot be read; trace ids do without it");
     }
     Ok(Cluster { client, server, version: version.git_version, uid, has_watch_list })
+}
+
+/// Those of `customs` that the cluster serves, to be listed and watched, in some version.
+///
+/// # Errors
+/// The API server cannot be reached, or does not say what it serves.
+pub async fn served(cluster: &Cluster, customs: &[Custom]) -> Result<Vec<Custom>, ConnectError> {
+    let Cluster { client, server, .. } = cluster;
+    let strange = |path: &str, status| ConnectError::Strange {
+        server: server.clone(),
+        problem: format!("GET {path}: {status}"),
+    };
+    let (status, body) = get(client, server, "/apis").await?;
+    let groups = discovery::groups(&body).ok_or_else(|| strange("/apis", status))?;
+    let mut served: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for group in groups {
+        if customs.iter().all(|custom| custom.group != group.name) {
+            continue;
+        }
+        let resources = served.entry(group.name.clone()).or_default();
+        for version in group.versions {
+            let path = format!("/apis/{}/{version}", group.name);
+            let (status, body) = get(client, server, &path).await?;
+            // A version may go between two questions; the others are served all the same.
+            let found = discovery::watchable(&body).unwrap_or_else(|| {
+                tracing::warn!(path, %status, "What is served of a version is not known");
+                Vec::new()
+            });
+            resources.extend(found);
+        }
+    }
+    let is_served = |custom: &&Custom| {
+        served.get(&custom.group).is_some_and(|resources| resources.contains(&custom.plural))
+    };
+    Ok(customs.iter().filter(is_served).cloned().collect())
 }
 
 async fn config(access: &Access) -> Result<Config, ConnectError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, USER_AGENT};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use kube_client::Client;
 use kube_client::client::Body;
 use tokio::sync::{mpsc, watch};
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::answer;
 use super::course::{Course, Ended, Next, Request};
+use super::discovery;
 use super::ear::{Ear, Heard, Refused, Said};
 use super::events::{Event, EventType, Lines};
 use super::items::Items;
@@ -27,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Of an error's body so much is read.
 const MAX_ERROR: usize = 64 << 10;
+
+/// What a server says of a group or version is no longer than this.
+const MAX_DISCOVERY: usize = 16 << 20;
 
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
 /// more than this, a plain list is the better way.
@@ -63,11 +67,20 @@ struct Reading<T> {
 impl<E: Ear> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
-        let mut course = Course::new(has_watch_list, self.has_no_backlog);
+        let is_discovered = self.target.version.is_empty();
+        let mut course =
+            Course::new(has_watch_list, self.has_no_backlog).with_denied(self.manners.denied);
         loop {
             self.begin(&course);
             let request = course.request().clone();
-            let ended = self.ask(&request, &mut course).await?;
+            let ended = match self.discover().await {
+                Ok(()) => self.ask(&request, &mut course).await?,
+                Err(ended) => ended,
+            };
+            if is_discovered && matches!(ended, Ended::Refused { code: 404, .. }) {
+                // It may come back in another version.
+                self.target.version.clear();
+            }
             let next = course.after(ended, jitter());
             self.told(&next, course.version());
             if next.is_away {
@@ -110,29 +123,63 @@ impl<E: Ear> Reader<E> {
         });
     }
 
-    async fn ask(&mut self, request: &Request, course: &mut Course) -> Result<Ended, Stopped> {
-        let uri = self.target.uri(request, &self.manners, self.has_no_backlog);
+    /// Finds the version in which a resource is served, if that is not known.
+    async fn discover(&mut self) -> Result<(), Ended> {
+        if !self.target.version.is_empty() {
+            return Ok(());
+        }
+        let (group, plural) = (self.target.group.clone(), self.target.plural.clone());
+        let said = self.get(format!("/apis/{group}")).await?;
+        let nonsense = || Ended::Broken(format!("what is said of {group} is no API group"));
+        for version in discovery::group(&said).ok_or_else(nonsense)?.versions {
+            let said = self.get(format!("/apis/{group}/{version}")).await?;
+            let resources = discovery::watchable(&said).ok_or_else(nonsense)?;
+            if resources.contains(&plural) {
+                self.target.version = version;
+                return Ok(());
+            }
+        }
+        let message = format!("404 {group} has no {plural} to be listed and watched");
+        Err(Ended::Refused { code: 404, message, retry_after: None })
+    }
+
+    async fn get(&mut self, path: String) -> Result<Vec<u8>, Ended> {
+        let body = Limited::new(self.send(path).await?, MAX_DISCOVERY).collect();
+        match timeout(ANSWER, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes().to_vec()),
+            Ok(Err(error)) => Err(Ended::Broken(chain(&*error))),
+            Err(_) => Err(Ended::Broken(format!("the answer paused for {ANSWER:?}"))),
+        }
+    }
+
+    /// Asks, and waits until the answer begins.
+    async fn send(&mut self, uri: String) -> Result<Body, Ended> {
         let asked = http::Request::get(uri)
             .header(ACCEPT, "application/json")
             // A gzip member for each event would hold events back; see KEP-3157.
             .header(ACCEPT_ENCODING, "identity")
             .header(USER_AGENT, concat!("lifespan/", env!("CARGO_PKG_VERSION")))
-            .body(Body::empty());
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Ended::Broken(format!("cannot ask for it: {error}"))),
-        };
+            .body(Body::empty())
+            .map_err(|error| Ended::Broken(format!("cannot ask for it: {error}")))?;
         let answer = match timeout(ANSWER, self.client.send(asked)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Ok(Ended::Broken(chain(&error))),
-            Err(_) => return Ok(Ended::Broken(format!("no answer within {ANSWER:?}"))),
+            Ok(Err(error)) => return Err(Ended::Broken(chain(&error))),
+            Err(_) => return Err(Ended::Broken(format!("no answer within {ANSWER:?}"))),
         };
         let (head, body) = answer.into_parts();
-        if !head.status.is_success() {
-            let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let body = start(body).await;
-            return Ok(answer::refused(head.status.as_u16(), after, &body));
+        if head.status.is_success() {
+            return Ok(body);
         }
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Err(answer::refused(head.status.as_u16(), after, &start(body).await))
+    }
+
+    async fn ask(&mut self, request: &Request, course: &mut Course) -> Result<Ended, Stopped> {
+        let uri = self.target.uri(request, &self.manners, self.has_no_backlog);
+        let body = match self.send(uri).await {
+            Ok(body) => body,
+            Err(ended) => return Ok(ended),
+        };
         match request {
             Request::Page { .. } => self.page(body).await,
             Request::WatchList | Request::Watch { .. } => {

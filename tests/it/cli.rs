@@ -284,9 +284,9 @@ fn json_leaves_standard_output_to_the_documents() {
 
 #[test]
 fn resources_that_are_not_watched_are_counted_by_name() {
-    let line = LINE.replace("LIST_DONE", "ADDED").replace("pods", "jobs.batch");
+    let line = LINE.replace("LIST_DONE", "ADDED").replace("pods", "nodes");
     let output = lifespan(&["replay", "-"], &format!("{line}\n{line}\n"));
-    assert!(text(&output.stdout).contains("not watched: jobs.batch 2"), "{output:?}");
+    assert!(text(&output.stdout).contains("not watched: nodes 2"), "{output:?}");
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn what_decides_in_the_shell_is_pure() {
         "rbac",
         "watch/answer",
         "watch/course",
+        "watch/discovery",
         "watch/ear",
         "watch/events",
         "watch/items",

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_client::{Client, Config};
+use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::Change;
 use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::watch::connect::identify;
+use lifespan::watch::connect::served;
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::status::{Phase, Status};
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::support::drive::{Told, decode, drive, version};
 use crate::support::fake_api::{FakeApi, Fault, Manner};
-use crate::support::lines::{self, Line};
+use crate::support::lines::{self, Line, Type};
 
 /// Longer than every scripted fault takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,9 +49,7 @@ async fn listen_for(
     faults: &[(&str, Vec<Fault>)],
 ) -> Listened {
     let api = FakeApi::start(lines, manner, faults).await;
-    let mut config = Config::new(api.url.parse().unwrap());
-    config.default_retry = false;
-    let cluster = identify(Client::try_from(config).unwrap(), api.url.clone()).await.unwrap();
+    let cluster = api.cluster().await;
     assert!(cluster.has_watch_list && !cluster.uid.is_empty());
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
@@ -139,7 +138,9 @@ const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500 };
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
     tells_the_same(PAGES, &[]).await;
-    let statuses = tells_the_same(WATCH_LIST, &[]).await;
+    let mut statuses = tells_the_same(WATCH_LIST, &[]).await;
+    // The recorded client did not watch this kind, so that the fake server does not have it.
+    statuses.retain(|status| status.resource != "replicationcontrollers");
     assert!(
         statuses.iter().all(|status| status.is_synced && status.n_relists == 0),
         "{statuses:?}"
@@ -244,4 +245,139 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
         assert_eq!(events.last_error.as_ref().unwrap().1, said);
         same(&spans(listened, &others), &expected);
     }
+}
+
+const WIDGETS: &str = "widgets.example.com";
+
+/// A kind of nobody's, of which the server is asked for the version.
+fn widgets() -> Catalog {
+    Catalog::new(vec![Custom {
+        group: "example.com".to_owned(),
+        plural: "widgets".to_owned(),
+        kind: "Widget".to_owned(),
+        version: None,
+        rules: Rules::default(),
+    }])
+}
+
+/// What happens to Widgets: one is made, ended with its kind, and made again.
+fn life_of_widgets() -> Vec<Line> {
+    let line = |kind, version: u64, uid: u32| Line {
+        at: i64::try_from(version).unwrap(),
+        resource: WIDGETS.into(),
+        kind,
+        object: format!(
+            r#"{{"metadata":{{"name":"w","resourceVersion":"{version}","uid":"00000000-0000-4000-8000-{uid:012}"}},"status":{{"n":{version}}}}}"#
+        ),
+    };
+    vec![
+        line(Type::ListDone, 1, 0),
+        line(Type::Added, 2, 1),
+        line(Type::Modified, 3, 1),
+        line(Type::Deleted, 4, 1),
+        line(Type::Added, 5, 2),
+    ]
+}
+
+/// Listens to Widgets until one of version 5 was told.
+async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Status) {
+    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[(WIDGETS, faults)]).await;
+    let catalog = Arc::new(widgets());
+    let lane = catalog.lanes().next().unwrap();
+    let watched = Watched {
+        target: Target::of(&catalog, lane, "", ""),
+        has_no_backlog: false,
+        ear: ForCore { catalog, lane, part: 0 },
+    };
+    let (say, mut said) = mpsc::channel(64);
+    let manners = Manners {
+        watch_timeout: Duration::from_secs(1),
+        denied: Duration::from_millis(50),
+        ..Manners::default()
+    };
+    let watches = start(&api.cluster().await, &manners, vec![watched], &say);
+    let mut told = Vec::new();
+    while told.last().and_then(News::version) != Some(5) {
+        let arrived = timeout(PATIENCE, said.recv()).await;
+        let Ok(Some(Arrived { news, .. })) = arrived else {
+            panic!("{told:?} {:?}", watches.statuses().now())
+        };
+        told.push(news);
+    }
+    let status = watches.statuses().now().remove(0);
+    let requests = api.requests.lock().await.clone();
+    (told, requests, status)
+}
+
+#[tokio::test]
+async fn a_custom_resource_is_watched_in_the_version_that_the_server_prefers() {
+    let (told, requests, status) = listen_to_widgets(Vec::new()).await;
+    let paths: Vec<_> = requests.iter().filter(|it| it.starts_with("/apis/example.com")).collect();
+    let [group, version, watch, ..] = &*paths else { panic!("{paths:?}") };
+    assert_eq!([group.as_str(), version.as_str()], ["/apis/example.com", "/apis/example.com/v1"]);
+    assert!(watch.starts_with("/apis/example.com/v1/widgets?watch=true"), "{watch}");
+    assert!(status.is_synced);
+    let versions: Vec<_> = told.iter().filter_map(News::version).collect();
+    assert_eq!(versions, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_custom_resource_that_is_installed_later_is_watched_from_then_on() {
+    let missing = Fault::Refuse(404, None);
+    let (told, requests, status) =
+        listen_to_widgets(vec![missing.clone(), missing.clone(), missing]).await;
+    assert_eq!(requests.iter().filter(|it| *it == "/apis/example.com").count(), 4, "{requests:?}");
+    assert_eq!((status.is_synced, status.last_error), (true, None));
+    let (away, rest) = told.split_at(3);
+    assert!(away.iter().all(|news| *news == News::Closed), "{away:?}");
+    let versions: Vec<_> = rest.iter().filter_map(News::version).collect();
+    assert_eq!(versions, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_installed_again() {
+    // The server deletes its objects, ends the watch and no longer knows the kind.
+    let faults = vec![Fault::CloseAfter(3), Fault::Refuse(404, None), Fault::Refuse(404, None)];
+    let (told, requests, status) = listen_to_widgets(faults).await;
+    assert_eq!(requests.iter().filter(|it| *it == "/apis/example.com").count(), 3, "{requests:?}");
+    let is_gone = |news: &News| matches!(news, News::Watched(Change::Deleted(_)));
+    assert_eq!(told.iter().filter(|news| is_gone(news)).count(), 1);
+    let after: Vec<_> = told.iter().skip_while(|news| !is_gone(news)).skip(1).collect();
+    let [News::Closed, News::Closed, News::ListDone(4), News::Watched(_)] = &*after else {
+        panic!("{after:?}")
+    };
+    assert_eq!((status.is_synced, status.phase), (true, Phase::Watching));
+}
+
+#[tokio::test]
+async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
+    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[]).await;
+    let gadgets = Target {
+        group: "example.com".to_owned(),
+        plural: "gadgets".to_owned(),
+        ..Target::default()
+    };
+    let catalog = Arc::new(widgets());
+    let ear = ForCore { catalog, lane: Lane::Custom(0), part: 0 };
+    let watched = Watched { target: gadgets, has_no_backlog: false, ear };
+    let (say, _said) = mpsc::channel(64);
+    let watches = start(&api.cluster().await, &Manners::default(), vec![watched], &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let status = watches.statuses().now().remove(0);
+    assert_eq!(status.phase, Phase::Missing);
+    let (_, error) = status.last_error.unwrap();
+    assert_eq!(error, "404 example.com has no gadgets to be listed and watched");
+}
+
+#[tokio::test]
+async fn those_presets_are_found_that_the_cluster_serves() {
+    let mut lines = life_of_widgets();
+    for line in &mut lines {
+        line.resource = "rollouts.argoproj.io".into();
+    }
+    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let cluster = api.cluster().await;
+    let found = served(&cluster, Catalog::default().customs()).await.unwrap();
+    let names: Vec<_> = found.iter().map(Custom::resource).collect();
+    assert_eq!(names, ["rollouts.argoproj.io"]);
 }

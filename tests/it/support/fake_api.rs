@@ -12,7 +12,7 @@
     reason = "a panic is a failed test"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
@@ -25,6 +25,8 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use kube_client::{Client, Config};
+use lifespan::watch::connect::{Cluster, identify};
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -153,6 +155,13 @@ impl FakeApi {
         });
         Self { url, requests, _server: server }
     }
+
+    /// The cluster, as a client finds it.
+    pub(crate) async fn cluster(&self) -> Cluster {
+        let mut config = Config::new(self.url.parse().unwrap());
+        config.default_retry = false;
+        identify(Client::try_from(config).unwrap(), self.url.clone()).await.unwrap()
+    }
 }
 
 async fn answer(
@@ -175,6 +184,22 @@ async fn answer(
         ["api", "v1", "namespaces", "kube-system"] => {
             return whole(200, r#"{"metadata":{"uid":"00000000-0000-4000-8000-000000000000"}}"#);
         }
+        ["apis"] => {
+            let names: BTreeSet<_> = histories.keys().filter_map(|it| group_of(it)).collect();
+            let groups: Vec<_> = names.into_iter().map(group).collect();
+            return whole(200, &format!(r#"{{"groups":[{}]}}"#, groups.join(",")));
+        }
+        ["apis", name] => return discovered(histories, name, &group(name)).await,
+        ["apis", name, "v1"] => {
+            let plurals: Vec<_> = histories
+                .keys()
+                .filter(|it| group_of(it) == Some(name))
+                .filter_map(|it| it.split('.').next())
+                .map(|it| format!(r#"{{"name":"{it}","verbs":["list","watch"]}}"#))
+                .collect();
+            let list = format!(r#"{{"resources":[{}]}}"#, plurals.join(","));
+            return discovered(histories, name, &list).await;
+        }
         ["api", _, plural] => (*plural).to_owned(),
         ["apis", group, _, plural] => format!("{plural}.{group}"),
         _ => return status(404, None),
@@ -194,6 +219,33 @@ async fn answer(
         return status(422, None);
     }
     watch(&mut history, &query, is_initial)
+}
+
+fn group_of(resource: &str) -> Option<&str> {
+    resource.split_once('.').map(|(_, group)| group)
+}
+
+fn group(name: &str) -> String {
+    format!(
+        r#"{{"name":"{name}","versions":[{{"version":"v1"}}],"preferredVersion":{{"version":"v1"}}}}"#
+    )
+}
+
+/// What is said of a group, unless it is not there or a resource of it is to be refused.
+async fn discovered(histories: &Histories, group: &str, said: &str) -> Response<Body> {
+    let mut is_there = false;
+    for (resource, history) in histories.iter() {
+        if group_of(resource) != Some(group) {
+            continue;
+        }
+        is_there = true;
+        let mut history = history.lock().await;
+        if let Some(Fault::Refuse(code, after)) = history.faults.front().cloned() {
+            history.faults.pop_front();
+            return status(code, after);
+        }
+    }
+    if is_there { whole(200, said) } else { status(404, None) }
 }
 
 fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>) -> Response<Body> {
