@@ -1,6 +1,7 @@
 //! What tests stand on.
 
 pub(crate) mod checks;
+pub(crate) mod cutting;
 pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;
