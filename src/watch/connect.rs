@@ -11,6 +11,7 @@ use kube_client::{Client, Config};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::clients::Clients;
 use super::reader::chain;
 
 /// Who waits for a cluster that does not answer is told so after this.
@@ -36,10 +37,10 @@ pub enum Access {
 }
 
 /// A cluster that answered.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Speaks with its API server.
-    pub client: Client,
+    /// Speak with its API server.
+    pub clients: Clients,
     /// The API server: `https://127.0.0.1:6443/`.
     pub server: String,
     /// `v1.36.0`
@@ -48,18 +49,6 @@ pub struct Cluster {
     pub uid: String,
     /// Whether the server is of a version that has WatchList.
     pub has_watch_list: bool,
-}
-
-impl std::fmt::Debug for Cluster {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { server, version, uid, has_watch_list, client: _ } = self;
-        f.debug_struct("Cluster")
-            .field("server", server)
-            .field("version", version)
-            .field("uid", uid)
-            .field("has_watch_list", has_watch_list)
-            .finish_non_exhaustive()
-    }
 }
 
 /// There is no cluster to watch; the message says what to do.
@@ -109,6 +98,13 @@ pub enum ConnectError {
 /// # Errors
 /// Tells why there is none, and what to do about it.
 pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
+    let (client, server) = client(access).await?;
+    let cluster = identify(client.clone(), server).await?;
+    Ok(Cluster { clients: Clients::new(client, Some(access.clone())), ..cluster })
+}
+
+/// A client, and the address it leads to.
+pub(super) async fn client(access: &Access) -> Result<(Client, String), ConnectError> {
     let mut config = config(access).await?;
     // Retries are decided here, and an API server is not reached through a proxy for the web.
     config.default_retry = false;
@@ -117,10 +113,10 @@ pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
     let server = config.cluster_url.to_string();
     let client =
         Client::try_from(config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
-    identify(client, server).await
+    Ok((client, server))
 }
 
-/// Asks an API server for its version and its uid.
+/// Asks an API server for its version and its uid; the client is used as it is.
 ///
 /// # Errors
 /// It cannot be reached, or does not answer as one.
@@ -149,7 +145,8 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
     if uid.is_empty() {
         tracing::warn!(%status, "The uid of namespace kube-system cannot be read; trace ids do without it");
     }
-    Ok(Cluster { client, server, version: version.git_version, uid, has_watch_list })
+    let clients = Clients::new(client, None);
+    Ok(Cluster { clients, server, version: version.git_version, uid, has_watch_list })
 }
 
 async fn config(access: &Access) -> Result<Config, ConnectError> {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, USER_AGENT};
 use http_body_util::BodyExt as _;
-use kube_client::Client;
 use kube_client::client::Body;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer;
+use super::clients::Clients;
 use super::course::{Course, Ended, Next, Request};
 use super::ear::{Ear, Heard, Refused, Said};
 use super::events::{Event, EventType, Lines};
@@ -38,7 +38,7 @@ pub(super) struct Stopped;
 
 /// Reads one target for as long as anybody listens.
 pub(super) struct Reader<E: Ear> {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) target: Target,
     pub(super) manners: Manners,
     /// Of Events only what is yet to come is read.
@@ -68,6 +68,7 @@ impl<E: Ear> Reader<E> {
             self.begin(&course);
             let request = course.request().clone();
             let ended = self.ask(&request, &mut course).await?;
+            self.clients.renew_after(&ended).await;
             let next = course.after(ended, jitter());
             self.told(&next, course.version());
             if next.is_away {
@@ -122,10 +123,11 @@ impl<E: Ear> Reader<E> {
             Ok(asked) => asked,
             Err(error) => return Ok(Ended::Broken(format!("cannot ask for it: {error}"))),
         };
-        let answer = match timeout(ANSWER, self.client.send(asked)).await {
+        let client = self.clients.current().await;
+        let answer = match timeout(ANSWER, client.send(asked)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Ok(Ended::Broken(chain(&error))),
-            Err(_) => return Ok(Ended::Broken(format!("no answer within {ANSWER:?}"))),
+            Ok(Err(error)) => return Ok(Ended::Unreachable(chain(&error))),
+            Err(_) => return Ok(Ended::Unreachable(format!("no answer within {ANSWER:?}"))),
         };
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube_client::{Client, Config};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::watch::connect::identify;
+use lifespan::watch::connect::{Access, connect, identify};
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::status::{Phase, Status};
@@ -291,4 +291,51 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
         assert_eq!(events.last_error.as_ref().unwrap().1, said);
         same(&spans(listened, &others), &expected);
     }
+}
+
+/// A kubeconfig whose token is another one now, as after a rotation.
+#[tokio::test]
+async fn credentials_that_are_no_longer_accepted_are_read_again() {
+    let lines = lines::recording(RECORDING);
+    let path = std::env::temp_dir().join(format!("lifespan-rotated-{}", std::process::id()));
+    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let write = |token: &str| {
+        let url = &api.url;
+        let text = format!(
+            "{{clusters: [{{name: c, cluster: {{server: '{url}'}}}}], users: [{{name: u, user: {{token: {token}}}}}], \
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}], current-context: c}}"
+        );
+        std::fs::write(&path, text).unwrap();
+        api.token.send_replace(token.to_owned());
+    };
+    write("first");
+    let access = Access::KubeConfig { file: Some(path.clone()), context: None };
+    let cluster = connect(&access).await.unwrap();
+    let watched = Lane::ALL.into_iter().map(|lane| Watched {
+        target: Target::built_in(lane.resource(), "", ""),
+        has_no_backlog: lane.kind().is_none(),
+        ear: ForCore { lane, part: 0 },
+    });
+    let (say, _said) = mpsc::channel(1_000);
+    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let n_before = api.requests.lock().await.len();
+    write("second");
+    let goes_on = async {
+        let paths = ["/deployments?", "/replicasets?", "/pods?", "/events?"];
+        loop {
+            let requests = api.requests.lock().await;
+            let after = requests.iter().skip(n_before).filter(|it| it.contains("resourceVersion="));
+            let after: Vec<_> = after.collect();
+            if paths.iter().all(|path| after.iter().any(|it| it.contains(path))) {
+                return;
+            }
+            drop(requests);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = timeout(PATIENCE, goes_on).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(in_time.is_ok(), "{:?}", watches.statuses().now());
+    assert!(watches.statuses().now().iter().all(|it| it.n_relists == 0));
 }

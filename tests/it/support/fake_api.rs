@@ -27,7 +27,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
@@ -81,8 +81,10 @@ struct History {
 pub(crate) struct FakeApi {
     /// `http://127.0.0.1:port`
     pub(crate) url: String,
-    /// Requests as they came: method, path and query.
+    /// Path and query of requests as they came, those without a token that is accepted excepted.
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
+    /// The one token that is accepted; any if empty. Whoever came with another one is cut off.
+    pub(crate) token: watch::Sender<String>,
     _server: JoinSet<()>,
 }
 
@@ -169,27 +171,43 @@ impl FakeApi {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let mut server = JoinSet::new();
         let seen = requests.clone();
+        let token = watch::Sender::new(String::new());
+        let accepted = token.subscribe();
         server.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (histories, seen) = (histories.clone(), seen.clone());
+                let mut changed = accepted.clone();
+                let accepted = accepted.clone();
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (histories, seen) = (histories.clone(), seen.clone());
+                    let accepted = accepted.borrow().clone();
                     async move {
+                        if !accepted.is_empty() && !is_from(&request, &accepted) {
+                            return Ok(status(401, None));
+                        }
                         seen.lock().await.push(request.uri().to_string());
                         Ok::<_, Infallible>(answer(&histories, manner, &request).await)
                     }
                 });
                 connections.spawn(async move {
-                    drop(
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
-                    );
+                    changed.mark_unchanged();
+                    tokio::select! {
+                        served = http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service) => drop(served),
+                        Ok(()) = changed.changed() => {}
+                    }
                 });
             }
         });
-        Self { url, requests, _server: server }
+        Self { url, requests, token, _server: server }
     }
+}
+
+fn is_from(request: &Request<Incoming>, token: &str) -> bool {
+    let told = request.headers().get("authorization").and_then(|it| it.to_str().ok());
+    told == Some(&format!("Bearer {token}"))
 }
 
 async fn answer(
@@ -230,7 +248,7 @@ async fn answer(
     if is_initial && !manner.has_watch_list {
         return status(422, None);
     }
-    watch(&mut history, manner, &query, is_initial)
+    watched(&mut history, manner, &query, is_initial)
 }
 
 fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>) -> Response<Body> {
@@ -257,7 +275,7 @@ fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>)
     whole(200, &body)
 }
 
-fn watch(
+fn watched(
     history: &mut History,
     manner: Manner,
     query: &BTreeMap<String, String>,
