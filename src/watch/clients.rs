@@ -7,9 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube_client::Client;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube_client::client::{ClientBuilder, ConfigExt as _};
+use kube_client::{Client, Config};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tower::{BoxError, ServiceExt as _};
 
 use super::connect::{Access, client};
 use super::course::Ended;
@@ -67,4 +72,23 @@ impl Clients {
             }
         }
     }
+}
+
+/// A client as kube makes it, without its retries and its logs, and with `TCP_NODELAY`: else the
+/// first request on each connection waits some 40 ms for the server to acknowledge what TLS said.
+pub(super) fn build(config: &Config) -> kube_client::Result<Client> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(config.connect_timeout);
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let http = http.map_err(BoxError::from);
+    let namespace = config.default_namespace.clone();
+    let headers = config.extra_headers_layer()?;
+    let builder = ClientBuilder::new(http, namespace).with_layer(&headers);
+    Ok(match config.auth_layer()? {
+        Some(auth) => builder.with_layer(&auth).with_layer(&config.base_uri_layer()).build(),
+        None => builder.with_layer(&config.base_uri_layer()).build(),
+    })
 }

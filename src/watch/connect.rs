@@ -11,7 +11,7 @@ use kube_client::{Client, Config};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::clients::Clients;
+use super::clients::{Clients, build};
 use super::reader::chain;
 
 /// Who waits for a cluster that does not answer is told so after this.
@@ -106,13 +106,9 @@ pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
 /// A client, and the address it leads to.
 pub(super) async fn client(access: &Access) -> Result<(Client, String), ConnectError> {
     let mut config = config(access).await?;
-    // Retries are decided here, and an API server is not reached through a proxy for the web.
-    config.default_retry = false;
-    config.proxy_url = None;
     config.connect_timeout = Some(PATIENCE);
     let server = config.cluster_url.to_string();
-    let client =
-        Client::try_from(config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
+    let client = build(&config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
     Ok((client, server))
 }
 
