@@ -83,6 +83,11 @@
 //!   order. (`watch::a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was`,
 //!   `watch::a_forgotten_version_means_a_list_and_no_false_transition`,
 //!   `watch::what_is_told_twice_is_heard_once`)
+//! * **Invariant:** through faults on both sides every span arrives, once or in the same bytes, and
+//!   no other does.
+//!   (`pipeline::through_faults_on_both_sides_every_span_arrives_and_none_is_another`)
+//! * **Invariant:** resourceVersions that begin again are another history, told as if it were the
+//!   first. (`driver::a_history_that_begins_again_is_told_as_if_it_were_the_first`)
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.

@@ -148,10 +148,13 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
 async fn config(access: &Access) -> Result<Config, ConnectError> {
     match access {
         Access::Inferred => Config::infer().await.map_err(|error| {
-            ConnectError::NotFound(match is_configured() {
-                true => chain(&error),
-                false => "there is no kubeconfig, and this is not inside a cluster".to_owned(),
-            })
+            if !is_configured() {
+                let why = "there is no kubeconfig, and this is not inside a cluster";
+                return ConnectError::NotFound(why.to_owned());
+            }
+            // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
+            let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
+            ConnectError::KubeConfig(chain(kubeconfig))
         }),
         Access::ServiceAccount => {
             Config::incluster().map_err(|error| ConnectError::ServiceAccount(chain(&error)))

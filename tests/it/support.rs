@@ -8,4 +8,5 @@ pub(crate) mod fake_collector;
 pub(crate) mod fake_http;
 pub(crate) mod lines;
 pub(crate) mod model;
+pub(crate) mod moved;
 pub(crate) mod truth;

@@ -50,7 +50,7 @@ impl Cutting {
 
 /// Passes a request on, and of the answers only what came before the request was whole.
 async fn cut(mut client: TcpStream, mut server: TcpStream) {
-    let (mut up, mut down) = ([0; 16_384], [0; 16_384]);
+    let (mut up, mut down) = (vec![0; 16_384], vec![0; 16_384]);
     let mut n = 0;
     loop {
         let is_whole = n >= A_REQUEST;
@@ -58,13 +58,13 @@ async fn cut(mut client: TcpStream, mut server: TcpStream) {
             tokio::select! {
                 read = client.read(&mut up) => {
                     let read = read.unwrap_or(0);
-                    server.write_all(&up[..read]).await.unwrap();
+                    server.write_all(up.get(..read).unwrap()).await.unwrap();
                     n += read;
                     read > 0
                 }
                 read = server.read(&mut down), if !is_whole => {
                     let read = read.unwrap_or(0);
-                    client.write_all(&down[..read]).await.unwrap();
+                    client.write_all(down.get(..read).unwrap()).await.unwrap();
                     read > 0
                 }
             }

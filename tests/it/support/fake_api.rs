@@ -111,7 +111,7 @@ impl FakeApi {
         faults: &[(&str, Vec<Fault>)],
     ) -> Self {
         let now = lifespan::clock::now();
-        Self::play(&super::lines::moved_to(lines, now.0), Some(now.0), manner, faults).await
+        Self::play(&super::moved::moved_to(lines, now.0), Some(now.0), manner, faults).await
     }
 
     /// Plays `lines` in one go, with faults by resource.
