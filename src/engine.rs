@@ -129,6 +129,10 @@ pub struct Engine {
     have_lists_entered: bool,
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
+    /// Which history resourceVersions count, see [`Engine::history_begins`].
+    history: u32,
+    /// What waited when a history began anew; it enters before all else.
+    before: Vec<Released>,
     unjudged: BTreeSet<Uid>,
     nodes: BTreeSet<Arc<str>>,
     paths: BTreeSet<Arc<[Box<str>]>>,
@@ -185,6 +189,8 @@ impl Engine {
             first_list: None,
             have_lists_entered: false,
             reference: None,
+            history: 0,
+            before: Vec::new(),
             unjudged: BTreeSet::new(),
             nodes: BTreeSet::new(),
             paths: BTreeSet::new(),
@@ -200,6 +206,9 @@ impl Engine {
         let mut out = Vec::new();
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.now = self.now.max(next);
+            for released in std::mem::take(&mut self.before) {
+                self.release(released, &mut out);
+            }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {
                 self.inlet.release(next);
@@ -225,12 +234,13 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         let tree = self.deadlines.first().map(|(due, _)| *due);
+        let before = (!self.before.is_empty()).then_some(self.now);
         let (lists, inlet) = match self.lists_enter() {
             Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
             Some(Entry::Held) => (None, None),
             None => (None, self.inlet.next_due()),
         };
-        [inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
+        [before, inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
     }
 
     /// The input has ended: time runs on until every hold is released. What is still open stays

@@ -91,6 +91,11 @@
 //!   older spec. (`rules::nothing_holds_of_a_status_that_is_about_an_older_spec`)
 //! * **Invariant:** a kind may be installed and removed while it is watched.
 //!   (`watch::a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_installed_again`)
+//! * **Invariant:** through faults on both sides every span arrives, once or in the same bytes, and
+//!   no other does.
+//!   (`pipeline::through_faults_on_both_sides_every_span_arrives_and_none_is_another`)
+//! * **Invariant:** resourceVersions that begin again are another history, told as if it were the
+//!   first. (`driver::a_history_that_begins_again_is_told_as_if_it_were_the_first`)
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.

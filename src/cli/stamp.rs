@@ -226,7 +226,7 @@ fn objects(arguments: &Arguments, stamping: &Stamping) -> io::Result<Done> {
         let mut done = Vec::new();
         for named in &arguments.objects {
             let namespace = arguments.namespace.as_deref();
-            let stamped = stamp_object(&cluster.client, namespace, named, stamping).await;
+            let stamped = stamp_object(&cluster.clients.current().await, namespace, named, stamping).await;
             done.push(stamped.map_err(|error| error.to_string())?);
         }
         Ok((String::new(), done))

@@ -12,6 +12,7 @@ use kube_client::{Client, Config};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::clients::{Clients, build};
 use super::discovery;
 use super::reader::chain;
 use crate::kinds::Custom;
@@ -39,10 +40,10 @@ pub enum Access {
 }
 
 /// A cluster that answered.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Speaks with its API server.
-    pub client: Client,
+    /// Speak with its API server.
+    pub clients: Clients,
     /// The API server: `https://127.0.0.1:6443/`.
     pub server: String,
     /// `v1.36.0`
@@ -51,18 +52,6 @@ pub struct Cluster {
     pub uid: String,
     /// Whether the server is of a version that has WatchList.
     pub has_watch_list: bool,
-}
-
-impl std::fmt::Debug for Cluster {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { server, version, uid, has_watch_list, client: _ } = self;
-        f.debug_struct("Cluster")
-            .field("server", server)
-            .field("version", version)
-            .field("uid", uid)
-            .field("has_watch_list", has_watch_list)
-            .finish_non_exhaustive()
-    }
 }
 
 /// There is no cluster to watch; the message says what to do.
@@ -112,18 +101,21 @@ pub enum ConnectError {
 /// # Errors
 /// Tells why there is none, and what to do about it.
 pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
-    let mut config = config(access).await?;
-    // Retries are decided here, and an API server is not reached through a proxy for the web.
-    config.default_retry = false;
-    config.proxy_url = None;
-    config.connect_timeout = Some(PATIENCE);
-    let server = config.cluster_url.to_string();
-    let client =
-        Client::try_from(config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
-    identify(client, server).await
+    let (client, server) = client(access).await?;
+    let cluster = identify(client.clone(), server).await?;
+    Ok(Cluster { clients: Clients::new(client, Some(access.clone())), ..cluster })
 }
 
-/// Asks an API server for its version and its uid.
+/// A client, and the address it leads to.
+pub(super) async fn client(access: &Access) -> Result<(Client, String), ConnectError> {
+    let mut config = config(access).await?;
+    config.connect_timeout = Some(PATIENCE);
+    let server = config.cluster_url.to_string();
+    let client = build(&config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
+    Ok((client, server))
+}
+
+/// Asks an API server for its version and its uid; the client is used as it is.
 ///
 /// # Errors
 /// It cannot be reached, or does not answer as one.
@@ -152,7 +144,8 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
     if uid.is_empty() {
         tracing::warn!(%status, "The uid of namespace kube-system cannot be read; trace ids do without it");
     }
-    Ok(Cluster { client, server, version: version.git_version, uid, has_watch_list })
+    let clients = Clients::new(client, None);
+    Ok(Cluster { clients, server, version: version.git_version, uid, has_watch_list })
 }
 
 /// Those of `customs` that the cluster serves, to be listed and watched, in some version.
@@ -160,7 +153,7 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
 /// # Errors
 /// The API server cannot be reached, or does not say what it serves.
 pub async fn served(cluster: &Cluster, customs: &[Custom]) -> Result<Vec<Custom>, ConnectError> {
-    let Cluster { client, server, .. } = cluster;
+    let (client, server) = (&cluster.clients.current().await, &cluster.server);
     let strange = |path: &str, status| ConnectError::Strange {
         server: server.clone(),
         problem: format!("GET {path}: {status}"),
@@ -193,10 +186,13 @@ pub async fn served(cluster: &Cluster, customs: &[Custom]) -> Result<Vec<Custom>
 async fn config(access: &Access) -> Result<Config, ConnectError> {
     match access {
         Access::Inferred => Config::infer().await.map_err(|error| {
-            ConnectError::NotFound(match is_configured() {
-                true => chain(&error),
-                false => "there is no kubeconfig, and this is not inside a cluster".to_owned(),
-            })
+            if !is_configured() {
+                let why = "there is no kubeconfig, and this is not inside a cluster";
+                return ConnectError::NotFound(why.to_owned());
+            }
+            // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
+            let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
+            ConnectError::KubeConfig(chain(kubeconfig))
         }),
         Access::ServiceAccount => {
             Config::incluster().map_err(|error| ConnectError::ServiceAccount(chain(&error)))

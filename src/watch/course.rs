@@ -65,7 +65,9 @@ pub enum Ended {
         /// What it asked to wait.
         retry_after: Option<Duration>,
     },
-    /// The server cannot be reached, broke off in the middle, or talks nonsense.
+    /// The server cannot be reached, or did not answer.
+    Unreachable(String),
+    /// The server broke off in the middle, or talks nonsense.
     Broken(String),
 }
 
@@ -176,7 +178,9 @@ impl Course {
                 self.denied(Phase::Missing, jitter, retry_after, message)
             }
             Ended::Refused { message, retry_after, .. } => self.again(jitter, retry_after, message),
-            Ended::Broken(message) => self.again(jitter, None, message),
+            Ended::Unreachable(message) | Ended::Broken(message) => {
+                self.again(jitter, None, message)
+            }
         };
         self.last = next.request.clone();
         next

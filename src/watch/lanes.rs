@@ -69,7 +69,7 @@ where
             ..Status::default()
         });
         let reader = Reader {
-            client: cluster.client.clone(),
+            clients: cluster.clients.clone(),
             target,
             manners: manners.clone(),
             has_no_backlog,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, USER_AGENT};
 use http_body_util::{BodyExt as _, Limited};
-use kube_client::Client;
 use kube_client::client::Body;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer;
+use super::clients::Clients;
 use super::course::{Course, Ended, Next, Request};
 use super::discovery;
 use super::ear::{Ear, Heard, Refused, Said};
@@ -42,7 +42,7 @@ pub(super) struct Stopped;
 
 /// Reads one target for as long as anybody listens.
 pub(super) struct Reader<E: Ear> {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) target: Target,
     pub(super) manners: Manners,
     /// Of Events only what is yet to come is read.
@@ -77,6 +77,7 @@ impl<E: Ear> Reader<E> {
                 Ok(()) => self.ask(&request, &mut course).await?,
                 Err(ended) => ended,
             };
+            self.clients.renew_after(&ended).await;
             if is_discovered && matches!(ended, Ended::Refused { code: 404, .. }) {
                 // It may come back in another version.
                 self.target.version.clear();
@@ -161,10 +162,11 @@ impl<E: Ear> Reader<E> {
             .header(USER_AGENT, concat!("lifespan/", env!("CARGO_PKG_VERSION")))
             .body(Body::empty())
             .map_err(|error| Ended::Broken(format!("cannot ask for it: {error}")))?;
-        let answer = match timeout(ANSWER, self.client.send(asked)).await {
+        let client = self.clients.current().await;
+        let answer = match timeout(ANSWER, client.send(asked)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(Ended::Broken(chain(&error))),
-            Err(_) => return Err(Ended::Broken(format!("no answer within {ANSWER:?}"))),
+            Ok(Err(error)) => return Err(Ended::Unreachable(chain(&error))),
+            Err(_) => return Err(Ended::Unreachable(format!("no answer within {ANSWER:?}"))),
         };
         let (head, body) = answer.into_parts();
         if head.status.is_success() {

@@ -47,6 +47,11 @@ fn a_cluster_that_does_not_answer_is_named() {
     let output = lifespan(&["--kubeconfig", "tests/objects/kubeconfig.yaml", "--context", "x"], "");
     let said = text(&output.stderr);
     assert!(said.starts_with("lifespan: the kubeconfig cannot be used: "), "{said}");
+    let output = run(&[], b"", &[("KUBECONFIG", "/nonexistent/config")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("lifespan: the kubeconfig cannot be used: "), "{said}");
+    assert!(said.contains("/nonexistent/config") && !said.contains("in-cluster"), "{said}");
 }
 
 #[test]

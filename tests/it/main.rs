@@ -7,6 +7,7 @@ mod deploy;
 mod driver;
 mod export;
 mod golden;
+mod pipeline;
 mod properties;
 mod record;
 mod recordings;

@@ -11,7 +11,7 @@ use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::Change;
 use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::watch::connect::served;
+use lifespan::watch::connect::{Access, connect, identify, served};
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::status::{Phase, Status};
@@ -19,6 +19,7 @@ use lifespan::watch::target::{Manners, Target};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::support::checks::faults as faults_of;
 use crate::support::drive::{Told, decode, drive, version};
 use crate::support::fake_api::{FakeApi, Fault, Manner};
 use crate::support::lines::{self, Line, Type};
@@ -132,8 +133,8 @@ async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<St
     statuses
 }
 
-const PAGES: Manner = Manner { has_watch_list: false, page: 2 };
-const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500 };
+const PAGES: Manner = Manner { has_watch_list: false, page: 2, bookmarks: 0 };
+const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0 };
 
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
@@ -173,10 +174,25 @@ async fn what_is_told_twice_is_heard_once() {
     tells_the_same(WATCH_LIST, &[("pods", repeat.clone()), ("deployments.apps", repeat)]).await;
 }
 
+/// The server remembers nothing older than its last bookmark, which is ahead of the last event.
+#[tokio::test]
+async fn a_watch_goes_on_from_a_bookmark_where_the_last_event_is_forgotten() {
+    for manner in [PAGES, WATCH_LIST] {
+        let closing = vec![Fault::CloseAfter(2), Fault::CutAfter(2), Fault::CloseAfter(4)];
+        let faults = ["pods", "replicasets.apps", "deployments.apps", "events"]
+            .map(|resource| (resource, closing.clone()));
+        let statuses = tells_the_same(Manner { bookmarks: 2, ..manner }, &faults).await;
+        assert!(statuses.iter().all(|it| it.n_relists == 0 && it.n_watches >= 4), "{statuses:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_overloaded_server_is_given_the_time_it_asks_for() {
-    let faults =
-        [("replicasets.apps", vec![Fault::Refuse(429, Some(2)), Fault::Refuse(503, None)])];
+    let faults = [
+        ("replicasets.apps", vec![Fault::Refuse(429, Some(2)), Fault::Refuse(503, None)]),
+        // In the middle of a watch, too.
+        ("pods", vec![Fault::CloseAfter(3), Fault::Refuse(429, Some(2))]),
+    ];
     let began = tokio::time::Instant::now();
     tells_the_same(WATCH_LIST, &faults).await;
     assert!(began.elapsed() >= Duration::from_secs(2));
@@ -188,7 +204,7 @@ async fn a_list_that_is_cut_or_expires_between_pages_begins_again() {
     let lines = lines::recording("03-scale-with-stale-stamp");
     let expected = drive(&decode(&lines)).spans;
     let faults = [("pods", vec![Fault::ExpiredPage, Fault::CutList])];
-    let manner = Manner { has_watch_list: false, page: 1 };
+    let manner = Manner { page: 1, ..PAGES };
     let listened = listen(&lines, manner, &faults).await;
     let pages = listened
         .requests
@@ -224,6 +240,39 @@ async fn a_forgotten_version_means_a_list_and_no_false_transition() {
         let listened = listen(&lines, manner, &faults).await;
         assert_eq!(status(&listened, "replicasets.apps").n_relists, 2);
         assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
+    }
+    // An answer to the request instead of an event in the stream.
+    let faults = [("pods", vec![Fault::CloseAfter(7), Fault::Refuse(410, None)])];
+    let listened = listen(&lines, PAGES, &faults).await;
+    assert_eq!(status(&listened, "pods").n_relists, 1);
+    assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
+}
+
+/// What was written while a watch was away is told by a list: the transitions are the same ones.
+#[tokio::test]
+async fn what_was_missed_for_good_makes_traces_coarser_and_never_others() {
+    let lines = lines::recording(RECORDING);
+    let expected = drive(&decode(&lines)).spans;
+    let roots = |spans: &[FinishedSpan]| -> Vec<_> {
+        let roots = spans.iter().filter(|span| span.parent.is_none());
+        roots.map(|span| (span.trace_id, span.name.to_string(), span.outcome)).collect()
+    };
+    for manner in [PAGES, WATCH_LIST] {
+        for lane in ["pods", "replicasets.apps", "deployments.apps"] {
+            for (n, lost) in [(1, 3), (3, 2), (4, 4)] {
+                let faults = [(lane, vec![Fault::ExpireAfter(n, lost)])];
+                let listened = listen(&lines, manner, &faults).await;
+                let spans = spans(listened, &lines);
+                assert_eq!(roots(&spans), roots(&expected), "{lane}: {lost} after {n} are missed");
+                assert_eq!(faults_of(&spans), "", "{lane}: {lost} after {n} are missed");
+                let known = |span: &FinishedSpan| {
+                    expected
+                        .iter()
+                        .any(|it| it.name == span.name && it.object.uid == span.object.uid)
+                };
+                assert!(spans.iter().all(known), "{lane}: {lost} after {n} are missed");
+            }
+        }
     }
 }
 
@@ -380,4 +429,49 @@ async fn those_presets_are_found_that_the_cluster_serves() {
     let found = served(&cluster, Catalog::default().customs()).await.unwrap();
     let names: Vec<_> = found.iter().map(Custom::resource).collect();
     assert_eq!(names, ["rollouts.argoproj.io"]);
+/// A kubeconfig whose token is another one now, as after a rotation.
+#[tokio::test]
+async fn credentials_that_are_no_longer_accepted_are_read_again() {
+    let lines = lines::recording(RECORDING);
+    let path = std::env::temp_dir().join(format!("lifespan-rotated-{}", std::process::id()));
+    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let write = |token: &str| {
+        let url = &api.url;
+        let text = format!(
+            "{{clusters: [{{name: c, cluster: {{server: '{url}'}}}}], users: [{{name: u, user: {{token: {token}}}}}], \
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}], current-context: c}}"
+        );
+        std::fs::write(&path, text).unwrap();
+        api.token.send_replace(token.to_owned());
+    };
+    write("first");
+    let access = Access::KubeConfig { file: Some(path.clone()), context: None };
+    let cluster = connect(&access).await.unwrap();
+    let watched = Lane::ALL.into_iter().map(|lane| Watched {
+        target: Target::built_in(lane.resource(), "", ""),
+        has_no_backlog: lane.kind().is_none(),
+        ear: ForCore { lane, part: 0 },
+    });
+    let (say, _said) = mpsc::channel(1_000);
+    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let n_before = api.requests.lock().await.len();
+    write("second");
+    let goes_on = async {
+        let paths = ["/deployments?", "/replicasets?", "/pods?", "/events?"];
+        loop {
+            let requests = api.requests.lock().await;
+            let after = requests.iter().skip(n_before).filter(|it| it.contains("resourceVersion="));
+            let after: Vec<_> = after.collect();
+            if paths.iter().all(|path| after.iter().any(|it| it.contains(path))) {
+                return;
+            }
+            drop(requests);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = timeout(PATIENCE, goes_on).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(in_time.is_ok(), "{:?}", watches.statuses().now());
+    assert!(watches.statuses().now().iter().all(|it| it.n_relists == 0));
 }
