@@ -31,6 +31,8 @@
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
 //!   cannot fail.
+//! * [`admission`]: what an admission webhook answers, a review in and a patch out; pure. [`webhook`]
+//!   is its socket and its certificate. [`origin`] is the span of a trace that begins with a stamp.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
 //! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
 //! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
@@ -109,6 +111,7 @@
 //!   (`tidy::every_invariant_names_tests_that_exist`)
 
 pub mod admin;
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod clock;
@@ -122,6 +125,7 @@ pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod manifest;
+pub mod origin;
 pub mod otlp;
 pub mod rbac;
 pub mod recording;
@@ -132,3 +136,4 @@ pub mod telemetry;
 pub(crate) mod text;
 pub mod traces;
 pub mod watch;
+pub mod webhook;

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -13,10 +12,10 @@ use super::runtime::runtime;
 use super::send::Sender;
 use super::terminal::Terminal;
 use crate::context::{self, Injection};
-use crate::lifecycle::object::{Kind, TraceContext, Uid};
-use crate::lifecycle::span::{FinishedSpan, ObjectRef, Resource};
-use crate::lifecycle::time::UnixNanos;
+use crate::lifecycle::object::TraceContext;
+use crate::lifecycle::span::FinishedSpan;
 use crate::manifest::{Stamping, stamp};
+use crate::origin::root;
 use crate::report::{Chain, Report};
 use crate::watch::connect::connect;
 use crate::watch::stamp::{Named, stamp as stamp_object};
@@ -146,7 +145,9 @@ pub(super) fn run(
         match &arguments.endpoint {
             None => report.say("a new trace without a span of its own: --endpoint sends one")?,
             Some(endpoint) => {
-                let span = root(&context, began, &objects);
+                let stamped = objects.iter().filter(|(_, is_stamped)| *is_stamped);
+                let names = stamped.map(|(name, _)| name.clone());
+                let span = root(&context, "stamp", began, clock::now(), names);
                 if let Err(problem) = send(endpoint, arguments.insecure, span) {
                     report.say(&problem)?;
                     code = ExitCode::FAILURE;
@@ -231,35 +232,6 @@ fn objects(arguments: &Arguments, stamping: &Stamping) -> io::Result<Done> {
         }
         Ok((String::new(), done))
     }))
-}
-
-/// The span that the new trace begins with.
-fn root(context: &TraceContext, began: UnixNanos, objects: &[(String, bool)]) -> FinishedSpan {
-    let stamped = objects.iter().filter(|(_, is_stamped)| *is_stamped);
-    let names: Vec<String> = stamped.map(|(name, _)| name.clone()).take(64).collect();
-    FinishedSpan {
-        trace_id: context.trace_id,
-        span_id: context.span_id,
-        parent: None,
-        name: "stamp".into(),
-        is_consumer: false,
-        start: began,
-        end: clock::now().max(began),
-        object: ObjectRef {
-            kind: Kind::from("Manifest"),
-            namespace: "".into(),
-            name: "".into(),
-            uid: Uid(0),
-        },
-        container: "".into(),
-        outcome: None,
-        error: None,
-        attributes: vec![("lifespan.stamped", names.into())],
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_events: 0,
-        resource: Arc::new(Resource { attributes: vec![("service.name", "lifespan".into())] }),
-    }
 }
 
 fn send(endpoint: &str, is_insecure: bool, span: FinishedSpan) -> Result<(), String> {

@@ -249,7 +249,7 @@ mod tests {
             flags in 0_u8..4,
             trace_state in "([a-z0-9][a-z0-9_*/@-]{0,8}=[ -+.-<>-~]{0,8}[!-+.-<>-~]){0,1}",
         ) -> TraceContext {
-            assert_eq!(tracestate(&trace_state), Ok(()), "{}", trace_state);
+            assert_eq!(tracestate(&trace_state), Ok(()), "{trace_state}");
             let (trace_id, span_id) = (TraceId(trace_id), SpanId(span_id));
             TraceContext { trace_id, span_id, flags, trace_state: trace_state.into() }
         }

@@ -15,3 +15,4 @@ mod stamp;
 mod support;
 mod tidy;
 mod watch;
+mod webhook;

@@ -5,6 +5,7 @@ pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;
 pub(crate) mod fake_http;
+pub(crate) mod https;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod truth;
