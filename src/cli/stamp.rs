@@ -161,8 +161,11 @@ pub(super) fn run(
             report.say(&format!("{name} has a trace context: --overwrite replaces it"))?;
         }
     }
-    let traceparent = context::to_traceparent(&context);
-    report.say(&format!("{n_stamped} of {} objects stamped with {traceparent}", objects.len()))?;
+    let with = match n_stamped {
+        0 => String::new(),
+        _ => format!(" with {}", context::to_traceparent(&context)),
+    };
+    report.say(&format!("{n_stamped} of {} objects stamped{with}", objects.len()))?;
     Ok(code)
 }
 

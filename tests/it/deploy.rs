@@ -1,11 +1,6 @@
 //! What is deployed agrees with what is built.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic is a failed test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs;
 use std::path::Path;
