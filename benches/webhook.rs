@@ -20,8 +20,8 @@ mod https;
 
 use https::Https;
 
-/// As many as an API server keeps to one webhook under load.
-const N_CONNECTIONS: usize = 4;
+/// One request at a time, and as many at once as a busy API server has.
+const AT_ONCE: [usize; 2] = [1, 4];
 
 const N_REQUESTS: usize = 5_000;
 
@@ -29,10 +29,12 @@ const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(measure());
+    for n_connections in AT_ONCE {
+        runtime.block_on(measure(n_connections));
+    }
 }
 
-async fn measure() {
+async fn measure(n_connections: usize) {
     let made = certificate(&Source::SelfMade(vec!["localhost".to_owned()])).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -42,9 +44,9 @@ async fn measure() {
     server.spawn(serve(listener, tls, Arc::new(Hook::new(policy, None))));
     let bundle = made.ca_bundle.unwrap();
     let body = review();
-    println!("a review of {} bytes, {N_CONNECTIONS} connections", body.len());
+    println!("reviews of {} bytes, {n_connections} at once", body.len());
     let mut clients = JoinSet::new();
-    for _ in 0..N_CONNECTIONS {
+    for _ in 0..n_connections {
         let mut client = Https::connect(&address, "localhost", &bundle).await.unwrap();
         let body = body.clone();
         clients.spawn(async move {
