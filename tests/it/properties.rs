@@ -16,7 +16,7 @@ use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
 use crate::support::drive::{Run, Told, decode, drive, snapshot, version};
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
-use crate::support::model::{self, MS, S};
+use crate::support::model::{self, MS, Make, S};
 use crate::support::truth;
 
 /// As many histories, unless `LIFESPAN_SEEDS` asks for more.
@@ -28,6 +28,8 @@ fn seeds(least: u64) -> std::ops::Range<u64> {
         (None, n) => 0..n.unwrap_or(least),
     }
 }
+
+const ALL_KINDS: [Make; 4] = [Make::Deployment, Make::StatefulSet, Make::DaemonSet, Make::Job];
 
 /// What must agree between two runs, whatever the times.
 type Key = (String, SpanId, Option<SpanId>, String, &'static str, String, Vec<String>);
@@ -118,21 +120,47 @@ fn none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{n} wrong:\n{}", wrong[..n.min(8)].join("\n"));
 }
 
-#[test]
-fn histories_of_the_model_are_told_as_they_truly_happened() {
+/// Histories of these kinds are told as they truly happened.
+fn told_truly(makes: &'static [Make], seeds: std::ops::Range<u64>) {
     let mut wrong = String::new();
-    let mut n_certain = 0;
-    for seed in seeds(60) {
-        let history = model::history(seed, 30);
+    let (mut n_certain, mut n) = (0, 0);
+    for seed in seeds {
+        let history = model::history_of(makes, seed, 30);
         let run = drive(&decode(&history.lines));
         let faults = format!("{}{}", faults(&run.spans), truth::faults(&history.truth, &run.spans));
         n_certain += history.truth.transitions.iter().filter(|one| one.is_certain).count();
+        n += 1;
         if !faults.is_empty() && wrong.len() < 20_000 {
             writeln!(wrong, "seed {seed}:\n{faults}").unwrap();
         }
     }
-    assert!(n_certain > 10, "the model makes no transitions");
+    assert!(n_certain > 5 * n, "the model makes no transitions");
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn histories_of_the_model_are_told_as_they_truly_happened() {
+    told_truly(&[Make::Deployment], seeds(60));
+}
+
+#[test]
+fn histories_of_stateful_sets_are_told_as_they_truly_happened() {
+    told_truly(&[Make::StatefulSet], seeds(40));
+}
+
+#[test]
+fn histories_of_daemon_sets_are_told_as_they_truly_happened() {
+    told_truly(&[Make::DaemonSet], seeds(40));
+}
+
+#[test]
+fn histories_of_jobs_are_told_as_they_truly_happened() {
+    told_truly(&[Make::Job], seeds(40));
+}
+
+#[test]
+fn histories_of_all_kinds_side_by_side_are_told_as_they_truly_happened() {
+    told_truly(&ALL_KINDS, seeds(20));
 }
 
 /// Of every length.
@@ -386,7 +414,7 @@ fn the_model_keeps_the_rules_of_an_api_server() {
         assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "seed {seed}: a version twice");
         // After the last action there was time for all that can settle.
         for transition in history.truth.transitions.iter().filter(|one| one.end.is_none()) {
-            let uid = history.truth.uid(transition.deployment);
+            let uid = history.truth.uid(transition.tree);
             assert_ne!(settled.get(uid), Some(&true), "seed {seed}: {transition:?}");
         }
         let again = model::history(seed, 30);
