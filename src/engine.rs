@@ -5,6 +5,7 @@
 
 mod lanes;
 mod orphans;
+mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub stable_time: Nanos,
     /// After which an open transition has timed out.
     pub max_transition_duration: Nanos,
+    /// The same for a run: a Job, a Pod that runs to its end.
+    pub max_run_duration: Nanos,
     /// Beyond how many Pods a trace keeps only the telling ones.
     pub max_pods_per_trace: usize,
     /// How many changes may wait in the inlet.
@@ -70,6 +73,7 @@ impl Default for Settings {
             owner_wait: Nanos::from_seconds(30),
             stable_time: Nanos::from_seconds(10),
             max_transition_duration: Nanos::from_seconds(3_600),
+            max_run_duration: Nanos::from_seconds(24 * 3_600),
             max_pods_per_trace: 200,
             max_waiting: 100_000,
             waits_for: Vec::new(),
@@ -139,6 +143,7 @@ impl Engine {
             owner_wait,
             stable_time,
             max_transition_duration,
+            max_run_duration,
             max_pods_per_trace,
             max_waiting,
             waits_for,
@@ -151,6 +156,7 @@ impl Engine {
             settle_time,
             stable_time,
             max_transition_duration,
+            max_run_duration,
             max_pods_per_trace,
         };
         let whole = Lane::ALL.into_iter().map(|lane| (lane, Part::default()));
@@ -229,7 +235,7 @@ impl Engine {
         for top in tops {
             self.change(top, &mut out, |tree, rules, out| {
                 tree.release_hold(rules, out);
-                if tree.is_empty() { After::Empty } else { After::Lives }
+                tree.after()
             });
         }
         let (_, rest) = out.split_at(n);
@@ -315,10 +321,11 @@ impl Engine {
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
+                self.reunite(&snapshot, arrival, out);
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let seen = Seen { arrival, is_listed };
+                let seen = Seen { arrival, is_listed, desired: self.inlet.desired(top) };
                 self.change(top, out, |tree, rules, out| tree.delete(&snapshot, seen, rules, out));
             }
             Change::Vanished(uid) => {
@@ -351,8 +358,16 @@ impl Engine {
         let is_new = self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
-        let seen = Seen { arrival, is_listed: is_listed || (is_new && !has_listed) };
+        let is_listed = is_listed || (is_new && !has_listed);
+        let seen = Seen { arrival, is_listed, desired: None };
+        if !is_new {
+            if snapshot.meta().deletion.is_some() {
+                self.reunite(snapshot, arrival, out);
+            }
+            self.rehome(snapshot, arrival, out);
+        }
         let top = self.top_for(snapshot, seen, out);
+        let seen = Seen { desired: self.inlet.desired(top), ..seen };
         self.counts.changes += 1;
         self.change(top, out, |tree, rules, out| {
             tree.step(snapshot, seen, rules, out);
@@ -382,12 +397,18 @@ impl Engine {
         self.entering.push(meta.uid);
         let found = watched.and_then(|owner| self.top_of_owner(owner, out));
         self.entering.pop();
+        let owner_uid = owner.map_or(meta.uid, |owner| owner.uid);
         if let Some(top) = found {
-            self.store.enter(meta.uid, top);
-            return top;
+            let is_taken = self.store.with(top, |tree| tree.takes_in(snapshot, owner_uid));
+            if is_taken == Some(true) {
+                self.store.enter(meta.uid, top);
+                return top;
+            }
+            self.store.with(top, |tree| tree.host(meta.uid));
         }
-        let mut tree = Tree::new(snapshot, owner.cloned(), watched.is_some());
-        if watched.is_some() && seen.is_listed {
+        let is_missing = watched.is_some() && found.is_none();
+        let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
+        if is_missing && seen.is_listed {
             tree.mute();
         }
         self.store.plant(meta.uid, tree);
@@ -453,6 +474,7 @@ impl Engine {
             tree.release_hold(&self.rules, out);
             self.counts.untraced.add(tree.untraced());
             self.store.leave(top);
+            self.leave_host(top, &tree, out);
         }
     }
 }

@@ -5,20 +5,31 @@
 
 mod catalog;
 mod event;
+mod generic;
 mod hear;
+mod job;
+mod json_path;
 mod metadata;
 mod pod;
+mod presets;
 mod read;
 mod refusal;
 mod rfc3339;
+mod rules;
 mod spec_hash;
 mod status;
+mod template;
 mod tree;
+mod verdict;
+mod wait;
 mod workload;
 
 pub use catalog::{Catalog, Custom};
 pub use hear::{Meaning, Told, hear};
+pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
+pub use rules::{GOALS, Rules, is_goal};
+pub use wait::Wait;
 
 use crate::context::Refused;
 use crate::lifecycle::lane::Lane;
@@ -60,16 +71,25 @@ pub struct RefusedStamp {
 /// Tells the object, the key and what is expected where it is not such an object.
 pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     match lane {
-        Lane::Deployments => workload::workload(Kind::Deployment, json),
-        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
         Lane::Pods => pod::pod(json),
-        _ if catalog.custom(lane).is_some() => {
-            Err(SnapshotError { object: String::new(), problem: String::new() })
-        }
-        _ => Err(SnapshotError {
+        Lane::Events => Err(SnapshotError {
             object: "Event".to_owned(),
             problem: "an object with a life of its own is expected".to_owned(),
         }),
+        Lane::Custom(_) => match catalog.custom(lane) {
+            Some(custom) => generic::generic(custom, json),
+            None => Err(SnapshotError {
+                object: "a custom resource".to_owned(),
+                problem: "one that is known is expected".to_owned(),
+            }),
+        },
+        Lane::CronJobs => workload::workload(Kind::CronJob, json),
+        Lane::Deployments => workload::workload(Kind::Deployment, json),
+        Lane::StatefulSets => workload::workload(Kind::StatefulSet, json),
+        Lane::DaemonSets => workload::workload(Kind::DaemonSet, json),
+        Lane::Jobs => workload::workload(Kind::Job, json),
+        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
+        Lane::ReplicationControllers => workload::workload(Kind::ReplicationController, json),
     }
 }
 
@@ -122,12 +142,23 @@ mod tests {
     use super::{Catalog, note, snapshot};
     use crate::lifecycle::lane::Lane;
 
+    const TRAIN_JOBS: Lane = Lane::Custom(7);
+    const ROLLOUTS: Lane = Lane::Custom(14);
+
     /// Recorded objects, and the lane that each came by.
-    const OBJECTS: [(Lane, &str); 6] = [
+    const OBJECTS: [(Lane, &str); 14] = [
         (Lane::Pods, include_str!("../tests/objects/pod.json")),
         (Lane::Pods, include_str!("../tests/objects/pod_with_sidecar.json")),
         (Lane::Deployments, include_str!("../tests/objects/deployment.json")),
         (Lane::ReplicaSets, include_str!("../tests/objects/replica_set.json")),
+        (Lane::StatefulSets, include_str!("../tests/objects/stateful_set.json")),
+        (Lane::DaemonSets, include_str!("../tests/objects/daemon_set.json")),
+        (Lane::Jobs, include_str!("../tests/objects/job_failed.json")),
+        (Lane::Jobs, include_str!("../tests/objects/job_of_cron_job.json")),
+        (Lane::CronJobs, include_str!("../tests/objects/cron_job.json")),
+        (TRAIN_JOBS, include_str!("../tests/objects/train_job.json")),
+        (ROLLOUTS, include_str!("../tests/objects/rollout.json")),
+        (ROLLOUTS, include_str!("../tests/objects/rollout_paused.json")),
         (Lane::Events, include_str!("../tests/objects/event.json")),
         (Lane::Events, include_str!("../tests/objects/event_of_scheduler.json")),
     ];
@@ -150,9 +181,11 @@ mod tests {
 
     /// Whether `lane` reads the object; that it returns at all is the point.
     fn is_read(lane: Lane, json: &[u8]) -> bool {
-        match lane {
-            Lane::Events => note(&Catalog::default(), json).is_ok(),
-            _ => snapshot(&Catalog::default(), lane, json).is_ok(),
+        let catalog = Catalog::default();
+        if lane == Lane::Events {
+            note(&catalog, json).is_ok()
+        } else {
+            snapshot(&catalog, lane, json).is_ok()
         }
     }
 
@@ -168,10 +201,12 @@ mod tests {
     #[test]
     fn recorded_objects_are_read_in_their_own_lane_only() {
         for (own, json) in OBJECTS {
-            for lane in Lane::ALL {
+            for lane in Catalog::default().lanes() {
                 assert_eq!(is_read(lane, json.as_bytes()), lane == own, "{lane:?} {json}");
             }
         }
+        assert_eq!(Catalog::default().lane_of("trainjobs.trainer.kubeflow.org"), Some(TRAIN_JOBS));
+        assert_eq!(Catalog::default().lane_of("rollouts.argoproj.io"), Some(ROLLOUTS));
         let error = snapshot(&Catalog::default(), Lane::Events, b"{}").unwrap_err();
         assert_eq!(error.to_string(), "Event: an object with a life of its own is expected");
     }
@@ -179,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in vec(any::<u8>(), 0..256), text in "[\\[\\]{}:,\"a0-9.eE+-]{0,64}") {
-            for lane in Lane::ALL {
+            for lane in Lane::ALL.into_iter().chain([ROLLOUTS]) {
                 assert!(!is_read(lane, &bytes));
                 assert!(!is_read(lane, text.as_bytes()));
             }

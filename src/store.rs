@@ -27,6 +27,13 @@ impl Store {
         self.tree_of.get(&object).map(|top| *top)
     }
 
+    /// The tree that `object` is part of, or was the top of: a tree outlives its topmost object
+    /// until all below that is gone.
+    #[must_use]
+    pub fn tree_of(&self, object: Uid) -> Option<Uid> {
+        self.top_of(object).or_else(|| self.trees.contains_key(&object).then_some(object))
+    }
+
     /// Says that `object` belongs to the tree of `top`.
     pub fn enter(&self, object: Uid, top: Uid) {
         self.tree_of.insert(object, top);

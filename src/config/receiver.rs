@@ -177,6 +177,12 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
             "1h",
             "After which an open transition has timed out",
         ),
+        max_run_duration: time(
+            s,
+            "max_run_duration",
+            "24h",
+            "The same for what runs to its end: Jobs, Pods, and custom resources of mode run",
+        ),
         max_pods_per_trace: size(
             s,
             "max_pods_per_trace",

@@ -1,11 +1,15 @@
 //! The kinds that are known: the built-in ones, and custom resources with the rules by which they
 //! are read.
 
+use std::sync::Arc;
+
+use super::presets::presets;
+use super::rules::{GOALS, Rules};
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::object::Kind;
 
-/// The custom resources that are known, beside the built-in kinds.
-#[derive(Clone, Debug, Default)]
+/// The custom resources that are known, beside the built-in kinds; by default the presets.
+#[derive(Clone, Debug)]
 pub struct Catalog {
     customs: Vec<Custom>,
 }
@@ -19,6 +23,10 @@ pub struct Custom {
     pub plural: String,
     /// Kind: `Rollout`.
     pub kind: String,
+    /// Version: `v1alpha1`; where it is not given the one that the server prefers.
+    pub version: Option<String>,
+    /// How it is read.
+    pub rules: Rules,
 }
 
 impl Custom {
@@ -27,9 +35,33 @@ impl Custom {
     pub fn resource(&self) -> String {
         format!("{}.{}", self.plural, self.group)
     }
+
+    /// The fields of its spec that are goals.
+    pub(super) fn goals(&self) -> Arc<[Box<str>]> {
+        let configured = self.rules.goal_fields.iter().map(|goal| goal.as_str().into());
+        GOALS.into_iter().map(Into::into).chain(configured).collect()
+    }
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(presets())
+    }
 }
 
 impl Catalog {
+    /// Knows these custom resources, and no others.
+    #[must_use]
+    pub fn new(customs: Vec<Custom>) -> Self {
+        Self { customs }
+    }
+
+    /// The custom resources, in the order of their lanes.
+    #[must_use]
+    pub fn customs(&self) -> &[Custom] {
+        &self.customs
+    }
+
     /// The lane of a resource, `rollouts.argoproj.io`, if it is known.
     #[must_use]
     pub fn lane_of(&self, resource: &str) -> Option<Lane> {

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::catalog::group_of;
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
+use super::rfc3339::rfc3339;
 use crate::context::{Carrier, Place};
 use crate::lifecycle::object::{Deletion, Kind, Meta, Owner, Uid, Writer};
 use crate::lifecycle::time::UnixNanos;
@@ -157,12 +158,25 @@ fn expected(key: &str, found: &str, expected: &str) -> String {
 pub(super) struct Labels<'a> {
     instance: Option<Text<'a>>,
     name: Option<Text<'a>>,
-    pub(super) template_hash: Option<Text<'a>>,
+    template_generation: Option<Text<'a>>,
+    revision_hash: Option<Text<'a>>,
+    template_hash: Option<Text<'a>>,
+}
+
+impl<'a> Labels<'a> {
+    /// What tells of which revision a Pod was made: the label that the controllers of its kind
+    /// compare.
+    pub(super) fn template_hash(&mut self) -> Option<Text<'a>> {
+        let found = self.template_generation.take().or_else(|| self.revision_hash.take());
+        found.or_else(|| self.template_hash.take())
+    }
 }
 
 enum LabelKey {
     Instance,
     Name,
+    TemplateGeneration,
+    RevisionHash,
     TemplateHash,
     Other,
 }
@@ -172,6 +186,8 @@ impl From<&str> for LabelKey {
         match key {
             "app.kubernetes.io/instance" => Self::Instance,
             "app.kubernetes.io/name" => Self::Name,
+            "pod-template-generation" => Self::TemplateGeneration,
+            "controller-revision-hash" => Self::RevisionHash,
             "pod-template-hash" => Self::TemplateHash,
             _ => Self::Other,
         }
@@ -194,6 +210,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
                     let slot = match key {
                         LabelKey::Instance => &mut labels.instance,
                         LabelKey::Name => &mut labels.name,
+                        LabelKey::TemplateGeneration => &mut labels.template_generation,
+                        LabelKey::RevisionHash => &mut labels.revision_hash,
                         LabelKey::TemplateHash => &mut labels.template_hash,
                         LabelKey::Other => {
                             map.next_value::<IgnoredAny>()?;
@@ -220,6 +238,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 pub(super) struct Annotations<'a> {
     service: Option<Text<'a>>,
     pub(super) revision: i64,
+    pub(super) template_generation: Option<Text<'a>>,
+    pub(super) scheduled: Option<UnixNanos>,
     pub(super) is_mirror: bool,
     pub(super) carrier: Carrier<'a>,
 }
@@ -227,6 +247,8 @@ pub(super) struct Annotations<'a> {
 enum AnnotationKey {
     Service,
     Revision,
+    TemplateGeneration,
+    Scheduled,
     Mirror,
     Context(Place),
     Other,
@@ -237,6 +259,8 @@ impl From<&str> for AnnotationKey {
         match key {
             "resource.opentelemetry.io/service.name" => Self::Service,
             "deployment.kubernetes.io/revision" => Self::Revision,
+            "deprecated.daemonset.template.generation" => Self::TemplateGeneration,
+            "batch.kubernetes.io/cronjob-scheduled-timestamp" => Self::Scheduled,
             "kubernetes.io/config.mirror" => Self::Mirror,
             _ => Place::of_annotation(key).map_or(Self::Other, Self::Context),
         }
@@ -266,6 +290,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                         AnnotationKey::Revision => {
                             annotations.revision = text.parse().unwrap_or_default();
                         }
+                        AnnotationKey::TemplateGeneration => {
+                            annotations.template_generation = Some(Text(text));
+                        }
+                        AnnotationKey::Scheduled => annotations.scheduled = rfc3339(&text),
                         AnnotationKey::Mirror => annotations.is_mirror = true,
                         AnnotationKey::Context(place) => {
                             annotations.carrier.annotation(place, text);

@@ -143,7 +143,7 @@ pub(super) fn pod(json: &[u8]) -> Result<Decoded, SnapshotError> {
     }
     let found = carrier.read();
     let is_mirror = metadata.annotations.is_mirror;
-    let template_hash = metadata.labels.template_hash.take().unwrap_or_default().boxed();
+    let template_hash = metadata.labels.template_hash().unwrap_or_default().boxed();
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let refused_stamps =
         told_stamps(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));

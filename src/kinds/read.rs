@@ -129,6 +129,11 @@ pub(super) fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Erro
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Message(pub(super) Box<str>);
 
+/// What is kept of a message.
+pub(super) fn message(text: &str) -> Box<str> {
+    start(text, MESSAGE_BYTES).into()
+}
+
 /// The start of `text`: at most `n_bytes` of it, cut between characters.
 pub(super) fn start(text: &str, n_bytes: usize) -> &str {
     // A character has at most four bytes.
@@ -151,7 +156,7 @@ impl<'de> Deserialize<'de> for Message {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Message, E> {
-                Ok(Message(start(text, MESSAGE_BYTES).into()))
+                Ok(Message(message(text)))
             }
 
             fn visit_unit<E: Error>(self) -> Result<Message, E> {

@@ -37,6 +37,18 @@ pub(super) fn paths(spec: &Node<'_>) -> Vec<(Box<str>, u64)> {
     walk.out
 }
 
+/// The hash of what stands at those paths that are wanted.
+pub(super) fn of_paths(paths: &[(Box<str>, u64)], is_wanted: impl Fn(&str) -> bool) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for (path, hash) in paths.iter().filter(|(path, _)| is_wanted(path)) {
+        hasher.update(&u64::try_from(path.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(path.as_bytes());
+        hasher.update(&hash.to_le_bytes());
+    }
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
 /// How many leaves and containers stand at a depth.
 #[derive(Clone, Copy, Default)]
 struct Depth {
@@ -58,9 +70,13 @@ fn count(node: &Node<'_>, depth: usize, depths: &mut Vec<Depth>) {
             here.containers += 1;
             entries.iter().for_each(|(_, value)| count(value, depth + 1, depths));
         }
-        Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Float(_) | Node::Text(_) => {
-            here.leaves += 1;
-        }
+        Node::Null
+        | Node::Bool(_)
+        | Node::Whole(_)
+        | Node::Float(_)
+        | Node::Text(_)
+        | Node::EmptyList
+        | Node::EmptyMap => here.leaves += 1,
     }
 }
 
@@ -113,10 +129,15 @@ impl Walk {
                     self.leave_or_visit(item, depth, end);
                 }
             }
-            Node::List(_) | Node::Map(_) => self.keep(node),
-            Node::Null | Node::Bool(_) | Node::Whole(_) | Node::Float(_) | Node::Text(_) => {
-                self.keep(node);
-            }
+            Node::List(_)
+            | Node::Map(_)
+            | Node::Null
+            | Node::Bool(_)
+            | Node::Whole(_)
+            | Node::Float(_)
+            | Node::Text(_)
+            | Node::EmptyList
+            | Node::EmptyMap => self.keep(node),
         }
     }
 

@@ -1,13 +1,14 @@
 //! A part of an object as a tree that borrows from the JSON, for specs, of which all counts.
 //!
 //! What says nothing is left out as it is read: null, and maps and lists without content, such as
-//! the `creationTimestamp: null` of every pod template.
+//! the `creationTimestamp: null` of every pod template. Of custom resources only null is: their
+//! controllers add empty maps as defaults, which is a change of the spec.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::read::whole;
 
@@ -22,6 +23,10 @@ pub(super) enum Node<'a> {
     /// Any other number.
     Float(f64),
     Text(Cow<'a, str>),
+    /// A list without items, where that counts.
+    EmptyList,
+    /// A map without entries, where that counts.
+    EmptyMap,
     List(Vec<Self>),
     Map(Vec<(Cow<'a, str>, Self)>),
 }
@@ -49,6 +54,11 @@ impl<'a> Node<'a> {
         self.at(key)?.text().map(|text| &**text)
     }
 
+    /// The number, if this is a whole one.
+    pub(super) fn whole(&self) -> Option<i64> {
+        if let Self::Whole(number) = self { Some(*number) } else { None }
+    }
+
     /// The items, if this is a list.
     pub(super) fn items(&self) -> &[Self] {
         if let Self::List(items) = self { items } else { &[] }
@@ -60,7 +70,12 @@ impl<'a> Node<'a> {
             Self::Null => true,
             Self::List(items) => items.iter().all(Self::is_void),
             Self::Map(entries) => entries.is_empty(),
-            Self::Bool(_) | Self::Whole(_) | Self::Float(_) | Self::Text(_) => false,
+            Self::Bool(_)
+            | Self::Whole(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::EmptyList
+            | Self::EmptyMap => false,
         }
     }
 
@@ -93,6 +108,8 @@ impl<'a> Node<'a> {
                 bytes.extend(number.to_bits().to_le_bytes());
             }
             Self::Text(text) => write_text(text, bytes),
+            Self::EmptyList => bytes.extend(*b"[]"),
+            Self::EmptyMap => bytes.extend(*b"{}"),
             Self::List(items) => {
                 bytes.push(b'[');
                 items.iter().for_each(|item| item.write_canonical(bytes));
@@ -117,8 +134,8 @@ impl<'a> Node<'a> {
             Self::Whole(number) => number.to_string(),
             Self::Float(number) => number.to_string(),
             Self::Text(_) => "a string".to_owned(),
-            Self::List(_) => "a list".to_owned(),
-            Self::Map(_) => "a map".to_owned(),
+            Self::List(_) | Self::EmptyList => "a list".to_owned(),
+            Self::Map(_) | Self::EmptyMap => "a map".to_owned(),
         }
     }
 }
@@ -131,11 +148,32 @@ fn write_text(text: &str, bytes: &mut Vec<u8>) {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(NodeVisitor { keeps_empty: false })
     }
 }
 
-struct NodeVisitor;
+/// A node in which empty maps and lists count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Whole<'a>(pub(super) Node<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Whole<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor { keeps_empty: true }).map(Whole)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NodeVisitor {
+    keeps_empty: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
 impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node<'de>;
@@ -175,8 +213,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
+        while let Some(item) = list.next_element_seed(self)? {
             items.push(item);
+        }
+        if self.keeps_empty && items.is_empty() {
+            return Ok(Node::EmptyList);
         }
         Ok(Node::List(items))
     }
@@ -184,7 +225,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
         let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
         while let Some(key) = map.next_key::<super::read::Text<'de>>()? {
-            let node: Node<'de> = map.next_value()?;
+            let node = map.next_value_seed(self)?;
             if !node.is_void() {
                 entries.push((key.0, node));
             }
@@ -194,13 +235,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
         entries.reverse();
         entries.dedup_by(|(a, _), (b, _)| a == b);
         entries.reverse();
+        if self.keeps_empty && entries.is_empty() {
+            return Ok(Node::EmptyMap);
+        }
         Ok(Node::Map(entries))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Node;
+    use super::{Node, Whole};
 
     fn node(json: &str) -> Node<'_> {
         serde_json::from_str(json).unwrap()
@@ -226,5 +270,23 @@ mod tests {
         assert_eq!(node("-0.0"), Node::Whole(0));
         assert_eq!(node("1e300"), Node::Float(1e300));
         assert_eq!(node("18446744073709551615"), Node::Float(18_446_744_073_709_551_615.0));
+    }
+
+    #[test]
+    fn emptiness_counts_where_it_is_asked_for() {
+        let whole = |json| serde_json::from_str::<Whole<'_>>(json).unwrap().0;
+        let json = r#"{"a":{},"b":[],"c":null,"d":[{},null]}"#;
+        assert_eq!(node(json), Node::Map(Vec::new()));
+        let tree = whole(json);
+        assert_eq!(tree.at("a"), Some(&Node::EmptyMap));
+        assert_eq!(tree.at("b"), Some(&Node::EmptyList));
+        assert_eq!(tree.at("c"), None);
+        assert_eq!(tree.at("d"), Some(&Node::List(vec![Node::EmptyMap, Node::Null])));
+        let mut bytes = [Vec::new(), Vec::new(), Vec::new()];
+        for (json, bytes) in ["{}", "[]", "null"].into_iter().zip(&mut bytes) {
+            whole(json).write_canonical(bytes);
+        }
+        let [map, list, null] = bytes;
+        assert!(map != list && list != null && map != null);
     }
 }

@@ -1,4 +1,4 @@
-//! Deployments and ReplicaSets.
+//! The built-in kinds that own Pods, or own what owns them.
 
 use std::sync::Arc;
 
@@ -9,13 +9,11 @@ use super::read::{Count, Few};
 use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::tree::Node;
-use super::{Decoded, SnapshotError, check_kind, read::Text, spec_hash, told_stamps};
-use crate::context::Carrier;
+use super::{
+    Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, template, told_stamps,
+};
 use crate::lifecycle::object::{Kind, Mode, Snapshot, Workload, WorkloadStatus};
 use crate::lifecycle::time::UnixNanos;
-
-/// How many containers of a template are kept.
-const MAX_IMAGES: usize = 1_000;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -30,6 +28,7 @@ struct Raw<'a> {
     status: Option<Status<'a>>,
 }
 
+/// The status of any of the kinds; what one of them lacks is absent in it.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Status<'a> {
@@ -39,10 +38,61 @@ struct Status<'a> {
     ready_replicas: Count,
     available_replicas: Count,
     #[serde(borrow)]
+    current_revision: Text<'a>,
+    #[serde(borrow)]
+    update_revision: Text<'a>,
+    current_number_scheduled: Count,
+    desired_number_scheduled: Count,
+    updated_number_scheduled: Count,
+    number_ready: Count,
+    number_available: Count,
+    #[serde(borrow)]
     conditions: Few<RawCondition<'a>, MAX_CONDITIONS>,
 }
 
-/// Reads an object of `kind`.
+/// What sets a kind apart from the others.
+struct Form {
+    mode: Mode,
+    /// Where its template stands.
+    place: &'static str,
+    template_path: &'static str,
+    has_replicas: bool,
+    /// The field that stops it.
+    pause: Option<&'static str>,
+}
+
+impl Form {
+    const fn of(kind: &Kind) -> Self {
+        let pods = Self {
+            mode: Mode::Rollout,
+            place: "template",
+            template_path: "template.",
+            has_replicas: true,
+            pause: None,
+        };
+        match kind {
+            Kind::Deployment => Self { pause: Some("paused"), ..pods },
+            Kind::DaemonSet => Self { has_replicas: false, ..pods },
+            Kind::Job => {
+                Self { mode: Mode::Run, has_replicas: false, pause: Some("suspend"), ..pods }
+            }
+            Kind::CronJob => Self {
+                mode: Mode::Plain,
+                place: template::OF_JOBS,
+                template_path: "jobTemplate.",
+                has_replicas: false,
+                pause: Some("suspend"),
+            },
+            Kind::StatefulSet
+            | Kind::ReplicaSet
+            | Kind::ReplicationController
+            | Kind::Pod
+            | Kind::Other(_) => pods,
+        }
+    }
+}
+
+/// Reads an object of `kind`, which is a built-in one.
 pub(super) fn workload(kind: Kind, json: &[u8]) -> Result<Decoded, SnapshotError> {
     let raw: Raw<'_> = decode(kind.name(), json)?;
     let name = kind.name().to_owned();
@@ -55,65 +105,98 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
     if !matches!(spec, Node::Map(_) | Node::Null) {
         return Err(format!("spec is {}: a map is expected", spec.told()));
     }
-    let replicas = match spec.at("replicas") {
-        None => 1,
-        Some(Node::Whole(replicas)) => *replicas,
-        Some(other) => {
-            return Err(format!("spec.replicas is {}: a whole number is expected", other.told()));
-        }
-    };
-    let paused = match spec.at("paused") {
-        None => false,
-        Some(Node::Bool(paused)) => *paused,
-        Some(other) => {
-            return Err(format!("spec.paused is {}: true or false is expected", other.told()));
-        }
-    };
+    let form = Form::of(&kind);
+    let replicas = form.has_replicas.then(|| whole(&spec, &["replicas"], 1)).transpose()?;
+    let paused = form.pause.map(|key| flag(&spec, key)).transpose()?.unwrap_or(false);
+    let status = status.unwrap_or_default();
+    let (mut partition, mut is_on_delete, mut update_revision) = (0, false, Box::default());
+    if kind == Kind::StatefulSet {
+        partition = whole(&spec, &["updateStrategy", "rollingUpdate", "partition"], 0)?;
+        is_on_delete = strategy(&spec)? == "OnDelete";
+        update_revision = (*status.update_revision.0).into();
+    } else if kind == Kind::DaemonSet {
+        is_on_delete = strategy(&spec)? == "OnDelete";
+        let generation = metadata.annotations.template_generation.take();
+        update_revision = generation.unwrap_or_default().boxed();
+    }
     let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
-    collect_env(&spec, &mut carrier);
+    template::collect_env(&spec, form.place, &mut carrier);
     let found = carrier.read();
-    let images = images(&spec);
+    let images = template::images(&spec, form.place);
     let paths = spec_hash::paths(&spec);
-    let (template, template_without_restart) = template_hashes(&mut spec);
+    let (template, template_without_restart) = template::hashes(&mut spec, form.place);
     let revision = metadata.annotations.revision;
+    let scheduled = metadata.annotations.scheduled.filter(|_| kind == Kind::Job);
     let (writers, status_written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
     let refused_stamps =
         told_stamps(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
+    let status = read_status(&kind, status, meta.generation, status_written);
     let workload = Workload {
         meta,
         kind,
-        mode: Mode::Rollout,
+        mode: form.mode,
         spec: paths.into(),
-        template_path: "template.",
+        template_path: form.template_path,
         goals: Arc::default(),
-        replicas: Some(replicas),
+        replicas,
         paused,
-        is_on_delete: false,
-        partition: 0,
+        is_on_delete,
+        partition,
         images: images.into(),
         template,
         template_without_restart,
         revision,
-        update_revision: Box::default(),
-        scheduled: None,
+        update_revision,
+        scheduled,
         stamps: if found.stamps.is_empty() { Arc::default() } else { found.stamps.into() },
         writers: writers.into(),
-        status: read_status(status.unwrap_or_default(), status_written),
+        status,
     };
     Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), refused_stamps })
 }
 
-fn read_status(raw: Status<'_>, written: Option<UnixNanos>) -> WorkloadStatus {
-    let mut status = WorkloadStatus {
-        observed: raw.observed_generation.or_zero(),
-        replicas: raw.replicas.or_zero(),
-        updated: raw.updated_replicas.or_zero(),
-        ready: raw.ready_replicas.or_zero(),
-        available: raw.available_replicas.or_zero(),
-        written,
-        ..WorkloadStatus::default()
+fn read_status(
+    kind: &Kind,
+    raw: Status<'_>,
+    generation: i64,
+    written: Option<UnixNanos>,
+) -> WorkloadStatus {
+    let mut status = match kind {
+        Kind::DaemonSet => WorkloadStatus {
+            observed: raw.observed_generation.or_zero(),
+            replicas: raw.current_number_scheduled.or_zero(),
+            updated: raw.updated_number_scheduled.or_zero(),
+            ready: raw.number_ready.or_zero(),
+            available: raw.number_available.or_zero(),
+            desired: raw.desired_number_scheduled.or_zero(),
+            ..WorkloadStatus::default()
+        },
+        // Neither says which generation its status is about.
+        Kind::Job | Kind::CronJob => {
+            WorkloadStatus { observed: generation, ..WorkloadStatus::default() }
+        }
+        Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::ReplicaSet
+        | Kind::ReplicationController
+        | Kind::Pod
+        | Kind::Other(_) => WorkloadStatus {
+            observed: raw.observed_generation.or_zero(),
+            replicas: raw.replicas.or_zero(),
+            updated: raw.updated_replicas.or_zero(),
+            ready: raw.ready_replicas.or_zero(),
+            available: raw.available_replicas.or_zero(),
+            is_of_one_revision: *kind == Kind::StatefulSet
+                && raw.current_revision == raw.update_revision,
+            ..WorkloadStatus::default()
+        },
     };
+    status.written = written;
+    if *kind == Kind::Job {
+        status.verdict = Some(Box::new(job::verdict(raw.conditions.0)));
+        return status;
+    }
     for condition in raw.conditions.0 {
         let slot = match &*condition.r#type.0 {
             "Progressing" => &mut status.progressing,
@@ -125,255 +208,37 @@ fn read_status(raw: Status<'_>, written: Option<UnixNanos>) -> WorkloadStatus {
     status
 }
 
-/// The containers of the pod template: those that stay first, then the init containers.
-fn containers<'s, 'a>(spec: &'s Node<'a>) -> impl Iterator<Item = &'s Node<'a>> {
-    ["containers", "initContainers"]
-        .into_iter()
-        .filter_map(|list| spec.below(&["template", "spec", list]))
-        .flat_map(Node::items)
-        .take(MAX_IMAGES)
-}
-
-fn images(spec: &Node<'_>) -> Vec<(Box<str>, Box<str>)> {
-    let named = |container: &Node<'_>| {
-        let image = container.text_at("image").unwrap_or_default();
-        Some((container.text_at("name")?.into(), image.into()))
-    };
-    containers(spec).filter_map(named).collect()
-}
-
-/// Looks for trace contexts in the env of the template; no other value is looked at.
-fn collect_env<'a>(spec: &Node<'a>, carrier: &mut Carrier<'a>) {
-    for container in containers(spec) {
-        let env = container.at("env").map(Node::items).unwrap_or_default();
-        let value_of = |name: &str| {
-            // Of two variables of one name the last one counts.
-            let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
-            variable.at("value")?.text().cloned()
-        };
-        carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
+/// The whole number at `keys` of the spec.
+fn whole(spec: &Node<'_>, keys: &[&str], default: i64) -> Result<i64, String> {
+    match spec.below(keys) {
+        None => Ok(default),
+        Some(Node::Whole(number)) => Ok(*number),
+        Some(other) => {
+            let (path, told) = (keys.join("."), other.told());
+            Err(format!("spec.{path} is {told}: a whole number is expected"))
+        }
     }
 }
 
-/// The hashes of the template without what its ReplicaSet adds, and without the mark of a restart.
-fn template_hashes(spec: &mut Node<'_>) -> (u64, u64) {
-    let mut bytes = Vec::new();
-    spec.remove(&["template", "metadata", "labels", "pod-template-hash"]);
-    let mut hash =
-        |spec: &Node<'_>| spec_hash::hash(spec.at("template").unwrap_or(&Node::Null), &mut bytes);
-    let template = hash(spec);
-    let restarted_at = ["template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"];
-    if spec.remove(&restarted_at) { (template, hash(spec)) } else { (template, template) }
+/// Whether the field `key` of the spec is set.
+fn flag(spec: &Node<'_>, key: &str) -> Result<bool, String> {
+    match spec.at(key) {
+        None => Ok(false),
+        Some(Node::Bool(is_set)) => Ok(*is_set),
+        Some(other) => Err(format!("spec.{key} is {}: true or false is expected", other.told())),
+    }
+}
+
+/// `updateStrategy.type`.
+fn strategy<'s>(spec: &'s Node<'_>) -> Result<&'s str, String> {
+    match spec.below(&["updateStrategy", "type"]) {
+        None => Ok(""),
+        Some(Node::Text(strategy)) => Ok(strategy),
+        Some(other) => {
+            Err(format!("spec.updateStrategy.type is {}: a string is expected", other.told()))
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::workload;
-    use crate::lifecycle::object::{Kind, Snapshot, Workload};
-    use crate::lifecycle::time::UnixNanos;
-
-    const METADATA: &str = r#""metadata":{"name":"web","namespace":"default",
-        "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"933"}"#;
-
-    fn read(kind: Kind, json: &str) -> Workload {
-        match workload(kind, json.as_bytes()).unwrap().snapshot {
-            Snapshot::Workload(workload) => *workload,
-            Snapshot::Pod(pod) => panic!("{pod:?}"),
-        }
-    }
-
-    /// A Deployment with this spec.
-    fn with(spec: &str) -> Workload {
-        read(Kind::Deployment, &format!(r#"{{{METADATA},"spec":{spec}}}"#))
-    }
-
-    /// A Deployment with this pod template.
-    fn with_template(template: &str) -> Workload {
-        with(&format!(r#"{{"template":{template}}}"#))
-    }
-
-    fn refusal(json: &str) -> String {
-        workload(Kind::Deployment, json.as_bytes()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_recorded_deployment_is_read() {
-        let read = read(Kind::Deployment, include_str!("../../tests/objects/deployment.json"));
-        assert_eq!((read.meta.generation, read.revision, read.replicas), (2, 2, Some(3)));
-        assert_eq!(read.meta.service.as_deref(), Some("web"));
-        assert_eq!(&*read.images, [("app".into(), "127.0.0.1:5000/web:v2".into())]);
-        assert_eq!(&*read.stamps[0].found, "tracing.k8s.io/traceparent");
-        assert_eq!(read.spec.len(), 27);
-        let [writer] = &*read.writers else { panic!("{:?}", read.writers) };
-        assert_eq!(&*writer.manager, "kubectl-client-side-apply");
-        assert_eq!(writer.time, Some(UnixNanos::from_seconds(1_795_173_038)));
-        let status = read.status;
-        assert_eq!((status.observed, status.replicas, status.updated), (2, 4, 2));
-        assert_eq!((status.ready, status.available), (3, 3));
-        assert_eq!(status.written, Some(UnixNanos::from_seconds(1_795_173_040)));
-        assert_eq!(read.meta.written, status.written);
-        let progressing = status.progressing.unwrap();
-        assert_eq!((progressing.is_true, &*progressing.reason), (true, "ReplicaSetUpdated"));
-        assert!(progressing.updated > progressing.changed);
-    }
-
-    #[test]
-    fn the_template_of_a_replica_set_equals_that_of_its_deployment() {
-        let deployment =
-            read(Kind::Deployment, include_str!("../../tests/objects/deployment.json"));
-        let set = read(Kind::ReplicaSet, include_str!("../../tests/objects/replica_set.json"));
-        assert_eq!(set.meta.owner.as_ref().unwrap().uid, deployment.meta.uid);
-        assert_eq!(set.template, deployment.template);
-        let hash_label = "template.metadata.labels.pod-template-hash";
-        assert!(set.spec.iter().any(|(path, _)| &**path == hash_label));
-    }
-
-    #[test]
-    fn a_restart_changes_one_hash_of_the_template_and_not_the_other() {
-        let before = with_template(r#"{"metadata":{"creationTimestamp":null},"spec":{"a":1}}"#);
-        let after = with_template(
-            r#"{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}},
-                "spec":{"a":1}}"#,
-        );
-        assert_ne!(before.template, after.template);
-        assert_eq!(before.template_without_restart, after.template_without_restart);
-        assert_eq!(before.template, before.template_without_restart);
-    }
-
-    #[test]
-    fn neither_order_nor_number_format_nor_emptiness_counts() {
-        let one = with(r#"{"replicas":3,"template":{"spec":{"a":1,"b":[1,{"c":"x"}]}}}"#);
-        let other = with(
-            r#"{"template":{"metadata":{"creationTimestamp":null,"labels":{}},
-                "spec":{"b":[1.0,{"c":"\u0078","d":{"e":[]}}],"z":null,"a":1e0}},"replicas":3.0}"#,
-        );
-        assert_eq!(one, other);
-        for changed in ["[{\"c\":\"x\"},1]", "[1]", "[true,{\"c\":\"x\"}]", "[\"1\",{\"c\":\"x\"}]"]
-        {
-            let spec = format!(r#"{{"replicas":3,"template":{{"spec":{{"a":1,"b":{changed}}}}}}}"#);
-            let changed = with(&spec);
-            assert_ne!(one.template, changed.template, "{spec}");
-            assert_ne!(one.spec, changed.spec, "{spec}");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_a_default() {
-        for json in [
-            format!("{{{METADATA}}}"),
-            format!(r#"{{{METADATA},"spec":{{"replicas":null,"paused":null}},"status":{{}}}}"#),
-            format!(r#"{{{METADATA},"spec":null,"status":null}}"#),
-        ] {
-            let read = read(Kind::ReplicaSet, &json);
-            assert_eq!((read.replicas, read.paused, read.revision), (Some(1), false, 0));
-            assert_eq!(read.status, Default::default());
-            assert_eq!((read.spec.len(), read.images.len(), read.stamps.len()), (0, 0, 0));
-            assert_eq!((read.writers.len(), read.meta.written), (0, None));
-        }
-        assert_eq!(with(r#"{"replicas":0}"#).replicas, Some(0));
-        assert!(with(r#"{"paused":true}"#).paused);
-    }
-
-    #[test]
-    fn an_observed_generation_may_be_a_number_in_a_string() {
-        let observed = |value: &str| {
-            let json = format!(r#"{{{METADATA},"status":{{"observedGeneration":{value}}}}}"#);
-            read(Kind::Deployment, &json).status.observed
-        };
-        assert_eq!((observed("7"), observed("\"7\""), observed("7.0")), (7, 7, 7));
-        assert_eq!((observed("null"), observed("\"\""), observed("-1")), (0, 0, -1));
-        assert_eq!(observed("18446744073709551615"), i64::MAX);
-    }
-
-    #[test]
-    fn env_is_read_for_trace_contexts_and_else_only_hashed() {
-        let env = r#"[{"name":"TRACEPARENT","value":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
-            {"name":"PASSWORD","value":"hunter2"}]"#;
-        let template = format!(
-            r#"{{"spec":{{"initContainers":[{{"name":"i","image":"i:1"}}],
-                "containers":[{{"name":"a","image":"a:1","env":{env}}}]}}}}"#
-        );
-        let read = with_template(&template);
-        assert_eq!(&*read.stamps[0].found, "env TRACEPARENT");
-        assert_eq!(&*read.images, [("a".into(), "a:1".into()), ("i".into(), "i:1".into())]);
-        assert!(!format!("{read:?}").contains("hunter2"));
-        let other = with_template(&template.replace("hunter2", "hunter3"));
-        let changed = read.spec.iter().zip(other.spec.iter()).filter(|(a, b)| a != b);
-        let paths: Vec<&str> = changed.map(|((path, _), _)| &**path).collect();
-        assert_eq!(paths, ["template.spec.containers[a].env[PASSWORD].value"]);
-    }
-
-    #[test]
-    fn of_an_env_variable_written_twice_the_last_value_counts() {
-        let read = with_template(
-            r#"{"spec":{"containers":[{"env":[{"name":"TRACEPARENT","value":"x"},
-                {"name":"TRACEPARENT","value":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-            ]}]}}"#,
-        );
-        assert_eq!(read.stamps.len(), 1);
-    }
-
-    #[test]
-    fn each_condition_is_found_by_its_type() {
-        let json = format!(
-            r#"{{{METADATA},"status":{{"conditions":[{{"type":"Available","status":"True"}},
-                {{"type":"ReplicaFailure","status":"True","reason":"FailedCreate"}},
-                {{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded"}}]}}}}"#
-        );
-        let status = read(Kind::Deployment, &json).status;
-        assert_eq!(&*status.replica_failure.unwrap().reason, "FailedCreate");
-        let progressing = status.progressing.unwrap();
-        assert!(!progressing.is_true);
-        assert_eq!(&*progressing.reason, "ProgressDeadlineExceeded");
-    }
-
-    #[test]
-    fn a_malformed_stamp_is_told_and_the_deployment_read() {
-        let metadata = METADATA.replace("\"name\"", r#""annotations":{"traceparent":"x"},"name""#);
-        let json = format!(
-            r#"{{{metadata},"spec":{{"template":{{"spec":{{"containers":[
-            {{"name":"a","env":[{{"name":"TRACEPARENT","value":"y"}}]}}]}}}}}}}}"#
-        );
-        let decoded = workload(Kind::Deployment, json.as_bytes()).unwrap();
-        let told: Vec<_> =
-            decoded.refused_stamps.iter().map(|stamp| (&*stamp.object, &*stamp.key)).collect();
-        let object = "Deployment default/web";
-        assert_eq!(told, [(object, "env TRACEPARENT"), (object, "traceparent")]);
-    }
-
-    #[test]
-    fn a_refusal_names_the_deployment_the_key_and_what_is_expected() {
-        for (rest, told) in [
-            (r#""spec":[]"#, "spec is a list: a map is expected"),
-            (r#""spec":{"replicas":"3"}"#, "spec.replicas is a string: a whole number is expected"),
-            (r#""spec":{"replicas":1.5}"#, "spec.replicas is 1.5: a whole number is expected"),
-            (r#""spec":{"paused":1}"#, "spec.paused is 1: true or false is expected"),
-            (
-                r#""status":{"replicas":"x"}"#,
-                r#"status.replicas is "x": a whole number is expected"#,
-            ),
-            (r#""kind":"ReplicaSet""#, r#"kind is "ReplicaSet": "Deployment" is expected"#),
-        ] {
-            let told = format!("Deployment default/web: {told}");
-            assert_eq!(refusal(&format!("{{{METADATA},{rest}}}")), told);
-        }
-    }
-
-    #[test]
-    fn absurd_specs_are_refused_or_kept_within_bounds() {
-        let deep = |n: usize| format!("{}1{}", "{\"a\":".repeat(n), "}".repeat(n));
-        assert_eq!(with(&deep(100)).spec.len(), 1);
-        let json = format!(r#"{{{METADATA},"spec":{}}}"#, deep(100_000));
-        assert!(refusal(&json).contains("recursion limit exceeded"));
-
-        let args = vec!["\"x\""; 10_000].join(",");
-        let many = with(&format!(
-            r#"{{"replicas":2,"template":{{"spec":{{"containers":[{{"name":"a","args":[{args}]}}]}}}}}}"#
-        ));
-        let paths: Vec<&str> = many.spec.iter().map(|(path, _)| &**path).collect();
-        assert_eq!(
-            paths,
-            ["replicas", "template.spec.containers[a].args", "template.spec.containers[a].name"]
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! What counts as a Pod in a failure state (FACTS §1.3), and why.
 
-use super::object::{ContainerState, PodPhase, PodSnapshot};
+use super::instant::Evidence;
+use super::object::{ContainerState, Note, PodPhase, PodSnapshot, Role};
 
 /// Why a Pod is in a failure state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Failure {
     pub exit_code: Option<i32>,
     /// The container, empty where it is the Pod's failure.
     pub container: Box<str>,
+    /// It only waits, which is no error: its scheduling gates.
+    pub is_waiting: bool,
 }
 
 /// Reasons for which a container waits in error (kubelet `images/types.go`,
@@ -66,7 +69,14 @@ fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
                     },
                     exit_code: exit.map(|exit| exit.code),
                     container: container.name.clone(),
+                    is_waiting: false,
                 });
+            }
+            // A sidecar of a Pod that runs to its end is ended when the others have.
+            ContainerState::Terminated(_)
+                if container.role == Role::Sidecar && !pod.restarts_always =>
+            {
+                return None;
             }
             ContainerState::Terminated(exit) if exit.code != 0 => exit,
             ContainerState::Waiting { .. }
@@ -83,6 +93,7 @@ fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
             message: format!("container {} exited with {}", container.name, exit.code),
             exit_code: Some(exit.code),
             container: container.name.clone(),
+            is_waiting: false,
         })
     })
 }
@@ -97,17 +108,54 @@ fn of_phase(pod: &PodSnapshot) -> Option<Failure> {
         },
         exit_code: None,
         container: Box::default(),
+        is_waiting: false,
     })
 }
 
 fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
     let scheduled = pod.scheduled.as_ref()?;
-    let failed =
-        !scheduled.is_true && matches!(&*scheduled.reason, "Unschedulable" | "SchedulerError");
-    failed.then(|| Failure {
+    let is_waiting = &*scheduled.reason == "SchedulingGated";
+    let failed = matches!(&*scheduled.reason, "Unschedulable" | "SchedulerError") || is_waiting;
+    (failed && !scheduled.is_true).then(|| Failure {
         reason: scheduled.reason.clone(),
         message: scheduled.message.to_string(),
         exit_code: None,
         container: Box::default(),
+        is_waiting,
     })
+}
+
+/// Reasons of Events that say what keeps a Pod from its sandbox (kubelet `events/event.go`,
+/// attach-detach controller).
+const OBSTACLES: [&str; 6] = [
+    "FailedMount",
+    "FailedAttachVolume",
+    "FailedMapVolume",
+    "FailedCreatePodSandBox",
+    "FailedPrepareDynamicResources",
+    "NetworkNotReady",
+];
+
+/// Reasons of Events that say why a workload cannot get its Pods: quota, admission
+/// (`pkg/controller/controller_utils.go`, `pkg/controller/daemon`, `pkg/controller/statefulset`).
+const REFUSALS: [&str; 3] = ["FailedCreate", "FailedDaemonPod", "ReplicaSetCreateError"];
+
+/// What an Event says keeps a Pod from starting, and since when.
+#[must_use]
+pub fn of_event(note: &Note) -> Option<(Failure, Evidence)> {
+    let at = note.exact.map_or_else(|| Evidence::object(note.seconds, None), Evidence::event);
+    let failure = Failure {
+        reason: note.reason.clone(),
+        message: note.message.to_string(),
+        exit_code: None,
+        container: Box::default(),
+        is_waiting: false,
+    };
+    OBSTACLES.contains(&&*note.reason).then_some((failure, at))
+}
+
+/// Whether an Event's reason says that a workload was refused its Pods.
+#[must_use]
+pub fn is_refusal(reason: &str) -> bool {
+    REFUSALS.contains(&reason)
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::lane::Lane;
-use super::object::{Change, Uid};
+use super::object::{Change, Kind, Snapshot, Uid};
 use super::time::{Nanos, UnixNanos};
 
 /// A change on its way out of the inlet.
@@ -42,6 +42,8 @@ pub struct Inlet {
     /// resourceVersions that were the largest so far when they arrived, with that arrival; both
     /// rise.
     stair: VecDeque<(u64, UnixNanos)>,
+    /// How many nodes each DaemonSet wants, by its newest version that has arrived.
+    desired: BTreeMap<Uid, (u64, i64)>,
     n_arrived: u64,
     largest_released: u64,
     /// Changes that came after something written later had been released.
@@ -61,6 +63,7 @@ impl Inlet {
             ready: BTreeMap::new(),
             due: VecDeque::new(),
             stair: VecDeque::new(),
+            desired: BTreeMap::new(),
             n_arrived: 0,
             largest_released: 0,
             n_late: 0,
@@ -100,12 +103,34 @@ impl Inlet {
 
     fn put(&mut self, (version, rank, _): Place, at: UnixNanos, released: Released) {
         self.n_arrived += 1;
+        self.look_ahead(&released.change);
         if version < self.largest_released {
             self.n_late += 1;
         }
         let place = (version, rank, self.n_arrived);
         self.waiting.insert(place, released);
         self.due.push_back((at.plus(self.settle_time), place));
+    }
+
+    fn look_ahead(&mut self, change: &Change) {
+        match change {
+            Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
+                let meta = &set.meta;
+                let known = self.desired.entry(meta.uid).or_default();
+                *known = (*known).max((meta.resource_version, set.status.desired));
+            }
+            Change::Deleted(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
+                self.desired.remove(&set.meta.uid);
+            }
+            Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => {}
+        }
+    }
+
+    /// How many nodes a DaemonSet wants, by its newest version that has arrived: what its Pods do
+    /// comes first, and a moment later its controller says of how many nodes.
+    #[must_use]
+    pub fn desired(&self, set: Uid) -> Option<i64> {
+        self.desired.get(&set).map(|(_, desired)| *desired)
     }
 
     /// A change of `version` that arrives at `at` was written no later than what arrived before

@@ -203,7 +203,7 @@ impl Chain {
                 }
             }
         }
-        if let Some(running) = running.filter(|_| all_run) {
+        if let Some(running) = running.filter(|_| all_run && !start.is_of_run) {
             add("await readiness", "kubelet", None, running, self.ready);
         }
         out

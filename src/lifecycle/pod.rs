@@ -5,6 +5,7 @@
 
 mod end;
 mod restart;
+mod run;
 mod start;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use end::{End, Left, deletion_request};
 pub use restart::Restart;
 use restart::has_exited;
+pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start};
 
 use super::failure::{self, Failure};
@@ -47,9 +49,9 @@ pub struct Pod {
     pub is_going: bool,
     /// Its phase is Succeeded or Failed.
     pub is_finished: bool,
-    /// Static Pods of a kubelet and Pods that run to completion: no spans.
+    /// Static Pods of a kubelet: no spans.
     pub is_untraced: bool,
-    /// restartPolicy is Always.
+    /// restartPolicy is Always: it does not run to its end.
     pub restarts_always: bool,
     /// Its containers.
     pub containers: Box<[Known]>,
@@ -64,8 +66,12 @@ struct Facts {
     unready: Option<Evidence>,
     /// The failure state it is in, and since when.
     failure: Option<(Failure, Evidence)>,
+    /// What an Event says keeps it from starting, until it has a sandbox.
+    obstacle: Option<(Failure, Evidence)>,
     /// Its start, until the spans of that have left.
     start: Option<Start>,
+    /// Its run, where it runs to its end, until the spans of that have left.
+    run: Option<PodRun>,
     /// Its end, from the request on.
     end: Option<End>,
     /// Restarts whose spans have not left.
@@ -168,7 +174,7 @@ impl Pod {
             is_ready,
             is_going: seen.meta.deletion.is_some(),
             is_finished: is_finished(seen),
-            is_untraced: seen.is_mirror || !seen.restarts_always,
+            is_untraced: seen.is_mirror,
             restarts_always: seen.restarts_always,
             containers: seen.containers.iter().map(Known::of).collect(),
             facts: None,
@@ -181,6 +187,11 @@ impl Pod {
         Some(self.owner).filter(|owner| *owner != Uid(0))
     }
 
+    /// Says what it belongs to.
+    pub fn set_owner(&mut self, owner: Option<Uid>) {
+        self.owner = owner.unwrap_or(Uid(0));
+    }
+
     /// Its start, until the spans of that have left.
     #[must_use]
     pub fn start(&self) -> Option<&Start> {
@@ -190,6 +201,32 @@ impl Pod {
     /// The same, to be changed.
     pub fn start_mut(&mut self) -> Option<&mut Start> {
         self.facts.as_deref_mut()?.start.as_mut()
+    }
+
+    /// Its run, until the spans of that have left.
+    #[must_use]
+    pub fn run(&self) -> Option<&PodRun> {
+        self.facts.as_deref()?.run.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn run_mut(&mut self) -> Option<&mut PodRun> {
+        self.facts.as_deref_mut()?.run.as_mut()
+    }
+
+    /// Says that it runs to its end.
+    pub fn set_run(&mut self, run: PodRun) {
+        self.facts().run = Some(run);
+    }
+
+    /// What was seen of it in a list belongs to the transition `seq`, which a list proves open.
+    pub fn continue_in(&mut self, seq: Seq) {
+        if let Some(start) = self.start_mut() {
+            start.seq = seq;
+        }
+        if let Some(run) = self.run_mut() {
+            run.seq = seq;
+        }
     }
 
     /// Says when its start began.
@@ -234,7 +271,9 @@ impl Pod {
     /// The failure state it is in, and since when.
     #[must_use]
     pub fn failure(&self) -> Option<(&Failure, &Evidence)> {
-        self.facts.as_deref()?.failure.as_ref().map(|(failure, since)| (failure, since))
+        let facts = self.facts.as_deref()?;
+        let failure = facts.failure.as_ref().or(facts.obstacle.as_ref());
+        failure.map(|(failure, since)| (failure, since))
     }
 
     fn facts(&mut self) -> &mut Facts {
@@ -266,6 +305,9 @@ impl Pod {
         if is_finished(new) {
             return Some(Loss::Gone(finish(new, arrival)));
         }
+        if !self.restarts_always {
+            return None;
+        }
         let exits = new.containers.iter().filter_map(|container| {
             let exit = self.new_exit(container)?;
             Some(Evidence::object_or(exit.finished, lower_bound(new), arrival))
@@ -281,6 +323,7 @@ impl Pod {
         self.version = new.meta.resource_version;
         self.node = Arc::clone(&new.node);
         self.apply_start(new, arrival);
+        self.apply_run(new, lower_bound(new), arrival);
         self.apply_restarts(new, arrival, seq);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
@@ -326,12 +369,17 @@ impl Pod {
                     facts.failure = None;
                 }
             }
-            Some(failure) if self.failure().is_none() => {
+            Some(failure) if self.facts.as_deref().is_none_or(|it| it.failure.is_none()) => {
                 let since = Evidence::arrival(lower_bound(new), arrival);
                 self.facts().failure = Some((failure, since));
             }
             // The first reason of a failure is its cause: ErrImagePull, not the back-off after it.
             Some(_) => {}
+        }
+        if new.sandbox.as_ref().is_some_and(|sandbox| sandbox.is_true)
+            && let Some(facts) = self.facts.as_deref_mut()
+        {
+            facts.obstacle = None;
         }
     }
 
@@ -343,6 +391,9 @@ impl Pod {
         let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
         if facts.notes.len() < MAX_NOTES && !facts.notes.iter().any(known) {
             facts.notes.push(note.into());
+        }
+        if note.is_warning && facts.start.as_ref().is_some_and(Start::waits_for_sandbox) {
+            facts.obstacle = failure::of_event(note).or(facts.obstacle.take());
         }
         let Some(exact) = note.exact else { return };
         if let Some(end) = facts.end.as_mut()
@@ -383,15 +434,27 @@ impl Pod {
         if let Some(start) = facts.start.as_mut() {
             start.is_cut |= start.seq == seq && start.is_open();
         }
+        if let Some(run) = facts.run.as_mut() {
+            run.is_cut |= run.seq == seq && run.finished.is_none();
+        }
         for restart in &mut facts.restarts {
             restart.is_cut |= restart.seq == seq && restart.done.is_none();
         }
+    }
+
+    /// It becomes part of another tree: no transition of that has had a part in it.
+    pub fn detach(&mut self) {
+        if let Some(end) = self.end_mut() {
+            end.seq = None;
+        }
+        self.forget(Seq::MAX);
     }
 
     /// Forgets what belongs to `seq`: its spans have left, or never will.
     pub fn forget(&mut self, seq: Seq) {
         let Some(facts) = self.facts.as_deref_mut() else { return };
         facts.start.take_if(|start| start.seq <= seq);
+        facts.run.take_if(|run| run.seq <= seq);
         facts.restarts.retain(|restart| restart.seq > seq);
         if !facts.has_spans() {
             facts.notes.clear();
@@ -405,11 +468,17 @@ impl Pod {
 impl Facts {
     /// Something of it will be a span.
     fn has_spans(&self) -> bool {
-        self.start.is_some() || self.end.is_some() || !self.restarts.is_empty()
+        self.start.is_some()
+            || self.run.is_some()
+            || self.end.is_some()
+            || !self.restarts.is_empty()
     }
 
     fn is_empty(&self) -> bool {
-        !self.has_spans() && self.unready.is_none() && self.failure.is_none()
+        !self.has_spans()
+            && self.unready.is_none()
+            && self.failure.is_none()
+            && self.obstacle.is_none()
     }
 }
 
@@ -428,7 +497,7 @@ fn is_ready(pod: &PodSnapshot) -> bool {
     pod.meta.deletion.is_none() && pod.ready.as_ref().is_some_and(|ready| ready.is_true)
 }
 
-fn is_finished(pod: &PodSnapshot) -> bool {
+pub(super) fn is_finished(pod: &PodSnapshot) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
 }
 

@@ -1,17 +1,70 @@
 //! When a workload has settled or failed, by what its controller says.
 
-use super::object::{Kind, Workload};
+use super::object::{Kind, Verdict, Workload};
+use super::time::UnixNanos;
 
 /// The reason of a rollout that ran past its deadline.
 pub const DEADLINE: &str = "ProgressDeadlineExceeded";
 
+/// How a workload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It is not what its spec wants, or has not come to its end.
+    Progressing,
+    /// It is what its spec wants; a run has ended well.
+    Settled(Option<UnixNanos>),
+    /// Its controller has given it up.
+    Failed {
+        /// The reason, as the status says it.
+        reason: &'a str,
+        /// One sentence.
+        message: &'a str,
+        /// When, where the status says it.
+        at: Option<UnixNanos>,
+    },
+}
+
+/// How a workload stands by its status.
+#[must_use]
+pub fn standing(workload: &Workload) -> Standing<'_> {
+    match workload.status.verdict.as_deref() {
+        Some(Verdict::Progressing) => Standing::Progressing,
+        Some(Verdict::Settled { at }) => Standing::Settled(*at),
+        Some(Verdict::Failed { reason, message, at }) => {
+            Standing::Failed { reason, message, at: *at }
+        }
+        None if is_past_deadline(workload) => {
+            let progressing = workload.status.progressing.as_ref();
+            Standing::Failed {
+                reason: DEADLINE,
+                message: progressing.map_or("", |it| &it.message),
+                at: progressing.and_then(|it| it.updated.or(it.changed)),
+            }
+        }
+        None if counts_agree(workload) => Standing::Settled(None),
+        None => Standing::Progressing,
+    }
+}
+
 /// The workload is what its spec wants.
-///
-/// Deployment: the controller's own `DeploymentComplete`
-/// (`pkg/controller/deployment/util/deployment_util.go`): updated = replicas = available = wanted,
-/// observed ≥ generation. ReplicaSet: replicas = ready = wanted.
 #[must_use]
 pub fn is_complete(workload: &Workload) -> bool {
+    matches!(standing(workload), Standing::Settled(_))
+}
+
+/// The run has come to its end, well or not.
+#[must_use]
+pub fn is_over(run: &Workload) -> bool {
+    !matches!(standing(run), Standing::Progressing)
+}
+
+/// Deployment: the controller's own `DeploymentComplete`
+/// (`pkg/controller/deployment/util/deployment_util.go`): updated = replicas = available = wanted,
+/// observed ≥ generation. ReplicaSet, ReplicationController: replicas = ready = wanted.
+/// StatefulSet, DaemonSet: the rule of `kubectl rollout status`
+/// (`pkg/polymorphichelpers/rollout_status.go`), and replicas = wanted; under OnDelete nobody
+/// updates, and nothing is waited for.
+fn counts_agree(workload: &Workload) -> bool {
     let (status, wanted) = (&workload.status, workload.count());
     if !is_observed(workload) {
         return false;
@@ -20,8 +73,21 @@ pub fn is_complete(workload: &Workload) -> bool {
         Kind::Deployment => {
             status.updated == wanted && status.replicas == wanted && status.available == wanted
         }
-        Kind::ReplicaSet => status.replicas == wanted && status.ready == wanted,
-        _ => false,
+        Kind::ReplicaSet | Kind::ReplicationController => {
+            status.replicas == wanted && status.ready == wanted
+        }
+        Kind::StatefulSet => {
+            let is_partial = workload.partition > 0;
+            let is_updated = workload.is_on_delete
+                || (status.updated >= wanted - workload.partition
+                    && (is_partial || status.is_of_one_revision));
+            status.ready >= wanted && status.replicas == wanted && is_updated
+        }
+        Kind::DaemonSet => {
+            let is_updated = workload.is_on_delete || status.updated >= wanted;
+            status.available >= wanted && status.replicas == wanted && is_updated
+        }
+        Kind::CronJob | Kind::Job | Kind::Pod | Kind::Other(_) => false,
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Outcome {
     Superseded,
     /// It settled under `paused: true`.
     Paused,
+    /// A run was ended for a time by `suspend: true`.
+    Suspended,
     /// The object was deleted first.
     Deleted,
     /// It took longer than its limit.
@@ -39,6 +41,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Superseded => "superseded",
             Self::Paused => "paused",
+            Self::Suspended => "suspended",
             Self::Deleted => "deleted",
             Self::TimedOut => "timed_out",
             Self::Vanished => "vanished",

@@ -1,9 +1,11 @@
 //! Closing: from the facts of a transition to its spans, children before parents.
 
+mod owned;
 mod pods;
 mod root;
-mod sets;
+mod runs;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use super::object::{Kind, SpanId, Uid};
 use super::pod::{Left, Pod};
 use super::span::{FinishedSpan, ObjectRef, Outcome};
 use super::time::{Nanos, UnixNanos};
-use super::transition::{Closing, Transition};
+use super::transition::{Closing, Step, Transition};
 use super::tree::{Rules, Tree};
 
 /// Spans are never nested deeper.
@@ -41,6 +43,15 @@ struct Build<'a> {
     is_shown: bool,
     drafts: Vec<Draft>,
     left: Vec<(Uid, SpanId)>,
+    /// The Pod that was the last to be ready, and of its steps the longest.
+    gating: Option<Gating>,
+}
+
+/// What a rollout waited for last.
+struct Gating {
+    ready: UnixNanos,
+    pod: Arc<str>,
+    phase: Cow<'static, str>,
 }
 
 /// The spans of a transition that has closed.
@@ -68,11 +79,8 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
     }
     for (uid, pod) in tree.pods() {
         let Some(left) = pod.end().and_then(|end| end.left) else { continue };
-        let owner =
-            pod.owner().and_then(|owner| tree.replica_set_name(owner)).map(Arc::<str>::from);
         let end = Evidence::event(now).instant(Nanos(0));
-        let draft =
-            pods::terminate(tree, *uid, pod, owner.as_deref(), left.trace, left.parent, Some(end));
+        let draft = pods::terminate(tree, *uid, pod, left.trace, left.parent, Some(end));
         if let Some(draft) = draft {
             out.push(draft.outcome(Outcome::InProgress).finish(left.trace, &tree.resource(rules)));
         }
@@ -85,7 +93,6 @@ pub(super) fn terminate_left(
     tree: &Tree,
     uid: Uid,
     pod: &Pod,
-    owner: Option<&str>,
     Left { trace, parent, begin }: Left,
     rules: &Rules,
 ) -> FinishedSpan {
@@ -97,7 +104,7 @@ pub(super) fn terminate_left(
         container: "",
         attempt: 0,
     };
-    let mut draft = pods::terminate(tree, uid, pod, owner, trace, parent, None)
+    let mut draft = pods::terminate(tree, uid, pod, trace, parent, None)
         .unwrap_or_else(|| Draft::new(of, "terminate", "terminate Pod", gone, gone));
     // What was learned since cannot move it before the span above, which has left.
     draft.start.best = draft.start.best.max(begin);
@@ -123,11 +130,13 @@ fn build(
         is_shown,
         drafts: Vec::new(),
         left: Vec::new(),
+        gating: None,
     };
     let kept = build.kept_pods();
     build.root();
-    build.sets();
+    build.owned();
     build.pods(&kept);
+    build.gated();
     build.children_first();
     build.nest();
     build.terminating();
@@ -161,6 +170,7 @@ impl<'a> Build<'a> {
             .into_iter()
             .filter(|(_, pod)| {
                 pod.start().is_some_and(|start| start.seq == seq)
+                    || pod.run().is_some_and(|run| run.seq == seq)
                     || pod.end().is_some_and(|end| end.seq == Some(seq))
                     || pod.restarts().iter().any(|restart| restart.seq == seq)
             })
@@ -170,11 +180,12 @@ impl<'a> Build<'a> {
         }
         pods.sort_by_key(|(uid, pod)| (pod.created, *uid));
         let start_of = |pod: &Pod| pod.start().filter(|start| start.seq == seq).cloned();
-        let length = |pod: &Pod| {
-            let start = start_of(pod)?;
-            Some(start.ready?.decision().since(start.created.lo))
+        let over = |pod: &Pod| {
+            let run = pod.run().filter(|run| run.seq == seq);
+            run.map_or_else(|| start_of(pod)?.ready, |run| run.finished)
         };
-        let ready = |pod: &Pod| Some(start_of(pod)?.ready?.decision());
+        let length = |pod: &Pod| Some(over(pod)?.decision().since(pod.created));
+        let ready = |pod: &Pod| Some(over(pod)?.decision());
         let last = pods.iter().filter_map(|(uid, pod)| Some((ready(pod)?, *uid))).max();
         let mut slowest = Nanos::default();
         let mut kept = BTreeSet::new();
@@ -192,18 +203,44 @@ impl<'a> Build<'a> {
         kept
     }
 
-    /// The span of a ReplicaSet in this transition, if it has one.
-    fn step_id(&self, set: Option<Uid>) -> Option<SpanId> {
-        let set = set.filter(|set| self.transition.steps.contains_key(set))?;
-        Some(super::ids::span_id(self.transition.trace, set, "replicas", "", 0))
+    /// The span above what `owner` owns: that of the nearest workload above it that has one in
+    /// this transition, else the root.
+    fn above(&self, owner: Option<Uid>) -> SpanId {
+        let mut at = owner;
+        for _ in 0..MAX_DEPTH {
+            let Some(uid) = at else { break };
+            if let Some(step) = self.transition.steps.get(&uid) {
+                return owned::step_id(self.transition.trace, uid, step);
+            }
+            at = self.tree.owned_ref(uid).map(|(_, _, owner)| owner);
+        }
+        self.transition.span
+    }
+
+    /// Whether `uid` lies below `above`, or is it.
+    fn is_below(&self, uid: Option<Uid>, above: Uid) -> bool {
+        let owner_of = |uid: &Uid| {
+            let step = self.transition.steps.get(uid).map(|step| step.owner);
+            step.or_else(|| self.tree.owned_ref(*uid).map(|(_, _, owner)| owner))
+        };
+        std::iter::successors(uid, owner_of).take(MAX_DEPTH).any(|uid| uid == above)
     }
 
     /// The earliest failure of a Pod of this tree, if one is in a failure state.
     fn cause(&self, of: impl Fn(&Pod) -> bool) -> Option<&Failure> {
-        let failing = self.tree.pods().iter().filter(|(_, pod)| of(pod) && !pod.is_going);
+        let failing = self.all_pods().into_iter().filter(|(_, pod)| of(pod) && !pod.is_going);
         let failing =
             failing.filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since, uid, it)));
-        failing.min_by_key(|(since, uid, _)| (since.decision(), **uid)).map(|(_, _, it)| it)
+        failing.min_by_key(|(since, uid, _)| (since.decision(), *uid)).map(|(_, _, it)| it)
+    }
+
+    /// Why a workload was refused its Pods, from Events about it: reason and message.
+    fn refusal(&self, of: impl Fn(Uid) -> bool) -> Option<(&str, &str)> {
+        let refusals = self.transition.notes.iter().filter(|(about, noted)| {
+            noted.is_warning && super::failure::is_refusal(&noted.reason) && of(*about)
+        });
+        let first = refusals.min_by_key(|(about, noted)| (noted.at, *about));
+        first.map(|(_, noted)| (&*noted.reason, &*noted.message))
     }
 
     /// Orders the spans by their depth, the deepest first, then by their start.
@@ -317,10 +354,13 @@ fn pod_ref(tree: &Tree, uid: Uid, pod: &Pod) -> ObjectRef {
     }
 }
 
-/// Node and ReplicaSet of a Pod.
-fn push_pod(draft: &mut Draft, pod: &Pod, owner: Option<&str>) {
+/// Node and owner of a Pod; the topmost object is named by the resource.
+fn push_pod(draft: &mut Draft, pod: &Pod, tree: &Tree, steps: &BTreeMap<Uid, Step>) {
     draft.push_text("k8s.node.name", &pod.node);
-    if let (Some(uid), Some(name)) = (pod.owner(), owner) {
-        attributes::push_object(&mut draft.attributes, &Kind::ReplicaSet, name, uid);
+    let Some(uid) = pod.owner() else { return };
+    let step = steps.get(&uid).map(|step| (&step.kind, &*step.name));
+    let owner = step.or_else(|| tree.owned_ref(uid).map(|(kind, name, _)| (kind, name)));
+    if let Some((kind, name)) = owner.filter(|(kind, _)| !matches!(kind, Kind::Other(_))) {
+        attributes::push_object(&mut draft.attributes, kind, name, uid);
     }
 }

@@ -9,7 +9,8 @@ use super::instant::Evidence;
 use super::object::{Kind, SpanId, SpecHashes, Stamp, TraceId, Uid, Workload};
 use super::pod::{Noted, Pod, Seq};
 use super::span::{Link, Outcome};
-use super::time::UnixNanos;
+use super::time::{Nanos, UnixNanos};
+use super::tree::Rules;
 
 /// What a transition does: `lifespan.action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Action {
     Delete,
     /// The start of a bare Pod.
     Start,
+    /// A run from its creation to its end.
+    Run,
     /// The end of a bare Pod.
     Terminate,
 }
@@ -53,6 +56,7 @@ impl Action {
             Self::Recover => "recover",
             Self::Delete => "delete",
             Self::Start => "start",
+            Self::Run => "run",
             Self::Terminate => "terminate",
         }
     }
@@ -75,10 +79,12 @@ impl Action {
 pub struct SpecChange {
     /// Paths that were added, removed or have another value, sorted.
     pub paths: Vec<Box<str>>,
-    /// The pod template is another.
+    /// The pod template is another; where the kind has none: something that is no goal field.
     pub template: bool,
     /// The pod template differs in more than `restartedAt`.
     pub beyond_restart: bool,
+    /// Fields were added, and nothing else changed.
+    pub only_adds: bool,
 }
 
 impl SpecChange {
@@ -89,8 +95,10 @@ impl SpecChange {
         if old.meta.generation == new.meta.generation || old.spec == new.spec {
             return None;
         }
+        let (paths, only_adds) = changed_paths(&old.spec, &new.spec);
         Some(Self {
-            paths: changed_paths(&old.spec, &new.spec),
+            paths,
+            only_adds,
             template: old.template != new.template,
             beyond_restart: old.template_without_restart != new.template_without_restart,
         })
@@ -104,12 +112,15 @@ impl SpecChange {
 }
 
 /// Walks two sorted lists of (path, hash).
-fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> Vec<Box<str>> {
+///
+/// Returns the paths that differ, and whether all of them are new ones.
+fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> (Vec<Box<str>>, bool) {
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     let mut changed = Vec::new();
+    let mut only_adds = true;
     loop {
         let order = match (old.peek(), new.peek()) {
-            (None, None) => return changed,
+            (None, None) => return (changed, only_adds),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((before, _)), Some((after, _))) => before.cmp(after),
@@ -120,6 +131,7 @@ fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> Vec<Box<str>> {
             && let Some((path, _)) = after.or(before)
         {
             changed.push(path.clone());
+            only_adds &= before.is_none();
         }
     }
 }
@@ -165,16 +177,24 @@ pub struct GoalChange {
     pub name: &'static str,
 }
 
-/// What a transition does to one ReplicaSet: one span.
+/// What a transition does to one workload below the topmost one: one span.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// Its kind.
+    pub kind: Kind,
     /// `metadata.name`.
     pub name: Arc<str>,
+    /// The workload above it.
+    pub owner: Uid,
+    /// It is to run to its end.
+    pub is_run: bool,
+    /// More than `replicas` was written.
+    pub is_update: bool,
     /// It was created in this transition.
     pub is_created: bool,
     /// It is being deleted.
     pub is_deleted: bool,
-    /// The first write of `replicas`, its creation, or the first evidence of its deletion.
+    /// Its first write in the transition, its creation, or the first evidence of its deletion.
     pub start: Evidence,
     /// `replicas` before that write.
     pub from: i64,
@@ -182,14 +202,19 @@ pub struct Step {
     pub to: i64,
     /// Further writes of `replicas`.
     pub writes: Vec<(Evidence, i64, i64)>,
-    /// Since when it has been settled; for a deletion: since when it and all below it are gone.
+    /// Since when it has been settled, or over; for a deletion: since when it and all below it are
+    /// gone.
     pub settled: Option<Evidence>,
     /// Its revision.
     pub revision: i64,
     /// Trace contexts on it that no older ReplicaSet carries.
     pub stamps: Vec<Stamp>,
-    /// Its ReplicaFailure condition: reason and message.
+    /// Its ReplicaFailure condition, or how its run failed: reason and message.
     pub failure: Option<(Box<str>, Box<str>)>,
+    /// When a CronJob wanted it to begin.
+    pub scheduled: Option<UnixNanos>,
+    /// Finalizers that held its deletion.
+    pub finalizers: Vec<Box<str>>,
 }
 
 /// How a transition was closed.
@@ -244,16 +269,54 @@ pub struct Transition {
     pub is_stale: bool,
     /// Goal changes.
     pub goals: Vec<GoalChange>,
-    /// ReplicaSets whose `replicas` was written.
+    /// Workloads below the topmost one that were written.
     pub steps: BTreeMap<Uid, Step>,
-    /// Events about the root and its ReplicaSets.
+    /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
-    /// Of a `recover`: since when all is well.
+    /// Opened by a Pod that came or went, not by a write.
+    pub is_by_pods: bool,
+    /// A new template whose Pods come only when somebody deletes the old ones.
+    pub is_on_delete: bool,
+    /// When the spec was written last.
+    pub written: Evidence,
+    /// When a CronJob wanted it to begin.
+    pub scheduled: Option<UnixNanos>,
+    /// Finalizers that held the deletion.
+    pub finalizers: Vec<Box<str>>,
+    /// Where Pods must stay well for a while: since when all is well.
     pub healthy: Option<Evidence>,
     /// Pods that are gone and still have spans here.
     pub departed: BTreeMap<Uid, Pod>,
     /// Set when it has ended and waits for its hold.
     pub closed: Option<Box<Closing>>,
+}
+
+impl Transition {
+    /// It has settled only when what it led to has lasted for a while: where Pods opened it, and
+    /// not the nodes that are wanted.
+    #[must_use]
+    pub fn must_last(&self) -> bool {
+        self.action == Action::Recover || (self.is_by_pods && self.action != Action::Scale)
+    }
+
+    /// After how long it has timed out.
+    #[must_use]
+    pub fn limit(&self, rules: &Rules) -> Nanos {
+        if self.action == Action::Run {
+            rules.max_run_duration
+        } else {
+            rules.max_transition_duration
+        }
+    }
+}
+
+/// Adds finalizers that hold a deletion to those that were seen before.
+pub fn hold(known: &mut Vec<Box<str>>, finalizers: &[Box<str>]) {
+    for finalizer in finalizers {
+        if !known.contains(finalizer) && known.len() < 32 {
+            known.push(finalizer.clone());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -269,12 +332,12 @@ mod tests {
         let old = spec(&[("a", 1), ("b", 1), ("d", 1)]);
         let new = spec(&[("a", 1), ("b", 2), ("c", 1)]);
         assert_eq!(
-            changed_paths(&old, &new),
+            changed_paths(&old, &new).0,
             ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]
         );
-        assert_eq!(changed_paths(&old, &old), Vec::<Box<str>>::new());
+        assert_eq!(changed_paths(&old, &old).0, Vec::<Box<str>>::new());
         assert_eq!(
-            changed_paths(&SpecHashes::default(), &spec(&[("a", 1)])),
+            changed_paths(&SpecHashes::default(), &spec(&[("a", 1)])).0,
             ["a".into()] as [Box<str>; 1]
         );
     }

@@ -2,18 +2,21 @@
 //! for its hold.
 //!
 //! [`Tree::step`] takes one change, [`Tree::expire`] the passing of time; nothing else changes a
-//! tree. The rooms below: `root` reads new versions of the topmost workload, `sets` of its
-//! ReplicaSets, `pods` of its Pods; `open` opens and closes transitions; `list` judges what a list
-//! proves in progress.
+//! tree. The rooms below: `root` reads new versions of the topmost workload, `owned` of those below
+//! it, `pods` of its Pods; `open` opens and closes transitions; `list` judges what a list proves in
+//! progress; `whole` moves parts from one tree to another.
 
 mod list;
 mod open;
+mod owned;
 mod pods;
 mod root;
-mod sets;
+mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use owned::Owned;
 
 use super::instant::Evidence;
 use super::object::{
@@ -39,6 +42,8 @@ pub struct Rules {
     pub stable_time: Nanos,
     /// After which an open transition has timed out.
     pub max_transition_duration: Nanos,
+    /// The same for a run.
+    pub max_run_duration: Nanos,
     /// Beyond how many Pods a trace keeps only the telling ones.
     pub max_pods_per_trace: usize,
 }
@@ -103,6 +108,8 @@ pub struct Seen {
     pub arrival: Option<UnixNanos>,
     /// It comes from a list.
     pub is_listed: bool,
+    /// How many nodes the DaemonSet at the top wants, by the newest that has arrived of it.
+    pub desired: Option<i64>,
 }
 
 /// The state of a tree. Plain data.
@@ -113,7 +120,7 @@ pub struct Tree {
     service: Option<Box<str>>,
     /// Current version of the topmost workload; `None` for a bare Pod, or when it is gone.
     root: Option<Box<Workload>>,
-    sets: BTreeMap<Uid, Box<Set>>,
+    owned: BTreeMap<Uid, Box<Owned>>,
     pods: BTreeMap<Uid, Pod>,
     tally: Tally,
     /// Pods that were Ready and are not, by the second that began, while nothing is open.
@@ -127,6 +134,15 @@ pub struct Tree {
     waiting_stamps: Vec<(Stamp, UnixNanos)>,
     /// What was written to a paused workload, for the `resume`.
     while_paused: Vec<(GoalChange, Vec<Stamp>)>,
+    /// Earlier templates of the topmost workload.
+    templates: Vec<u64>,
+    /// Of a DaemonSet: how many nodes it wanted before that became another number, while nothing
+    /// is open and no Pod has come or gone yet.
+    moved: Option<i64>,
+    /// How many it wants by what has arrived, while a change is taken in.
+    desired: Option<i64>,
+    /// Runs that this tree owns and that are trees of their own.
+    guests: BTreeSet<Uid>,
     next_seq: Seq,
     /// The owner that is not part of it.
     owner: Option<Owner>,
@@ -137,17 +153,6 @@ pub struct Tree {
     /// First seen in a list, not judged yet.
     is_unjudged: bool,
     untraced: Untraced,
-}
-
-/// A ReplicaSet of a tree.
-#[derive(Clone, Debug)]
-struct Set {
-    workload: Workload,
-    /// Pods of it that are still there.
-    n_pods: i64,
-    /// Of these, neither going nor finished.
-    n_present: i64,
-    is_gone: bool,
 }
 
 /// The transition before.
@@ -185,7 +190,7 @@ impl Tree {
             top,
             service: meta.service.clone(),
             root: None,
-            sets: BTreeMap::new(),
+            owned: BTreeMap::new(),
             pods: BTreeMap::new(),
             tally: Tally::default(),
             unready: BTreeMap::new(),
@@ -194,6 +199,10 @@ impl Tree {
             broken: None,
             waiting_stamps: Vec::new(),
             while_paused: Vec::new(),
+            templates: Vec::new(),
+            moved: None,
+            desired: None,
+            guests: BTreeSet::new(),
             next_seq: 1,
             owner,
             is_owner_missing,
@@ -211,11 +220,12 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
+        self.desired = seen.desired;
         match snapshot {
             Snapshot::Workload(new) if new.meta.uid == self.top.uid => {
                 self.root_seen(new, seen, rules, out);
             }
-            Snapshot::Workload(new) => self.set_seen(new, seen, rules, out),
+            Snapshot::Workload(new) => self.owned_seen(new, seen, rules, out),
             Snapshot::Pod(new) => self.pod_seen(new, seen, rules, out),
         }
     }
@@ -228,6 +238,7 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) -> After {
+        self.desired = seen.desired;
         let uid = last.meta().uid;
         match last {
             Snapshot::Workload(_) => {
@@ -255,7 +266,7 @@ impl Tree {
             let workload = if uid == self.top.uid {
                 self.root.as_deref()
             } else {
-                self.sets.get(&uid).map(|set| &set.workload)
+                self.owned.get(&uid).map(|owned| &owned.workload)
             };
             if let Some(meta) = workload.map(|workload| &workload.meta) {
                 let gone = Evidence::arrival(meta.written.unwrap_or(meta.created), at);
@@ -289,7 +300,7 @@ impl Tree {
         let pending = self.pending.as_deref().map(|pending| match &pending.closed {
             Some(closed) => closed.hold_until.plus(slack),
             None => {
-                let limit = pending.start.decision().plus(rules.max_transition_duration);
+                let limit = pending.start.decision().plus(pending.limit(rules));
                 let healthy = pending.healthy.map(|since| since.decision().plus(rules.stable_time));
                 healthy.map_or(limit, |healthy| healthy.min(limit)).plus(slack)
             }
@@ -323,7 +334,7 @@ impl Tree {
     /// How many objects it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        usize::from(self.root.is_some()) + self.sets.len() + self.pods.len()
+        usize::from(self.root.is_some()) + self.owned.len() + self.pods.len()
     }
 
     /// Whether nothing is left of it.
@@ -364,10 +375,16 @@ impl Tree {
         super::spans::in_progress(self, now, rules)
     }
 
-    fn after(&self) -> After {
+    /// Whether anything is left of it.
+    #[must_use]
+    pub fn after(&self) -> After {
         let is_over =
             self.pending.is_none() || self.pending.as_deref().is_some_and(|it| it.closed.is_some());
-        if self.is_empty() && is_over { After::Empty } else { After::Lives }
+        if self.is_empty() && self.guests.is_empty() && is_over {
+            After::Empty
+        } else {
+            After::Lives
+        }
     }
 
     fn take_seq(&mut self) -> Seq {
@@ -381,8 +398,12 @@ impl Tree {
         self.pending.as_deref_mut().filter(|pending| pending.closed.is_none())
     }
 
+    fn open_ref(&self) -> Option<&Transition> {
+        self.pending.as_deref().filter(|pending| pending.closed.is_none())
+    }
+
     fn is_open(&self) -> bool {
-        self.pending.as_deref().is_some_and(|pending| pending.closed.is_none())
+        self.open_ref().is_some()
     }
 
     /// Read access for `spans`.
@@ -411,8 +432,10 @@ impl Tree {
         self.owner.as_ref()
     }
 
-    pub(super) fn replica_set_name(&self, uid: Uid) -> Option<&str> {
-        self.sets.get(&uid).map(|set| &*set.workload.meta.name)
+    /// Kind, name and owner of a workload below the topmost one.
+    pub(super) fn owned_ref(&self, uid: Uid) -> Option<(&Kind, &str, Uid)> {
+        let owned = self.owned.get(&uid)?;
+        Some((&owned.workload.kind, &owned.workload.meta.name, owned.owner))
     }
 }
 

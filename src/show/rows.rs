@@ -264,7 +264,7 @@ pub(super) fn outcome_style(outcome: Option<Outcome>) -> Style {
         None => PLAIN,
         Some(Outcome::Completed) => GREEN,
         Some(Outcome::Failed | Outcome::TimedOut) => RED,
-        Some(Outcome::Paused) => BLUE,
+        Some(Outcome::Paused | Outcome::Suspended) => BLUE,
         Some(Outcome::InProgress) => CYAN,
         Some(Outcome::Superseded | Outcome::Deleted | Outcome::Vanished | Outcome::Unfinished) => {
             YELLOW

@@ -280,3 +280,18 @@ fn absurd_pods_are_kept_within_bounds() {
     assert_eq!(with(&format!(r#"{{"affinity":{deep}}}"#), "{}"), with("{}", "{}"));
     assert!(refusal(&deep).starts_with("Pod: "));
 }
+
+#[test]
+fn the_revision_of_a_pod_is_the_label_that_its_controller_compares() {
+    let labelled = |labels: &str| {
+        let metadata = BARE.replace("\"name\"", &format!(r#""labels":{{{labels}}},"name""#));
+        read(&format!("{{{metadata}}}")).template_hash
+    };
+    let set = r#""pod-template-hash":"a""#;
+    let stateful = r#""controller-revision-hash":"db-b""#;
+    let daemon = r#""pod-template-generation":"2""#;
+    assert_eq!(&*labelled(set), "a");
+    assert_eq!(&*labelled(&[set, stateful].join(",")), "db-b");
+    assert_eq!(&*labelled(&[stateful, daemon, set].join(",")), "2");
+    assert_eq!(&*labelled(r#""app":"web""#), "");
+}

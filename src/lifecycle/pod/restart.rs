@@ -1,6 +1,6 @@
 //! Restarts of containers: from the end of one run to the next.
 
-use super::{Pod, Seq, is_finished, lower_bound};
+use super::{Known, Pod, Seq, is_finished, lower_bound};
 use crate::lifecycle::instant::Evidence;
 use crate::lifecycle::object::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
 use crate::lifecycle::time::UnixNanos;
@@ -38,14 +38,17 @@ pub struct Restart {
 impl Pod {
     /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
     pub(super) fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
-        if !self.restarts_always {
-            return None;
-        }
         let known = self.containers.iter().find(|known| known.name == container.name);
-        if known.is_some_and(|known| known.has_exited && known.restarts == container.restarts) {
+        let is_known = |known: &Known| known.has_exited && known.restarts == container.restarts;
+        if known.is_some_and(is_known) {
             return None;
         }
         let known_restarts = known.map_or(0, |known| known.restarts);
+        if !self.restarts_always {
+            // Whether it runs again after an exit is only known when it does.
+            let is_again = container.restarts > known_restarts && container.role != Role::Init;
+            return container.last.as_ref().filter(|_| is_again);
+        }
         let was_known_exited = known.is_some_and(|known| known.has_exited);
         let exit = match &container.state {
             ContainerState::Terminated(exit) => Some(exit),
@@ -72,7 +75,8 @@ impl Pod {
             let known = self.containers.iter().find(|known| known.name == container.name);
             let known_restarts = known.map_or(0, |known| known.restarts);
             if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
-                let attempt = container.restarts + u32::from(has_exited(container));
+                let is_awaited = self.restarts_always && has_exited(container);
+                let attempt = container.restarts + u32::from(is_awaited);
                 let restart = Restart {
                     seq,
                     container: container.name.clone(),
@@ -81,8 +85,10 @@ impl Pod {
                     finished: Evidence::object_or(exit.finished, lower_bound(new), arrival),
                     running: None,
                     done: None,
-                    waits_for_ready: self.was_ready,
-                    is_in_start: self.start().is_some() && !self.was_ready,
+                    waits_for_ready: self.was_ready && self.restarts_always,
+                    is_in_start: self.start().is_some_and(|start| {
+                        if start.is_of_run { start.is_open() } else { !self.was_ready }
+                    }),
                     n_missed: attempt.saturating_sub(known_restarts + 1),
                     is_cut: false,
                 };

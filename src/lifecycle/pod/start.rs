@@ -12,6 +12,10 @@ use crate::lifecycle::time::{Nanos, UnixNanos};
 pub struct Start {
     /// The transition it belongs to.
     pub seq: Seq,
+    /// Its Pod runs to its end: it has started when all its containers have run.
+    pub is_of_run: bool,
+    /// The revision that its Pod was made of.
+    pub revision: Box<str>,
     /// It was first seen in a list.
     pub is_listed: bool,
     /// Created.
@@ -78,6 +82,8 @@ impl Start {
     pub fn new(seq: Seq, seen: &PodSnapshot, arrival: Option<UnixNanos>) -> Self {
         Self {
             seq,
+            is_of_run: !seen.restarts_always,
+            revision: seen.template_hash.clone(),
             is_listed: arrival.is_none(),
             created: Evidence::object(seen.meta.created, arrival),
             scheduled: None,
@@ -115,15 +121,34 @@ impl Start {
             return;
         }
         self.sandbox = self.sandbox.or_else(|| fact(&new.sandbox));
-        self.ready = fact(&new.ready);
-        if self.ready.is_none() && super::is_finished(new) {
-            self.failed = self.failed.or_else(|| Some(finish(new, arrival)));
+        if !self.is_of_run {
+            self.ready = fact(&new.ready);
         }
         for (at, container) in new.containers.iter().enumerate() {
             if let Some(known) = self.container(at, container) {
                 known.apply(container, new, arrival);
             }
         }
+        if self.is_of_run {
+            self.ready = self.all_run(new);
+        }
+        if self.ready.is_none() && super::is_finished(new) {
+            self.failed = self.failed.or_else(|| Some(finish(new, arrival)));
+        }
+    }
+
+    /// When the last of its containers began to run, if all have.
+    fn all_run(&self, new: &PodSnapshot) -> Option<Evidence> {
+        let n_main = new.containers.iter().filter(|it| it.role == Role::Main).count();
+        let main = self.containers.iter().filter(|it| it.role == Role::Main);
+        let runs: Vec<Evidence> = main.filter_map(|it| it.run).collect();
+        let last = runs.iter().max_by_key(|run| run.decision()).copied();
+        last.filter(|_| n_main > 0 && runs.len() >= n_main)
+    }
+
+    /// Nothing tells yet that its sandbox stands.
+    pub(super) fn waits_for_sandbox(&self) -> bool {
+        self.is_open() && self.sandbox.is_none()
     }
 
     fn container(&mut self, at: usize, seen: &ContainerSnapshot) -> Option<&mut ContainerStart> {

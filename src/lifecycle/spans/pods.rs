@@ -1,16 +1,18 @@
 //! Spans of Pods: their starts with the phases, restarts, and ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::draft::{Draft, Of};
 use super::super::instant::Instant;
-use super::super::object::{Kind, SpanId, TraceId, Uid};
+use super::super::object::{SpanId, TraceId, Uid};
 use super::super::phases::Chain;
 use super::super::pod::{Pod, Restart, Start};
 use super::super::span::{Outcome, Value};
-use super::super::time::Nanos;
+use super::super::time::{Nanos, UnixNanos};
+use super::super::transition::Action;
 use super::super::tree::Tree;
-use super::{Build, pod_ref, push_pod};
+use super::{Build, Gating, pod_ref, push_pod};
 
 impl Build<'_> {
     /// The spans of all Pods that keep theirs; the others are counted above them.
@@ -23,10 +25,11 @@ impl Build<'_> {
             let has_end = pod.end().is_some_and(|end| end.seq == Some(seq));
             let restarts: Vec<&Restart> =
                 pod.restarts().iter().filter(|restart| restart.seq == seq).collect();
-            if start.is_none() && !has_end && restarts.is_empty() {
+            let run = pod.run().filter(|run| run.seq == seq);
+            if start.is_none() && run.is_none() && !has_end && restarts.is_empty() {
                 continue;
             }
-            let parent = self.step_id(pod.owner()).unwrap_or(transition.span);
+            let parent = self.above(pod.owner());
             if has_end && pod.end().is_some_and(|end| end.gone.is_none()) {
                 self.left.push((uid, parent));
             }
@@ -35,14 +38,23 @@ impl Build<'_> {
                 self.left.retain(|(left, _)| *left != uid);
                 continue;
             }
-            let above = match start {
-                Some(start) => self.start(uid, pod, start, parent),
-                None => None,
+            let chain = start.map(Chain::of);
+            let run_id = run.map(|run| {
+                let id = self.run(uid, pod, run, chain.as_ref(), parent);
+                self.container_runs(uid, pod, run, chain.as_ref(), id);
+                id
+            });
+            let above = match (start, chain) {
+                (Some(start), Some(chain)) => {
+                    self.start(uid, pod, start, &chain, run_id.unwrap_or(parent))
+                }
+                (Some(_), None) | (None, _) => None,
             };
             for restart in restarts {
                 let is_in_start = restart.is_in_start && above.is_some();
                 let parent = if is_in_start { above } else { None };
-                self.restart(uid, pod, restart, parent.unwrap_or(transition.span));
+                let parent = parent.or(run_id).unwrap_or(transition.span);
+                self.restart(uid, pod, restart, parent);
             }
             if has_end {
                 self.terminate(uid, pod, parent);
@@ -79,12 +91,18 @@ impl Build<'_> {
     }
 
     /// `start Pod` with its phases; of a bare Pod these stand below the root.
-    fn start(&mut self, uid: Uid, pod: &Pod, start: &Start, parent: SpanId) -> Option<SpanId> {
-        let chain = Chain::of(start);
+    fn start(
+        &mut self,
+        uid: Uid,
+        pod: &Pod,
+        start: &Start,
+        chain: &Chain,
+        parent: SpanId,
+    ) -> Option<SpanId> {
         let object = pod_ref(self.tree, uid, pod);
-        let is_bare = uid == self.tree.top().uid;
+        let is_bare = uid == self.tree.top().uid && !start.is_of_run;
         let is_after = |at: &Instant| at.best > self.end.best && !self.closed.is_settled;
-        let (end, outcome) = match self.start_end(pod, start, &chain) {
+        let (end, outcome) = match self.start_end(pod, start, chain) {
             Some((end, _)) if is_after(&end) => (self.end, Outcome::Unfinished),
             Some(known) => known,
             None => (self.end, Outcome::Unfinished),
@@ -110,8 +128,7 @@ impl Build<'_> {
             attempt: 0,
         };
         let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
-        let owner = pod.owner().and_then(|owner| self.set_name(owner));
-        push_pod(&mut draft, pod, owner.as_deref());
+        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
         draft.links = self.own_links(&start.stamps);
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
@@ -119,7 +136,9 @@ impl Build<'_> {
         let is_open =
             matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
         if let Some((failure, _)) = pod.failure().filter(|_| is_open && !pod.is_going) {
-            draft.fail(&failure.reason, &failure.message);
+            if !failure.is_waiting {
+                draft.fail(&failure.reason, &failure.message);
+            }
             if let Some(code) = failure.exit_code {
                 draft.push("lifespan.exit_code", i64::from(code));
             }
@@ -127,6 +146,9 @@ impl Build<'_> {
         let id = draft.id;
         let of = Of { parent: Some(id), ..of };
         let phases = chain.phases(start, of, Some(end));
+        if outcome == Outcome::Completed {
+            self.gate(pod, end.best, &phases);
+        }
         self.drafts.extend(phases);
         self.drafts.push(draft);
         Some(id)
@@ -174,24 +196,45 @@ impl Build<'_> {
         {
             draft.fail(&failure.reason, &failure.message);
         }
-        let owner = pod.owner().and_then(|owner| self.set_name(owner));
-        push_pod(&mut draft, pod, owner.as_deref());
+        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
         self.drafts.push(draft);
     }
 
     fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
-        let owner = pod.owner().and_then(|owner| self.set_name(owner));
         let open_end = self.is_shown.then_some(self.end);
         let trace = self.transition.trace;
-        let draft = terminate(self.tree, uid, pod, owner.as_deref(), trace, parent, open_end);
+        let draft = terminate(self.tree, uid, pod, trace, parent, open_end);
         if let Some(draft) = draft {
             self.drafts.push(draft);
         }
     }
 
-    fn set_name(&self, uid: Uid) -> Option<String> {
-        let step = self.transition.steps.get(&uid).map(|step| step.name.to_string());
-        step.or_else(|| self.tree.replica_set_name(uid).map(str::to_owned))
+    /// Keeps the Pod that was the last to be ready, and of its steps the longest.
+    fn gate(&mut self, pod: &Pod, ready: UnixNanos, phases: &[Draft]) {
+        let is_later = self.gating.as_ref().is_none_or(|known| known.ready < ready);
+        let longest = phases.iter().max_by_key(|phase| phase.length());
+        if let Some(longest) = longest.filter(|_| is_later) {
+            let phase = longest.name.clone();
+            self.gating = Some(Gating { ready, pod: Arc::clone(&pod.name), phase });
+        }
+    }
+
+    /// A rollout says which Pod it waited for last, and what that took its time for.
+    pub(super) fn gated(&mut self) {
+        let is_rollout = matches!(
+            self.transition.action,
+            Action::Create
+                | Action::Update
+                | Action::Rollback
+                | Action::Restart
+                | Action::Scale
+                | Action::Resume
+        );
+        let Some(gating) = self.gating.take().filter(|_| is_rollout) else { return };
+        if let Some(root) = self.drafts.iter_mut().find(|draft| draft.parent.is_none()) {
+            root.push("lifespan.gating_pod", gating.pod.to_string());
+            root.push("lifespan.gating_phase", Value::Str(gating.phase));
+        }
     }
 }
 
@@ -203,7 +246,6 @@ pub(super) fn terminate(
     tree: &Tree,
     uid: Uid,
     pod: &Pod,
-    owner: Option<&str>,
     trace: TraceId,
     parent: SpanId,
     open_end: Option<Instant>,
@@ -228,8 +270,8 @@ pub(super) fn terminate(
     if end.has_vanished {
         draft.push("lifespan.watch.gap", true);
     }
-    if pod.owner().is_some() && object.kind == Kind::Pod {
-        push_pod(&mut draft, pod, owner);
+    if pod.owner().is_some() {
+        push_pod(&mut draft, pod, tree, &BTreeMap::new());
     }
     Some(draft)
 }

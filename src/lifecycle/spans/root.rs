@@ -1,11 +1,13 @@
 //! The root span of a transition.
 
+use super::super::attributes;
 use super::super::draft::{Draft, MAX_ON_SPAN, Of};
+use super::super::object::Kind;
 use super::super::object::Stamp;
 use super::super::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use super::super::time::Nanos;
 use super::super::transition::{Action, GoalChange};
-use super::{Build, pods};
+use super::{Build, owned, pods};
 
 /// `lifespan.changed` names at most so many paths.
 const MAX_CHANGED: usize = 20;
@@ -43,6 +45,8 @@ impl Build<'_> {
             draft.push("lifespan.replicas.from", from);
             draft.push("lifespan.replicas.to", to);
         }
+        owned::push_schedule(&mut draft, transition.scheduled);
+        owned::push_finalizers(&mut draft, &transition.finalizers);
         self.push_marks(&mut draft);
         for goal in &transition.goals {
             draft.events.push(goal_event(goal));
@@ -61,7 +65,7 @@ impl Build<'_> {
                 draft.push_text("lifespan.reason", reason);
             }
         }
-        if transition.action == Action::Start
+        if matches!(transition.action, Action::Start | Action::Run)
             && let Some(pod) = tree.pods().get(&top.uid)
         {
             draft.push_text("k8s.node.name", &pod.node);
@@ -101,9 +105,13 @@ impl Build<'_> {
             if self.tree.is_owner_missing() {
                 draft.push("lifespan.owner.missing", true);
             }
-            draft.push("lifespan.owner.kind", owner.kind.name().to_owned());
-            draft.push("lifespan.owner.name", owner.name.to_string());
-            draft.push("lifespan.owner.uid", owner.uid.to_string());
+            if owner.kind == Kind::CronJob {
+                attributes::push_object(&mut draft.attributes, &owner.kind, &owner.name, owner.uid);
+            } else {
+                draft.push("lifespan.owner.kind", owner.kind.name().to_owned());
+                draft.push("lifespan.owner.name", owner.name.to_string());
+                draft.push("lifespan.owner.uid", owner.uid.to_string());
+            }
         }
     }
 
@@ -125,7 +133,8 @@ impl Build<'_> {
     /// failure state; what completed in the end is none.
     fn push_error(&self, draft: &mut Draft) {
         let closed = self.closed;
-        let cause = self.cause(|_| true);
+        let is_error = matches!(closed.outcome, Outcome::Failed | Outcome::TimedOut);
+        let cause = self.cause(|_| true).filter(|cause| is_error || !cause.is_waiting);
         match closed.outcome {
             Outcome::Failed | Outcome::TimedOut => {
                 let (reason, message) = match (&closed.declared, cause) {
@@ -135,6 +144,10 @@ impl Build<'_> {
                     ),
                     (Some((reason, message)), _) => (reason.to_string(), message.clone()),
                     (None, Some(cause)) => (cause.reason.to_string(), cause.message.clone()),
+                    (None, None) if self.refused().is_some() => {
+                        let (reason, message) = self.refused().unwrap_or_default();
+                        (reason.to_owned(), message.to_owned())
+                    }
                     (None, None) => {
                         let what = closed.outcome.name();
                         (what.to_owned(), format!("the transition {what}"))
@@ -148,10 +161,27 @@ impl Build<'_> {
                     if let Some(code) = cause.exit_code {
                         draft.push("lifespan.exit_code", i64::from(code));
                     }
+                } else if let Some((reason, message)) = self.refused() {
+                    draft.fail(reason, message);
                 }
             }
-            Outcome::Completed | Outcome::Paused | Outcome::Vanished | Outcome::InProgress => {}
+            Outcome::Completed
+            | Outcome::Paused
+            | Outcome::Suspended
+            | Outcome::Vanished
+            | Outcome::InProgress => {}
         }
+    }
+}
+
+impl Build<'_> {
+    /// Why the topmost workload or one below it could not get its Pods: what a condition says of
+    /// it, or an Event.
+    fn refused(&self) -> Option<(&str, &str)> {
+        let steps = self.transition.steps.values().filter(|step| step.settled.is_none());
+        let said = steps.filter(|step| !step.is_deleted).find_map(|step| step.failure.as_ref());
+        let said = said.map(|(reason, message)| (&**reason, &**message));
+        said.or_else(|| self.refusal(|_| true))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
 use super::super::instant::Evidence;
-use super::super::object::Kind;
+use super::super::object::{Kind, Mode, Workload};
 use super::super::settle;
 use super::super::span::FinishedSpan;
 use super::super::time::UnixNanos;
@@ -58,31 +58,45 @@ impl Tree {
     fn judge_bare(&self) -> Option<(Action, String, Evidence)> {
         let pod = self.pods.get(&self.top.uid)?;
         if let Some(end) = pod.end() {
-            return Some((Action::Terminate, "delete".to_owned(), end.requested));
+            let is_over = pod.is_finished;
+            let gone = (Action::Terminate, "delete".to_owned(), end.requested);
+            return Some(gone).filter(|_| !is_over);
         }
-        if pod.was_ready || pod.is_finished || pod.is_untraced {
+        let is_up = pod.was_ready && pod.restarts_always;
+        if is_up || pod.is_finished || pod.is_untraced {
             return None;
         }
-        Some((Action::Start, "spec:1".to_owned(), Evidence::object(pod.created, None)))
+        let action = if pod.restarts_always { Action::Start } else { Action::Run };
+        Some((action, "spec:1".to_owned(), Evidence::object(pod.created, None)))
     }
 
     fn judge_workload(&mut self, now: UnixNanos) -> Option<(Action, String, Evidence)> {
         let root = self.root.as_deref()?;
+        let is_run = root.mode == Mode::Run;
+        if is_run && settle::is_over(root) {
+            return None;
+        }
         if let Some(deletion) = &root.meta.deletion {
             let start = Evidence::object(deletion.at, None);
             return Some((Action::Delete, "delete".to_owned(), start));
+        }
+        let created = || {
+            let start = Evidence::object(root.meta.created, None);
+            Some((if is_run { Action::Run } else { Action::Create }, "spec:1".to_owned(), start))
+        };
+        if is_run {
+            return if root.paused { None } else { created() };
         }
         if settle::is_past_deadline(root) {
             self.broken = Some((Evidence::arrival(now, None), 0));
             return None;
         }
-        if root.paused || settle::is_complete(root) || !self.is_under_way() {
+        if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
             return None;
         }
         let generation = root.meta.generation;
         if generation <= 1 {
-            let start = Evidence::object(root.meta.created, None);
-            return Some((Action::Create, "spec:1".to_owned(), start));
+            return created();
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();
         let status = root.status.written.unwrap_or(root.meta.created);
@@ -93,19 +107,39 @@ impl Tree {
         Some((Action::Update, format!("spec:{generation}"), start))
     }
 
-    fn is_under_way(&self) -> bool {
-        let Some(root) = self.root.as_deref() else { return false };
-        if root.kind != Kind::Deployment {
-            return root.meta.generation <= 1 && !settle::is_observed(root);
+    /// Whether the objects prove that what is not settled is in progress, and has not merely lost
+    /// something.
+    fn is_under_way(&self, root: &Workload) -> bool {
+        let (is_observed, status) = (settle::is_observed(root), &root.status);
+        match root.kind {
+            Kind::Deployment => self.is_rolling_out(root),
+            Kind::StatefulSet => {
+                let is_partial = root.partition > 0 || root.is_on_delete;
+                !is_observed
+                    || (!status.is_of_one_revision && !is_partial)
+                    || (status.updated < root.count() - root.partition && !root.is_on_delete)
+            }
+            Kind::DaemonSet => {
+                !is_observed || (status.updated < root.count() && !root.is_on_delete)
+            }
+            Kind::CronJob => false,
+            // A generation that has been observed proves nothing of what became of it.
+            Kind::Other(_) => !is_observed && status.observed > 0,
+            Kind::ReplicaSet | Kind::ReplicationController | Kind::Job | Kind::Pod => {
+                root.meta.generation <= 1 && !is_observed
+            }
         }
+    }
+
+    fn is_rolling_out(&self, root: &Workload) -> bool {
         let is_unobserved = root.meta.generation == 1 && !settle::is_observed(root);
         let mut current = None;
         let mut others = false;
-        for set in self.sets.values() {
-            if set.workload.template == root.template {
-                current = set.workload.replicas;
+        for owned in self.owned.values() {
+            if owned.workload.template == root.template {
+                current = owned.workload.replicas;
             } else {
-                others |= set.workload.count() > 0;
+                others |= owned.workload.count() > 0;
             }
         }
         let reason = root.status.progressing.as_ref().map_or("", |it| &it.reason);
@@ -131,30 +165,39 @@ impl Tree {
         let has_stamps = !stamps.is_empty();
         // What an older revision carries as well is no news of this one.
         stamps.retain(|stamp| {
-            !self.sets.values().any(|set| {
-                let is_older = Some(set.workload.template) != template;
-                is_older && set.workload.stamps.iter().any(|old| old.context == stamp.context)
+            !self.owned.values().any(|owned| {
+                let is_older = owned.workload.mode == Mode::Rollout
+                    && Some(owned.workload.template) != template;
+                is_older && owned.workload.stamps.iter().any(|old| old.context == stamp.context)
             })
         });
-        let current: Vec<_> = self
-            .sets
-            .iter()
-            .filter(|(_, set)| Some(set.workload.template) == template)
-            .map(|(uid, _)| *uid)
-            .collect();
+        let current = self.current(template);
+        let revision = self.root.as_deref().map(|root| root.update_revision.clone());
+        let scheduled = self.root.as_deref().and_then(|root| root.scheduled);
+        let top = self.top.uid;
         let is_bare = self.top.kind == Kind::Pod;
         let open = self.open_transition(action, cause, start, rules, out);
         open.steps = steps;
+        open.scheduled = scheduled;
         open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
         let seq = open.seq;
         if !action.is_end() {
             self.link_stamps(stamps, true);
         }
         for pod in self.pods.values_mut() {
-            let is_current = is_bare || pod.owner().is_some_and(|owner| current.contains(&owner));
-            match pod.start_mut().filter(|_| is_current && !action.is_end()) {
-                Some(start) => start.seq = seq,
-                None => pod.forget(0),
+            let is_current = is_bare
+                || pod.owner().is_some_and(|owner| {
+                    let is_newest = pod.start().is_some_and(|start| {
+                        revision
+                            .as_deref()
+                            .is_none_or(|newest| newest.is_empty() || *newest == *start.revision)
+                    });
+                    current.contains(&owner) || (owner == top && is_newest)
+                });
+            if is_current && !action.is_end() {
+                pod.continue_in(seq);
+            } else {
+                pod.forget(0);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use super::super::ids;
 use super::super::instant::Evidence;
-use super::super::object::{Stamp, Uid};
+use super::super::object::{Kind, Mode, Stamp, Uid, Workload};
+use super::super::pod::Seq;
 use super::super::span::{FinishedSpan, Link, LinkReason, Outcome};
 use super::super::spans;
 use super::super::time::{Nanos, UnixNanos};
@@ -71,11 +72,17 @@ impl Tree {
             goals: Vec::new(),
             steps: std::collections::BTreeMap::new(),
             notes: Vec::new(),
+            is_by_pods: false,
+            is_on_delete: false,
+            written: start,
+            scheduled: None,
+            finalizers: Vec::new(),
             healthy: None,
             departed: std::collections::BTreeMap::new(),
             closed: None,
         };
         self.broken = None;
+        self.moved = None;
         self.pending.insert(Box::new(transition))
     }
 
@@ -111,7 +118,8 @@ impl Tree {
         let Some(open) = self.open() else { return };
         let is_settled = matches!(outcome, Outcome::Completed | Outcome::Paused);
         let is_end = open.action.is_end();
-        let waits = is_settled && !is_end && open.action != Action::Recover;
+        // What had to stay well for a while has waited already; what is suspended ends what runs.
+        let waits = (is_settled && !is_end && !open.must_last()) || outcome == Outcome::Suspended;
         let hold = if waits { rules.stable_time } else { Nanos(i64::MIN / 2) };
         let hold_until = end.decision().plus(hold);
         let closing =
@@ -141,8 +149,9 @@ impl Tree {
             trace: pending.trace,
             span: pending.span,
             is_followed: closed.is_unstable
+                || pending.is_on_delete
                 || matches!(closed.outcome, Outcome::Failed | Outcome::TimedOut),
-            is_paused: closed.outcome == Outcome::Paused,
+            is_paused: matches!(closed.outcome, Outcome::Paused | Outcome::Suspended),
         });
         let built = spans::of_transition(self, &pending, rules);
         for (uid, left) in built.left {
@@ -164,7 +173,7 @@ impl Tree {
         out: &mut Vec<FinishedSpan>,
     ) {
         let Some(open) = self.open() else { return };
-        let limit = open.start.decision().plus(rules.max_transition_duration);
+        let limit = open.start.decision().plus(open.limit(rules));
         let healthy = open.healthy.filter(|since| since.decision().plus(rules.stable_time) <= now);
         if let Some(healthy) = healthy {
             self.close_healthy(healthy, rules);
@@ -185,26 +194,63 @@ impl Tree {
             && self.wanted().is_some()
     }
 
-    /// How many Pods are wanted; `None` where the object is gone or going.
+    /// How many Pods are wanted; `None` where the object is gone or going, or does not say it.
     pub(super) fn wanted(&self) -> Option<i64> {
         match &self.root {
-            Some(root) if root.meta.deletion.is_none() => root.wanted(),
+            Some(root) if root.mode != Mode::Rollout => None,
+            Some(root) if root.meta.deletion.is_none() => {
+                root.wanted().or_else(|| self.wanted_below())
+            }
             Some(_) => None,
-            None if self.top.kind == super::Kind::Pod => Some(1),
+            // Nothing brings back a Pod that runs to its end.
+            None if self.top.kind == Kind::Pod => {
+                self.pods.get(&self.top.uid).filter(|pod| pod.restarts_always).map(|_| 1)
+            }
             None => None,
         }
     }
 
-    /// Opens a `recover`: the Pod `uid` was lost at `at`.
-    pub(super) fn open_recover(
+    /// The transition that ends of Pods belong to: the one that is open, or the suspension that
+    /// ended what runs.
+    pub(super) fn ending_seq(&self) -> Option<Seq> {
+        let pending = self.pending.as_deref()?;
+        let is_theirs = pending.closed.as_deref().is_none_or(|it| it.outcome == Outcome::Suspended);
+        is_theirs.then_some(pending.seq)
+    }
+
+    /// Opens what the Pod `uid` caused that came or went at `at`: as a rule a `recover`.
+    pub(super) fn open_by_pod(
         &mut self,
+        action: Action,
         uid: Uid,
         at: Evidence,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
         let cause = format!("pods:{uid}:{}", at.lo.seconds());
-        self.open_transition(Action::Recover, cause, at, rules, out);
+        let known = self.root.as_deref().map_or(0, Workload::count);
+        let is_of_nodes = self.top.kind == Kind::DaemonSet;
+        let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
+        // The nodes that a DaemonSet wants became others, before or after its Pods did.
+        let moved = self.moved.take().unwrap_or(known);
+        let moved = Some(moved).filter(|from| is_of_nodes && *from != desired);
+        let action = if moved.is_some() { Action::Scale } else { action };
+        let open = self.open_transition(action, cause, at, rules, out);
+        open.is_by_pods = true;
+        open.replicas = moved.map(|from| (from, desired));
+    }
+
+    /// The number of nodes that a DaemonSet wants is another: what its Pods opened is no loss.
+    pub(super) fn nodes_moved(&mut self, from: i64, to: i64) {
+        let Some(open) = self.open() else {
+            self.moved = Some(self.moved.unwrap_or(from)).filter(|first| *first != to);
+            return;
+        };
+        if open.is_by_pods && matches!(open.action, Action::Recover | Action::Scale) {
+            open.action = Action::Scale;
+            open.healthy = None;
+            open.replicas = Some((open.replicas.map_or(from, |(first, _)| first), to));
+        }
     }
 
     /// Pods that have been unready for `stable_time` by `now` are lost.
@@ -221,7 +267,7 @@ impl Tree {
         if since.plus(rules.stable_time) > now {
             return;
         }
-        self.open_recover(uid, at, rules, out);
+        self.open_by_pod(Action::Recover, uid, at, rules, out);
     }
 }
 

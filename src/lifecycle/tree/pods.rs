@@ -1,10 +1,8 @@
 //! Pods of a tree: their starts, losses, restarts and ends.
 
-use std::sync::Arc;
-
 use super::super::instant::Evidence;
-use super::super::object::{Deletion, PodSnapshot, Uid};
-use super::super::pod::{self, End, Loss, Pod, Start};
+use super::super::object::{Deletion, Kind, PodPhase, PodSnapshot, Uid};
+use super::super::pod::{self, End, Loss, Pod, PodRun, Start};
 use super::super::span::{FinishedSpan, Outcome};
 use super::super::spans;
 use super::super::time::UnixNanos;
@@ -35,7 +33,8 @@ impl Tree {
         if let Some(loss) = pod.loss(new, seen.arrival)
             && !is_baseline
         {
-            self.pod_lost(uid, &loss, new.meta.deletion.is_some(), rules, out);
+            let is_outdated = self.is_outdated(new);
+            self.pod_lost(uid, &loss, is_outdated, new.meta.deletion.is_some(), rules, out);
         }
         self.apply(new, seen, is_baseline);
         let at = pod_evidence(new, seen);
@@ -71,18 +70,24 @@ impl Tree {
                 if is_starting {
                     pod.set_start(Start::new(0, new, None));
                 }
+                if !new.restarts_always && new.meta.deletion.is_none() && !pod::is_finished(new) {
+                    pod.set_run(PodRun::new(0, Evidence::object(new.meta.created, None)));
+                }
                 pod.is_going = new.meta.deletion.is_some();
                 if is_bare {
                     self.is_unjudged = true;
                 }
             } else {
                 pod.containers = Box::default();
+                let at = Evidence::object(new.meta.created, seen.arrival);
                 if is_bare {
-                    let at = Evidence::object(new.meta.created, seen.arrival);
                     let cause = "spec:1".to_owned();
-                    let open = self.open_transition(Action::Start, cause, at, rules, out);
+                    let action = if new.restarts_always { Action::Start } else { Action::Run };
+                    let open = self.open_transition(action, cause, at, rules, out);
                     open.generation = new.meta.generation;
                     self.link_stamps(new.stamps.to_vec(), false);
+                } else if self.is_of_new_node() {
+                    self.open_by_pod(Action::Scale, uid, at, rules, out);
                 }
                 let broken = self.broken.map(|(_, seq)| seq);
                 let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
@@ -91,13 +96,16 @@ impl Tree {
                     let mut start = Start::new(seq, new, seen.arrival);
                     start.stamps = new.stamps.iter().filter(|_| !is_bare).cloned().collect();
                     pod.set_start(start);
+                    if !new.restarts_always {
+                        pod.set_run(PodRun::new(seq, at));
+                    }
                 }
                 self.untraced.pods += u64::from(seq.is_none());
             }
         }
         pod.version = 0;
         self.tally = self.tally.replacing(pod::Tally::default(), pod.tally());
-        self.count_in_set(owner, 1, pod.tally().present);
+        self.count_in_owned(owner, 1, pod.tally().present);
         self.pods.insert(uid, pod);
     }
 
@@ -106,6 +114,7 @@ impl Tree {
         &mut self,
         uid: Uid,
         loss: &Loss,
+        is_outdated: bool,
         is_deleted: bool,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
@@ -139,16 +148,38 @@ impl Tree {
             return;
         }
         if is_wanted && self.may_recover() {
-            self.open_recover(uid, *at, rules, out);
+            let action = match loss {
+                Loss::Gone(_) if is_outdated => Action::Update,
+                Loss::Gone(_) | Loss::Exited(_) => Action::Recover,
+            };
+            self.open_by_pod(action, uid, *at, rules, out);
         } else {
             self.untraced.pods += 1;
         }
     }
 
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want: one of them is new.
+    fn is_of_new_node(&self) -> bool {
+        self.top.kind == Kind::DaemonSet
+            && self.may_recover()
+            && self
+                .wanted()
+                .is_some_and(|wanted| self.moved.is_some() || self.tally.present >= wanted)
+    }
+
+    /// A Pod of an old revision, whose deletion lets the newest one come (OnDelete).
+    fn is_outdated(&self, pod: &PodSnapshot) -> bool {
+        self.root.as_deref().is_some_and(|root| {
+            root.is_on_delete
+                && !root.update_revision.is_empty()
+                && root.update_revision != pod.template_hash
+        })
+    }
+
     fn apply(&mut self, new: &PodSnapshot, seen: Seen, is_baseline: bool) {
         let uid = new.meta.uid;
         let is_bare = uid == self.top.uid;
-        let seq = self.open().map(|open| open.seq);
+        let seq = self.ending_seq();
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let seq = seq.filter(|_| !pod.is_untraced && !is_baseline);
         let before = pod.tally();
@@ -157,12 +188,19 @@ impl Tree {
         let is_newly_going = pod.is_going && !was_going;
         let (after, owner) = (pod.tally(), pod.owner());
         self.tally = self.tally.replacing(before, after);
-        let set = owner.and_then(|owner| self.sets.get_mut(&owner));
-        let is_scaled_down = set.is_some_and(|set| {
-            let is_surplus = set.n_present > set.workload.count();
-            set.n_present += after.present - before.present;
+        let is_surplus_at_top = match self.root.as_deref() {
+            Some(root) if owner == Some(self.top.uid) => root
+                .wanted()
+                .is_some_and(|wanted| self.tally.present + before.present - after.present > wanted),
+            Some(_) | None => false,
+        };
+        let owned = owner.and_then(|owner| self.owned.get_mut(&owner));
+        let is_scaled_down = owned.is_some_and(|owned| {
+            let wanted = owned.workload.wanted();
+            let is_surplus = wanted.is_some_and(|wanted| owned.n_present > wanted);
+            owned.n_present += after.present - before.present;
             is_surplus
-        });
+        }) || is_surplus_at_top;
         if let Some(end) = self.pods.get_mut(&uid).and_then(|pod| pod.end_mut()) {
             if is_newly_going && is_scaled_down && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
@@ -195,7 +233,7 @@ impl Tree {
                 // It was unready long enough, though the timer has not come to it.
                 let is_long = at.decision().since(entry.0) >= rules.stable_time;
                 if is_back && is_long && self.may_recover() {
-                    self.open_recover(uid, lost, rules, out);
+                    self.open_by_pod(Action::Recover, uid, lost, rules, out);
                 }
             }
             (None, None) | (Some(_), Some(_)) => {}
@@ -211,13 +249,27 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        let Some(Action::Start) = self.open().map(|open| open.action) else { return };
+        let Some(action) = self.open().map(|open| open.action) else { return };
         let Some(pod) = self.pods.get(&new.meta.uid) else { return };
-        if is_ready(new) {
+        let is_run = action == Action::Run;
+        if !is_run && action != Action::Start {
+            return;
+        }
+        if is_run {
+            let finished = pod.run().and_then(|run| run.finished);
+            if let Some(finished) = finished.filter(|_| new.phase == PodPhase::Succeeded) {
+                self.close(Outcome::Completed, finished, None, rules);
+                return;
+            }
+        } else if is_ready(new) {
             let changed = new.ready.as_ref().and_then(|ready| ready.changed);
             let end = Evidence::object_or(changed, at.lo, seen.arrival);
             self.close(Outcome::Completed, end, None, rules);
-        } else if pod.is_finished {
+            return;
+        }
+        let Some(pod) = self.pods.get(&new.meta.uid) else { return };
+        if pod.is_finished {
+            let at = pod.run().and_then(|run| run.finished).unwrap_or(at);
             let failure = pod.failure().map(|(failure, _)| failure);
             let declared = failure.map(|failure| (failure.reason.clone(), failure.message.clone()));
             self.close(Outcome::Failed, at, declared, rules);
@@ -238,22 +290,30 @@ impl Tree {
         if !known.is_going && last.meta.deletion.is_none() {
             // Forced: gone without a request that anybody saw.
             let at = Evidence::arrival(written, seen.arrival);
-            self.forced_away(uid, at, rules, out);
+            self.forced_away(last, at, rules, out);
         } else {
             self.pod_seen(last, seen, rules, out);
         }
         self.pod_gone(uid, Some(last), seen.arrival, written, rules, out);
     }
 
-    fn forced_away(&mut self, uid: Uid, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+    fn forced_away(
+        &mut self,
+        last: &PodSnapshot,
+        at: Evidence,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let uid = last.meta.uid;
         if uid == self.top.uid {
             if !self.is_muted && !self.is_unjudged {
                 self.open_transition(Action::Terminate, "delete".to_owned(), at, rules, out);
             }
         } else {
-            self.pod_lost(uid, &Loss::Gone(at), true, rules, out);
+            let is_outdated = self.is_outdated(last);
+            self.pod_lost(uid, &Loss::Gone(at), is_outdated, true, rules, out);
         }
-        let seq = self.open().map(|open| open.seq).filter(|_| uid != self.top.uid);
+        let seq = self.ending_seq().filter(|_| uid != self.top.uid);
         if let Some(pod) =
             self.pods.get_mut(&uid).filter(|pod| !pod.is_untraced && !pod.is_finished)
         {
@@ -276,7 +336,7 @@ impl Tree {
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
             let was_open = self.is_open();
-            self.pod_lost(uid, &Loss::Gone(gone), false, rules, out);
+            self.pod_lost(uid, &Loss::Gone(gone), false, false, rules, out);
             if let Some(open) = self.open().filter(|_| !was_open) {
                 open.has_gap = true;
             }
@@ -316,7 +376,7 @@ impl Tree {
         }
         let Some(mut pod) = self.pods.remove(&uid) else { return };
         self.tally = self.tally.replacing(pod.tally(), pod::Tally::default());
-        self.count_in_set(pod.owner(), -1, -pod.tally().present);
+        self.count_in_owned(pod.owner(), -1, -pod.tally().present);
         self.unready.retain(|(_, known), _| *known != uid);
         pod.gone(last, arrival, lo);
         let gone = pod.end().and_then(|end| end.gone);
@@ -327,25 +387,25 @@ impl Tree {
         let belongs = |of: Option<pod::Seq>| of.is_some() && of == seq;
         let is_pending = belongs(pod.start().map(|start| start.seq))
             || belongs(pod.end().and_then(|end| end.seq))
+            || belongs(pod.run().map(|run| run.seq))
             || pod.restarts().iter().any(|restart| belongs(Some(restart.seq)))
             || uid == self.top.uid;
         if let Some(left) = left {
-            let owner = owner.and_then(|owner| self.replica_set_name(owner)).map(Arc::from);
-            out.push(spans::terminate_left(self, uid, &pod, owner.as_deref(), left, rules));
+            out.push(spans::terminate_left(self, uid, &pod, left, rules));
         }
         if is_pending && let Some(pending) = self.pending.as_deref_mut() {
             pending.departed.insert(uid, pod);
         }
         if let Some(owner) = owner {
-            self.end_set(owner, gone);
+            self.end_owned(owner, gone);
         }
         self.evaluate(gone, rules, out);
     }
 
-    fn count_in_set(&mut self, owner: Option<Uid>, pods: i64, present: i64) {
-        if let Some(set) = owner.and_then(|owner| self.sets.get_mut(&owner)) {
-            set.n_pods += pods;
-            set.n_present += present;
+    pub(super) fn count_in_owned(&mut self, owner: Option<Uid>, pods: i64, present: i64) {
+        if let Some(owned) = owner.and_then(|owner| self.owned.get_mut(&owner)) {
+            owned.n_pods += pods;
+            owned.n_present += present;
         }
     }
 }

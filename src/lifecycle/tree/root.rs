@@ -1,11 +1,19 @@
 //! New versions of the topmost workload: what they open, supersede, move or settle.
 
 use super::super::instant::Evidence;
-use super::super::object::{Kind, Stamp, Uid, Workload};
-use super::super::settle;
+use super::super::object::{Kind, Mode, Stamp, Uid, Workload};
+use super::super::settle::{self, Standing};
 use super::super::span::{FinishedSpan, Outcome};
+use super::super::time::{Nanos, UnixNanos};
 use super::super::transition::{self, Action, GoalChange, SpecChange};
 use super::{Rules, Seen, Tree};
+
+/// A custom resource to which fields are added so soon after a write is defaulted by its
+/// controller (FACTS §9).
+const DEFAULTING: Nanos = Nanos::from_seconds(5);
+
+/// How many earlier templates a tree remembers, to know a rollback.
+const MAX_TEMPLATES: usize = 10;
 
 /// A write of the spec: when, by whom, and what it changed.
 struct Write<'a> {
@@ -46,6 +54,9 @@ impl Tree {
                 let at = Evidence::object(deletion.at, seen.arrival);
                 self.open_delete(at, seen.is_listed, rules, out);
             }
+            if let Some(open) = self.open().filter(|open| open.action == Action::Delete) {
+                transition::hold(&mut open.finalizers, &deletion.finalizers);
+            }
         } else if let Some(change) = SpecChange::between(&old, new) {
             let write = Write { old: &old, new, change, at, manager };
             self.spec_written(&write, fresh, seen, rules, out);
@@ -67,18 +78,62 @@ impl Tree {
             old.meta.written.unwrap_or(old.meta.created),
             seen.arrival,
         );
+        if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {
+            self.nodes_moved(old.status.desired, new.status.desired);
+        }
+        self.progressed(&old, new, status);
         self.evaluate(status, rules, out);
     }
 
     fn create(&mut self, new: &Workload, seen: Seen, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         let (at, manager) = transition::write_of(None, new, seen.arrival);
-        let open = self.open_transition(Action::Create, "spec:1".to_owned(), at, rules, out);
+        if new.mode == Mode::Run && settle::is_over(new) {
+            self.untraced.baseline += 1;
+            return;
+        }
+        if new.mode == Mode::Run && new.paused && new.meta.deletion.is_none() {
+            // It has not begun: its `resume` will tell of it, and of who wrote it.
+            let change = GoalChange {
+                at,
+                field: "suspend".into(),
+                from: None,
+                to: Some("true".to_owned()),
+                manager,
+                name: "created suspended",
+            };
+            self.while_paused.push((change, new.stamps.to_vec()));
+            return;
+        }
+        let action = if new.mode == Mode::Run { Action::Run } else { Action::Create };
+        let open = self.open_transition(action, "spec:1".to_owned(), at, rules, out);
         open.manager = manager;
+        open.scheduled = new.scheduled;
         open.skipped = (new.meta.generation - 1).max(0);
         open.replicas = new.replicas.map(|replicas| (0, replicas));
         self.link_stamps(new.stamps.to_vec(), false);
         if new.meta.deletion.is_some() {
-            self.open_delete(at, seen.is_listed, rules, out);
+            return self.open_delete(at, seen.is_listed, rules, out);
+        }
+        self.evaluate(at, rules, out);
+    }
+
+    /// How far the object says it has come: a moment on its root span.
+    fn progressed(&mut self, old: &Workload, new: &Workload, at: Evidence) {
+        let (from, to) = (&old.status.progress, &new.status.progress);
+        if from == to {
+            return;
+        }
+        let said = |progress: &Option<Box<str>>| progress.as_deref().map(str::to_owned);
+        let change = GoalChange {
+            at,
+            field: "step".into(),
+            from: said(from),
+            to: said(to),
+            manager: None,
+            name: "step changed",
+        };
+        if let Some(open) = self.open().filter(|open| !open.action.is_end()) {
+            open.goals.push(change);
         }
     }
 
@@ -88,7 +143,7 @@ impl Tree {
         let is_old = |stamp: &&Stamp| {
             let same = |known: &Stamp| known.context == stamp.context;
             old.stamps.iter().any(same)
-                || self.sets.values().any(|set| set.workload.stamps.iter().any(same))
+                || self.owned.values().any(|owned| owned.workload.stamps.iter().any(same))
         };
         new.stamps.iter().filter(|stamp| !is_old(stamp)).cloned().collect()
     }
@@ -105,6 +160,17 @@ impl Tree {
         if self.is_muted || self.is_unjudged {
             return;
         }
+        if new.mode == Mode::Run {
+            return self.run_written(write, fresh, seen, rules, out);
+        }
+        if self.is_defaulting(write) {
+            self.untraced.churn += u64::from(!self.is_open());
+            self.goal_changes(write, true);
+            if !fresh.is_empty() {
+                self.link_stamps(fresh, false);
+            }
+            return;
+        }
         let resumes = old.paused && !new.paused;
         let is_healthy = self.open().is_some_and(|open| open.healthy.is_some());
         let is_busy = self.is_open() && !is_healthy;
@@ -112,19 +178,24 @@ impl Tree {
             let mut told = fresh;
             let templates = self.goal("template", write, "template changed while paused");
             if is_busy {
-                self.goal_changes(write);
+                self.goal_changes(write, false);
             } else if !old.paused {
                 self.open_spec(Action::Pause, write, std::mem::take(&mut told), seen, rules, out);
             }
             self.while_paused.push((templates, told));
             return;
         }
+        if change.template && !self.templates.contains(&old.template) {
+            self.templates.push(old.template);
+            let extra = self.templates.len().saturating_sub(MAX_TEMPLATES);
+            self.templates.drain(..extra);
+        }
         let action = if resumes && !(is_busy && self.while_paused.is_empty() && !change.template) {
             Action::Resume
         } else if change.template {
             self.template_action(write)
         } else if is_busy {
-            self.goal_changes(write);
+            self.goal_changes(write, false);
             if !fresh.is_empty() {
                 self.link_stamps(fresh, false);
             }
@@ -139,12 +210,48 @@ impl Tree {
         self.open_spec(action, write, fresh, seen, rules, out);
     }
 
+    /// A run is never superseded: controllers default it a moment after its creation, and people
+    /// cancel it. It may be suspended, and go on.
+    fn run_written(
+        &mut self,
+        write: &Write<'_>,
+        fresh: Vec<Stamp>,
+        seen: Seen,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let (old, new) = (write.old, write.new);
+        if self.is_open() {
+            self.goal_changes(write, true);
+            if !fresh.is_empty() {
+                self.link_stamps(fresh, false);
+            }
+            if new.paused && !old.paused {
+                self.close(Outcome::Suspended, write.at, None, rules);
+            }
+        } else if old.paused && !new.paused && !settle::is_over(new) {
+            self.open_spec(Action::Resume, write, fresh, seen, rules, out);
+        } else {
+            self.untraced.churn += 1;
+        }
+    }
+
+    /// The controller of a custom resource adds the fields that the write before left out.
+    fn is_defaulting(&self, write: &Write<'_>) -> bool {
+        let is_custom = matches!(write.new.kind, Kind::Other(_));
+        is_custom
+            && write.change.only_adds
+            && self.pending.as_deref().is_some_and(|pending| {
+                write.at.decision().since(pending.written.decision()) <= DEFAULTING
+            })
+    }
+
     fn template_action(&self, write: &Write<'_>) -> Action {
         let (template, current) = (write.new.template, write.old.template);
-        let is_older = self
-            .sets
-            .values()
-            .any(|set| set.workload.template == template && set.workload.template != current);
+        let is_older =
+            self.owned.values().any(|owned| {
+                owned.workload.template == template && owned.workload.template != current
+            }) || self.templates.contains(&template);
         if is_older {
             Action::Rollback
         } else if !write.change.beyond_restart {
@@ -177,6 +284,8 @@ impl Tree {
         open.has_gap = seen.is_listed;
         open.changed.clone_from(&write.change.paths);
         open.images = changed_images(old, new);
+        open.is_on_delete = new.is_on_delete && write.change.template;
+        open.scheduled = new.scheduled;
         open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
         for (change, stamps) in resumed {
             open.goals.push(change);
@@ -188,6 +297,11 @@ impl Tree {
             let is_linked = open.links.iter().any(|link| !link.found.is_empty());
             open.is_stale &= !is_linked;
         }
+        if new.mode == Mode::Plain {
+            // No controller reports on it: what is written has settled.
+            let outcome = if new.paused { Outcome::Paused } else { Outcome::Completed };
+            self.close(outcome, write.at, None, rules);
+        }
     }
 
     fn goal(&self, field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
@@ -195,22 +309,34 @@ impl Tree {
             "replicas" => {
                 (Some(write.old.count().to_string()), Some(write.new.count().to_string()))
             }
-            "paused" => (Some(write.old.paused.to_string()), Some(write.new.paused.to_string())),
+            "paused" | "suspend" => {
+                (Some(write.old.paused.to_string()), Some(write.new.paused.to_string()))
+            }
             _ => (None, None),
         };
         let manager = write.manager.clone();
         GoalChange { at: write.at, field: field.into(), from, to, manager, name }
     }
 
-    /// Goal fields moved inside the open transition: one span event each.
-    fn goal_changes(&mut self, write: &Write<'_>) {
-        let paths = write.change.paths.iter().filter(|path| !path.starts_with("template."));
-        let goals: Vec<_> =
-            paths.take(20).map(|path| self.goal(path, write, "goal changed")).collect();
+    /// Goal fields moved inside the open transition: one span event each; where all of the spec
+    /// is a goal (`as_one`), one for the write.
+    fn goal_changes(&mut self, write: &Write<'_>, as_one: bool) {
+        let template = write.new.template_path;
+        let is_goal =
+            |path: &&Box<str>| as_one || template.is_empty() || !path.starts_with(template);
+        let paths: Vec<&Box<str>> = write.change.paths.iter().filter(is_goal).take(20).collect();
+        let goals = match paths.as_slice() {
+            [_, _, ..] if as_one => {
+                let names: Vec<&str> = paths.iter().map(|path| &***path).collect();
+                vec![self.goal(&names.join(", "), write, "goal changed")]
+            }
+            paths => paths.iter().map(|path| self.goal(path, write, "goal changed")).collect(),
+        };
         let generation = write.new.meta.generation;
         if let Some(open) = self.open() {
             open.goals.extend(goals);
             open.generation = generation;
+            open.written = write.at;
         }
     }
 
@@ -227,8 +353,13 @@ impl Tree {
         let is_empty_set = self.top.kind == Kind::ReplicaSet
             && self.pods.is_empty()
             && self.root.as_deref().is_some_and(|root| root.count() == 0);
-        if is_empty_set && !self.is_open() {
-            // An old revision that its owner no longer keeps: nothing ends with it.
+        let is_over = self
+            .root
+            .as_deref()
+            .is_some_and(|root| root.mode == Mode::Run && settle::is_over(root));
+        if (is_empty_set || is_over) && !self.is_open() {
+            // An old revision that its owner no longer keeps, or a run that is over: nothing ends
+            // with it.
             self.untraced.churn += 1;
             return;
         }
@@ -239,7 +370,7 @@ impl Tree {
         }
     }
 
-    /// The topmost workload, or one of its ReplicaSets, is gone.
+    /// The topmost workload, or one below it, is gone.
     pub(super) fn workload_gone(
         &mut self,
         uid: Uid,
@@ -255,7 +386,7 @@ impl Tree {
             self.open_delete(gone, has_vanished, rules, out);
             self.root = None;
         } else {
-            self.set_gone(uid, gone);
+            self.owned_gone(uid, gone);
         }
         self.evaluate(gone, rules, out);
     }
@@ -270,15 +401,17 @@ impl Tree {
         }
         match pending.action {
             Action::Delete | Action::Terminate => {
-                if self.is_empty() {
+                if self.is_empty() && self.guests.is_empty() {
                     let outcome =
                         if pending.has_gap { Outcome::Vanished } else { Outcome::Completed };
                     self.close(outcome, at, None, rules);
                     self.emit(rules, out);
                 }
             }
-            Action::Recover => self.evaluate_recover(at, rules, out),
-            Action::Start => {}
+            _ if pending.must_last() => self.evaluate_recover(at, rules, out),
+            Action::Start | Action::Recover => {}
+            Action::Run => self.evaluate_run(at, rules, out),
+            Action::Resume if self.is_run() => self.evaluate_run(at, rules, out),
             Action::Create
             | Action::Update
             | Action::Rollback
@@ -293,19 +426,27 @@ impl Tree {
         let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
             return;
         };
-        if settle::is_past_deadline(root) {
-            let progressing = root.status.progressing.as_ref();
-            let updated = progressing.and_then(|it| it.updated.or(it.changed));
+        if pending.is_by_pods && pending.replicas.is_none() {
+            // The DaemonSet does not say yet that it wants another number of nodes.
+            return;
+        }
+        if let Standing::Failed { reason, message, at: said } = settle::standing(root) {
             // A condition from before this transition says nothing about it.
-            if updated.is_none_or(|updated| updated.seconds() >= pending.start.lo.seconds()) {
-                let message = progressing.map_or("", |it| &it.message).to_owned();
-                let end = Evidence::object_or(updated, at.lo, at.arrival);
-                self.close(Outcome::Failed, end, Some((settle::DEADLINE.into(), message)), rules);
+            if said.is_none_or(|said| said.seconds() >= pending.start.lo.seconds()) {
+                let end = Evidence::object_or(said, at.lo, at.arrival);
+                let declared = Some((reason.into(), message.to_owned()));
+                self.close(Outcome::Failed, end, declared, rules);
                 self.emit(rules, out);
             }
             return;
         }
-        if root.kind == Kind::Deployment && root.paused {
+        if root.mode == Mode::Plain {
+            let outcome = if root.paused { Outcome::Paused } else { Outcome::Completed };
+            self.close(outcome, pending.start, None, rules);
+        } else if root.paused && root.replicas.is_none() {
+            // Nothing counts its Pods: what is paused stands still.
+            self.close(Outcome::Paused, pending.written, None, rules);
+        } else if root.paused {
             let tally = self.tally;
             let is_scale = pending.action == Action::Scale;
             let is_sized = !is_scale || tally.present == root.count();
@@ -317,6 +458,25 @@ impl Tree {
             }
         } else if settle::is_complete(root) {
             self.close(Outcome::Completed, at, None, rules);
+        }
+    }
+
+    fn is_run(&self) -> bool {
+        self.root.as_deref().is_some_and(|root| root.mode == Mode::Run)
+    }
+
+    /// A run ends with its terminal condition.
+    fn evaluate_run(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+        let Some(root) = self.root.as_deref() else { return };
+        let end = |said: Option<UnixNanos>| Evidence::object_or(said, at.lo, at.arrival);
+        match settle::standing(root) {
+            Standing::Progressing => {}
+            Standing::Settled(said) => self.close(Outcome::Completed, end(said), None, rules),
+            Standing::Failed { reason, message, at: said } => {
+                let declared = Some((reason.into(), message.to_owned()));
+                self.close(Outcome::Failed, end(said), declared, rules);
+                self.emit(rules, out);
+            }
         }
     }
 
@@ -352,7 +512,8 @@ impl Tree {
     /// moment of failure.
     fn heal(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
         let Some((since, seq)) = self.broken else { return };
-        let is_complete = |root: &&Workload| settle::is_complete(root);
+        let is_complete =
+            |root: &&Workload| root.mode == Mode::Rollout && settle::is_complete(root);
         let Some(root) = self.root.as_deref().filter(is_complete) else { return };
         if self.tally.present != self.tally.ready {
             return;

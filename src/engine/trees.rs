@@ -1,0 +1,100 @@
+//! Objects that change trees: runs that a deletion reaches, orphans, adoptions.
+
+use super::Engine;
+use crate::lifecycle::instant::Evidence;
+use crate::lifecycle::object::{Snapshot, Uid};
+use crate::lifecycle::span::FinishedSpan;
+use crate::lifecycle::time::UnixNanos;
+use crate::lifecycle::tree::{After, Tree};
+
+impl Engine {
+    /// A run that is a tree of its own is deleted with its owner: it becomes part of that deletion.
+    pub(super) fn reunite(
+        &mut self,
+        snapshot: &Snapshot,
+        arrival: Option<UnixNanos>,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let meta = snapshot.meta();
+        let Some(owner) = meta.owner.as_ref().filter(|_| self.is_top(meta.uid)) else { return };
+        let Some(host) = self.store.tree_of(owner.uid).filter(|host| *host != meta.uid) else {
+            return;
+        };
+        if self.store.with(host, |tree| tree.is_ending()) != Some(true) {
+            return;
+        }
+        let written = meta.written.unwrap_or(meta.created);
+        let said = meta.deletion.as_ref().map(|deletion| deletion.at);
+        let at = Evidence::object_or(said, written, arrival);
+        self.change(meta.uid, out, |tree, rules, out| {
+            tree.end_with_owner(at, rules, out);
+            After::Lives
+        });
+        self.join(meta.uid, host, owner.uid);
+    }
+
+    /// The owner of a known object is another, or it has none any more: an orphan becomes a tree of
+    /// its own, an adopted one part of its new owner's tree. Neither is a transition.
+    pub(super) fn rehome(
+        &mut self,
+        snapshot: &Snapshot,
+        arrival: Option<UnixNanos>,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let meta = snapshot.meta();
+        let Some(top) = self.store.top_of(meta.uid) else { return };
+        let known = self.store.with(top, |tree| tree.owner_of(meta.uid)).flatten();
+        let owner = meta.owner.as_ref();
+        if known == owner.map(|owner| owner.uid) {
+            return;
+        }
+        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
+        if top == meta.uid {
+            let host = known.and_then(|known| self.store.tree_of(known));
+            self.store.with(top, |tree| tree.set_owner(owner.cloned()));
+            if let Some(host) = host {
+                self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));
+            }
+        } else {
+            let part = self.store.with(top, |tree| tree.split(snapshot, None)).flatten();
+            let Some(part) = part else { return };
+            for uid in part.uids() {
+                self.store.enter(uid, meta.uid);
+            }
+            self.store.plant(meta.uid, part);
+            self.change(top, out, |tree, rules, out| tree.lost_part(at, rules, out));
+        }
+        let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
+        if let Some((owner, host)) = adopter.filter(|(_, host)| *host != meta.uid) {
+            let is_quiet = self.store.with(meta.uid, |tree| tree.is_settled()) == Some(true);
+            if is_quiet {
+                self.join(meta.uid, host, owner);
+            }
+        }
+    }
+
+    /// The tree `part` becomes part of `host`, below `owner`.
+    fn join(&mut self, part: Uid, host: Uid, owner: Uid) {
+        let Some(tree) = self.store.fell(part) else { return };
+        if let Some(known) = self.deadline_of.remove(&part) {
+            self.deadlines.remove(&(known, part));
+        }
+        for uid in tree.uids() {
+            self.store.enter(uid, host);
+        }
+        self.store.with(host, |into| into.absorb(tree, owner));
+    }
+
+    /// A tree is over: the one that hosted it need not wait for it any more.
+    pub(super) fn leave_host(&mut self, top: Uid, tree: &Tree, out: &mut Vec<FinishedSpan>) {
+        let host = tree.owner_of(top).and_then(|owner| self.store.tree_of(owner));
+        if let Some(host) = host.filter(|host| *host != top) {
+            let at = Evidence::arrival(self.now, None);
+            self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));
+        }
+    }
+
+    fn is_top(&self, uid: Uid) -> bool {
+        self.store.top_of(uid) == Some(uid)
+    }
+}

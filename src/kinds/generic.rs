@@ -1,0 +1,92 @@
+//! Custom resources: objects of any kind, read by the rules of the catalogue.
+
+use serde::Deserialize;
+
+use super::catalog::Custom;
+use super::json_path::Parts;
+use super::metadata::Metadata;
+use super::read::Text;
+use super::refusal::{decode, label, refuse};
+use super::rules::is_goal;
+use super::tree::{Node, Whole};
+use super::verdict::{self, Judged};
+use super::{Decoded, SnapshotError, check_kind, spec_hash, template, told_stamps};
+use crate::lifecycle::object::{Kind, Snapshot, Workload, WorkloadStatus};
+
+/// Written by `kubectl rollout restart`.
+const RESTARTED_AT: &str = "annotations.kubectl.kubernetes.io/restartedAt";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Whole<'a>,
+    #[serde(borrow)]
+    status: Whole<'a>,
+}
+
+/// Reads a custom resource. Of its spec and status nothing is asked: they may be anything.
+pub(super) fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
+    let raw: Raw<'_> = decode(&custom.kind, json)?;
+    read(custom, raw).map_err(|problem| refuse(&custom.kind, json, problem))
+}
+
+fn read(custom: &Custom, raw: Raw<'_>) -> Result<Decoded, String> {
+    let Raw { kind, mut metadata, spec: Whole(spec), status: Whole(status) } = raw;
+    check_kind(&custom.kind, &kind.0)?;
+    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
+    template::collect_any_env(&spec, &mut carrier);
+    let found = carrier.read();
+    let paths = spec_hash::paths(&spec);
+    let goals = custom.goals();
+    let is_template = |path: &str| !goals.iter().any(|goal| is_goal(goal, path));
+    let template = spec_hash::of_paths(&paths, is_template);
+    let template_without_restart =
+        spec_hash::of_paths(&paths, |path| is_template(path) && !path.ends_with(RESTARTED_AT));
+    let is_set = |key| matches!(spec.at(key), Some(Node::Bool(true)));
+    let (paused, replicas) =
+        (is_set("paused") || is_set("suspend"), spec.at("replicas").and_then(Node::whole));
+    let images = template::images(&spec, "template");
+    let object = Parts { spec: &spec, status: &status };
+    let progress = verdict::progress(&custom.rules, object);
+    let (writers, written) = (metadata.writers(), metadata.status_written());
+    let meta = metadata.meta()?;
+    let Judged { observed, verdict } = verdict::judge(&custom.rules, meta.generation, object);
+    let refused_stamps =
+        told_stamps(found.refused, || label(&custom.kind, Some(&meta.namespace), Some(&meta.name)));
+    let workload = Workload {
+        meta,
+        kind: Kind::of(&custom.group, &custom.kind),
+        mode: custom.rules.mode,
+        spec: paths.into(),
+        template_path: "",
+        goals,
+        replicas,
+        paused,
+        is_on_delete: false,
+        partition: 0,
+        images: images.into(),
+        template,
+        template_without_restart,
+        revision: 0,
+        update_revision: Box::default(),
+        scheduled: None,
+        stamps: found.stamps.into(),
+        writers: writers.into(),
+        status: WorkloadStatus {
+            observed,
+            verdict: Some(Box::new(verdict)),
+            progress,
+            written,
+            ..WorkloadStatus::default()
+        },
+    };
+    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), refused_stamps })
+}
+
+#[cfg(test)]
+mod tests;

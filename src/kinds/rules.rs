@@ -1,0 +1,54 @@
+//! The rules by which a custom resource is read.
+
+use super::json_path::JsonPath;
+use super::wait::Wait;
+use crate::lifecycle::object::Mode;
+
+/// Goal fields of every custom resource: how many, and whether at all.
+pub const GOALS: [&str; 3] = ["paused", "replicas", "suspend"];
+
+/// How a custom resource says how it is. What is left empty goes by the conventions for
+/// conditions, see [`super::verdict`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What it is for.
+    pub mode: Mode,
+    /// All of these hold when it has settled.
+    pub settled_when: Vec<Wait>,
+    /// One of these holds when it has failed.
+    pub failed_when: Vec<Wait>,
+    /// Fields of its spec that are goals, beside [`GOALS`]: `strategy.canary.steps`.
+    pub goal_fields: Vec<String>,
+    /// What tells how far it has come: `{.status.currentStepIndex}`.
+    pub progress: Option<JsonPath>,
+    /// While one of these holds it has not settled, whatever else holds.
+    pub(super) busy_when: Vec<Wait>,
+    /// Where its status repeats a part of the spec that it is about, for what has no
+    /// `observedGeneration`: until both are equal the status is about an older spec.
+    pub(super) echoes: Vec<(JsonPath, JsonPath)>,
+}
+
+/// Whether a field of a spec belongs to a goal: it is the field itself, or stands below it.
+#[must_use]
+pub fn is_goal(goal: &str, path: &str) -> bool {
+    let below = path.strip_prefix(goal);
+    below.is_some_and(|below| below.is_empty() || below.starts_with(['.', '[']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_goal;
+
+    #[test]
+    fn a_goal_is_a_field_and_all_below_it() {
+        for (path, expected) in [
+            ("strategy", true),
+            ("strategy.canary", true),
+            ("strategy[0]", true),
+            ("strategies", false),
+            ("a.strategy", false),
+        ] {
+            assert_eq!(is_goal("strategy", path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The pod template of a workload: its images, the trace contexts in its env, and its hashes.
+
+use super::spec_hash;
+use super::tree::Node;
+use crate::context::Carrier;
+
+/// How many containers of a template are kept.
+const MAX_IMAGES: usize = 1_000;
+
+/// The pod template of a CronJob stands within the template of its Jobs.
+pub(super) const OF_JOBS: &str = "jobTemplate";
+
+/// The keys that lead from a spec to the pod template, where the templates of the kind stand at
+/// `place`.
+fn pod_template<'s, 'a>(spec: &'s Node<'a>, place: &str) -> Option<&'s Node<'a>> {
+    let template = spec.at(place)?;
+    if place == OF_JOBS { template.below(&["spec", "template"]) } else { Some(template) }
+}
+
+/// The containers of the pod template: those that stay first, then the init containers.
+fn containers<'s, 'a>(spec: &'s Node<'a>, place: &str) -> impl Iterator<Item = &'s Node<'a>> {
+    let template = pod_template(spec, place);
+    ["containers", "initContainers"]
+        .into_iter()
+        .filter_map(move |list| template?.below(&["spec", list]))
+        .flat_map(Node::items)
+        .take(MAX_IMAGES)
+}
+
+/// The name and image of each container.
+pub(super) fn images(spec: &Node<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> {
+    let named = |container: &Node<'_>| {
+        let image = container.text_at("image").unwrap_or_default();
+        Some((container.text_at("name")?.into(), image.into()))
+    };
+    containers(spec, place).filter_map(named).collect()
+}
+
+/// Looks for trace contexts in the env of the template; no other value is looked at.
+pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrier<'a>) {
+    for container in containers(spec, place) {
+        add_env(container, carrier);
+    }
+}
+
+/// The same for a custom resource, of which it is not known where it describes containers: a
+/// TrainJob has `trainer.env`, a JobSet templates of Jobs.
+pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'a>) {
+    match node {
+        Node::Map(entries) => {
+            add_env(node, carrier);
+            entries.iter().for_each(|(_, below)| collect_any_env(below, carrier));
+        }
+        Node::List(items) => items.iter().for_each(|item| collect_any_env(item, carrier)),
+        Node::Null
+        | Node::Bool(_)
+        | Node::Whole(_)
+        | Node::Float(_)
+        | Node::Text(_)
+        | Node::EmptyList
+        | Node::EmptyMap => {}
+    }
+}
+
+fn add_env<'a>(container: &Node<'a>, carrier: &mut Carrier<'a>) {
+    let env = container.at("env").map(Node::items).unwrap_or_default();
+    let value_of = |name: &str| {
+        // Of two variables of one name the last one counts.
+        let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
+        variable.at("value")?.text().cloned()
+    };
+    carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
+}
+
+/// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark
+/// of a restart.
+pub(super) fn hashes(spec: &mut Node<'_>, place: &str) -> (u64, u64) {
+    let mut bytes = Vec::new();
+    let within = |last: [&'static str; 3]| {
+        let to_pods: &[&str] = if place == OF_JOBS { &["spec", "template"] } else { &[] };
+        [place].into_iter().chain(to_pods.iter().copied()).chain(last).collect::<Vec<_>>()
+    };
+    spec.remove(&within(["metadata", "labels", "pod-template-hash"]));
+    let mut hash =
+        |spec: &Node<'_>| spec_hash::hash(spec.at(place).unwrap_or(&Node::Null), &mut bytes);
+    let template = hash(spec);
+    let restarted_at = within(["metadata", "annotations", "kubectl.kubernetes.io/restartedAt"]);
+    if spec.remove(&restarted_at) { (template, hash(spec)) } else { (template, template) }
+}

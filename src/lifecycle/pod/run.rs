@@ -1,0 +1,131 @@
+//! The runs of containers in a Pod that runs to its end.
+
+use super::{Pod, Seq, finish, is_finished};
+use crate::lifecycle::instant::Evidence;
+use crate::lifecycle::object::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
+use crate::lifecycle::time::UnixNanos;
+
+/// How many runs of one Pod are kept; the rest is counted as missed by the restarts.
+const MAX_RUNS: usize = 200;
+
+/// The facts of a Pod that runs to its end.
+#[derive(Clone, Debug)]
+pub struct PodRun {
+    /// The transition it belongs to.
+    pub seq: Seq,
+    /// Created.
+    pub created: Evidence,
+    /// Its containers' runs, init containers excepted.
+    pub runs: Vec<Run>,
+    /// All its containers have ended.
+    pub finished: Option<Evidence>,
+    /// Its transition closed before it had ended.
+    pub is_cut: bool,
+}
+
+/// A run of a container.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The container.
+    pub container: Box<str>,
+    /// Its part.
+    pub role: Role,
+    /// The image, as the spec names it.
+    pub image: Box<str>,
+    /// How many runs came before: the `restartCount` of it.
+    pub attempt: u32,
+    /// Running.
+    pub started: Evidence,
+    /// When and how it ended.
+    pub ended: Option<(Evidence, Exit)>,
+}
+
+impl PodRun {
+    /// A run that begins with the creation of its Pod.
+    #[must_use]
+    pub fn new(seq: Seq, created: Evidence) -> Self {
+        Self { seq, created, runs: Vec::new(), finished: None, is_cut: false }
+    }
+
+    /// Takes over a new version; `lo` is the time before which it was not written.
+    fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<UnixNanos>) {
+        for container in new.containers.iter().filter(|it| it.role != Role::Init) {
+            if let (Some(last), Some(before)) = (&container.last, container.restarts.checked_sub(1))
+            {
+                self.ended(container, before, last, lo, arrival);
+            }
+            match &container.state {
+                ContainerState::Running(since) => {
+                    let started = Evidence::object_or(*since, lo, arrival);
+                    self.run(container, container.restarts, started);
+                }
+                ContainerState::Terminated(exit) => {
+                    self.ended(container, container.restarts, exit, lo, arrival);
+                }
+                ContainerState::Waiting { .. } => {}
+            }
+        }
+        if self.finished.is_none() && is_finished(new) {
+            self.finished = Some(finish(new, arrival));
+        }
+    }
+
+    fn run(
+        &mut self,
+        container: &ContainerSnapshot,
+        attempt: u32,
+        started: Evidence,
+    ) -> Option<&mut Run> {
+        let is_it = |run: &Run| run.attempt == attempt && run.container == container.name;
+        let at = self.runs.iter().position(is_it).or_else(|| {
+            (self.runs.len() < MAX_RUNS).then(|| {
+                self.runs.push(Run {
+                    container: container.name.clone(),
+                    role: container.role,
+                    image: container.image.clone(),
+                    attempt,
+                    started,
+                    ended: None,
+                });
+                self.runs.len() - 1
+            })
+        })?;
+        self.runs.get_mut(at)
+    }
+
+    fn ended(
+        &mut self,
+        container: &ContainerSnapshot,
+        attempt: u32,
+        exit: &Exit,
+        lo: UnixNanos,
+        arrival: Option<UnixNanos>,
+    ) {
+        // Without a start it never ran.
+        let Some(since) = exit.started else { return };
+        let run = self.run(container, attempt, Evidence::object(since, arrival));
+        if let Some(run) = run.filter(|run| run.ended.is_none()) {
+            let at = Evidence::object_or(exit.finished, run.started.lo.max(lo.min(since)), arrival);
+            run.ended = Some((at, exit.clone()));
+        }
+    }
+}
+
+impl Pod {
+    pub(super) fn apply_run(
+        &mut self,
+        new: &PodSnapshot,
+        lo: UnixNanos,
+        arrival: Option<UnixNanos>,
+    ) {
+        let is_going = new.meta.deletion.is_some();
+        let open = |run: &&mut PodRun| run.finished.is_none() && !run.is_cut;
+        if let Some(run) = self.run_mut().filter(open) {
+            run.apply(new, lo, arrival);
+            if is_going {
+                // What ends after its deletion was asked for was ended by that.
+                run.finished = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Spans of the workloads below the topmost one.
+
+use std::sync::Arc;
+
+use super::super::draft::{Draft, Of};
+use super::super::ids;
+use super::super::object::{Kind, SpanId, TraceId, Uid};
+use super::super::span::{ObjectRef, Outcome, SpanEvent, Value};
+use super::super::time::{Nanos, UnixNanos};
+use super::super::transition::Step;
+use super::Build;
+
+/// The name of a step within the ids of its trace, whatever the name of its span.
+const fn id_step(step: &Step) -> &'static str {
+    if step.is_run && !step.is_deleted { "run" } else { "replicas" }
+}
+
+/// The id of a step's span.
+pub(super) fn step_id(trace: TraceId, uid: Uid, step: &Step) -> SpanId {
+    ids::span_id(trace, uid, id_step(step), "", 0)
+}
+
+impl Build<'_> {
+    pub(super) fn owned(&mut self) {
+        let transition = self.transition;
+        for (uid, step) in &transition.steps {
+            let draft = self.step(*uid, step);
+            self.drafts.push(draft);
+        }
+    }
+
+    fn step(&self, uid: Uid, step: &Step) -> Draft {
+        let object = ObjectRef {
+            kind: step.kind.clone(),
+            namespace: Arc::clone(&self.tree.top().namespace),
+            name: Arc::clone(&step.name),
+            uid,
+        };
+        let of = Of {
+            trace: self.transition.trace,
+            parent: Some(self.above(Some(step.owner))),
+            object: &object,
+            container: "",
+            attempt: 0,
+        };
+        let action = action(step);
+        let from = step.start.instant(Nanos(0));
+        let settled = step.settled.map(|settled| settled.instant(Nanos(0)).not_before(&from));
+        let has_failed = step.is_run && step.failure.is_some();
+        let (end, outcome) = match settled {
+            Some(settled) if settled.best <= self.end.best || self.closed.is_settled => {
+                (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
+            }
+            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
+            Some(_) | None => (self.end, Outcome::Unfinished),
+        };
+        let name = format!("{action} {}", step.kind.name());
+        let mut draft = Draft::new(of, id_step(step), name, from, end).outcome(outcome);
+        draft.links = self.own_links(&step.stamps);
+        draft.push("lifespan.action", action);
+        if step.revision > 0 {
+            draft.push("lifespan.revision", step.revision);
+        }
+        let counts = !step.is_run && !matches!(step.kind, Kind::Other(_));
+        if !step.is_deleted && counts {
+            draft.push("lifespan.replicas.from", step.from);
+            draft.push("lifespan.replicas.to", step.to);
+        }
+        if !step.is_deleted {
+            draft.push("lifespan.actor", "controller");
+        }
+        push_schedule(&mut draft, step.scheduled);
+        push_finalizers(&mut draft, &step.finalizers);
+        for (at, from, to) in &step.writes {
+            draft.events.push(SpanEvent {
+                at: at.instant(Nanos(0)).best,
+                name: "replicas changed".into(),
+                attributes: vec![
+                    ("lifespan.replicas.from", (*from).into()),
+                    ("lifespan.replicas.to", (*to).into()),
+                ],
+            });
+        }
+        self.push_failure(&mut draft, uid, step, outcome);
+        draft
+    }
+
+    /// What a step that did not end well failed of: what its controller says, and what its Pods
+    /// ran into first.
+    fn push_failure(&self, draft: &mut Draft, uid: Uid, step: &Step, outcome: Outcome) {
+        if !matches!(outcome, Outcome::Unfinished | Outcome::Failed) || step.is_deleted {
+            return;
+        }
+        let is_error = outcome == Outcome::Failed;
+        let cause = self.cause(|pod| self.is_below(pod.owner(), uid));
+        let cause = cause.filter(|cause| is_error || !cause.is_waiting);
+        let declared = step.failure.as_ref().filter(|_| is_error || cause.is_none());
+        match (declared, cause) {
+            (Some((reason, message)), Some(cause)) => {
+                draft.fail(reason, &format!("{message} ({}: {})", cause.reason, cause.message));
+            }
+            (Some((reason, message)), None) => draft.fail(reason, message),
+            (None, Some(cause)) => draft.fail(&cause.reason, &cause.message),
+            (None, None) => {
+                if let Some((reason, message)) = self.refusal(|about| about == uid) {
+                    draft.fail(reason, message);
+                }
+            }
+        }
+    }
+}
+
+/// What a step does.
+const fn action(step: &Step) -> &'static str {
+    match step {
+        Step { is_deleted: true, .. } => "delete",
+        Step { is_run: true, .. } => "run",
+        Step { is_created: true, .. } => "create",
+        Step { is_update: true, .. } => "update",
+        _ => "scale",
+    }
+}
+
+/// How much later than its CronJob wanted a Job was created.
+pub(super) fn push_schedule(draft: &mut Draft, scheduled: Option<UnixNanos>) {
+    if let Some(scheduled) = scheduled {
+        draft.push("lifespan.schedule.lag_ms", draft.start.best.since(scheduled).millis());
+    }
+}
+
+/// What held a deletion.
+pub(super) fn push_finalizers(draft: &mut Draft, finalizers: &[Box<str>]) {
+    if !finalizers.is_empty() {
+        let names: Vec<String> = finalizers.iter().map(ToString::to_string).collect();
+        draft.push("lifespan.finalizers", Value::from(names));
+    }
+}

@@ -1,0 +1,152 @@
+//! Spans of Pods that run to their end: the run, and the runs of its containers.
+
+use super::super::draft::{Draft, Of};
+use super::super::instant::Instant;
+use super::super::object::{Role, SpanId, Uid};
+use super::super::phases::Chain;
+use super::super::pod::{Pod, PodRun, Run};
+use super::super::span::Outcome;
+use super::super::time::Nanos;
+use super::{Build, pod_ref, push_pod};
+
+impl Build<'_> {
+    /// `run Pod`, from its creation to the end of its last container; returns its id, which is the
+    /// root's where the Pod belongs to nobody.
+    pub(super) fn run(
+        &mut self,
+        uid: Uid,
+        pod: &Pod,
+        run: &PodRun,
+        chain: Option<&Chain>,
+        parent: SpanId,
+    ) -> SpanId {
+        if uid == self.tree.top().uid {
+            return self.transition.span;
+        }
+        let object = pod_ref(self.tree, uid, pod);
+        let of = Of {
+            trace: self.transition.trace,
+            parent: Some(parent),
+            object: &object,
+            container: "",
+            attempt: 0,
+        };
+        let skew = chain.map_or(Nanos(0), |chain| chain.skew);
+        let created = chain.map_or_else(|| run.created.instant(Nanos(0)), |chain| chain.created);
+        let (end, outcome) = self.run_end(pod, run, skew, &created);
+        let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
+        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
+        let has_failed = outcome == Outcome::Failed || outcome == Outcome::Unfinished;
+        if let Some((failure, _)) = pod.failure().filter(|_| has_failed && !pod.is_going) {
+            if outcome == Outcome::Failed || !failure.is_waiting {
+                draft.fail(&failure.reason, &failure.message);
+            }
+            if let Some(code) = failure.exit_code {
+                draft.push("lifespan.exit_code", i64::from(code));
+            }
+        }
+        let id = draft.id;
+        self.drafts.push(draft);
+        id
+    }
+
+    fn run_end(
+        &self,
+        pod: &Pod,
+        run: &PodRun,
+        skew: Nanos,
+        created: &Instant,
+    ) -> (Instant, Outcome) {
+        let has_failed = pod.failure().is_some_and(|(failure, _)| !failure.is_waiting);
+        let finished = run.finished.filter(|_| !run.is_cut);
+        let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
+        let vanished = pod.end().is_some_and(|end| end.has_vanished);
+        let known = match (finished, asked) {
+            (Some(finished), _) => {
+                let outcome = if has_failed { Outcome::Failed } else { Outcome::Completed };
+                Some((finished.instant(skew).not_before(created), outcome))
+            }
+            (None, Some(asked)) if !run.is_cut => {
+                let outcome = if vanished { Outcome::Vanished } else { Outcome::Deleted };
+                Some((asked.not_before(created), outcome))
+            }
+            (None, _) => None,
+        };
+        let is_in_time = |end: &Instant| end.best <= self.end.best || self.closed.is_settled;
+        match known {
+            Some((end, outcome)) if is_in_time(&end) => (end, outcome),
+            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
+            Some(_) | None => (self.end, Outcome::Unfinished),
+        }
+    }
+
+    /// `run container`, each: from running to its end.
+    pub(super) fn container_runs(
+        &mut self,
+        uid: Uid,
+        pod: &Pod,
+        run: &PodRun,
+        chain: Option<&Chain>,
+        parent: SpanId,
+    ) {
+        for one in &run.runs {
+            let first = chain.filter(|_| one.attempt == 0).and_then(|chain| {
+                let containers = pod.start()?.containers.iter().zip(&chain.containers);
+                let mut of_it = containers.filter(|(it, _)| it.name == one.container);
+                of_it.find_map(|(_, chain)| chain.run)
+            });
+            let skew = chain.map_or(Nanos(0), |chain| chain.skew);
+            let draft = self.container_run(uid, pod, one, first, skew, parent);
+            self.drafts.push(draft);
+        }
+    }
+
+    fn container_run(
+        &self,
+        uid: Uid,
+        pod: &Pod,
+        run: &Run,
+        first: Option<Instant>,
+        skew: Nanos,
+        parent: SpanId,
+    ) -> Draft {
+        let object = pod_ref(self.tree, uid, pod);
+        let of = Of {
+            trace: self.transition.trace,
+            parent: Some(parent),
+            object: &object,
+            container: &run.container,
+            attempt: run.attempt,
+        };
+        let from = first.unwrap_or_else(|| run.started.instant(skew));
+        let ended = run.ended.as_ref().map(|(at, exit)| (at.instant(skew).not_before(&from), exit));
+        let is_in_time = |end: &Instant| end.best <= self.end.best || self.closed.is_settled;
+        let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || pod.is_going;
+        let (end, outcome) = match &ended {
+            Some((end, exit)) if is_in_time(end) => {
+                let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };
+                (*end, outcome)
+            }
+            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
+            Some(_) | None => (self.end.not_before(&from), Outcome::Unfinished),
+        };
+        let mut draft = Draft::new(of, "run", "run container", from, end).outcome(outcome);
+        draft.push_text("container.image.name", &run.image);
+        if run.attempt > 0 {
+            draft.push("k8s.container.restart_count", i64::from(run.attempt));
+        }
+        if let Some((_, exit)) = ended.filter(|_| outcome != Outcome::Unfinished) {
+            draft.push("lifespan.exit_code", i64::from(exit.code));
+            draft.push_text("lifespan.reason", &exit.reason);
+            if exit.signal != 0 {
+                draft.push("lifespan.signal", i64::from(exit.signal));
+            }
+            if outcome == Outcome::Failed {
+                let reason = if exit.reason.is_empty() { "Error" } else { &exit.reason };
+                let message = format!("container {} exited with {}", run.container, exit.code);
+                draft.fail(reason, &message);
+            }
+        }
+        draft
+    }
+}
