@@ -127,7 +127,9 @@ struct World {
     pods: Vec<Pod>,
     /// Which nodes have the label that DaemonSets select.
     nodes: Vec<bool>,
+    /// When a node changed last, and when users last lost a Pod of another kind than Deployment.
     node_changed: i64,
+    last_loss: i64,
     pulled: Vec<String>,
     images: u32,
     truth: Truth,
@@ -162,6 +164,7 @@ pub(crate) fn run(plan: Plan) -> History {
         pods: Vec::new(),
         nodes: vec![true, true, false],
         node_changed: BEGINNING,
+        last_loss: BEGINNING,
         pulled: Vec::new(),
         images: 0,
         truth: Truth::default(),

@@ -315,7 +315,9 @@ impl World {
                 };
                 if let Some(exit) = exit {
                     pod.phase = if exit.code == 0 { "Succeeded" } else { "Failed" };
-                    if pod.template.run.is_some() {
+                    // One that waits to be started again has not come to its end.
+                    let was_running = matches!(pod.state, State::Running(_));
+                    if pod.template.run.is_some() && was_running {
                         self.truth.pod_finished(at, exit.finished, exit.code);
                     }
                     pod.state = State::Terminated(exit);

@@ -111,6 +111,8 @@ pub(crate) enum Why {
     Node,
     /// It is of an older revision, and goes by hand.
     Outdated,
+    /// The same, but that revision came back, which only a ControllerRevision tells.
+    Returned,
 }
 
 /// Pods of a tree.
@@ -368,8 +370,12 @@ impl Truth {
             return;
         }
         let cause = Cause::Pod(self.pods[pod].uid.clone(), since.div_euclid(S));
-        let action = if why == Why::Outdated { "update" } else { "recover" };
-        self.open(at, &[action], cause, Rule::Health, since);
+        let actions: &[&'static str] = match why {
+            Why::Outdated => &["update"],
+            Why::Returned => &["update", "recover"],
+            Why::Wanted | Why::Node => &["recover"],
+        };
+        self.open(at, actions, cause, Rule::Health, since);
     }
 
     /// A Pod comes or goes because a node does.

@@ -51,7 +51,10 @@ impl World {
             68..72 => self.label_workload(at),
             72..80 => self.lose_one(at, true),
             80..90 => self.lose_one(at, false),
-            _ => self.crash_one_of(&self.workloads[at].pods.clone()),
+            _ => {
+                self.last_loss = self.now;
+                self.crash_one_of(&self.workloads[at].pods.clone());
+            }
         }
     }
 
@@ -286,8 +289,8 @@ impl World {
                     || (!self.nodes[node]
                         && workload.pods.iter().any(|pod| self.pods[*pod].node == name)))
         });
-        // What comes and goes within the time that changes wait is told as one.
-        if is_busy || self.now < self.node_changed + 5 * S {
+        // What comes and goes, or is lost, within the time that changes wait is told as one.
+        if is_busy || self.now < self.node_changed.max(self.last_loss) + 5 * S {
             return;
         }
         self.node_changed = self.now;
@@ -357,14 +360,23 @@ impl World {
             self.pods[pod].disrupted = Some(self.now);
             self.write_pod(pod, Type::Modified);
         }
+        self.last_loss = self.now;
         let workload = &self.workloads[at];
         let made_of = revision_of(&self.pods[pod]);
-        let is_outdated = match &workload.form {
-            Form::StatefulSet(set) => set.is_on_delete && set.update_revision != made_of,
-            Form::DaemonSet(set) => set.is_on_delete && workload.template.hash() != made_of,
-            Form::Job(_) => false,
+        let why = match &workload.form {
+            Form::StatefulSet(set) if set.is_on_delete && set.update_revision != made_of => {
+                Why::Outdated
+            }
+            Form::DaemonSet(set) if set.is_on_delete && workload.template.hash() != made_of => {
+                Why::Outdated
+            }
+            Form::DaemonSet(set) if set.is_on_delete => {
+                let generation = self.pods[pod].meta.labels.get("pod-template-generation");
+                let is_newest = generation == Some(&set.template_generation.to_string());
+                if is_newest { Why::Wanted } else { Why::Returned }
+            }
+            Form::StatefulSet(_) | Form::DaemonSet(_) | Form::Job(_) => Why::Wanted,
         };
-        let why = if is_outdated { Why::Outdated } else { Why::Wanted };
         self.request_deletion_as(pod, why);
     }
 }
