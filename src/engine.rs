@@ -406,9 +406,9 @@ impl Engine {
             }
             self.store.with(top, |tree| tree.host(meta.uid));
         }
-        let is_missing = watched.is_some() && found.is_none();
+        let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
         let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
-        if is_missing && seen.is_listed {
+        if watched.is_some() && is_missing && seen.is_listed {
             tree.mute();
         }
         self.store.plant(meta.uid, tree);

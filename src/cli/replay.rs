@@ -129,7 +129,9 @@ pub(super) fn run(
         }
     };
     let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
-    let mut player = Player::new(Catalog::default(), Engine::new(arguments.settings()));
+    let catalog = Catalog::default();
+    let settings = Settings { custom_kinds: catalog.custom_kinds(), ..arguments.settings() };
+    let mut player = Player::new(catalog, Engine::new(settings));
     let mut traces = Traces::new(MAX_SPANS);
     let mut all_usable = true;
     let mut any_usable = false;

@@ -119,9 +119,6 @@ impl Inlet {
                 let known = self.desired.entry(meta.uid).or_default();
                 *known = (*known).max((meta.resource_version, set.status.desired));
             }
-            Change::Deleted(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
-                self.desired.remove(&set.meta.uid);
-            }
             Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => {}
         }
     }
@@ -190,7 +187,13 @@ impl Inlet {
 
     /// Takes the first that is ready.
     pub fn take_ready(&mut self) -> Option<Released> {
-        self.ready.pop_first().map(|(_, released)| released)
+        let (_, released) = self.ready.pop_first()?;
+        match &released.change {
+            Change::Deleted(Snapshot::Workload(gone)) => self.desired.remove(&gone.meta.uid),
+            Change::Vanished(uid) => self.desired.remove(uid),
+            Change::Seen(_) | Change::Deleted(Snapshot::Pod(_)) | Change::Noted(_) => None,
+        };
+        Some(released)
     }
 
     /// Takes the first version of an object out of its order, because something that is released

@@ -417,7 +417,10 @@ impl Tree {
 
     /// Made when spans leave: a settled tree does not hold it.
     pub(super) fn resource(&self, rules: &Rules) -> Arc<Resource> {
-        Arc::new(super::attributes::resource(&self.top, self.service.as_deref(), rules))
+        // The runs of a CronJob are one service.
+        let cron = self.owner.as_ref().filter(|owner| owner.kind == Kind::CronJob);
+        let service = self.service.as_deref().or(cron.map(|owner| &*owner.name));
+        Arc::new(super::attributes::resource(&self.top, service, rules))
     }
 
     pub(super) fn root_stamps(&self) -> &[Stamp] {

@@ -196,6 +196,10 @@ impl Player {
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
+        // What was due before this line is decided without it, as it was when it was recorded.
+        self.now = self.now.max(line.at);
+        let ended = self.engine.advance(self.now);
+        self.hand_on(ended, take)?;
         match hear(&self.catalog, line) {
             Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
                 for RefusedStamp { object, key, problem } in refused_stamps {
@@ -218,7 +222,6 @@ impl Player {
                 report.problem(Reason::Object.name(), &format!("{place}: {why}"))?;
             }
         }
-        self.now = self.now.max(line.at);
         let ended = self.engine.advance(self.now);
         self.hand_on(ended, take)
     }

@@ -17,6 +17,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::support::drive::{self as replayed, Told as Heard, decode};
 use crate::support::lines;
 
+/// Lanes that the recordings tell of.
+const LANES: [Lane; 4] = [Lane::Deployments, Lane::ReplicaSets, Lane::Pods, Lane::Events];
+
 /// Long enough for every hold.
 const AFTERWARDS: Duration = Duration::from_secs(120);
 
@@ -29,7 +32,7 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
     let (say, told) = mpsc::channel(16);
     let (ask, questions) = mpsc::channel(1);
     let (hand_on, handed) = results::channel();
-    let middle = all.len() / 2;
+    let middle = all.len() * 2 / 3;
     let lanes = async move {
         let mut open = Vec::new();
         for (n, one) in all.into_iter().enumerate() {
@@ -47,7 +50,7 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
         sleep(AFTERWARDS).await;
         open
     };
-    let engine = Engine::new(Settings::default());
+    let engine = Engine::new(replayed::settings());
     let core = drive(engine, told, questions, clock, |spans| hand_on.send(spans).unwrap());
     let (_, open) = tokio::join!(core, lanes);
     (handed.try_iter().flatten().collect(), open)
@@ -76,8 +79,8 @@ fn what_watches_tell_waits_until_every_first_list_is_read() {
     let middle = late.get(late.len() / 2).unwrap().at;
     let before = late.iter().filter(|told| told.at <= middle).count();
     assert!(list.len() > 1);
-    let waits_for = Lane::ALL.into_iter().map(|lane| (lane, 0)).collect();
-    let mut engine = Engine::new(Settings { waits_for, ..Settings::default() });
+    let waits_for = LANES.into_iter().map(|lane| (lane, 0)).collect();
+    let mut engine = Engine::new(Settings { waits_for, ..replayed::settings() });
     let mut spans = Vec::new();
     for told in late.iter().take(before).cloned() {
         replayed::hear(&mut engine, told, &mut spans);
@@ -85,7 +88,7 @@ fn what_watches_tell_waits_until_every_first_list_is_read() {
     spans.extend(engine.advance(UnixNanos(middle).plus(Nanos::from_seconds(3_000))));
     assert!(spans.is_empty() && engine.counts().changes == 0, "nothing is decided without them");
     let mut engine =
-        Engine::new(Settings { waits_for: vec![(Lane::Deployments, 0)], ..Settings::default() });
+        Engine::new(Settings { waits_for: vec![(Lane::Deployments, 0)], ..replayed::settings() });
     for told in late.iter().take(before).cloned() {
         replayed::hear(&mut engine, told, &mut spans);
     }
@@ -100,8 +103,8 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
         let all = decode(&lines::recording(name));
         let expected = replayed::drive(&all);
         let both = |lane: Lane| [(lane, 0), (lane, 1)];
-        let waits_for = Lane::ALL.into_iter().flat_map(both).collect();
-        let mut engine = Engine::new(Settings { waits_for, ..Settings::default() });
+        let waits_for = LANES.into_iter().flat_map(both).collect();
+        let mut engine = Engine::new(Settings { waits_for, ..replayed::settings() });
         let mut spans = Vec::new();
         let middle = all.get(all.len() / 2).unwrap().at;
         let mut has_relisted = false;

@@ -44,12 +44,14 @@ fn text_of(name: &str) -> String {
 
 /// All spans of a recording, in the order in which they left.
 fn replay(text: &str) -> Vec<FinishedSpan> {
-    let mut engine = Engine::new(Settings::default());
+    let catalog = Catalog::default();
+    let settings = Settings { custom_kinds: catalog.custom_kinds(), ..Settings::default() };
+    let mut engine = Engine::new(settings);
     let mut spans = Vec::new();
     for line in text.lines() {
         let line = Line::parse(line.as_bytes()).unwrap();
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&Catalog::default(), &line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
             engine.hear(lane, *news, line.at);
         }
     }
@@ -173,11 +175,22 @@ golden! {
     an_update_is_superseded "09-superseded"
     a_container_crashes_in_a_loop "10-crashloop"
     a_pod_is_unschedulable "11-unschedulable"
+    a_job_succeeds "12-job-success"
+    a_job_fails "13-job-failure"
+    a_stateful_set_lives "14-statefulset"
+    a_daemon_set_lives "15-daemonset"
     a_bare_pod_with_a_sidecar_and_a_slow_image "16-pod-sidecar-slow-image"
+    a_cron_job_runs_once "17-cronjob"
+    a_train_job_runs_a_job_set_runs_a_job "18-trainjob-chain"
     a_rollout_is_scaled_on_its_way "19-scaled-during-rollout"
     a_crash_loop_without_a_probe "20-crashloop-without-probe"
     a_canary_is_paused "21-paused-canary"
     pods_are_evicted_in_a_rollout "22-evicted-mid-rollout"
     containers_restart_after_they_were_ready "23-restart-after-ready"
     readiness_flaps "24-readiness-flap"
+    a_node_joins_a_daemon_set_and_leaves_it "25-daemonset-node-joins"
+    a_stateful_set_is_updated_in_parts_and_on_delete "26-statefulset-partition-ondelete"
+    kubeflow_trains "27-trainjob"
+    tekton_builds "28-tekton"
+    argo_rolls_out_a_canary "29-argo-canary"
 }

@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use lifespan::engine::{Engine, Settings};
-use lifespan::kinds::{Catalog, Meaning};
+use lifespan::engine::Engine;
+use lifespan::kinds::Meaning;
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::{Change, SpanId, Uid};
 use lifespan::lifecycle::span::FinishedSpan;
 use lifespan::recording as file;
 
 use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
-use crate::support::drive::{Run, Told, decode, drive, snapshot, version};
+use crate::support::drive::{self as support_drive, Run, Told, decode, drive, snapshot, version};
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
 use crate::support::model::{self, MS, Make, S};
@@ -114,7 +114,7 @@ fn listed_at(told: &[Told]) -> usize {
     let first = |lane: Lane| {
         told.iter().position(|one| one.lane == lane && matches!(one.news, News::ListDone(_)))
     };
-    Lane::ALL.into_iter().filter_map(first).max().map_or(0, |last| last + 1)
+    support_drive::CATALOG.lanes().filter_map(first).max().map_or(0, |last| last + 1)
 }
 
 /// Nothing went wrong; otherwise the first of it.
@@ -190,7 +190,7 @@ fn the_same_recording_gives_the_same_spans() {
 /// Each lane comes late by its own wandering delay, always less than the inlet waits.
 fn delayed(told: &[Told], random: &mut Random) -> Vec<Told> {
     let mut late: Vec<Told> = told.to_vec();
-    for lane in Lane::ALL {
+    for lane in support_drive::CATALOG.lanes() {
         let (mut delay, mut before) = (0, 0);
         for one in late.iter_mut().filter(|one| one.lane == lane) {
             if random.chance(5) {
@@ -246,7 +246,7 @@ fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) -> String {
     let when = told[at].at;
     let objects = current(&told[..at]);
     let mut cut: Vec<Told> =
-        Lane::ALL.iter().flat_map(|lane| list(&objects, *lane, when)).collect();
+        support_drive::CATALOG.lanes().flat_map(|lane| list(&objects, lane, when)).collect();
     cut.extend_from_slice(&told[at..]);
     let run = drive(&cut);
     let place = format!("{name}, begun at line {at}");
@@ -287,7 +287,9 @@ fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) -> String {
     }
     let opened: Vec<String> = full.open.iter().map(|span| span.trace_id.to_string()).collect();
     for (id, trace) in &part {
-        let is_continued = trace.root.start.0 < when && !trace.root.name.starts_with("recover");
+        // What Pods caused cannot be told in a list.
+        let is_by_pods = text(trace.root, "lifespan.cause").starts_with("pods:");
+        let is_continued = trace.root.start.0 < when && !is_by_pods;
         let goal_moved = |root: &FinishedSpan| {
             root.object.uid == trace.root.object.uid
                 && root.start.0 < when
@@ -489,13 +491,13 @@ fn recordings_with_spoilt_values_neither_panic_nor_tell_what_cannot_be() {
 
 /// As the program itself reads a recording: what cannot be read is left out.
 fn replay(text: &str) -> Run {
-    let mut engine = Engine::new(Settings::default());
+    let mut engine = Engine::new(support_drive::settings());
     let mut run = Run::default();
     for line in text.lines() {
         let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
         run.spans.extend(engine.advance(line.at));
         if let file::Heard::Lane(lane, Meaning::News { news, .. }) =
-            file::hear(&Catalog::default(), &line)
+            file::hear(&support_drive::CATALOG, &line)
         {
             engine.hear(lane, *news, line.at);
         }

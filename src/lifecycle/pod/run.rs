@@ -65,7 +65,7 @@ impl PodRun {
                 ContainerState::Waiting { .. } => {}
             }
         }
-        if self.finished.is_none() && is_finished(new) {
+        if self.finished.is_none() && (is_finished(new) || has_ended_well(new)) {
             self.finished = Some(finish(new, arrival));
         }
     }
@@ -109,6 +109,14 @@ impl PodRun {
             run.ended = Some((at, exit.clone()));
         }
     }
+}
+
+/// All its containers have ended, and none will run again. The kubelet says so of the Pod a moment
+/// later, when it has taken it down.
+fn has_ended_well(pod: &PodSnapshot) -> bool {
+    let mut running = pod.containers.iter().filter(|it| it.role != Role::Init);
+    let is_over = |container: &ContainerSnapshot| matches!(&container.state, ContainerState::Terminated(exit) if exit.code == 0);
+    pod.containers.iter().any(|it| it.role == Role::Main) && running.all(is_over)
 }
 
 impl Pod {

@@ -135,6 +135,10 @@ impl Tree {
     }
 
     pub(super) fn close_healthy(&mut self, healthy: Evidence, rules: &Rules) {
+        if let Some(open) = self.open() {
+            // What was written since is not part of what had settled by then.
+            open.steps.retain(|_, step| step.start.decision() <= healthy.decision());
+        }
         self.close(Outcome::Completed, healthy, None, rules);
     }
 

@@ -426,7 +426,7 @@ impl Tree {
         let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
             return;
         };
-        if pending.is_by_pods && pending.replicas.is_none() {
+        if pending.is_by_pods && pending.replicas.is_none_or(|(_, to)| to != root.count()) {
             // The DaemonSet does not say yet that it wants another number of nodes.
             return;
         }

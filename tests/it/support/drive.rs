@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use std::sync::LazyLock;
+
 use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::kinds::{self, Catalog};
 use lifespan::lifecycle::lane::{Lane, News};
@@ -55,17 +57,25 @@ pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
     lines.iter().filter_map(told).collect()
 }
 
+/// What is known, with all presets; it never changes.
+pub(crate) static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::default);
+
+/// The settings of an engine that knows all of it.
+pub(crate) fn settings() -> Settings {
+    Settings { custom_kinds: CATALOG.custom_kinds(), ..Settings::default() }
+}
+
 /// A line as the core hears it, `None` for what is not said to it at all.
 pub(crate) fn told(line: &Line) -> Option<Told> {
-    let lane = Catalog::default().lane_of(&line.resource)?;
+    let lane = CATALOG.lane_of(&line.resource)?;
     let json = line.object.as_bytes();
-    let snapshot = || kinds::snapshot(&Catalog::default(), lane, json).unwrap().snapshot;
+    let snapshot = || kinds::snapshot(&CATALOG, lane, json).unwrap().snapshot;
     let news = match (line.kind, lane) {
         (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
         (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
-            News::Watched(Change::Noted(Box::new(kinds::note(&Catalog::default(), json).unwrap()?)))
+            News::Watched(Change::Noted(Box::new(kinds::note(&CATALOG, json).unwrap()?)))
         }
         (Type::List, _) => News::Listed(snapshot()),
         (Type::Added | Type::Modified, _) => News::Watched(Change::Seen(snapshot())),
@@ -76,7 +86,7 @@ pub(crate) fn told(line: &Line) -> Option<Told> {
 
 /// Runs `all` through an engine, with the time that they tell.
 pub(crate) fn drive(all: &[Told]) -> Run {
-    let mut engine = Engine::new(Settings::default());
+    let mut engine = Engine::new(settings());
     let mut run = Run::default();
     for told in all {
         hear(&mut engine, told.clone(), &mut run.spans);
