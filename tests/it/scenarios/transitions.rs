@@ -529,34 +529,3 @@ fn an_evicted_pod_that_is_kept_does_not_hold_the_recover_open() {
         "#]],
     );
 }
-
-#[test]
-fn zzz_probe() {
-    check(
-        "
-        @0 list
-        @1 job x
-        @1.1 pod a of=job/x restarts=Never
-        @1.2 pod a running
-        @3 pod a exit=7
-        @4 pod a failed
-        @4.5 job x suspended
-        @5 pod a delete grace=0
-        @5.1 pod a gone
-        @30 wait
-        ",
-        expect![[""]],
-    );
-    check(
-        "
-        @0 list
-        @1 settled ds/agent a
-        @5 pod a exit=3
-        @5.1 pod a running ready
-        @6 ds agent image=v2
-        @6.5 ds agent status=0/2/1 desired=2
-        @30 wait
-        ",
-        expect![[""]],
-    );
-}

@@ -15,6 +15,8 @@ pub(crate) enum Cause {
     Exact(String),
     /// A Pod was lost: its uid and the second.
     Pod(String, i64),
+    /// What had failed came right by itself.
+    Heal,
 }
 
 impl Cause {
@@ -22,6 +24,7 @@ impl Cause {
     pub(crate) fn is(&self, told: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == told,
+            Self::Heal => told.starts_with("heal:"),
             Self::Pod(uid, second) => {
                 let mut parts = told.split(':');
                 parts.next() == Some("pods")
@@ -288,6 +291,16 @@ impl Truth {
         self.settle_recovery(at, now);
         let tree = &mut self.trees[at];
         tree.facts = Some(facts);
+        let heals = facts.is_healthy() && tree.is_broken && tree.open.is_none();
+        if heals && let Some(failed) = tree.last.and_then(|last| self.transitions[last].end) {
+            // That it stays so is not certain.
+            self.open(at, &["recover"], Cause::Heal, Rule::Health, failed.0);
+            self.close(at, now, "completed");
+            if let Some(healed) = self.transitions.last_mut() {
+                healed.is_certain = false;
+            }
+        }
+        let tree = &mut self.trees[at];
         if facts.is_healthy() {
             tree.is_broken = false;
             if let Some(since) = tree.murky_since.take() {
@@ -352,10 +365,11 @@ impl Truth {
 
     /// Whether the loss of a Pod that still counts opens a transition.
     fn loses(&mut self, at: usize, pod: usize, why: Why, since: i64, now: i64) {
-        // Where a recovered state ends just when it has lasted long enough, either may be told.
+        // Where a recovered state ends just when it has lasted long enough, by times of whole
+        // seconds, either may be told.
         if let Some(open) = self.trees[at].open
             && let Some(healthy) = self.transitions[open].healthy
-            && (now - healthy - STABLE).abs() < S / 5
+            && (-S - S / 5..S / 5).contains(&(now - healthy - STABLE))
         {
             self.transitions[open].is_certain = false;
             self.trees[at].murky_since.get_or_insert(since);
