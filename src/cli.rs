@@ -9,6 +9,7 @@ mod replay;
 mod runtime;
 mod send;
 mod serve;
+mod stamp;
 mod terminal;
 
 use std::ffi::OsString;
@@ -53,6 +54,8 @@ enum Command {
     PrintConfig(configured::PrintArguments),
     /// Lists what can be configured
     Components,
+    /// Writes a trace context onto manifests, or onto objects in a cluster
+    Stamp(stamp::Arguments),
     /// Prints the permissions that a configuration needs, for kubectl apply
     Rbac(configured::RbacArguments),
 }
@@ -82,6 +85,9 @@ where
         }
         Ok(Arguments { command: Some(Command::PrintConfig(arguments)), .. }) => {
             configured::print(&arguments, out, err)
+        }
+        Ok(Arguments { command: Some(Command::Stamp(arguments)), .. }) => {
+            stamp::run(&arguments, terminal, out, err)
         }
         Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
         Ok(Arguments { command: Some(Command::Rbac(arguments)), .. }) => {

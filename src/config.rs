@@ -12,17 +12,21 @@ mod exporters;
 mod extensions;
 mod load;
 pub mod node;
+mod objects;
 pub mod reader;
 mod receiver;
+mod sampling;
 mod service;
 mod show;
+mod trace_context;
 
 pub use component::Id;
 pub use expand::Lookup;
 pub use exporters::exporter;
 pub use extensions::Extension;
 pub use load::{Faults, Loaded, Source, load};
-pub use receiver::{Object, Receiver};
+pub use objects::Object;
+pub use receiver::Receiver;
 pub use service::{LogEncoding, LogLevel, Logs, Metrics, MetricsLevel, Service};
 pub use show::{Format, as_json, components, documented, shown};
 

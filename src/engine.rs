@@ -19,6 +19,7 @@ use crate::lifecycle::object::{Change, Kind, Note, Owner, Snapshot, Uid};
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
+use crate::sampling::{Dropped, Policy, Sieve};
 use crate::store::Store;
 
 /// Chains of owners are followed no further.
@@ -61,6 +62,8 @@ pub struct Settings {
     pub waits_for: Vec<(Lane, Part)>,
     /// The kinds of custom resources, in the order of their lanes.
     pub custom_kinds: Vec<Kind>,
+    /// Which traces are kept.
+    pub sampling: Policy,
 }
 
 impl Default for Settings {
@@ -78,6 +81,7 @@ impl Default for Settings {
             max_waiting: 100_000,
             waits_for: Vec::new(),
             custom_kinds: Vec::new(),
+            sampling: Policy::default(),
         }
     }
 }
@@ -99,6 +103,8 @@ pub struct Counts {
     pub late: u64,
     /// Changes that were released before their time because the inlet was full.
     pub early: u64,
+    /// Spans of traces that were not kept.
+    pub dropped: Dropped,
     /// What was decided without a span.
     pub untraced: Untraced,
 }
@@ -111,6 +117,7 @@ pub struct Engine {
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
     custom_kinds: Vec<Kind>,
+    sieve: Sieve,
     inlet: Inlet,
     orphans: Orphans,
     /// Objects whose tree is being looked for, each owned by the one after it.
@@ -122,6 +129,10 @@ pub struct Engine {
     have_lists_entered: bool,
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
+    /// Which history resourceVersions count, see [`Engine::history_begins`].
+    history: u32,
+    /// What waited when a history began anew; it enters before all else.
+    before: Vec<Released>,
     unjudged: BTreeSet<Uid>,
     nodes: BTreeSet<Arc<str>>,
     paths: BTreeSet<Arc<[Box<str>]>>,
@@ -148,6 +159,7 @@ impl Engine {
             max_waiting,
             waits_for,
             custom_kinds,
+            sampling,
         } = settings;
         let rules = Rules {
             cluster_uid,
@@ -167,6 +179,7 @@ impl Engine {
             max_waiting,
             waits_for,
             custom_kinds,
+            sieve: Sieve::new(sampling),
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
             entering: Vec::new(),
@@ -176,6 +189,8 @@ impl Engine {
             first_list: None,
             have_lists_entered: false,
             reference: None,
+            history: 0,
+            before: Vec::new(),
             unjudged: BTreeSet::new(),
             nodes: BTreeSet::new(),
             paths: BTreeSet::new(),
@@ -191,6 +206,9 @@ impl Engine {
         let mut out = Vec::new();
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.now = self.now.max(next);
+            for released in std::mem::take(&mut self.before) {
+                self.release(released, &mut out);
+            }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {
                 self.inlet.release(next);
@@ -209,20 +227,20 @@ impl Engine {
             }
         }
         self.now = self.now.max(now);
-        self.count(&out);
-        out
+        self.hand_on(out)
     }
 
     /// When [`Engine::advance`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         let tree = self.deadlines.first().map(|(due, _)| *due);
+        let before = (!self.before.is_empty()).then_some(self.now);
         let (lists, inlet) = match self.lists_enter() {
             Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
             Some(Entry::Held) => (None, None),
             None => (None, self.inlet.next_due()),
         };
-        [inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
+        [before, inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
     }
 
     /// The input has ended: time runs on until every hold is released. What is still open stays
@@ -230,17 +248,15 @@ impl Engine {
     pub fn finish(&mut self) -> Vec<FinishedSpan> {
         let end = self.now.plus(self.rules.settle_time);
         let mut out = self.advance(end);
-        let n = out.len();
+        let mut rest = Vec::new();
         let tops = self.store.sorted(|top, _| top);
         for top in tops {
-            self.change(top, &mut out, |tree, rules, out| {
+            self.change(top, &mut rest, |tree, rules, out| {
                 tree.release_hold(rules, out);
                 tree.after()
             });
         }
-        let (_, rest) = out.split_at(n);
-        let rest = rest.to_vec();
-        self.count(&rest);
+        out.extend(self.hand_on(rest));
         out
     }
 
@@ -260,6 +276,7 @@ impl Engine {
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts.clone();
         counts.objects = u64::try_from(self.store.n_objects()).unwrap_or(u64::MAX);
+        counts.dropped = self.sieve.dropped();
         (counts.late, counts.early) = (self.inlet.n_late, self.inlet.n_early);
         for untraced in self.store.sorted(|_, tree| tree.untraced()) {
             counts.untraced.add(untraced);
@@ -267,10 +284,13 @@ impl Engine {
         counts
     }
 
-    fn count(&mut self, out: &[FinishedSpan]) {
+    /// What is kept of what leaves now.
+    fn hand_on(&mut self, out: Vec<FinishedSpan>) -> Vec<FinishedSpan> {
+        let out = self.sieve.sift(out, self.now);
         let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         self.counts.spans += n(out.len());
         self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
+        out
     }
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {

@@ -17,6 +17,7 @@ mod refusal;
 mod rfc3339;
 mod rules;
 mod spec_hash;
+mod stamps;
 mod status;
 mod template;
 mod tree;
@@ -29,9 +30,10 @@ pub use hear::{Meaning, Told, hear};
 pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
 pub use rules::{GOALS, Rules, is_goal};
+pub use stamps::stamps;
 pub use wait::Wait;
 
-use crate::context::Refused;
+use crate::context::Flaw;
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::object::{Kind, Note, Snapshot};
 
@@ -50,6 +52,8 @@ pub struct SnapshotError {
 pub struct Decoded {
     /// What is kept of it.
     pub snapshot: Snapshot,
+    /// How many trace contexts were read on it.
+    pub n_stamps: usize,
     /// Trace contexts on it that are malformed; they never refuse the object.
     pub refused_stamps: Vec<RefusedStamp>,
 }
@@ -59,37 +63,43 @@ pub struct Decoded {
 pub struct RefusedStamp {
     /// The object: `Deployment default/web`.
     pub object: String,
-    /// Where it stood: an annotation key, or `env TRACEPARENT`.
+    /// Where it stood: an annotation key, `status.spanContext` or `env TRACEPARENT`.
     pub key: Box<str>,
+    /// What sort of thing is wrong.
+    pub flaw: Flaw,
     /// What is wrong with it.
     pub problem: String,
 }
 
-/// Reads an object of `lane` (not of [`Lane::Events`]), which `catalog` knows.
+/// Reads an object of `lane` (not of [`Lane::Events`]), which `catalog` knows, and the trace contexts
+/// on it, of which `catalog` knows where they stand.
 ///
 /// # Errors
 /// Tells the object, the key and what is expected where it is not such an object.
 pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
+    let rules = catalog.context();
     match lane {
-        Lane::Pods => pod::pod(json),
+        Lane::Pods => pod::pod(json, rules),
         Lane::Events => Err(SnapshotError {
             object: "Event".to_owned(),
             problem: "an object with a life of its own is expected".to_owned(),
         }),
         Lane::Custom(_) => match catalog.custom(lane) {
-            Some(custom) => generic::generic(custom, json),
+            Some(custom) => generic::generic(custom, json, rules),
             None => Err(SnapshotError {
                 object: "a custom resource".to_owned(),
                 problem: "one that is known is expected".to_owned(),
             }),
         },
-        Lane::CronJobs => workload::workload(Kind::CronJob, json),
-        Lane::Deployments => workload::workload(Kind::Deployment, json),
-        Lane::StatefulSets => workload::workload(Kind::StatefulSet, json),
-        Lane::DaemonSets => workload::workload(Kind::DaemonSet, json),
-        Lane::Jobs => workload::workload(Kind::Job, json),
-        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json),
-        Lane::ReplicationControllers => workload::workload(Kind::ReplicationController, json),
+        Lane::CronJobs => workload::workload(Kind::CronJob, json, rules),
+        Lane::Deployments => workload::workload(Kind::Deployment, json, rules),
+        Lane::StatefulSets => workload::workload(Kind::StatefulSet, json, rules),
+        Lane::DaemonSets => workload::workload(Kind::DaemonSet, json, rules),
+        Lane::Jobs => workload::workload(Kind::Job, json, rules),
+        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json, rules),
+        Lane::ReplicationControllers => {
+            workload::workload(Kind::ReplicationController, json, rules)
+        }
     }
 }
 
@@ -126,11 +136,6 @@ fn check_kind(expected: &str, found: &str) -> Result<(), String> {
     }
     let found = read::start(found, 64);
     Err(format!("kind is {found:?}: \"{expected}\" is expected"))
-}
-
-fn told_stamps(refused: Vec<Refused>, object: impl Fn() -> String) -> Vec<RefusedStamp> {
-    let told = |Refused { key, problem }| RefusedStamp { object: object(), key, problem };
-    refused.into_iter().map(told).collect()
 }
 
 #[cfg(test)]

@@ -30,8 +30,10 @@
 //!   sure that is, [`lifecycle::span`] what leaves.
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
-//!   cannot fail.
-//! * [`context`]: trace contexts that others left on objects; pure.
+//!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
+//!   words of `kubectl wait` when they have settled; the core hears only that verdict.
+//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
+//! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
 //! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
@@ -40,12 +42,14 @@
 //! * [`export`]: sends requests over gRPC and HTTP.
 //! * [`watch`]: list and watch of a live cluster. [`watch::course`] decides what is asked next,
 //!   [`watch::items`] and [`watch::events`] cut objects from the bytes, [`watch::ear`] says what
-//!   becomes of them, all pure; its shell is the one room that names kube.
+//!   becomes of them, [`watch::discovery`] what a server serves, all pure; its shell is the one room
+//!   that names kube.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
 //!   [`app::driver`] is the one task that steps the core.
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
 //! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure,
 //!   sockets are in [`admin::server`] alone.
+//! * [`sampling`]: which traces are kept; pure.
 //! * [`rbac`]: the permissions that a configuration needs; pure.
 //! * [`clock`] and [`jitter`]: the one reader of the wall clock, the one place that draws.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
@@ -83,6 +87,15 @@
 //!   order. (`watch::a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was`,
 //!   `watch::a_forgotten_version_means_a_list_and_no_false_transition`,
 //!   `watch::what_is_told_twice_is_heard_once`)
+//! * **Invariant:** a custom resource has neither settled nor failed by what its status says of an
+//!   older spec. (`rules::nothing_holds_of_a_status_that_is_about_an_older_spec`)
+//! * **Invariant:** a kind may be installed and removed while it is watched.
+//!   (`watch::a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_installed_again`)
+//! * **Invariant:** through faults on both sides every span arrives, once or in the same bytes, and
+//!   no other does.
+//!   (`pipeline::through_faults_on_both_sides_every_span_arrives_and_none_is_another`)
+//! * **Invariant:** resourceVersions that begin again are another history, told as if it were the
+//!   first. (`driver::a_history_that_begins_again_is_told_as_if_it_were_the_first`)
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.
@@ -90,6 +103,11 @@
 //! * **Invariant:** what is deployed may read what is watched and nothing else.
 //!   (`deploy::what_may_be_read_is_what_is_watched_and_nothing_else`)
 //! * **Invariant:** no secret of a configuration is shown. (`config::secrets_are_never_shown`)
+//! * **Invariant:** a manifest that is stamped says what it said before, and its text stays.
+//!   (`manifest::whatever_else_an_object_says_it_says_afterwards`,
+//!   `manifest::comments_order_and_formatting_of_all_else_stay`)
+//! * **Invariant:** what is written as a trace context is read as the same.
+//!   (`context::what_is_extracted_is_what_was_injected`)
 //! * **Invariant:** no value of an environment variable is kept or told.
 //!   (`kinds::env_is_read_for_trace_contexts_and_else_only_hashed`,
 //!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)
@@ -115,10 +133,12 @@ pub mod export;
 pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
+pub mod manifest;
 pub mod otlp;
 pub mod rbac;
 pub mod recording;
 pub mod report;
+pub mod sampling;
 pub mod show;
 pub mod store;
 pub mod telemetry;

@@ -170,7 +170,8 @@ pub fn watchz_data(known: &Known) -> Value {
             "events": status.n_events,
             "bytes": status.n_bytes,
             "refused_objects": status.n_refused,
-            "refused_stamps": status.n_refused_stamps,
+            "stamps": status.n_stamps,
+            "refused_stamps": status.refused_stamps.values().sum::<u64>(),
             "last_error": status.last_error.as_ref().map(|(at, error)| json!({"at": time(*at), "error": error})),
         })
     };

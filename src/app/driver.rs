@@ -72,11 +72,16 @@ pub async fn drive(
     let mut delays = Delays::default();
     loop {
         let due = engine.next_deadline();
+        let mut ended = Vec::new();
         let wait = due.map_or(LONGEST_SLEEP, |due| until(due, clock()));
         tokio::select! {
             n = told.recv_many(&mut batch, TOGETHER) => {
                 if n == 0 {
                     return engine;
+                }
+                // What was due before is decided without the news, though the process slept.
+                if let Some(first) = batch.first() {
+                    ended = engine.advance(first.at);
                 }
                 for Arrived { lane, part, news, at } in batch.drain(..) {
                     engine.hear_part(lane, part, news, at);
@@ -85,7 +90,7 @@ pub async fn drive(
             Some(question) = questions.recv() => answer(&engine, &delays, question, clock()),
             () = tokio::time::sleep(wait) => {}
         }
-        let ended = engine.advance(clock());
+        ended.extend(engine.advance(clock()));
         if !ended.is_empty() {
             hand_on(ended);
             let late = due.map_or(Nanos(0), |due| clock().since(due));

@@ -1,10 +1,15 @@
 //! Arguments that say which cluster, and how it is found.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::watch::connect::Access;
+use crate::kinds::{Catalog, Custom};
+use crate::lifecycle::lane::Lane;
+use crate::report::Report;
+use crate::watch::connect::{Access, Cluster, served};
 use crate::watch::target::Target;
 
 /// Which cluster, and what of it.
@@ -12,13 +17,8 @@ use crate::watch::target::Target;
 #[command(next_help_heading = "Cluster")]
 #[group(skip)]
 pub(super) struct ClusterArguments {
-    /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The context of the kubeconfig, instead of its current one
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
 
     /// Only this namespace; by default all
     #[arg(short, long, value_name = "NAME", default_value = "", value_parser = namespace)]
@@ -29,18 +29,57 @@ pub(super) struct ClusterArguments {
     selector: String,
 }
 
-impl ClusterArguments {
+/// How a cluster is reached.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Reach {
+    /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig, instead of its current one
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Reach {
     pub(super) fn access(&self) -> Access {
         match (&self.kubeconfig, &self.context) {
             (None, None) => Access::Inferred,
             (file, context) => Access::KubeConfig { file: file.clone(), context: context.clone() },
         }
     }
+}
 
-    /// Where objects of `resource` are looked for. Events carry no labels of what they are about.
-    pub(super) fn target(&self, resource: &str) -> Target {
-        let selector = if resource == "events" { "" } else { &self.selector };
-        Target::built_in(resource, &self.namespace, selector)
+impl ClusterArguments {
+    pub(super) fn access(&self) -> Access {
+        self.reach.access()
+    }
+
+    /// Where objects of `lane` are looked for. Events carry no labels of what they are about.
+    pub(super) fn target(&self, catalog: &Catalog, lane: Lane) -> Target {
+        let selector = if lane.has_lives() { &*self.selector } else { "" };
+        Target::of(catalog, lane, &self.namespace, selector)
+    }
+
+    /// The presets that `cluster` serves, which is told if there are any.
+    pub(super) async fn catalog(
+        &self,
+        cluster: &Cluster,
+        report: &mut Report<'_>,
+    ) -> io::Result<Arc<Catalog>> {
+        let customs = match served(cluster, Catalog::default().customs()).await {
+            Ok(customs) => customs,
+            Err(error) => {
+                report.say(&format!("custom resources are left out: {error}"))?;
+                Vec::new()
+            }
+        };
+        if !customs.is_empty() {
+            let names: Vec<_> = customs.iter().map(Custom::resource).collect();
+            report.say(&format!("custom resources: {}", names.join(", ")))?;
+        }
+        Ok(Arc::new(Catalog::new(customs)))
     }
 
     /// `namespace shop`, or `all namespaces`.
@@ -53,7 +92,7 @@ impl ClusterArguments {
 }
 
 /// A name may stand in the path of a request (RFC 1123 label, as Kubernetes asks for).
-fn namespace(text: &str) -> Result<String, &'static str> {
+pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_good = text.len() <= 63
         && text.bytes().all(is_inner)

@@ -21,7 +21,6 @@ use crate::delivery::Delivery;
 use crate::delivery::books::Books;
 use crate::duration;
 use crate::engine::{Engine, Settings};
-use crate::lifecycle::lane::Lane;
 use crate::lifecycle::span::FinishedSpan;
 use crate::lifecycle::time::Nanos;
 use crate::report::{Chain, Report};
@@ -109,16 +108,21 @@ async fn watch(
     };
     let scope = arguments.cluster.scope();
     report.say(&format!("watching {scope} of {} ({})", cluster.server, cluster.version))?;
+    let catalog = tokio::select! {
+        catalog = arguments.cluster.catalog(&cluster, report) => catalog?,
+        _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
+    };
     let engine = Engine::new(Settings {
         cluster_uid: cluster.uid.clone(),
         stable_time: arguments.stable_time,
-        waits_for: Lane::ALL.into_iter().map(|lane| (lane, 0)).collect(),
+        waits_for: catalog.lanes().map(|lane| (lane, 0)).collect(),
+        custom_kinds: catalog.custom_kinds(),
         ..Settings::default()
     });
-    let watched = Lane::ALL.into_iter().map(|lane| Watched {
-        target: arguments.cluster.target(lane.resource().unwrap_or_default()),
+    let watched = catalog.lanes().map(|lane| Watched {
+        target: arguments.cluster.target(&catalog, lane),
         has_no_backlog: !lane.has_lives(),
-        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
+        ear: ForCore { catalog: Arc::clone(&catalog), lane, part: 0 },
     });
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app =

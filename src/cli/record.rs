@@ -24,20 +24,6 @@ use crate::watch::connect::connect;
 use crate::watch::lanes::{Statuses, Watched, start};
 use crate::watch::target::Manners;
 
-/// Every kind whose life a recording may be read for, owners first. Secrets are not among them,
-/// and cannot be.
-const RESOURCES: [&str; 9] = [
-    "cronjobs.batch",
-    "jobs.batch",
-    "deployments.apps",
-    "statefulsets.apps",
-    "daemonsets.apps",
-    "replicationcontrollers",
-    "replicasets.apps",
-    "pods",
-    "events",
-];
-
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -114,13 +100,22 @@ async fn record(
         }
     };
     let redaction = (!arguments.keep_env).then(|| Redaction::new(jitter::key()));
-    let watched = RESOURCES.into_iter().map(|resource| Watched {
-        target: arguments.cluster.target(resource),
-        has_no_backlog: resource == "events",
-        ear: ForRecording { resource: resource.to_owned(), redaction: redaction.clone() },
-    });
+    // Secrets are not among the kinds that are known, and cannot be.
+    let catalog = tokio::select! {
+        catalog = arguments.cluster.catalog(&cluster, report) => catalog?,
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    let watched: Vec<_> = catalog
+        .lanes()
+        .map(|lane| Watched {
+            target: arguments.cluster.target(&catalog, lane),
+            has_no_backlog: !lane.has_lives(),
+            ear: ForRecording { resource: catalog.resource(lane), redaction: redaction.clone() },
+        })
+        .collect();
+    let n_watched = watched.len();
     let (say, mut said) = mpsc::channel::<Written>(WAITING);
-    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    let watches = start(&cluster, &Manners::default(), watched, &say);
     let statuses = watches.statuses();
     let end = arguments.time.and_then(|time| {
         Instant::now().checked_add(Duration::from_nanos(u64::try_from(time.0).unwrap_or(0)))
@@ -160,7 +155,7 @@ async fn record(
     }
     report
         .say(&format!("{n_lines} lines, {n_objects} of them objects, from {}", cluster.server))?;
-    Ok(if unread.len() < RESOURCES.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if unread.len() < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn progress(statuses: &Statuses, cluster: &ClusterArguments, n_objects: u64) -> String {

@@ -186,6 +186,7 @@ impl Arguments {
             cluster_uid: self.cluster_uid.clone(),
             settle_time: self.settle_time,
             stable_time: self.stable_time,
+            custom_kinds: Catalog::default().custom_kinds(),
             ..Settings::default()
         }
     }

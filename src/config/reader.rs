@@ -387,6 +387,11 @@ impl Section<'_> {
         self.reader.fault(&node.place, format!("'{path}' is not supported: {instead}"));
     }
 
+    /// Passes over what is left: it is not known what it would mean.
+    pub fn forget(&mut self) {
+        self.pairs.clear();
+    }
+
     /// Tells what is left: nobody asked for it.
     pub fn end(mut self) {
         self.end_ref();

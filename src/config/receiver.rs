@@ -1,9 +1,12 @@
 //! `receivers: k8s_lifecycle`
 
-use super::node::{Node, Value};
-use super::reader::{Reader, Section, quoted};
+use super::node::Node;
+use super::objects::{HELP, Object, Objects, objects};
+use super::reader::{Reader, Section};
+use super::sampling::sampling;
+use super::trace_context::trace_context;
 use crate::engine::Settings;
-use crate::lifecycle::lane::Lane;
+use crate::kinds::Catalog;
 use crate::lifecycle::time::Nanos;
 use crate::watch::connect::Access;
 use crate::watch::ear::ForCore;
@@ -19,8 +22,10 @@ pub struct Receiver {
     pub access: Access,
     /// The namespaces that are watched; empty for all.
     pub namespaces: Vec<String>,
-    /// What is watched.
+    /// What is watched, owners first.
     pub objects: Vec<Object>,
+    /// The custom resources among them, and where trace contexts stand on objects.
+    pub catalog: Arc<Catalog>,
     /// How requests are made.
     pub manners: Manners,
     /// Whether lists may be read as watches; `None` to go by the server's version.
@@ -29,59 +34,20 @@ pub struct Receiver {
     pub settings: Settings,
 }
 
-/// A kind that is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// Its lane in the core.
-    pub lane: Lane,
-    /// `deployments`
-    pub name: String,
-    /// `apps`
-    pub group: String,
-    /// As `kubectl get -l` has it.
-    pub label_selector: String,
-    /// As `kubectl get --field-selector` has it.
-    pub field_selector: String,
-}
-
-impl Object {
-    fn written(&self) -> String {
-        let Self { name, group, label_selector, field_selector, lane: _ } = self;
-        let mut out = format!("{{name: {}", quoted(name));
-        for (key, value) in [
-            ("group", group),
-            ("label_selector", label_selector),
-            ("field_selector", field_selector),
-        ] {
-            if !value.is_empty() {
-                out.push_str(&format!(", {key}: {}", quoted(value)));
-            }
-        }
-        out + "}"
-    }
-}
-
 impl Receiver {
     /// What is listed and watched, owners first.
     #[must_use]
     pub fn watched(&self) -> Vec<Watched<ForCore>> {
-        let mut objects = self.objects.clone();
-        objects.sort_by_key(|object| object.lane);
         let all = [String::new()];
         let namespaces = if self.namespaces.is_empty() { &all[..] } else { &self.namespaces };
-        let watched = objects.into_iter().flat_map(|object| {
-            let Object { lane, label_selector, field_selector, .. } = object;
-            (0..).zip(namespaces).map(move |(part, namespace)| {
-                let target = Target::built_in(
-                    lane.resource().unwrap_or_default(),
-                    namespace,
-                    &label_selector,
-                );
-                Watched {
-                    target: Target { field_selector: field_selector.clone(), ..target },
-                    has_no_backlog: !lane.has_lives(),
-                    ear: ForCore { catalog: Arc::default(), lane, part },
-                }
+        let watched = self.objects.iter().flat_map(|object| {
+            (0..).zip(namespaces).map(|(part, namespace)| Watched {
+                target: Target {
+                    field_selector: object.field_selector.clone(),
+                    ..Target::of(&self.catalog, object.lane, namespace, &object.label_selector)
+                },
+                has_no_backlog: !object.lane.has_lives(),
+                ear: ForCore { catalog: Arc::clone(&self.catalog), lane: object.lane, part },
             })
         });
         watched.collect()
@@ -103,11 +69,10 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     }
     let namespaces = namespaces(s);
     let mark = s.mark();
-    let objects = objects(s);
-    let written: Vec<_> = objects.iter().map(Object::written).collect();
-    let help =
-        "What is watched, of those that are known; owners must be watched for spans to be nested";
-    s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), help);
+    let Objects { objects, catalog } = objects(s);
+    let written: Vec<_> = objects.iter().map(|object| object.written(&catalog)).collect();
+    s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), HELP);
+    let catalog = Arc::new(catalog.with_context(trace_context(s)));
     s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
     s.unsupported(
         "k8s_leader_elector",
@@ -139,9 +104,11 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         &["auto", "always", "never"],
         "Whether lists are read as watches (WatchList): auto does where the server is 1.34 or newer",
     );
+    let sampling = sampling(s);
     let settings = Settings {
         waits_for: Vec::new(),
-        custom_kinds: Vec::new(),
+        custom_kinds: catalog.custom_kinds(),
+        sampling,
         cluster_uid: s.text(
             "cluster_uid",
             "",
@@ -206,7 +173,12 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         },
         namespaces,
         objects,
-        manners: Manners { page_size: u32::try_from(page_size).unwrap_or(u32::MAX), watch_timeout },
+        catalog,
+        manners: Manners {
+            page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
+            watch_timeout,
+            ..Manners::default()
+        },
         watch_list: match watch_list {
             "always" => Some(true),
             "never" => Some(false),
@@ -247,61 +219,4 @@ fn namespaces(s: &mut Section<'_>) -> Vec<String> {
         s.reader().fault(&place, problem);
     }
     names
-}
-
-/// Without a list of objects every kind that is known is watched.
-fn objects(s: &mut Section<'_>) -> Vec<Object> {
-    let all =
-        || Lane::ALL.into_iter().map(|lane| plain(lane, String::new(), String::new())).collect();
-    let place = s.place();
-    let Some(node) = s.node("objects") else { return all() };
-    let Value::List(items) = node.value else {
-        s.reader().fault(&node.place, "objects: expected a list of {name, group}".to_owned());
-        return all();
-    };
-    let mut objects: Vec<Object> = Vec::new();
-    for item in items {
-        let place = item.place.clone();
-        let mut section = s.reader().section(vec!["objects".to_owned()], item);
-        let name = section.text("name", "", "");
-        let group = section.text("group", "", "");
-        let label_selector = section.text("label_selector", "", "");
-        let field_selector = section.text("field_selector", "", "");
-        section.unsupported("mode", "objects are always watched");
-        section
-            .unsupported("namespaces", "namespaces stand beside objects and concern all of them");
-        section.end();
-        let resource = if group.is_empty() { name.clone() } else { format!("{name}.{group}") };
-        // A group that is left out is that of the kind of this name.
-        let lane = Lane::of(&resource).or_else(|| {
-            Lane::ALL.into_iter().find(|lane| {
-                group.is_empty()
-                    && lane.resource().and_then(|it| it.split('.').next()) == Some(name.as_str())
-            })
-        });
-        match lane {
-            Some(lane) if objects.iter().any(|object| object.lane == lane) => {
-                s.reader().fault(&place, format!("objects: {resource} stands here twice"));
-            }
-            Some(lane) => objects.push(plain(lane, label_selector, field_selector)),
-            None => {
-                let known: Vec<_> = Lane::ALL.iter().filter_map(|lane| lane.resource()).collect();
-                let message = format!(
-                    "objects: {resource:?} is not known: expected one of {}",
-                    known.join(", ")
-                );
-                s.reader().fault(&place, message);
-            }
-        }
-    }
-    if objects.is_empty() {
-        s.reader().fault(&place, "objects: at least one is needed".to_owned());
-    }
-    objects
-}
-
-fn plain(lane: Lane, label_selector: String, field_selector: String) -> Object {
-    let resource = lane.resource().unwrap_or_default();
-    let (name, group) = resource.split_once('.').unwrap_or((resource, ""));
-    Object { lane, name: name.to_owned(), group: group.to_owned(), label_selector, field_selector }
 }

@@ -67,7 +67,8 @@ fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
             open.push(part);
         }
         if with_help && !entry.help.is_empty() {
-            for text in wrapped(entry.help, 96 - 2 * open.len()) {
+            let width = 96 - 2 * open.len();
+            for text in entry.help.lines().flat_map(|line| wrapped(line, width)) {
                 putln!(out, "{:1$}# {text}", "", 2 * open.len());
             }
         }

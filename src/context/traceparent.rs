@@ -173,6 +173,39 @@ mod tests {
         }
     }
 
+    /// The examples and rules of the specification, in the order of its text.
+    #[test]
+    fn the_examples_of_the_specification_are_read() {
+        let ids = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+        for (text, expected) in [
+            // Sampled, not sampled, and a flag that is not defined beside `sampled`.
+            (format!("00-{ids}-01"), Ok(0x01)),
+            (format!("00-{ids}-00"), Ok(0x00)),
+            (format!("00-{ids}-09"), Ok(0x09)),
+            // Level 2: the trace-id is random.
+            (format!("00-{ids}-02"), Ok(0x02)),
+            (format!("00-{ids}-03"), Ok(0x03)),
+            // A higher version: only `sampled` is read, and unknown fields are left alone.
+            (format!("01-{ids}-03"), Ok(0x01)),
+            (format!("01-{ids}-02-{ids}"), Ok(0x00)),
+            (format!("fe-{ids}-01-"), Ok(0x01)),
+            (format!("01-{ids}-0"), Err(E::Length(54))),
+            (format!("01-{ids}-011"), Err(E::Separator(55))),
+            (format!("01-{}-01", ids.replace('-', "_")), Err(E::Separator(35))),
+            (format!("01-{}-01", ids.to_uppercase()), Err(E::NotHex("trace-id"))),
+            // The version cannot be parsed.
+            (format!("0x-{ids}-01"), Err(E::NotHex("version"))),
+            (format!("00_{ids}-01"), Err(E::Separator(2))),
+            (format!("FF-{ids}-01"), Err(E::NotHex("version"))),
+            (format!("ff-{ids}-01"), Err(E::Version)),
+            // Version 00 has exactly four fields, without white space.
+            (format!("00-{ids}-01-"), Err(E::Length(56))),
+            (format!("00-{ids}-01 "), Err(E::Length(56))),
+        ] {
+            assert_eq!(traceparent(&text).map(|(_, _, flags)| flags), expected, "{text}");
+        }
+    }
+
     #[test]
     fn an_error_says_what_is_wrong() {
         assert_eq!(

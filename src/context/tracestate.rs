@@ -20,6 +20,9 @@ pub enum TracestateError {
     /// A value breaks the grammar.
     #[error("value {0} of tracestate is not 1 to 256 printable characters without `,` and `=`")]
     Value(usize),
+    /// A key stands there a second time.
+    #[error("key {0} of tracestate stands there twice: one entry a key is allowed")]
+    Twice(usize),
 }
 
 /// Checks a `tracestate`. It is passed on as it stands; no key in it is ours to understand.
@@ -27,6 +30,7 @@ pub enum TracestateError {
 /// # Errors
 /// Says which list-member, counted from 1, breaks which rule.
 pub fn tracestate(text: &str) -> Result<(), TracestateError> {
+    let mut keys = Vec::new();
     for (index, member) in text.split(',').enumerate() {
         let nth = index + 1;
         if nth > MEMBERS {
@@ -43,6 +47,10 @@ pub fn tracestate(text: &str) -> Result<(), TracestateError> {
         if !is_value(value.as_bytes()) {
             return Err(TracestateError::Value(nth));
         }
+        if keys.contains(&key) {
+            return Err(TracestateError::Twice(nth));
+        }
+        keys.push(key);
     }
     Ok(())
 }
@@ -79,6 +87,11 @@ mod tests {
             "foo=1,",
             "fw529a3039@dt=FfQfzz,0-_*/=~ !",
             "foo= 1",
+            // The examples of the specification.
+            "rojo=00f067aa0ba902b7",
+            "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+            "vendorname1=opaqueValue1,vendorname2=opaqueValue2",
+            "congo=ucfJifl5GOE,rojo=00f067aa0ba902b7",
         ] {
             assert_eq!(tracestate(text), Ok(()), "{text}");
         }
@@ -104,6 +117,11 @@ mod tests {
             ("foo=", E::Value(1)),
             ("a=1,foo=\u{e9}", E::Value(2)),
             ("foo=1\t2", E::Value(1)),
+            (
+                "congo=congosFirstPosition,rojo=rojosFirstPosition,congo=congosSecondPosition",
+                E::Twice(3),
+            ),
+            ("foo=1,foo=1", E::Twice(2)),
             (format!("foo={}", "v".repeat(257)).as_str(), E::Value(1)),
         ] {
             assert_eq!(tracestate(text), Err(error), "{text}");

@@ -1,7 +1,7 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
 use super::{Engine, Part};
-use crate::lifecycle::inlet::Released;
+use crate::lifecycle::inlet::{Inlet, Released};
 use crate::lifecycle::lane::{Lane, News};
 use crate::lifecycle::object::{Change, Kind, Snapshot};
 use crate::lifecycle::relist::Relist;
@@ -34,6 +34,8 @@ pub(super) struct LaneState {
     last_version: u64,
     /// Its resourceVersions count another history than those of the other lanes.
     is_foreign: bool,
+    /// The history that its last list was of, see [`Engine::history_begins`].
+    history: u32,
 }
 
 impl Engine {
@@ -93,7 +95,29 @@ impl Engine {
         }
     }
 
+    /// A list shows what is written when it is read, so one that is older than what its lane has
+    /// told is of another history: etcd was restored from a backup, or another recording begins.
+    /// What waits was written before it. Of the lists that follow those of the other lanes are of
+    /// the same new history.
+    fn history_begins(&mut self) {
+        self.history += 1;
+        self.reference = None;
+        self.inlet.release(UnixNanos(i64::MAX));
+        while let Some(released) = self.inlet.take_ready() {
+            self.before.push(released);
+        }
+        let (n_late, n_early) = (self.inlet.n_late, self.inlet.n_early);
+        self.inlet = Inlet::new(self.rules.settle_time, self.max_waiting);
+        (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
+    }
+
     fn list_done(&mut self, lane: Lane, part: Part, version: u64, at: UnixNanos) {
+        let state = self.lanes.entry((lane, part)).or_default();
+        let is_older = lane.has_lives() && version != 0 && version < state.last_version;
+        if is_older && state.history == self.history {
+            self.history_begins();
+        }
+        let history = self.history;
         if lane.has_lives() && self.reference.is_none() {
             self.reference = Some((version, at));
         }
@@ -101,7 +125,11 @@ impl Engine {
         if let (false, Some((known, known_at))) = (lane.has_lives(), self.reference) {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
-        state.last_version = state.last_version.max(version);
+        if std::mem::replace(&mut state.history, history) == history {
+            state.last_version = state.last_version.max(version);
+        } else {
+            state.last_version = version;
+        }
         state.is_away = false;
         if !state.relist.is_listing() {
             state.relist.begin();

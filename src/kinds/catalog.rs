@@ -1,17 +1,20 @@
 //! The kinds that are known: the built-in ones, and custom resources with the rules by which they
-//! are read.
+//! are read; and where trace contexts stand on objects of any of them.
 
 use std::sync::Arc;
 
 use super::presets::presets;
 use super::rules::{GOALS, Rules};
+use crate::context;
 use crate::lifecycle::lane::Lane;
 use crate::lifecycle::object::Kind;
 
-/// The custom resources that are known, beside the built-in kinds; by default the presets.
-#[derive(Clone, Debug)]
+/// The custom resources that are known, beside the built-in kinds, and where trace contexts stand;
+/// by default the presets and the built-in rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     customs: Vec<Custom>,
+    context: context::Rules,
 }
 
 /// A custom resource.
@@ -36,6 +39,11 @@ impl Custom {
         format!("{}.{}", self.plural, self.group)
     }
 
+    /// The kind of its objects.
+    fn kind(&self) -> Kind {
+        Kind::of(&self.group, &self.kind)
+    }
+
     /// The fields of its spec that are goals.
     pub(super) fn goals(&self) -> Arc<[Box<str>]> {
         let configured = self.rules.goal_fields.iter().map(|goal| goal.as_str().into());
@@ -50,10 +58,23 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// Knows these custom resources, and no others.
+    /// Knows these custom resources, and no others; trace contexts stand where the built-in rules
+    /// say.
     #[must_use]
     pub fn new(customs: Vec<Custom>) -> Self {
-        Self { customs }
+        Self { customs, context: context::Rules::built_in() }
+    }
+
+    /// The same, with trace contexts where these rules say, on objects of all kinds.
+    #[must_use]
+    pub fn with_context(self, rules: context::Rules) -> Self {
+        Self { context: rules, ..self }
+    }
+
+    /// Where trace contexts stand.
+    #[must_use]
+    pub fn context(&self) -> &context::Rules {
+        &self.context
     }
 
     /// The custom resources, in the order of their lanes.
@@ -85,10 +106,17 @@ impl Catalog {
         built_in.or_else(|| self.custom(lane).map(Custom::resource)).unwrap_or_default()
     }
 
+    /// The kind of the objects of a lane; Events are about objects of other kinds.
+    #[must_use]
+    pub fn kind(&self, lane: Lane) -> Option<Kind> {
+        let custom = self.custom(lane).map(Custom::kind);
+        lane.kind().or(custom)
+    }
+
     /// The kinds of the custom resources, in the order of their lanes.
     #[must_use]
     pub fn custom_kinds(&self) -> Vec<Kind> {
-        self.customs.iter().map(|custom| Kind::of(&custom.group, &custom.kind)).collect()
+        self.customs.iter().map(Custom::kind).collect()
     }
 
     /// Whether objects of this `apiVersion` and `kind`, as references name them, are known.

@@ -10,7 +10,8 @@ use super::refusal::{decode, label, refuse};
 use super::rules::is_goal;
 use super::tree::{Node, Whole};
 use super::verdict::{self, Judged};
-use super::{Decoded, SnapshotError, check_kind, spec_hash, template, told_stamps};
+use super::{Decoded, SnapshotError, check_kind, spec_hash, stamps, template};
+use crate::context;
 use crate::lifecycle::object::{Kind, Snapshot, Workload, WorkloadStatus};
 
 /// Written by `kubectl rollout restart`.
@@ -30,16 +31,21 @@ struct Raw<'a> {
 }
 
 /// Reads a custom resource. Of its spec and status nothing is asked: they may be anything.
-pub(super) fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub(super) fn generic(
+    custom: &Custom,
+    json: &[u8],
+    context: &context::Rules,
+) -> Result<Decoded, SnapshotError> {
     let raw: Raw<'_> = decode(&custom.kind, json)?;
-    read(custom, raw).map_err(|problem| refuse(&custom.kind, json, problem))
+    read(custom, raw, context).map_err(|problem| refuse(&custom.kind, json, problem))
 }
 
-fn read(custom: &Custom, raw: Raw<'_>) -> Result<Decoded, String> {
-    let Raw { kind, mut metadata, spec: Whole(spec), status: Whole(status) } = raw;
+fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decoded, String> {
+    let Raw { kind, metadata, spec: Whole(spec), status: Whole(status) } = raw;
     check_kind(&custom.kind, &kind.0)?;
-    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
+    let mut carrier = metadata.carrier(context);
     template::collect_any_env(&spec, &mut carrier);
+    stamps::status(&status, &mut carrier);
     let found = carrier.read();
     let paths = spec_hash::paths(&spec);
     let goals = custom.goals();
@@ -56,8 +62,10 @@ fn read(custom: &Custom, raw: Raw<'_>) -> Result<Decoded, String> {
     let (writers, written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
     let Judged { observed, verdict } = verdict::judge(&custom.rules, meta.generation, object);
-    let refused_stamps =
-        told_stamps(found.refused, || label(&custom.kind, Some(&meta.namespace), Some(&meta.name)));
+    let n_stamps = found.stamps.len();
+    let refused_stamps = stamps::told(found.refused, || {
+        label(&custom.kind, Some(&meta.namespace), Some(&meta.name))
+    });
     let workload = Workload {
         meta,
         kind: Kind::of(&custom.group, &custom.kind),
@@ -85,7 +93,7 @@ fn read(custom: &Custom, raw: Raw<'_>) -> Result<Decoded, String> {
             ..WorkloadStatus::default()
         },
     };
-    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), refused_stamps })
+    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), n_stamps, refused_stamps })
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Meaning {
     News {
         /// What.
         news: Box<News>,
+        /// How many trace contexts were read on the object.
+        n_stamps: usize,
         /// Trace contexts on the object that could not be read.
         refused_stamps: Vec<RefusedStamp>,
     },
@@ -51,7 +53,7 @@ pub fn hear(catalog: &Catalog, lane: Lane, told: Told, json: &[u8]) -> Meaning {
             Err(error) => Meaning::Refused(error.to_string()),
         },
         (Told::Listed | Told::Seen | Told::Deleted, _) => match snapshot(catalog, lane, json) {
-            Ok(Decoded { snapshot, refused_stamps }) => {
+            Ok(Decoded { snapshot, n_stamps, refused_stamps }) => {
                 let news = match told {
                     Told::Listed => News::Listed(snapshot),
                     Told::Deleted => News::Watched(Change::Deleted(snapshot)),
@@ -59,7 +61,7 @@ pub fn hear(catalog: &Catalog, lane: Lane, told: Told, json: &[u8]) -> Meaning {
                         News::Watched(Change::Seen(snapshot))
                     }
                 };
-                Meaning::News { news: Box::new(news), refused_stamps }
+                Meaning::News { news: Box::new(news), n_stamps, refused_stamps }
             }
             Err(error) => Meaning::Refused(error.to_string()),
         },
@@ -67,45 +69,37 @@ pub fn hear(catalog: &Catalog, lane: Lane, told: Told, json: &[u8]) -> Meaning {
 }
 
 fn news(news: News) -> Meaning {
-    Meaning::News { news: Box::new(news), refused_stamps: Vec::new() }
+    Meaning::News { news: Box::new(news), n_stamps: 0, refused_stamps: Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn hear(lane: Lane, told: Told, json: &[u8]) -> Meaning {
+        super::hear(&Catalog::default(), lane, told, json)
+    }
+
     #[test]
     fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {
         for lane in Lane::ALL {
             let done = br#"{"metadata":{"resourceVersion":"7"}}"#;
-            assert_eq!(
-                hear(&Catalog::default(), lane, Told::ListDone, done),
-                news(News::ListDone(7))
-            );
-            assert_eq!(
-                hear(&Catalog::default(), lane, Told::ListDone, b"null"),
-                news(News::ListDone(0))
-            );
-            assert_eq!(hear(&Catalog::default(), lane, Told::Closed, b"null"), news(News::Closed));
+            assert_eq!(hear(lane, Told::ListDone, done), news(News::ListDone(7)));
+            assert_eq!(hear(lane, Told::ListDone, b"null"), news(News::ListDone(0)));
+            assert_eq!(hear(lane, Told::Closed, b"null"), news(News::Closed));
         }
     }
 
     #[test]
     fn the_backlog_and_the_expiry_of_events_are_no_news() {
-        assert_eq!(hear(&Catalog::default(), Lane::Events, Told::Listed, b"{}"), Meaning::Nothing);
-        assert_eq!(hear(&Catalog::default(), Lane::Events, Told::Deleted, b"{}"), Meaning::Nothing);
-        assert_eq!(hear(&Catalog::default(), Lane::Pods, Told::Bookmark, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(Lane::Events, Told::Listed, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(Lane::Events, Told::Deleted, b"{}"), Meaning::Nothing);
+        assert_eq!(hear(Lane::Pods, Told::Bookmark, b"{}"), Meaning::Nothing);
     }
 
     #[test]
     fn an_object_that_is_none_is_refused() {
-        assert!(matches!(
-            hear(&Catalog::default(), Lane::Pods, Told::Seen, b"null"),
-            Meaning::Refused(_)
-        ));
-        assert!(matches!(
-            hear(&Catalog::default(), Lane::Events, Told::Seen, b"null"),
-            Meaning::Refused(_)
-        ));
+        assert!(matches!(hear(Lane::Pods, Told::Seen, b"null"), Meaning::Refused(_)));
+        assert!(matches!(hear(Lane::Events, Told::Seen, b"null"), Meaning::Refused(_)));
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::catalog::group_of;
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
 use super::rfc3339::rfc3339;
-use crate::context::{Carrier, Place};
+use crate::context::{Carrier, Rules};
 use crate::lifecycle::object::{Deletion, Kind, Meta, Owner, Uid, Writer};
 use crate::lifecycle::time::UnixNanos;
 
@@ -67,7 +68,17 @@ struct ManagedFields<'a> {
     time: Time,
 }
 
-impl Metadata<'_> {
+impl<'a> Metadata<'a> {
+    /// The annotations that may be trace contexts.
+    pub(super) fn carrier<'r>(&self, rules: &'r Rules) -> Carrier<'r, 'a> {
+        let mut carrier = Carrier::new(rules);
+        for (key, value) in &self.annotations.others {
+            let text = || serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0;
+            carrier.annotation(&key.0, text);
+        }
+        carrier
+    }
+
     /// `uid` and `resourceVersion`, or what is wrong with them.
     pub(super) fn identity(&self) -> Result<(Uid, u64), String> {
         let uid = uid("metadata.uid", &self.uid.0)?;
@@ -233,7 +244,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
     }
 }
 
-/// The annotations that are read. Whatever else stands there never refuses the object.
+/// The annotations. Whatever stands there never refuses the object.
 #[derive(Debug, Default)]
 pub(super) struct Annotations<'a> {
     service: Option<Text<'a>>,
@@ -241,30 +252,8 @@ pub(super) struct Annotations<'a> {
     pub(super) template_generation: Option<Text<'a>>,
     pub(super) scheduled: Option<UnixNanos>,
     pub(super) is_mirror: bool,
-    pub(super) carrier: Carrier<'a>,
-}
-
-enum AnnotationKey {
-    Service,
-    Revision,
-    TemplateGeneration,
-    Scheduled,
-    Mirror,
-    Context(Place),
-    Other,
-}
-
-impl From<&str> for AnnotationKey {
-    fn from(key: &str) -> Self {
-        match key {
-            "resource.opentelemetry.io/service.name" => Self::Service,
-            "deployment.kubernetes.io/revision" => Self::Revision,
-            "deprecated.daemonset.template.generation" => Self::TemplateGeneration,
-            "batch.kubernetes.io/cronjob-scheduled-timestamp" => Self::Scheduled,
-            "kubernetes.io/config.mirror" => Self::Mirror,
-            _ => Place::of_annotation(key).map_or(Self::Other, Self::Context),
-        }
-    }
+    /// All others as they stand there: which of them are of interest, the rules say.
+    others: Vec<(Text<'a>, &'a RawValue)>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
@@ -279,26 +268,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut annotations = Annotations::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    if matches!(key, AnnotationKey::Other) {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    }
-                    let Some(text) = map.next_value::<LenientText<'de>>()?.0 else { continue };
-                    match key {
-                        AnnotationKey::Service => annotations.service = Some(Text(text)),
-                        AnnotationKey::Revision => {
-                            annotations.revision = text.parse().unwrap_or_default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    match &*key.0 {
+                        "resource.opentelemetry.io/service.name" => {
+                            let text = map.next_value::<LenientText<'de>>()?.0;
+                            annotations.service = text.map(Text).or(annotations.service);
                         }
-                        AnnotationKey::TemplateGeneration => {
-                            annotations.template_generation = Some(Text(text));
+                        "deployment.kubernetes.io/revision" => {
+                            if let Some(text) = map.next_value::<LenientText<'de>>()?.0 {
+                                annotations.revision = text.parse().unwrap_or_default();
+                            }
                         }
-                        AnnotationKey::Scheduled => annotations.scheduled = rfc3339(&text),
-                        AnnotationKey::Mirror => annotations.is_mirror = true,
-                        AnnotationKey::Context(place) => {
-                            annotations.carrier.annotation(place, text);
+                        "deprecated.daemonset.template.generation" => {
+                            let text = map.next_value::<LenientText<'de>>()?.0;
+                            annotations.template_generation =
+                                text.map(Text).or(annotations.template_generation);
                         }
-                        AnnotationKey::Other => {}
+                        "batch.kubernetes.io/cronjob-scheduled-timestamp" => {
+                            if let Some(text) = map.next_value::<LenientText<'_>>()?.0 {
+                                annotations.scheduled = rfc3339(&text);
+                            }
+                        }
+                        "kubernetes.io/config.mirror" => {
+                            annotations.is_mirror |=
+                                map.next_value::<LenientText<'_>>()?.0.is_some();
+                        }
+                        _ => annotations.others.push((key, map.next_value()?)),
                     }
                 }
                 Ok(annotations)

@@ -1,7 +1,5 @@
 //! Pods: `metadata`, what the spec says of containers, and what the kubelet says of them.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -9,7 +7,8 @@ use super::metadata::Metadata;
 use super::read::{Count, Few, Message, Text, Time};
 use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
-use super::{Decoded, SnapshotError, check_kind, told_stamps};
+use super::{Decoded, SnapshotError, check_kind, stamps};
+use crate::context::Rules;
 use crate::lifecycle::object::{
     ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role, Snapshot,
 };
@@ -130,23 +129,27 @@ struct Terminated {
 }
 
 /// Reads a Pod.
-pub(super) fn pod(json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
     let Pod { kind, mut metadata, spec, status } = decode("Pod", json)?;
     check_kind("Pod", &kind.0).map_err(|problem| refuse("Pod", json, problem))?;
-    let mut spec = spec.unwrap_or_default();
+    let spec = spec.unwrap_or_default();
     let status = status.unwrap_or_default();
 
-    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
-    for container in spec.init_containers.0.iter_mut().chain(&mut spec.containers.0) {
-        let (parent, state) = trace_env(&mut container.env.0);
-        carrier.env(parent, state);
+    let mut carrier = metadata.carrier(rules);
+    for container in spec.init_containers.0.iter().chain(&spec.containers.0) {
+        carrier.env(|name| {
+            // Of two variables of one name the last one counts.
+            let variable = container.env.0.iter().rfind(|variable| variable.name.0 == name)?;
+            Some(variable.value.as_ref()?.0.clone())
+        });
     }
     let found = carrier.read();
     let is_mirror = metadata.annotations.is_mirror;
     let template_hash = metadata.labels.template_hash().unwrap_or_default().boxed();
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
+    let n_stamps = found.stamps.len();
     let refused_stamps =
-        told_stamps(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));
+        stamps::told(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));
 
     let mut pod = PodSnapshot {
         meta,
@@ -180,17 +183,7 @@ pub(super) fn pod(json: &[u8]) -> Result<Decoded, SnapshotError> {
         (spec.init_containers.0, status.init_container_statuses.0),
         (spec.containers.0, status.container_statuses.0),
     );
-    Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), refused_stamps })
-}
-
-/// The values of `TRACEPARENT` and `TRACESTATE`; no other value is looked at.
-fn trace_env<'a>(env: &mut [Env<'a>]) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-    let mut value_of = |name: &str| {
-        // Of two variables of one name the last one counts.
-        let variable = env.iter_mut().rfind(|variable| variable.name.0 == name)?;
-        Some(variable.value.take()?.0)
-    };
-    (value_of("TRACEPARENT"), value_of("TRACESTATE"))
+    Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), n_stamps, refused_stamps })
 }
 
 fn phase(phase: &str) -> PodPhase {

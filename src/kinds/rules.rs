@@ -8,7 +8,7 @@ use crate::lifecycle::object::Mode;
 pub const GOALS: [&str; 3] = ["paused", "replicas", "suspend"];
 
 /// How a custom resource says how it is. What is left empty goes by the conventions for
-/// conditions, see [`super::verdict`].
+/// conditions that kstatus has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// What it is for.
@@ -26,6 +26,16 @@ pub struct Rules {
     /// Where its status repeats a part of the spec that it is about, for what has no
     /// `observedGeneration`: until both are equal the status is about an older spec.
     pub(super) echoes: Vec<(JsonPath, JsonPath)>,
+}
+
+impl Rules {
+    /// Lets something else settle it; what a preset waits for beside its own rule falls away.
+    pub fn settle_when(&mut self, waits: Vec<Wait>) {
+        if waits != self.settled_when {
+            self.settled_when = waits;
+            self.busy_when.clear();
+        }
+    }
 }
 
 /// Whether a field of a spec belongs to a goal: it is the field itself, or stands below it.

@@ -1,6 +1,7 @@
 //! The pod template of a workload: its images, the trace contexts in its env, and its hashes.
 
 use super::spec_hash;
+use super::stamps::env;
 use super::tree::Node;
 use crate::context::Carrier;
 
@@ -37,18 +38,18 @@ pub(super) fn images(spec: &Node<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> 
 }
 
 /// Looks for trace contexts in the env of the template; no other value is looked at.
-pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrier<'a>) {
+pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrier<'_, 'a>) {
     for container in containers(spec, place) {
-        add_env(container, carrier);
+        env(container, carrier);
     }
 }
 
 /// The same for a custom resource, of which it is not known where it describes containers: a
 /// TrainJob has `trainer.env`, a JobSet templates of Jobs.
-pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'a>) {
+pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'_, 'a>) {
     match node {
         Node::Map(entries) => {
-            add_env(node, carrier);
+            env(node, carrier);
             entries.iter().for_each(|(_, below)| collect_any_env(below, carrier));
         }
         Node::List(items) => items.iter().for_each(|item| collect_any_env(item, carrier)),
@@ -60,16 +61,6 @@ pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'a>) {
         | Node::EmptyList
         | Node::EmptyMap => {}
     }
-}
-
-fn add_env<'a>(container: &Node<'a>, carrier: &mut Carrier<'a>) {
-    let env = container.at("env").map(Node::items).unwrap_or_default();
-    let value_of = |name: &str| {
-        // Of two variables of one name the last one counts.
-        let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
-        variable.at("value")?.text().cloned()
-    };
-    carrier.env(value_of("TRACEPARENT"), value_of("TRACESTATE"));
 }
 
 /// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark

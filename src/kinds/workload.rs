@@ -9,9 +9,8 @@ use super::read::{Count, Few};
 use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::tree::Node;
-use super::{
-    Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, template, told_stamps,
-};
+use super::{Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, stamps, template};
+use crate::context::Rules;
 use crate::lifecycle::object::{Kind, Mode, Snapshot, Workload, WorkloadStatus};
 use crate::lifecycle::time::UnixNanos;
 
@@ -93,13 +92,13 @@ impl Form {
 }
 
 /// Reads an object of `kind`, which is a built-in one.
-pub(super) fn workload(kind: Kind, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub(super) fn workload(kind: Kind, json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
     let raw: Raw<'_> = decode(kind.name(), json)?;
     let name = kind.name().to_owned();
-    read(kind, raw).map_err(|problem| refuse(&name, json, problem))
+    read(kind, raw, rules).map_err(|problem| refuse(&name, json, problem))
 }
 
-fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
+fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let Raw { kind: said, mut metadata, mut spec, status } = raw;
     check_kind(kind.name(), &said.0)?;
     if !matches!(spec, Node::Map(_) | Node::Null) {
@@ -119,8 +118,11 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
         let generation = metadata.annotations.template_generation.take();
         update_revision = generation.unwrap_or_default().boxed();
     }
-    let mut carrier = std::mem::take(&mut metadata.annotations.carrier);
-    template::collect_env(&spec, form.place, &mut carrier);
+    let mut carrier = metadata.carrier(rules);
+    // What the template of a CronJob carries is its Jobs': each of them reads it as its own.
+    if kind != Kind::CronJob {
+        template::collect_env(&spec, form.place, &mut carrier);
+    }
     let found = carrier.read();
     let images = template::images(&spec, form.place);
     let paths = spec_hash::paths(&spec);
@@ -129,8 +131,9 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
     let scheduled = metadata.annotations.scheduled.filter(|_| kind == Kind::Job);
     let (writers, status_written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
+    let n_stamps = found.stamps.len();
     let refused_stamps =
-        told_stamps(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
+        stamps::told(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
     let status = read_status(&kind, status, meta.generation, status_written);
     let workload = Workload {
         meta,
@@ -153,7 +156,7 @@ fn read(kind: Kind, raw: Raw<'_>) -> Result<Decoded, String> {
         writers: writers.into(),
         status,
     };
-    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), refused_stamps })
+    Ok(Decoded { snapshot: Snapshot::Workload(Box::new(workload)), n_stamps, refused_stamps })
 }
 
 fn read_status(

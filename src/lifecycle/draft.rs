@@ -8,7 +8,10 @@ use super::ids;
 use super::instant::Instant;
 use super::object::{SpanId, TraceId};
 use super::pod::Noted;
-use super::span::{Attribute, FinishedSpan, Link, ObjectRef, Outcome, Resource, SpanEvent, Value};
+use super::span::{
+    Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext,
+    SpanEvent, Value,
+};
 use super::time::{Nanos, UnixNanos};
 
 /// OpenTelemetry's limit of events and links on a span.
@@ -21,6 +24,8 @@ pub struct Draft {
     pub id: SpanId,
     /// The span above; `None` for the root.
     pub parent: Option<SpanId>,
+    /// Of the root, where it goes on a trace of others: the span of theirs above it.
+    pub remote_parent: Option<RemoteParent>,
     /// Its name.
     pub name: Cow<'static, str>,
     /// Its object.
@@ -50,8 +55,8 @@ pub struct Draft {
 /// What a span is the step of.
 #[derive(Clone, Copy, Debug)]
 pub struct Of<'a> {
-    /// Its trace.
-    pub trace: TraceId,
+    /// What its id is derived from beside what follows, see [`ids::span_id`].
+    pub seed: TraceId,
     /// The span above.
     pub parent: Option<SpanId>,
     /// Its object.
@@ -73,8 +78,9 @@ impl Draft {
         end: Instant,
     ) -> Self {
         Self {
-            id: ids::span_id(of.trace, of.object.uid, step, of.container, of.attempt),
+            id: ids::span_id(of.seed, of.object.uid, step, of.container, of.attempt),
             parent: of.parent,
+            remote_parent: None,
             name: name.into(),
             object: of.object.clone(),
             container: of.container.into(),
@@ -149,7 +155,7 @@ impl Draft {
 
     /// The span as it leaves.
     #[must_use]
-    pub fn finish(mut self, trace: TraceId, resource: &Arc<Resource>) -> FinishedSpan {
+    pub fn finish(mut self, context: &SpanContext, resource: &Arc<Resource>) -> FinishedSpan {
         let mut all: Vec<Attribute> = Vec::with_capacity(self.attributes.len() + 8);
         let is_top = resource.attributes.iter().any(|(key, value)| {
             key.ends_with(".uid") && *value == Value::from(self.object.uid.to_string())
@@ -189,9 +195,12 @@ impl Draft {
         let dropped_events = self.events.len().saturating_sub(MAX_ON_SPAN);
         self.events.truncate(MAX_ON_SPAN);
         FinishedSpan {
-            trace_id: trace,
+            trace_id: context.trace,
             span_id: self.id,
             parent: self.parent,
+            remote_parent: self.remote_parent,
+            trace_state: context.trace_state.clone(),
+            is_random: context.is_random,
             name: self.name,
             is_consumer: self.is_consumer,
             start,

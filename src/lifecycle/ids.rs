@@ -10,13 +10,14 @@ pub fn trace_id(cluster: &str, root: Uid, cause: &str) -> TraceId {
     TraceId(not_zero(first(&hash)))
 }
 
-/// The span of one `step` of `object` in a trace; `container` is empty and `attempt` 0 where
+/// The span of one `step` of `object` in the trace `seed`, or, where that trace goes on one of
+/// others, in what would be its trace if it did not: so the cause enters it; `container` is empty and `attempt` 0 where
 /// there is only one.
 #[must_use]
-pub fn span_id(trace: TraceId, object: Uid, step: &str, container: &str, attempt: u32) -> SpanId {
+pub fn span_id(seed: TraceId, object: Uid, step: &str, container: &str, attempt: u32) -> SpanId {
     let hash = digest(&[
         b"span",
-        &trace.0,
+        &seed.0,
         &object.0.to_be_bytes(),
         step.as_bytes(),
         container.as_bytes(),

@@ -164,7 +164,7 @@ impl Link {
     /// A link to the context that a stamp says.
     #[must_use]
     pub fn to_stamp(stamp: Stamp, is_uncertain: bool) -> Self {
-        let Stamp { found, context } = stamp;
+        let Stamp { found, context, is_parent: _, baggage: _ } = stamp;
         Self {
             trace_id: context.trace_id,
             span_id: context.span_id,
@@ -175,6 +175,26 @@ impl Link {
             is_uncertain,
         }
     }
+}
+
+/// A span of others above a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteParent {
+    /// Its id.
+    pub span_id: SpanId,
+    /// Its W3C trace flags.
+    pub flags: u8,
+}
+
+/// What all spans of a trace have in common on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanContext {
+    /// The trace.
+    pub trace: TraceId,
+    /// Its `tracestate`.
+    pub trace_state: Option<Arc<str>>,
+    /// Its id is random.
+    pub is_random: bool,
 }
 
 /// The object a span is about.
@@ -215,8 +235,14 @@ pub struct FinishedSpan {
     pub trace_id: TraceId,
     /// Its id.
     pub span_id: SpanId,
-    /// Its parent; `None` only for the root of the trace.
+    /// Its parent; `None` only for the root of what we tell of the trace.
     pub parent: Option<SpanId>,
+    /// Of a root that goes on a trace of others: the span of theirs above it.
+    pub remote_parent: Option<RemoteParent>,
+    /// `tracestate`: what came with that, and how the trace was sampled.
+    pub trace_state: Option<Arc<str>>,
+    /// Its trace id is random, or ours, which is a hash (W3C random-trace-id flag).
+    pub is_random: bool,
     /// Low in cardinality: `update Deployment`, `pull image`.
     pub name: Cow<'static, str>,
     /// SpanKind CONSUMER; INTERNAL otherwise.

@@ -78,11 +78,12 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
         out = build(tree, open, &closing, rules, true).spans;
     }
     for (uid, pod) in tree.pods() {
-        let Some(left) = pod.end().and_then(|end| end.left) else { continue };
+        let Some(left) = pod.end().and_then(|end| end.left.clone()) else { continue };
         let end = Evidence::event(now).instant(Nanos(0));
-        let draft = pods::terminate(tree, *uid, pod, left.trace, left.parent, Some(end));
+        let draft = pods::terminate(tree, *uid, pod, left.seed, left.parent, Some(end));
         if let Some(draft) = draft {
-            out.push(draft.outcome(Outcome::InProgress).finish(left.trace, &tree.resource(rules)));
+            let draft = draft.outcome(Outcome::InProgress);
+            out.push(draft.finish(&left.context, &tree.resource(rules)));
         }
     }
     out
@@ -93,24 +94,24 @@ pub(super) fn terminate_left(
     tree: &Tree,
     uid: Uid,
     pod: &Pod,
-    Left { trace, parent, begin }: Left,
+    Left { context, seed, parent, begin }: Left,
     rules: &Rules,
 ) -> FinishedSpan {
     let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
     let of = Of {
-        trace,
+        seed,
         parent: Some(parent),
         object: &pod_ref(tree, uid, pod),
         container: "",
         attempt: 0,
     };
-    let mut draft = pods::terminate(tree, uid, pod, trace, parent, None)
+    let mut draft = pods::terminate(tree, uid, pod, seed, parent, None)
         .unwrap_or_else(|| Draft::new(of, "terminate", "terminate Pod", gone, gone));
     // What was learned since cannot move it before the span above, which has left.
     draft.start.best = draft.start.best.max(begin);
     draft.start.hi = draft.start.hi.max(begin);
     attach_pod_notes(std::slice::from_mut(&mut draft), uid, pod);
-    draft.finish(trace, &tree.resource(rules))
+    draft.finish(&context, &tree.resource(rules))
 }
 
 fn build(
@@ -144,13 +145,14 @@ fn build(
     let Build { drafts, left, .. } = build;
     let begins: BTreeMap<SpanId, UnixNanos> =
         drafts.iter().map(|draft| (draft.id, draft.start.best)).collect();
+    let context = transition.context();
     let left = left.into_iter().map(|(uid, parent)| {
         let begin = begins.get(&parent).copied().unwrap_or(end.best);
-        (uid, Left { trace: transition.trace, parent, begin })
+        (uid, Left { context: context.clone(), seed: transition.seed, parent, begin })
     });
-    let left = left.collect();
+    let left = left.collect::<Vec<_>>();
     let resource = tree.resource(rules);
-    let finished = drafts.into_iter().map(|it| it.finish(transition.trace, &resource));
+    let finished = drafts.into_iter().map(|it| it.finish(&context, &resource));
     Built { spans: finished.collect(), left }
 }
 
@@ -210,7 +212,7 @@ impl<'a> Build<'a> {
         for _ in 0..MAX_DEPTH {
             let Some(uid) = at else { break };
             if let Some(step) = self.transition.steps.get(&uid) {
-                return owned::step_id(self.transition.trace, uid, step);
+                return owned::step_id(self.transition.seed, uid, step);
             }
             at = self.tree.owned_ref(uid).map(|(_, _, owner)| owner);
         }

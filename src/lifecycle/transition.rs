@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::instant::Evidence;
 use super::object::{Kind, SpanId, SpecHashes, Stamp, TraceId, Uid, Workload};
 use super::pod::{Noted, Pod, Seq};
-use super::span::{Link, Outcome};
+use super::span::{Link, Outcome, SpanContext};
 use super::time::{Nanos, UnixNanos};
 use super::tree::Rules;
 
@@ -234,6 +234,19 @@ pub struct Closing {
     pub is_unstable: bool,
 }
 
+/// The span of others that a transition is a part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// That span.
+    pub parent: SpanId,
+    /// Its `tracestate`, empty where it has none.
+    pub trace_state: Box<str>,
+    /// Its W3C trace flags.
+    pub flags: u8,
+    /// Where it stood.
+    pub found: Box<str>,
+}
+
 /// A transition of a tree, open or waiting for its hold.
 #[derive(Clone, Debug)]
 pub struct Transition {
@@ -245,6 +258,10 @@ pub struct Transition {
     pub cause: String,
     /// Its trace.
     pub trace: TraceId,
+    /// The trace of others that it goes on, which `trace` is then.
+    pub joined: Option<Joined>,
+    /// What ids of its spans are derived from: its trace, if it goes on none of others.
+    pub seed: TraceId,
     /// Its root span.
     pub span: SpanId,
     /// When it opened.
@@ -283,6 +300,8 @@ pub struct Transition {
     pub scheduled: Option<UnixNanos>,
     /// Finalizers that held the deletion.
     pub finalizers: Vec<Box<str>>,
+    /// Baggage that came with its stamps, of the keys that are allowed.
+    pub baggage: Vec<(Box<str>, Box<str>)>,
     /// Where Pods must stay well for a while: since when all is well.
     pub healthy: Option<Evidence>,
     /// Pods that are gone and still have spans here.
@@ -292,6 +311,19 @@ pub struct Transition {
 }
 
 impl Transition {
+    /// What its spans have in common.
+    #[must_use]
+    pub fn context(&self) -> SpanContext {
+        let joined = self.joined.as_ref();
+        let state = joined.map(|joined| &*joined.trace_state).filter(|state| !state.is_empty());
+        SpanContext {
+            trace: self.trace,
+            trace_state: state.map(Arc::from),
+            // Ids of ours are hashes; of others it is their flag that says so.
+            is_random: joined.is_none_or(|joined| joined.flags & 2 != 0),
+        }
+    }
+
     /// It has settled only when what it led to has lasted for a while: where Pods opened it, and
     /// not the nodes that are wanted.
     #[must_use]

@@ -36,6 +36,9 @@ pub fn span(span: &FinishedSpan, out: &mut Vec<u8>) {
         trace_id,
         span_id,
         parent,
+        remote_parent,
+        trace_state,
+        is_random,
         name,
         is_consumer,
         start,
@@ -53,7 +56,10 @@ pub fn span(span: &FinishedSpan, out: &mut Vec<u8>) {
     let mut message = Message::at_end_of(out);
     message.bytes(1, &trace_id.0);
     message.bytes(2, &span_id.0);
-    if let Some(parent) = parent {
+    if let Some(state) = trace_state {
+        message.bytes(3, state.as_bytes());
+    }
+    if let Some(parent) = parent.or(remote_parent.map(|remote| remote.span_id)) {
         message.bytes(4, &parent.0);
     }
     message.bytes(5, name.as_bytes());
@@ -79,7 +85,9 @@ pub fn span(span: &FinishedSpan, out: &mut Vec<u8>) {
             message.number(3, STATUS_ERROR);
         });
     }
-    message.fixed32(16, SAMPLED | RANDOM | HAS_IS_REMOTE);
+    let random = if *is_random { RANDOM } else { 0 };
+    let remote = if remote_parent.is_some() { IS_REMOTE } else { 0 };
+    message.fixed32(16, SAMPLED | random | HAS_IS_REMOTE | remote);
 }
 
 /// Appends `opentelemetry.proto.resource.v1.Resource`, without a key or a length.

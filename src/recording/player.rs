@@ -201,8 +201,8 @@ impl Player {
         let ended = self.engine.advance(self.now);
         self.hand_on(ended, take)?;
         match hear(&self.catalog, line) {
-            Heard::Lane(lane, Meaning::News { news, refused_stamps }) => {
-                for RefusedStamp { object, key, problem } in refused_stamps {
+            Heard::Lane(lane, Meaning::News { news, n_stamps: _, refused_stamps }) => {
+                for RefusedStamp { object, key, flaw: _, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");
                     report.problem(Reason::Stamp.name(), &text)?;
                 }

@@ -1,13 +1,18 @@
 //! Takes out of an object what must not leave the cluster it was recorded in; pure.
 //!
 //! Values of environment variables are replaced by a keyed hash: that they changed can still be
-//! seen, what they were cannot. Trace contexts stay, since reading them is what a recording is
+//! seen, what they were cannot. In which form custom resources describe them nobody knows, so all
+//! that stands below an `env` is taken for that, and every `value` of an item of a list: of a
+//! parameter, of a header. Trace contexts stay, since reading them is what a recording is
 //! for. The annotation in which `kubectl apply` keeps the whole manifest is taken away.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Kept as they are.
 const TRACE_CONTEXT: [&str; 2] = ["TRACEPARENT", "TRACESTATE"];
+
+/// What hidden values begin with.
+const HIDDEN: &str = "redacted-";
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -41,28 +46,62 @@ impl Redaction {
     fn walk(&self, value: &mut Value) {
         match value {
             Value::Object(map) => {
-                if let Some(Value::Array(env)) = map.get_mut("env") {
-                    env.iter_mut().for_each(|variable| self.variable(variable));
+                for (key, value) in map.iter_mut() {
+                    // A plain `env: prod` is a label.
+                    if key == "env" && (value.is_array() || value.is_object()) {
+                        self.below_env(value);
+                    } else {
+                        self.walk(value);
+                    }
                 }
-                map.iter_mut().for_each(|(_, value)| self.walk(value));
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item)),
+            Value::Array(items) => {
+                for item in items {
+                    if let Value::Object(map) = &mut *item
+                        && !is_trace_context(map)
+                        && let Some(value) = map.get_mut("value")
+                    {
+                        self.hide(value);
+                    }
+                    self.walk(item);
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 
-    fn variable(&self, variable: &mut Value) {
-        let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
-        if TRACE_CONTEXT.contains(&name) {
-            return;
-        }
-        if let Some(value) = variable.get_mut("value") {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let hash = blake3::keyed_hash(&self.key, text.as_bytes());
-            let short: String = hash.to_hex().chars().take(16).collect();
-            *value = Value::String(format!("redacted-{short}"));
+    /// Names stay, and where values are from; values do not.
+    fn below_env(&self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.below_env(item)),
+            Value::Object(map) if is_trace_context(map) => {}
+            Value::Object(map) => {
+                for (key, value) in map.iter_mut() {
+                    match key.as_str() {
+                        "name" | "valueFrom" => {}
+                        key if TRACE_CONTEXT.contains(&key) => {}
+                        _ => self.below_env(value),
+                    }
+                }
+            }
+            Value::Null => {}
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.hide(value),
         }
     }
+
+    /// Puts a hash in the place of what must not be told.
+    fn hide(&self, value: &mut Value) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let hash = blake3::keyed_hash(&self.key, text.as_bytes());
+        let short: String = hash.to_hex().chars().take(16).collect();
+        *value = Value::String(format!("{HIDDEN}{short}"));
+    }
+}
+
+/// Whether it is a variable that holds a trace context.
+fn is_trace_context(variable: &Map<String, Value>) -> bool {
+    let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
+    TRACE_CONTEXT.contains(&name)
 }
 
 #[cfg(test)]
@@ -113,8 +152,26 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_left_alone() {
-        for value in [json!(null), json!([1, "a"]), json!({"env": "text"}), json!({"env": [1]})] {
+        for value in [json!(null), json!([1, "a"]), json!({"env": "text"}), json!({"env": null})] {
             assert_eq!(redacted(value.clone()), value);
         }
+    }
+
+    #[test]
+    fn whatever_form_a_custom_resource_gives_its_env_no_value_of_it_is_left() {
+        for spec in [
+            json!({"trainer": {"env": [{"name": "A", "value": "hunter2"}]}}),
+            json!({"env": {"A": "hunter2", "B": {"value": "hunter2"}}}),
+            json!({"env": ["A=hunter2"]}),
+            json!({"params": [{"name": "token", "value": "hunter2"}]}),
+            json!({"params": [{"name": "tokens", "value": ["hunter2"]}]}),
+            json!({"headers": [{"name": "authorization", "value": "hunter2"}]}),
+        ] {
+            let told = redacted(json!({"spec": spec.clone()})).to_string();
+            assert!(!told.contains("hunter2") && told.contains(HIDDEN), "{spec} {told}");
+        }
+        let kept = json!({"env": {"TRACEPARENT": "00-a-b-01", "C": {"valueFrom": {"key": "k"}}},
+            "labels": {"env": "prod"}, "params": [{"name": "TRACEPARENT", "value": "00-a-b-01"}]});
+        assert_eq!(redacted(kept.clone()), kept);
     }
 }

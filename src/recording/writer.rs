@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::redact::Redaction;
+use crate::lifecycle::object::Kind;
 use crate::lifecycle::time::UnixNanos;
 use crate::watch::ear::{Ear, Heard, Refused, Said};
 use crate::watch::events::EventType;
@@ -28,6 +29,10 @@ pub struct Written {
 impl Ear for ForRecording {
     type Out = Written;
 
+    fn kind(&self) -> Option<Kind> {
+        None
+    }
+
     fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Written> {
         let (kind, object) = match said {
             Said::Listed(json) => ("LIST", json.to_vec()),
@@ -51,11 +56,16 @@ impl Ear for ForRecording {
                     micros(at),
                     self.resource
                 );
-                Heard { out: Some(Written { line, is_object }), version, refused: Vec::new() }
+                Heard {
+                    out: Some(Written { line, is_object }),
+                    version,
+                    n_stamps: 0,
+                    refused: Vec::new(),
+                }
             }
             Err(error) => {
                 let refused = vec![Refused::Object(format!("{}: {error}", self.resource))];
-                Heard { out: None, version, refused }
+                Heard { out: None, version, n_stamps: 0, refused }
             }
         }
     }

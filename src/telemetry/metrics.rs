@@ -7,6 +7,7 @@
 use super::process::Process;
 use crate::app::driver::Delays;
 use crate::config::MetricsLevel;
+use crate::context::Flaw;
 use crate::delivery::books::Books;
 use crate::engine::Counts;
 use crate::lifecycle::time::UnixNanos;
@@ -55,6 +56,7 @@ pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
     if level >= MetricsLevel::Normal {
         ours(&mut page, of);
         watches(&mut page, of);
+        contexts(&mut page, of);
     }
     page.out
 }
@@ -280,14 +282,6 @@ fn watches(page: &mut Page, of: &Snapshot) {
         ),
         by_resource(&|it| it.n_refused),
     );
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_refused_stamps",
-            COUNTER,
-            "Trace contexts on objects that cannot be read. [Development]",
-        ),
-        by_resource(&|it| it.n_refused_stamps),
-    );
     let silence = |status: &Status| {
         status
             .heard_at
@@ -300,6 +294,50 @@ fn watches(page: &mut Page, of: &Snapshot) {
             "Seconds since the API server last said anything. [Development]",
         ),
         by_resource(&silence),
+    );
+}
+
+/// Trace contexts on objects, with the names and labels of KEP-5915; what is wrong with those that
+/// cannot be read is ours.
+fn contexts(page: &mut Page, of: &Snapshot) {
+    let mut by_kind: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    let mut by_flaw = Flaw::ALL.map(|flaw| (flaw, 0));
+    for status in &of.watches {
+        let Some(kind) = &status.kind else { continue };
+        let refused: u64 = status.refused_stamps.values().sum();
+        let [good, bad] = by_kind.entry(kind.name().to_owned()).or_default();
+        *good += status.n_stamps;
+        *bad += refused;
+        for (flaw, n) in &mut by_flaw {
+            *n += status.refused_stamps.get(flaw).copied().unwrap_or_default();
+        }
+    }
+    let series = by_kind.into_iter().flat_map(|(kind, [good, bad])| {
+        [("success", good), ("error", bad)].map(|(result, n)| {
+            let labels = vec![
+                ("component", "lifespan".to_owned()),
+                ("controller", of.receiver.clone()),
+                ("resource_kind", kind.clone()),
+                ("result", result.to_owned()),
+            ];
+            (labels, n)
+        })
+    });
+    page.many(
+        (
+            "trace_context_annotations_extracted_total",
+            COUNTER,
+            "Trace contexts read on objects, on each version anew. [Development]",
+        ),
+        series.collect(),
+    );
+    page.many(
+        (
+            "otelcol_k8s_lifecycle_stamps_refused",
+            COUNTER,
+            "Trace contexts on objects that cannot be read, by what is wrong with them. [Development]",
+        ),
+        by_flaw.map(|(flaw, n)| (vec![("reason", flaw.name().to_owned())], n)).into(),
     );
 }
 
@@ -387,6 +425,7 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
+    use crate::lifecycle::object::Kind;
 
     fn snapshot() -> Snapshot {
         let books = Books {
@@ -400,8 +439,11 @@ mod tests {
         let debug = Books { id: "debug".to_owned(), sent: 24, ..Books::default() };
         let status = Status {
             resource: "pods".to_owned(),
+            kind: Some(Kind::Pod),
             is_synced: true,
             n_events: 7,
+            n_stamps: 5,
+            refused_stamps: [(Flaw::Traceparent, 1), (Flaw::Json, 2)].into(),
             heard_at: Some(UnixNanos::from_seconds(90)),
             ..Status::default()
         };

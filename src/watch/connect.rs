@@ -1,5 +1,6 @@
 //! From a kubeconfig, or from inside a Pod, to a client and what must be known of its cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use kube_client::{Client, Config};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::clients::{Clients, build};
+use super::discovery;
 use super::reader::chain;
+use crate::kinds::Custom;
 
 /// Who waits for a cluster that does not answer is told so after this.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -36,10 +40,10 @@ pub enum Access {
 }
 
 /// A cluster that answered.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Speaks with its API server.
-    pub client: Client,
+    /// Speak with its API server.
+    pub clients: Clients,
     /// The API server: `https://127.0.0.1:6443/`.
     pub server: String,
     /// `v1.36.0`
@@ -48,18 +52,6 @@ pub struct Cluster {
     pub uid: String,
     /// Whether the server is of a version that has WatchList.
     pub has_watch_list: bool,
-}
-
-impl std::fmt::Debug for Cluster {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { server, version, uid, has_watch_list, client: _ } = self;
-        f.debug_struct("Cluster")
-            .field("server", server)
-            .field("version", version)
-            .field("uid", uid)
-            .field("has_watch_list", has_watch_list)
-            .finish_non_exhaustive()
-    }
 }
 
 /// There is no cluster to watch; the message says what to do.
@@ -109,18 +101,21 @@ pub enum ConnectError {
 /// # Errors
 /// Tells why there is none, and what to do about it.
 pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
-    let mut config = config(access).await?;
-    // Retries are decided here, and an API server is not reached through a proxy for the web.
-    config.default_retry = false;
-    config.proxy_url = None;
-    config.connect_timeout = Some(PATIENCE);
-    let server = config.cluster_url.to_string();
-    let client =
-        Client::try_from(config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
-    identify(client, server).await
+    let (client, server) = client(access).await?;
+    let cluster = identify(client.clone(), server).await?;
+    Ok(Cluster { clients: Clients::new(client, Some(access.clone())), ..cluster })
 }
 
-/// Asks an API server for its version and its uid.
+/// A client, and the address it leads to.
+pub(super) async fn client(access: &Access) -> Result<(Client, String), ConnectError> {
+    let mut config = config(access).await?;
+    config.connect_timeout = Some(PATIENCE);
+    let server = config.cluster_url.to_string();
+    let client = build(&config).map_err(|error| ConnectError::KubeConfig(chain(&error)))?;
+    Ok((client, server))
+}
+
+/// Asks an API server for its version and its uid; the client is used as it is.
 ///
 /// # Errors
 /// It cannot be reached, or does not answer as one.
@@ -149,16 +144,55 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
     if uid.is_empty() {
         tracing::warn!(%status, "The uid of namespace kube-system cannot be read; trace ids do without it");
     }
-    Ok(Cluster { client, server, version: version.git_version, uid, has_watch_list })
+    let clients = Clients::new(client, None);
+    Ok(Cluster { clients, server, version: version.git_version, uid, has_watch_list })
+}
+
+/// Those of `customs` that the cluster serves, to be listed and watched, in some version.
+///
+/// # Errors
+/// The API server cannot be reached, or does not say what it serves.
+pub async fn served(cluster: &Cluster, customs: &[Custom]) -> Result<Vec<Custom>, ConnectError> {
+    let (client, server) = (&cluster.clients.current().await, &cluster.server);
+    let strange = |path: &str, status| ConnectError::Strange {
+        server: server.clone(),
+        problem: format!("GET {path}: {status}"),
+    };
+    let (status, body) = get(client, server, "/apis").await?;
+    let groups = discovery::groups(&body).ok_or_else(|| strange("/apis", status))?;
+    let mut served: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for group in groups {
+        if customs.iter().all(|custom| custom.group != group.name) {
+            continue;
+        }
+        let resources = served.entry(group.name.clone()).or_default();
+        for version in group.versions {
+            let path = format!("/apis/{}/{version}", group.name);
+            let (status, body) = get(client, server, &path).await?;
+            // A version may go between two questions; the others are served all the same.
+            let found = discovery::watchable(&body).unwrap_or_else(|| {
+                tracing::warn!(path, %status, "What is served of a version is not known");
+                Vec::new()
+            });
+            resources.extend(found);
+        }
+    }
+    let is_served = |custom: &&Custom| {
+        served.get(&custom.group).is_some_and(|resources| resources.contains(&custom.plural))
+    };
+    Ok(customs.iter().filter(is_served).cloned().collect())
 }
 
 async fn config(access: &Access) -> Result<Config, ConnectError> {
     match access {
         Access::Inferred => Config::infer().await.map_err(|error| {
-            ConnectError::NotFound(match is_configured() {
-                true => chain(&error),
-                false => "there is no kubeconfig, and this is not inside a cluster".to_owned(),
-            })
+            if !is_configured() {
+                let why = "there is no kubeconfig, and this is not inside a cluster";
+                return ConnectError::NotFound(why.to_owned());
+            }
+            // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
+            let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
+            ConnectError::KubeConfig(chain(kubeconfig))
         }),
         Access::ServiceAccount => {
             Config::incluster().map_err(|error| ConnectError::ServiceAccount(chain(&error)))

@@ -20,7 +20,7 @@ const BACKOFF: Backoff = Backoff {
 };
 
 /// A kind that may not be read, or is not there, is asked for again after this.
-const DENIED: Duration = Duration::from_secs(30);
+pub const DENIED: Duration = Duration::from_secs(30);
 
 /// A watch that ends sooner than this without a word has failed, whatever it says.
 const TOO_SHORT: Duration = Duration::from_secs(1);
@@ -65,7 +65,9 @@ pub enum Ended {
         /// What it asked to wait.
         retry_after: Option<Duration>,
     },
-    /// The server cannot be reached, broke off in the middle, or talks nonsense.
+    /// The server cannot be reached, or did not answer.
+    Unreachable(String),
+    /// The server broke off in the middle, or talks nonsense.
     Broken(String),
 }
 
@@ -94,6 +96,7 @@ pub struct Course {
     /// Where the watch stands; empty if there must be a list first.
     version: String,
     n_failed: u32,
+    denied: Duration,
 }
 
 impl Course {
@@ -106,9 +109,16 @@ impl Course {
             last: Request::WatchList,
             version: String::new(),
             n_failed: 0,
+            denied: DENIED,
         };
         course.last = course.list();
         course
+    }
+
+    /// Asks for a kind that may not be read, or is not there, after another time than [`DENIED`].
+    #[must_use]
+    pub fn with_denied(self, denied: Duration) -> Self {
+        Self { denied, ..self }
     }
 
     /// The request that is under way, or comes next.
@@ -168,7 +178,9 @@ impl Course {
                 self.denied(Phase::Missing, jitter, retry_after, message)
             }
             Ended::Refused { message, retry_after, .. } => self.again(jitter, retry_after, message),
-            Ended::Broken(message) => self.again(jitter, None, message),
+            Ended::Unreachable(message) | Ended::Broken(message) => {
+                self.again(jitter, None, message)
+            }
         };
         self.last = next.request.clone();
         next
@@ -234,7 +246,7 @@ impl Course {
         error: String,
     ) -> Next {
         let again = self.again(jitter, retry_after, error);
-        let spread = DENIED.mul_f64(0.75 + 0.5 * jitter);
+        let spread = self.denied.mul_f64(0.75 + 0.5 * jitter);
         Next { wait: spread.max(retry_after.unwrap_or_default()), phase, ..again }
     }
 }

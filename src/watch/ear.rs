@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::events::EventType;
+use crate::context::Flaw;
 use crate::engine::Part;
 use crate::kinds::{self, Catalog, Meaning, Told};
 use crate::lifecycle::lane::{Lane, News};
+use crate::lifecycle::object::Kind;
 use crate::lifecycle::time::UnixNanos;
 
 /// What a list or watch says.
@@ -28,6 +30,8 @@ pub struct Heard<T> {
     pub out: Option<T>,
     /// The resourceVersion that the watch has reached; 0 for what does not tell.
     pub version: u64,
+    /// How many trace contexts were read on it.
+    pub n_stamps: usize,
     /// What could not be used of it, each as a sentence.
     pub refused: Vec<Refused>,
 }
@@ -37,14 +41,17 @@ pub struct Heard<T> {
 pub enum Refused {
     /// An object.
     Object(String),
-    /// A trace context on an object.
-    Stamp(String),
+    /// A trace context on an object, and what sort of thing is wrong with it.
+    Stamp(Flaw, String),
 }
 
 /// Listens to one lane.
 pub trait Ear {
     /// What is handed on.
     type Out: Send + 'static;
+
+    /// The kind of the objects, where that is known and its trace contexts are read.
+    fn kind(&self) -> Option<Kind>;
 
     /// Hears what was said at `at`.
     fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Self::Out>;
@@ -77,8 +84,12 @@ pub struct ForCore {
 impl Ear for ForCore {
     type Out = Arrived;
 
+    fn kind(&self) -> Option<Kind> {
+        self.catalog.kind(self.lane)
+    }
+
     fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
-        let (lane, part) = (self.lane, self.part);
+        let Self { ref catalog, lane, part } = *self;
         let (told, json) = match said {
             Said::Listed(json) => (Told::Listed, json),
             Said::ListDone(version) => {
@@ -86,6 +97,7 @@ impl Ear for ForCore {
                 return Heard {
                     out: Some(Arrived { lane, part, news, at }),
                     version: 0,
+                    n_stamps: 0,
                     refused: Vec::new(),
                 };
             }
@@ -95,20 +107,23 @@ impl Ear for ForCore {
             Said::Watched(EventType::Error, json) => (Told::Closed, json),
             Said::Closed => (Told::Closed, &[][..]),
         };
-        let (out, refused) = match kinds::hear(&self.catalog, lane, told, json) {
-            Meaning::News { news, refused_stamps } => {
+        let (out, n_stamps, refused) = match kinds::hear(catalog, lane, told, json) {
+            Meaning::News { news, n_stamps, refused_stamps } => {
                 let refused = refused_stamps
                     .into_iter()
-                    .map(|it| Refused::Stamp(format!("{}: {}: {}", it.object, it.key, it.problem)))
+                    .map(|it| {
+                        let problem = format!("{}: {}: {}", it.object, it.key, it.problem);
+                        Refused::Stamp(it.flaw, problem)
+                    })
                     .collect();
-                (Some(Arrived { lane, part, news: *news, at }), refused)
+                (Some(Arrived { lane, part, news: *news, at }), n_stamps, refused)
             }
-            Meaning::Nothing => (None, Vec::new()),
-            Meaning::Refused(why) => (None, vec![Refused::Object(why)]),
+            Meaning::Nothing => (None, 0, Vec::new()),
+            Meaning::Refused(why) => (None, 0, vec![Refused::Object(why)]),
         };
         let told = out.as_ref().and_then(|arrived| arrived.news.version());
         let version = told.unwrap_or_else(|| kinds::list_version(json));
-        Heard { out, version, refused }
+        Heard { out, version, n_stamps, refused }
     }
 }
 
@@ -120,13 +135,41 @@ mod tests {
     const EVENT: &[u8] = include_bytes!("../../tests/objects/event.json");
     const BOOKMARK: &[u8] = br#"{"kind":"Pod","metadata":{"resourceVersion":"99"}}"#;
 
+    fn for_core(lane: Lane) -> ForCore {
+        ForCore { catalog: Arc::default(), lane, part: 0 }
+    }
+
+    #[test]
+    fn trace_contexts_are_counted_and_malformed_ones_by_what_is_wrong() {
+        let stamped = |value: &str| {
+            let pod = str::from_utf8(POD).unwrap();
+            let annotation =
+                format!("\"metadata\":{{\"annotations\":{{\"traceparent\":{value:?}}},");
+            let pod = pod.replacen("\"metadata\":{", &annotation, 1);
+            for_core(Lane::Pods).hear(Said::Listed(pod.as_bytes()), UnixNanos(1))
+        };
+        let heard = stamped("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        assert_eq!((heard.n_stamps, heard.refused), (1, Vec::new()));
+        let heard = stamped("x");
+        assert!(heard.out.is_some() && heard.n_stamps == 0);
+        assert!(matches!(heard.refused.as_slice(), [Refused::Stamp(Flaw::Traceparent, _)]));
+    }
+
+    #[test]
+    fn what_is_counted_is_counted_by_kind_of_custom_resources_too() {
+        let kind = |resource: &str| {
+            let lane = Catalog::default().lane_of(resource).unwrap();
+            for_core(lane).kind().map(|kind| kind.name().to_owned())
+        };
+        assert_eq!(kind("pods").as_deref(), Some("Pod"));
+        assert_eq!(kind("pipelineruns.tekton.dev").as_deref(), Some("PipelineRun"));
+        assert_eq!(kind("events"), None);
+    }
+
     #[test]
     fn every_event_tells_how_far_the_watch_is_even_if_it_is_of_no_use() {
-        let version = |lane, kind, json| {
-            ForCore { catalog: Arc::default(), lane, part: 0 }
-                .hear(Said::Watched(kind, json), UnixNanos(1))
-                .version
-        };
+        let version =
+            |lane, kind, json| for_core(lane).hear(Said::Watched(kind, json), UnixNanos(1)).version;
         assert_eq!(version(Lane::Pods, EventType::Bookmark, BOOKMARK), 99);
         let bad = br#"{"metadata":{"resourceVersion":"98","uid":""}}"#;
         assert_eq!(version(Lane::Pods, EventType::Modified, bad), 98);
@@ -137,16 +180,14 @@ mod tests {
 
     #[test]
     fn a_refused_object_is_told_and_nothing_is_handed_on() {
-        let heard = ForCore { catalog: Arc::default(), lane: Lane::Pods, part: 0 }
-            .hear(Said::Listed(b"{}"), UnixNanos(1));
+        let heard = for_core(Lane::Pods).hear(Said::Listed(b"{}"), UnixNanos(1));
         assert!(heard.out.is_none());
         assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
     }
 
     #[test]
     fn arrival_is_that_of_the_bytes() {
-        let heard = ForCore { catalog: Arc::default(), lane: Lane::Pods, part: 0 }
-            .hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
+        let heard = for_core(Lane::Pods).hear(Said::Watched(EventType::Added, POD), UnixNanos(7));
         assert_eq!(heard.out.unwrap().at, UnixNanos(7));
     }
 }

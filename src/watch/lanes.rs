@@ -64,11 +64,12 @@ where
     for Watched { target, has_no_backlog, ear } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
+            kind: ear.kind(),
             namespace: target.namespace.clone(),
             ..Status::default()
         });
         let reader = Reader {
-            client: cluster.client.clone(),
+            clients: cluster.clients.clone(),
             target,
             manners: manners.clone(),
             has_no_backlog,

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, USER_AGENT};
-use http_body_util::BodyExt as _;
-use kube_client::Client;
+use http_body_util::{BodyExt as _, Limited};
 use kube_client::client::Body;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer;
+use super::clients::Clients;
 use super::course::{Course, Ended, Next, Request};
+use super::discovery;
 use super::ear::{Ear, Heard, Refused, Said};
 use super::events::{Event, EventType, Lines};
 use super::items::Items;
@@ -28,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Of an error's body so much is read.
 const MAX_ERROR: usize = 64 << 10;
 
+/// What a server says of a group or version is no longer than this.
+const MAX_DISCOVERY: usize = 16 << 20;
+
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
 /// more than this, a plain list is the better way.
 const MAX_PUT_OFF: usize = 10_000;
@@ -38,7 +42,7 @@ pub(super) struct Stopped;
 
 /// Reads one target for as long as anybody listens.
 pub(super) struct Reader<E: Ear> {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) target: Target,
     pub(super) manners: Manners,
     /// Of Events only what is yet to come is read.
@@ -63,11 +67,21 @@ struct Reading<T> {
 impl<E: Ear> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
-        let mut course = Course::new(has_watch_list, self.has_no_backlog);
+        let is_discovered = self.target.version.is_empty();
+        let mut course =
+            Course::new(has_watch_list, self.has_no_backlog).with_denied(self.manners.denied);
         loop {
             self.begin(&course);
             let request = course.request().clone();
-            let ended = self.ask(&request, &mut course).await?;
+            let ended = match self.discover().await {
+                Ok(()) => self.ask(&request, &mut course).await?,
+                Err(ended) => ended,
+            };
+            self.clients.renew_after(&ended).await;
+            if is_discovered && matches!(ended, Ended::Refused { code: 404, .. }) {
+                // It may come back in another version.
+                self.target.version.clear();
+            }
             let next = course.after(ended, jitter());
             self.told(&next, course.version());
             if next.is_away {
@@ -110,29 +124,64 @@ impl<E: Ear> Reader<E> {
         });
     }
 
-    async fn ask(&mut self, request: &Request, course: &mut Course) -> Result<Ended, Stopped> {
-        let uri = self.target.uri(request, &self.manners, self.has_no_backlog);
+    /// Finds the version in which a resource is served, if that is not known.
+    async fn discover(&mut self) -> Result<(), Ended> {
+        if !self.target.version.is_empty() {
+            return Ok(());
+        }
+        let (group, plural) = (self.target.group.clone(), self.target.plural.clone());
+        let said = self.get(format!("/apis/{group}")).await?;
+        let nonsense = || Ended::Broken(format!("what is said of {group} is no API group"));
+        for version in discovery::group(&said).ok_or_else(nonsense)?.versions {
+            let said = self.get(format!("/apis/{group}/{version}")).await?;
+            let resources = discovery::watchable(&said).ok_or_else(nonsense)?;
+            if resources.contains(&plural) {
+                self.target.version = version;
+                return Ok(());
+            }
+        }
+        let message = format!("404 {group} has no {plural} to be listed and watched");
+        Err(Ended::Refused { code: 404, message, retry_after: None })
+    }
+
+    async fn get(&mut self, path: String) -> Result<Vec<u8>, Ended> {
+        let body = Limited::new(self.send(path).await?, MAX_DISCOVERY).collect();
+        match timeout(ANSWER, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes().to_vec()),
+            Ok(Err(error)) => Err(Ended::Broken(chain(&*error))),
+            Err(_) => Err(Ended::Broken(format!("the answer paused for {ANSWER:?}"))),
+        }
+    }
+
+    /// Asks, and waits until the answer begins.
+    async fn send(&mut self, uri: String) -> Result<Body, Ended> {
         let asked = http::Request::get(uri)
             .header(ACCEPT, "application/json")
             // A gzip member for each event would hold events back; see KEP-3157.
             .header(ACCEPT_ENCODING, "identity")
             .header(USER_AGENT, concat!("lifespan/", env!("CARGO_PKG_VERSION")))
-            .body(Body::empty());
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Ended::Broken(format!("cannot ask for it: {error}"))),
-        };
-        let answer = match timeout(ANSWER, self.client.send(asked)).await {
+            .body(Body::empty())
+            .map_err(|error| Ended::Broken(format!("cannot ask for it: {error}")))?;
+        let client = self.clients.current().await;
+        let answer = match timeout(ANSWER, client.send(asked)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Ok(Ended::Broken(chain(&error))),
-            Err(_) => return Ok(Ended::Broken(format!("no answer within {ANSWER:?}"))),
+            Ok(Err(error)) => return Err(Ended::Unreachable(chain(&error))),
+            Err(_) => return Err(Ended::Unreachable(format!("no answer within {ANSWER:?}"))),
         };
         let (head, body) = answer.into_parts();
-        if !head.status.is_success() {
-            let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let body = start(body).await;
-            return Ok(answer::refused(head.status.as_u16(), after, &body));
+        if head.status.is_success() {
+            return Ok(body);
         }
+        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Err(answer::refused(head.status.as_u16(), after, &start(body).await))
+    }
+
+    async fn ask(&mut self, request: &Request, course: &mut Course) -> Result<Ended, Stopped> {
+        let uri = self.target.uri(request, &self.manners, self.has_no_backlog);
+        let body = match self.send(uri).await {
+            Ok(body) => body,
+            Err(ended) => return Ok(ended),
+        };
         match request {
             Request::Page { .. } => self.page(body).await,
             Request::WatchList | Request::Watch { .. } => {
@@ -152,16 +201,17 @@ impl<E: Ear> Reader<E> {
             };
             let (at, mut out, mut n) = (clock::now(), Vec::new(), 0);
             let (ear, is_skipped) = (&mut self.ear, self.has_no_backlog);
-            let mut refused = Vec::new();
+            let mut told = Told::default();
             let read = items.read(&chunk, |item| {
                 n += 1;
                 if !is_skipped {
                     let heard = ear.hear(Said::Listed(item), at);
                     out.extend(heard.out);
-                    refused.extend(heard.refused);
+                    told.n_stamps += heard.n_stamps;
+                    told.refused.extend(heard.refused);
                 }
             });
-            self.count(chunk.len(), 0, &refused, |status| status.n_listed += n);
+            self.count(chunk.len(), 0, &told, |status| status.n_listed += n);
             for one in out {
                 self.hand_on(Some(one)).await?;
             }
@@ -226,16 +276,16 @@ impl<E: Ear> Reader<E> {
             };
             // Each list that ends in this chunk is told where it ends.
             let mut list_ends = Vec::new();
-            let (at, mut n, mut refused) = (clock::now(), 0, Vec::new());
+            let (at, mut n, mut told) = (clock::now(), 0, Told::default());
             let (ear, n_items) = (&mut self.ear, reading.n_items);
             let read = lines.read(&chunk, |line| {
                 if reading.ended.is_none() {
-                    n += reading.line(line, ear, at, &mut refused, &mut list_ends);
+                    n += reading.line(line, ear, at, &mut told, &mut list_ends);
                 }
             });
             let n_items = reading.n_items - n_items;
             let version = reading.version;
-            self.count(chunk.len(), n, &refused, |status| {
+            self.count(chunk.len(), n, &told, |status| {
                 status.n_listed += n_items;
                 if version > 0 && list_ends.is_empty() && status.is_synced {
                     status.resource_version = version.to_string();
@@ -283,15 +333,9 @@ impl<E: Ear> Reader<E> {
         }
     }
 
-    fn count(
-        &self,
-        n_bytes: usize,
-        n_events: u64,
-        refused: &[Refused],
-        more: impl FnOnce(&mut Status),
-    ) {
-        for one in refused {
-            let (Refused::Object(problem) | Refused::Stamp(problem)) = one;
+    fn count(&self, n_bytes: usize, n_events: u64, told: &Told, more: impl FnOnce(&mut Status)) {
+        for one in &told.refused {
+            let (Refused::Object(problem) | Refused::Stamp(_, problem)) = one;
             tracing::warn!(
                 resource = self.target.resource(),
                 problem,
@@ -302,15 +346,25 @@ impl<E: Ear> Reader<E> {
             status.n_bytes += n_bytes as u64;
             status.n_events += n_events;
             status.heard_at = Some(clock::now());
-            for one in refused {
+            status.n_stamps += told.n_stamps as u64;
+            for one in &told.refused {
                 match one {
                     Refused::Object(_) => status.n_refused += 1,
-                    Refused::Stamp(_) => status.n_refused_stamps += 1,
+                    Refused::Stamp(flaw, _) => {
+                        *status.refused_stamps.entry(*flaw).or_default() += 1;
+                    }
                 }
             }
             more(status);
         });
     }
+}
+
+/// What is counted of the objects in a chunk.
+#[derive(Default)]
+struct Told {
+    n_stamps: usize,
+    refused: Vec<Refused>,
 }
 
 impl<T: Send + 'static> Reading<T> {
@@ -321,7 +375,7 @@ impl<T: Send + 'static> Reading<T> {
         line: &[u8],
         ear: &mut E,
         at: crate::lifecycle::time::UnixNanos,
-        refused: &mut Vec<Refused>,
+        told: &mut Told,
         list_ends: &mut Vec<(usize, String)>,
     ) -> u64 {
         let Some(Event { kind, object }) = Event::parse(line) else {
@@ -338,8 +392,9 @@ impl<T: Send + 'static> Reading<T> {
             EventType::Modified | EventType::Deleted => (false, false),
         };
         let said = if is_item { Said::Listed(object) } else { Said::Watched(kind, object) };
-        let Heard { out, version, refused: bad } = ear.hear(said, at);
-        refused.extend(bad);
+        let Heard { out, version, n_stamps, refused } = ear.hear(said, at);
+        told.n_stamps += n_stamps;
+        told.refused.extend(refused);
         self.version = self.version.max(version);
         self.n_items += u64::from(is_item);
         self.was_heard |= kind != EventType::Bookmark;

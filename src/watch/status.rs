@@ -1,5 +1,9 @@
 //! How each list and watch is doing, as plain data for debug pages, health and metrics.
 
+use std::collections::BTreeMap;
+
+use crate::context::Flaw;
+use crate::lifecycle::object::Kind;
 use crate::lifecycle::time::UnixNanos;
 
 /// What a watch is at.
@@ -25,6 +29,8 @@ pub enum Phase {
 pub struct Status {
     /// As recordings name it: `deployments.apps`.
     pub resource: String,
+    /// The kind of the objects, where trace contexts on them are read.
+    pub kind: Option<Kind>,
     /// Empty for all namespaces.
     pub namespace: String,
     /// What it is at.
@@ -47,8 +53,10 @@ pub struct Status {
     pub n_bytes: u64,
     /// Objects that could not be tracked.
     pub n_refused: u64,
-    /// Trace contexts that could not be read.
-    pub n_refused_stamps: u64,
+    /// Trace contexts that were read, on every version of an object anew.
+    pub n_stamps: u64,
+    /// Trace contexts that could not be read, by what is wrong with them.
+    pub refused_stamps: BTreeMap<Flaw, u64>,
     /// When the server last said anything.
     pub heard_at: Option<UnixNanos>,
     /// The last error and when, until the next success.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::course::Request;
+use super::course::{DENIED, Request};
+use crate::kinds::Catalog;
+use crate::lifecycle::lane::Lane;
 
 /// What may stand in a query as it is (RFC 3986, unreserved).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -14,7 +16,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 pub struct Target {
     /// API group, empty for the core group.
     pub group: String,
-    /// Version of the group: `v1`.
+    /// Version of the group: `v1`; empty until the server is asked which one it prefers.
     pub version: String,
     /// Plural name: `deployments`.
     pub plural: String,
@@ -33,11 +35,13 @@ pub struct Manners {
     pub page_size: u32,
     /// After which the server ends a watch, and the client gives up a silent one soon after.
     pub watch_timeout: Duration,
+    /// After which a kind that may not be read, or is not there, is asked for again.
+    pub denied: Duration,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { page_size: 500, watch_timeout: Duration::from_secs(200) }
+        Self { page_size: 500, watch_timeout: Duration::from_secs(200), denied: DENIED }
     }
 }
 
@@ -54,6 +58,16 @@ impl Target {
             namespace: namespace.to_owned(),
             label_selector: label_selector.to_owned(),
             field_selector: String::new(),
+        }
+    }
+
+    /// The objects of `lane`, in one namespace or in all.
+    #[must_use]
+    pub fn of(catalog: &Catalog, lane: Lane, namespace: &str, label_selector: &str) -> Self {
+        let target = Self::built_in(&catalog.resource(lane), namespace, label_selector);
+        match catalog.custom(lane) {
+            Some(custom) => Self { version: custom.version.clone().unwrap_or_default(), ..target },
+            None => target,
         }
     }
 

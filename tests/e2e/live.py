@@ -15,7 +15,9 @@ must be
   with times that differ by less than a quarter of a second (each process has its own arrivals).
 
 --faults runs COMMAND, a shell line, two seconds into a rollout of a second Deployment: one that
-kills and restarts the API server, or compacts etcd. No span may be false or missing.
+kills and restarts the API server, or compacts etcd. No span may be false or missing. The process
+ids of `lifespan` and of the recorder are in $WATCHERS, so that the line can stop them (`kill -STOP`)
+while the server forgets what they have not heard.
 """
 import argparse
 import json
@@ -108,7 +110,7 @@ def steps(cluster, before, after):
     yield "delete Deployment", "completed", False
 
 
-def faulty_steps(cluster, before, after, command):
+def faulty_steps(cluster, before, after, command, watchers):
     """A rollout with a fault in its middle; the fault may cause no trace and spoil none."""
     stamps = [STAMP.format((0xC1 << 120) + n, (0xD1 << 56) + n) for n in range(2)]
     cluster.apply(manifest("faulty", before, stamps[0], replicas=4))
@@ -116,7 +118,8 @@ def faulty_steps(cluster, before, after, command):
     yield "create Deployment", "completed", True
     cluster.apply(manifest("faulty", after, stamps[1], replicas=4))
     time.sleep(2)
-    subprocess.run(command, shell=True, check=True)
+    pids = " ".join(str(process.pid) for process in watchers)
+    subprocess.run(command, shell=True, check=True, env={**os.environ, "WATCHERS": pids})
     cluster.settle("faulty")
     yield "update Deployment", "completed", True
     cluster.kubectl("delete", "deployment", "faulty")
@@ -189,9 +192,9 @@ def main():
     namespace = f"lifespan-e2e-{os.getpid()}"
     subprocess.run(["kubectl", "create", "namespace", namespace], check=True, capture_output=True)
     cluster, faults = Cluster(namespace), 0
-    runs = [] if arguments.skip_plain else [("web", lambda: steps(cluster, arguments.image_before, arguments.image_after))]
+    runs = [] if arguments.skip_plain else [("web", lambda _: steps(cluster, arguments.image_before, arguments.image_after))]
     for command in arguments.faults:
-        runs.append(("faulty", lambda command=command: faulty_steps(cluster, arguments.image_before, arguments.image_after, command)))
+        runs.append(("faulty", lambda watchers, command=command: faulty_steps(cluster, arguments.image_before, arguments.image_after, command, watchers)))
     try:
         for service, run in runs:
             faults += one_run(arguments.lifespan, namespace, service, run)
@@ -211,7 +214,7 @@ def one_run(lifespan, namespace, service, run):
         time.sleep(3)
         try:
             expected = []
-            for step in run():
+            for step in run(watching):
                 print(f"{service}: {step[0]} {step[1]}", flush=True)
                 expected.append(step)
         finally:

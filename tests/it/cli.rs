@@ -47,6 +47,11 @@ fn a_cluster_that_does_not_answer_is_named() {
     let output = lifespan(&["--kubeconfig", "tests/objects/kubeconfig.yaml", "--context", "x"], "");
     let said = text(&output.stderr);
     assert!(said.starts_with("lifespan: the kubeconfig cannot be used: "), "{said}");
+    let output = run(&[], b"", &[("KUBECONFIG", "/nonexistent/config")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("lifespan: the kubeconfig cannot be used: "), "{said}");
+    assert!(said.contains("/nonexistent/config") && !said.contains("in-cluster"), "{said}");
 }
 
 #[test]
@@ -284,9 +289,9 @@ fn json_leaves_standard_output_to_the_documents() {
 
 #[test]
 fn resources_that_are_not_watched_are_counted_by_name() {
-    let line = LINE.replace("LIST_DONE", "ADDED").replace("pods", "jobs.batch");
+    let line = LINE.replace("LIST_DONE", "ADDED").replace("pods", "nodes");
     let output = lifespan(&["replay", "-"], &format!("{line}\n{line}\n"));
-    assert!(text(&output.stdout).contains("not watched: jobs.batch 2"), "{output:?}");
+    assert!(text(&output.stdout).contains("not watched: nodes 2"), "{output:?}");
 }
 
 #[test]

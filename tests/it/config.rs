@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
+use lifespan::context::{Format, Place, Rule, Rules};
 use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
+use lifespan::kinds::Catalog;
+use lifespan::lifecycle::object::Mode;
 use lifespan::lifecycle::time::Nanos;
 use lifespan::watch::connect::Access;
 
@@ -142,6 +145,101 @@ service:
     );
     assert_eq!(config.service.metrics.level, MetricsLevel::Detailed);
     assert_eq!(config.service.metrics.endpoint, "0.0.0.0:9999");
+}
+
+/// A configuration that watches these objects.
+fn watching(objects: &str) -> lifespan::config::Config {
+    let text = format!("receivers: {{k8s_lifecycle: {{objects: {objects}}}}}\n");
+    loaded(&[("good.yaml", GOOD), ("c.yaml", &text)], &[])
+}
+
+/// What is asked for: group, version and plural.
+fn asked(config: &lifespan::config::Config) -> Vec<String> {
+    let targets = config.receiver.watched().into_iter().map(|it| it.target);
+    targets.map(|it| format!("{}/{}/{}", it.group, it.version, it.plural)).collect()
+}
+
+#[test]
+fn the_name_of_a_preset_is_enough_and_its_version_is_asked_for() {
+    let config = watching("[{name: pods}, {name: trainjobs}, {name: jobsets, version: v1alpha2}]");
+    assert_eq!(
+        asked(&config),
+        ["trainer.kubeflow.org//trainjobs", "jobset.x-k8s.io/v1alpha2/jobsets", "/v1/pods"],
+        "owners first"
+    );
+    let kinds: Vec<_> =
+        config.receiver.settings.custom_kinds.iter().map(|it| it.name().to_owned()).collect();
+    assert_eq!(kinds, ["TrainJob", "JobSet"]);
+    let catalog = &config.receiver.catalog;
+    assert!(catalog.is_known("trainer.kubeflow.org/v1alpha1", "TrainJob"));
+    assert!(!catalog.is_known("argoproj.io/v1alpha1", "Rollout"), "it is not watched");
+}
+
+#[test]
+fn any_resource_is_watched_by_the_rules_it_is_given() {
+    let config = watching(
+        "[{name: rollouts, goal_fields: [strategy]}, {name: widgets, group: example.com, \
+         kind: Widget, mode: run, settled_when: [condition=Done, 'jsonpath={.status.phase}=Up'], \
+         failed_when: condition=Done=False, progress: '{.status.step}', label_selector: a=b}]",
+    );
+    assert_eq!(asked(&config), ["example.com//widgets", "argoproj.io//rollouts"]);
+    let [widgets, rollouts] = config.receiver.catalog.customs() else { panic!("two") };
+    assert_eq!((widgets.kind.as_str(), widgets.rules.mode), ("Widget", Mode::Run));
+    let written: Vec<_> = widgets.rules.settled_when.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["condition=Done", "jsonpath={.status.phase}=Up"]);
+    assert_eq!(widgets.rules.failed_when[0].to_string(), "condition=Done=False");
+    assert_eq!(widgets.rules.progress.as_ref().unwrap().to_string(), "{.status.step}");
+    assert_eq!(config.receiver.watched()[0].target.label_selector, "a=b");
+    assert_eq!(rollouts.rules.goal_fields, ["strategy"]);
+    let written: Vec<_> = rollouts.rules.settled_when.iter().map(ToString::to_string).collect();
+    assert_eq!(written, ["jsonpath={.status.phase}=Healthy"], "what is not given is the preset's");
+    assert!(rollouts.rules.progress.is_some());
+}
+
+#[test]
+fn objects_are_shown_as_they_may_be_configured_again() {
+    let world = |text: &str| {
+        World([("good.yaml", GOOD), ("c.yaml", text)].map(|(k, v)| (k.into(), v.into())).into())
+    };
+    let sources = ["good.yaml", "c.yaml"].map(|name| Source::Config(name.to_owned()));
+    let text = "receivers: {k8s_lifecycle: {objects: [{name: clusters}, {name: widgets, \
+        group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}']}]}}\n";
+    let first = load(&sources, &world(text)).unwrap();
+    let shown = lifespan::config::shown(&first.entries, true);
+    assert!(shown.contains("settled_when: [\"jsonpath={.status.a[0]}\"]"), "{shown}");
+    let again = load(&sources, &world(&shown)).unwrap();
+    assert_eq!(again.config.receiver.catalog.customs(), first.config.receiver.catalog.customs());
+    assert_eq!(again.entries, first.entries);
+}
+
+#[test]
+fn where_trace_contexts_stand_can_be_configured() {
+    let built_in = loaded(&[("good.yaml", GOOD)], &[]).receiver.catalog;
+    assert_eq!(*built_in, Catalog::default());
+    assert_eq!(*built_in.context(), Rules::built_in());
+    let text = "\
+receivers:
+  k8s_lifecycle:
+    trace_context:
+      rules:
+      - {key: example.com/traceparent}
+      - {status: trace.context, format: json, relation: parent}
+      - {env: CI_TRACEPARENT}
+      - {prefix: example.com/}
+      baggage: [team, release]
+";
+    let catalog = loaded(&[("good.yaml", GOOD), ("c.yaml", text)], &[]).receiver.catalog;
+    let rules = catalog.context();
+    let rule = |place, format, is_parent| Rule::new(place, Some(format), is_parent).unwrap();
+    let status = Place::Status(["trace".into(), "context".into()].into());
+    let expected = [
+        rule(Place::Key("example.com/traceparent".into()), Format::W3c, false),
+        rule(status, Format::Json, true),
+        rule(Place::Env("CI_TRACEPARENT".into()), Format::W3c, false),
+        rule(Place::Prefix("example.com/".into()), Format::Carrier, false),
+    ];
+    assert_eq!(rules.all(), expected);
+    assert_eq!(rules.baggage(), ["release".into(), "team".into()]);
 }
 
 #[test]

@@ -16,8 +16,9 @@ use proptest::prelude::*;
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
+use crate::support::cutting::Cutting;
 use crate::support::drive::{decode, drive};
-use crate::support::fake_collector::{Answer, FakeCollector};
+use crate::support::fake_collector::{Answer, FakeCollector, exhausted_for};
 use crate::support::fake_http::FakeHttp;
 use crate::support::lines;
 
@@ -94,6 +95,35 @@ async fn what_a_server_refuses_for_now_is_sent_again_and_arrives() {
     let times: Vec<_> = arrived(&mut collector).into_values().collect();
     assert_eq!(times.len(), spans().len());
     assert!(times.iter().all(|times| *times == 4), "the same bytes each time: {times:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_exhausted_for_a_while_is_asked_again_no_sooner_than_it_says() {
+    let exhausted = || Answer::Fail(exhausted_for(Duration::from_millis(150)));
+    let mut collector = FakeCollector::start([exhausted(), exhausted()]).await;
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", &collector.address)]).unwrap();
+    let began = tokio::time::Instant::now();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+    assert_eq!((books[0].sent, books[0].failed), (spans().len() as u64, 0));
+    assert_eq!(collector.received().len(), 3);
+}
+
+/// The server has taken the request, but its answer is lost: at least once, and the same bytes.
+#[tokio::test]
+async fn a_connection_that_is_reset_before_the_answer_is_made_again_with_the_same_bytes() {
+    let mut collector = FakeCollector::start([]).await;
+    let cutting = Cutting::start(&collector.address, 2).await;
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", &cutting.address)]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!((books[0].sent, books[0].failed), (spans().len() as u64, 0), "{books:?}");
+    let received = collector.received();
+    assert_eq!(received.len(), 3, "twice in vain, though it arrived");
+    assert!(received.iter().all(|it| it.body == received[0].body));
 }
 
 #[tokio::test]
@@ -307,7 +337,7 @@ async fn over_http_only_what_may_be_is_sent_again_and_not_before_it_is_asked_for
 
 /// An answer that a server may give.
 fn any_answer() -> impl Strategy<Value = u8> {
-    0_u8..6
+    0_u8..7
 }
 
 fn answer(code: u8) -> Answer {
@@ -317,6 +347,7 @@ fn answer(code: u8) -> Answer {
         2 => Answer::Partly(1, "one"),
         3 => Answer::Fail(Status::resource_exhausted("too large")),
         4 => Answer::Fail(Status::aborted("again")),
+        5 => Answer::Fail(exhausted_for(Duration::from_millis(5))),
         _ => Answer::Accept,
     }
 }

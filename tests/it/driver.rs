@@ -170,3 +170,48 @@ async fn what_is_open_is_answered_while_it_runs() {
     assert_eq!(root.outcome, Some(Outcome::InProgress));
     assert_eq!(root.name, "update Deployment");
 }
+
+/// The second recording is of a cluster that was set up anew: its resourceVersions begin again, and
+/// nothing of the first cluster is there.
+#[test]
+fn a_history_that_begins_again_is_told_as_if_it_were_the_first() {
+    let names = ["02-rolling-update", "19-scaled-during-rollout"];
+    let both: Vec<_> = names.iter().flat_map(|name| decode(&lines::recording(name))).collect();
+    let together = replayed::drive(&both);
+    let mut alone = Vec::new();
+    for name in names {
+        alone.extend(replayed::drive(&decode(&lines::recording(name))).spans);
+    }
+    assert!(alone.len() > 100);
+    let missing: Vec<_> = alone.iter().filter(|span| !together.spans.contains(span)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // What the first cluster left is not in the lists of the second.
+    let others = together.spans.iter().filter(|span| !alone.contains(span));
+    let others: Vec<_> = others.map(|span| span.name.to_string()).collect();
+    assert_eq!(others, ["delete Deployment"]);
+}
+
+/// A process that was stopped for a while hears at once what was said meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then() {
+    let all = decode(&lines::recording("02-rolling-update"));
+    let last = UnixNanos(all.last().unwrap().at);
+    let woken = last.plus(Nanos::from_seconds(3_000));
+    let (say, told) = mpsc::channel(1_000);
+    let (_ask, questions) = mpsc::channel(1);
+    let (hand_on, handed) = results::channel();
+    for one in all {
+        let said = Arrived { lane: one.lane, part: 0, news: one.news, at: UnixNanos(one.at) };
+        say.send(said).await.unwrap();
+    }
+    // The Pods' list is lost for a moment: nothing of what came before may be judged by that.
+    say.send(Arrived { lane: Lane::Pods, part: 0, news: News::ListDone(5_000), at: woken })
+        .await
+        .unwrap();
+    drop(say);
+    let engine = Engine::new(Settings::default());
+    drive(engine, told, questions, || woken, |spans| hand_on.send(spans).unwrap()).await;
+    let spans: Vec<_> = handed.try_iter().flatten().collect();
+    let expected = replayed::drive(&decode(&lines::recording("02-rolling-update"))).spans;
+    assert_eq!(spans, expected);
+}

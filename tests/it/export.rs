@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
-use crate::support::fake_collector::{Answer, FakeCollector};
+use crate::support::fake_collector::{Answer, FakeCollector, exhausted_for};
 
 #[tokio::test]
 async fn what_arrives_is_what_was_encoded() {
@@ -259,19 +259,4 @@ fn tiny() -> Backoff {
 fn many(n: i64) -> Vec<FinishedSpan> {
     let noon = UnixNanos::from_seconds(1_772_366_400);
     (0..n).flat_map(|n| sample::trace_at(noon.plus(SECOND.times(n)), n.unsigned_abs())).collect()
-}
-
-/// RESOURCE_EXHAUSTED with `google.rpc.RetryInfo`.
-fn exhausted_for(delay: Duration) -> Status {
-    // Status { details: [Any { type_url, value: RetryInfo { retry_delay: { nanos } } }] }
-    let field = |tag: u8, bytes: &[u8]| {
-        let mut field = vec![tag << 3 | 2, u8::try_from(bytes.len()).unwrap()];
-        field.extend_from_slice(bytes);
-        field
-    };
-    let mut nanos = vec![2 << 3];
-    prost::encoding::encode_varint(u64::from(delay.subsec_nanos()), &mut nanos);
-    let url = field(1, b"type.googleapis.com/google.rpc.RetryInfo");
-    let any = [url, field(2, &field(1, &nanos))].concat();
-    Status::with_details(Code::ResourceExhausted, "busy", field(3, &any).into())
 }

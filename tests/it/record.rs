@@ -24,7 +24,7 @@ fn both(
         .hear(said, at)
         .out
         .map(|arrived| arrived.news);
-    let mut ear = ForRecording { resource: lane.resource().unwrap().to_owned(), redaction };
+    let mut ear = ForRecording { resource: Catalog::default().resource(lane), redaction };
     let line = ear.hear(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");

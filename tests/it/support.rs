@@ -1,10 +1,12 @@
 //! What tests stand on.
 
 pub(crate) mod checks;
+pub(crate) mod cutting;
 pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;
 pub(crate) mod fake_http;
 pub(crate) mod lines;
 pub(crate) mod model;
+pub(crate) mod moved;
 pub(crate) mod truth;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_client::{Client, Config};
+use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::lifecycle::lane::{Lane, News};
+use lifespan::lifecycle::object::Change;
 use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::watch::connect::identify;
+use lifespan::watch::connect::{Access, connect, identify, served};
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::status::{Phase, Status};
@@ -18,9 +19,10 @@ use lifespan::watch::target::{Manners, Target};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::support::checks::faults as faults_of;
 use crate::support::drive::{Told, decode, drive, version};
 use crate::support::fake_api::{FakeApi, Fault, Manner};
-use crate::support::lines::{self, Line};
+use crate::support::lines::{self, Line, Type};
 
 /// Longer than every scripted fault takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,9 +50,7 @@ async fn listen_for(
     faults: &[(&str, Vec<Fault>)],
 ) -> Listened {
     let api = FakeApi::start(lines, manner, faults).await;
-    let mut config = Config::new(api.url.parse().unwrap());
-    config.default_retry = false;
-    let cluster = identify(Client::try_from(config).unwrap(), api.url.clone()).await.unwrap();
+    let cluster = api.cluster().await;
     assert!(cluster.has_watch_list && !cluster.uid.is_empty());
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
@@ -133,13 +133,15 @@ async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<St
     statuses
 }
 
-const PAGES: Manner = Manner { has_watch_list: false, page: 2 };
-const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500 };
+const PAGES: Manner = Manner { has_watch_list: false, page: 2, bookmarks: 0 };
+const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0 };
 
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
     tells_the_same(PAGES, &[]).await;
-    let statuses = tells_the_same(WATCH_LIST, &[]).await;
+    let mut statuses = tells_the_same(WATCH_LIST, &[]).await;
+    // The recorded client did not watch this kind, so that the fake server does not have it.
+    statuses.retain(|status| status.resource != "replicationcontrollers");
     assert!(
         statuses.iter().all(|status| status.is_synced && status.n_relists == 0),
         "{statuses:?}"
@@ -172,10 +174,25 @@ async fn what_is_told_twice_is_heard_once() {
     tells_the_same(WATCH_LIST, &[("pods", repeat.clone()), ("deployments.apps", repeat)]).await;
 }
 
+/// The server remembers nothing older than its last bookmark, which is ahead of the last event.
+#[tokio::test]
+async fn a_watch_goes_on_from_a_bookmark_where_the_last_event_is_forgotten() {
+    for manner in [PAGES, WATCH_LIST] {
+        let closing = vec![Fault::CloseAfter(2), Fault::CutAfter(2), Fault::CloseAfter(4)];
+        let faults = ["pods", "replicasets.apps", "deployments.apps", "events"]
+            .map(|resource| (resource, closing.clone()));
+        let statuses = tells_the_same(Manner { bookmarks: 2, ..manner }, &faults).await;
+        assert!(statuses.iter().all(|it| it.n_relists == 0 && it.n_watches >= 4), "{statuses:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_overloaded_server_is_given_the_time_it_asks_for() {
-    let faults =
-        [("replicasets.apps", vec![Fault::Refuse(429, Some(2)), Fault::Refuse(503, None)])];
+    let faults = [
+        ("replicasets.apps", vec![Fault::Refuse(429, Some(2)), Fault::Refuse(503, None)]),
+        // In the middle of a watch, too.
+        ("pods", vec![Fault::CloseAfter(3), Fault::Refuse(429, Some(2))]),
+    ];
     let began = tokio::time::Instant::now();
     tells_the_same(WATCH_LIST, &faults).await;
     assert!(began.elapsed() >= Duration::from_secs(2));
@@ -187,7 +204,7 @@ async fn a_list_that_is_cut_or_expires_between_pages_begins_again() {
     let lines = lines::recording("03-scale-with-stale-stamp");
     let expected = drive(&decode(&lines)).spans;
     let faults = [("pods", vec![Fault::ExpiredPage, Fault::CutList])];
-    let manner = Manner { has_watch_list: false, page: 1 };
+    let manner = Manner { page: 1, ..PAGES };
     let listened = listen(&lines, manner, &faults).await;
     let pages = listened
         .requests
@@ -224,6 +241,39 @@ async fn a_forgotten_version_means_a_list_and_no_false_transition() {
         assert_eq!(status(&listened, "replicasets.apps").n_relists, 2);
         assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
     }
+    // An answer to the request instead of an event in the stream.
+    let faults = [("pods", vec![Fault::CloseAfter(7), Fault::Refuse(410, None)])];
+    let listened = listen(&lines, PAGES, &faults).await;
+    assert_eq!(status(&listened, "pods").n_relists, 1);
+    assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
+}
+
+/// What was written while a watch was away is told by a list: the transitions are the same ones.
+#[tokio::test]
+async fn what_was_missed_for_good_makes_traces_coarser_and_never_others() {
+    let lines = lines::recording(RECORDING);
+    let expected = drive(&decode(&lines)).spans;
+    let roots = |spans: &[FinishedSpan]| -> Vec<_> {
+        let roots = spans.iter().filter(|span| span.parent.is_none());
+        roots.map(|span| (span.trace_id, span.name.to_string(), span.outcome)).collect()
+    };
+    for manner in [PAGES, WATCH_LIST] {
+        for lane in ["pods", "replicasets.apps", "deployments.apps"] {
+            for (n, lost) in [(1, 3), (3, 2), (4, 4)] {
+                let faults = [(lane, vec![Fault::ExpireAfter(n, lost)])];
+                let listened = listen(&lines, manner, &faults).await;
+                let spans = spans(listened, &lines);
+                assert_eq!(roots(&spans), roots(&expected), "{lane}: {lost} after {n} are missed");
+                assert_eq!(faults_of(&spans), "", "{lane}: {lost} after {n} are missed");
+                let known = |span: &FinishedSpan| {
+                    expected
+                        .iter()
+                        .any(|it| it.name == span.name && it.object.uid == span.object.uid)
+                };
+                assert!(spans.iter().all(known), "{lane}: {lost} after {n} are missed");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -244,4 +294,184 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
         assert_eq!(events.last_error.as_ref().unwrap().1, said);
         same(&spans(listened, &others), &expected);
     }
+}
+
+const WIDGETS: &str = "widgets.example.com";
+
+/// A kind of nobody's, of which the server is asked for the version.
+fn widgets() -> Catalog {
+    Catalog::new(vec![Custom {
+        group: "example.com".to_owned(),
+        plural: "widgets".to_owned(),
+        kind: "Widget".to_owned(),
+        version: None,
+        rules: Rules::default(),
+    }])
+}
+
+/// What happens to Widgets: one is made, ended with its kind, and made again.
+fn life_of_widgets() -> Vec<Line> {
+    let line = |kind, version: u64, uid: u32| Line {
+        at: i64::try_from(version).unwrap(),
+        resource: WIDGETS.into(),
+        kind,
+        object: format!(
+            r#"{{"metadata":{{"name":"w","resourceVersion":"{version}","uid":"00000000-0000-4000-8000-{uid:012}"}},"status":{{"n":{version}}}}}"#
+        ),
+    };
+    vec![
+        line(Type::ListDone, 1, 0),
+        line(Type::Added, 2, 1),
+        line(Type::Modified, 3, 1),
+        line(Type::Deleted, 4, 1),
+        line(Type::Added, 5, 2),
+    ]
+}
+
+/// Listens to Widgets until one of version 5 was told.
+async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Status) {
+    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[(WIDGETS, faults)]).await;
+    let catalog = Arc::new(widgets());
+    let lane = catalog.lanes().next().unwrap();
+    let watched = Watched {
+        target: Target::of(&catalog, lane, "", ""),
+        has_no_backlog: false,
+        ear: ForCore { catalog, lane, part: 0 },
+    };
+    let (say, mut said) = mpsc::channel(64);
+    let manners = Manners {
+        watch_timeout: Duration::from_secs(1),
+        denied: Duration::from_millis(50),
+        ..Manners::default()
+    };
+    let watches = start(&api.cluster().await, &manners, vec![watched], &say);
+    let mut told = Vec::new();
+    while told.last().and_then(News::version) != Some(5) {
+        let arrived = timeout(PATIENCE, said.recv()).await;
+        let Ok(Some(Arrived { news, .. })) = arrived else {
+            panic!("{told:?} {:?}", watches.statuses().now())
+        };
+        told.push(news);
+    }
+    let status = watches.statuses().now().remove(0);
+    let requests = api.requests.lock().await.clone();
+    (told, requests, status)
+}
+
+#[tokio::test]
+async fn a_custom_resource_is_watched_in_the_version_that_the_server_prefers() {
+    let (told, requests, status) = listen_to_widgets(Vec::new()).await;
+    let paths: Vec<_> = requests.iter().filter(|it| it.starts_with("/apis/example.com")).collect();
+    let [group, version, watch, ..] = &*paths else { panic!("{paths:?}") };
+    assert_eq!([group.as_str(), version.as_str()], ["/apis/example.com", "/apis/example.com/v1"]);
+    assert!(watch.starts_with("/apis/example.com/v1/widgets?watch=true"), "{watch}");
+    assert!(status.is_synced);
+    let versions: Vec<_> = told.iter().filter_map(News::version).collect();
+    assert_eq!(versions, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_custom_resource_that_is_installed_later_is_watched_from_then_on() {
+    let missing = Fault::Refuse(404, None);
+    let (told, requests, status) =
+        listen_to_widgets(vec![missing.clone(), missing.clone(), missing]).await;
+    assert_eq!(requests.iter().filter(|it| *it == "/apis/example.com").count(), 4, "{requests:?}");
+    assert_eq!((status.is_synced, status.last_error), (true, None));
+    let (away, rest) = told.split_at(3);
+    assert!(away.iter().all(|news| *news == News::Closed), "{away:?}");
+    let versions: Vec<_> = rest.iter().filter_map(News::version).collect();
+    assert_eq!(versions, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_installed_again() {
+    // The server deletes its objects, ends the watch and no longer knows the kind.
+    let faults = vec![Fault::CloseAfter(3), Fault::Refuse(404, None), Fault::Refuse(404, None)];
+    let (told, requests, status) = listen_to_widgets(faults).await;
+    assert_eq!(requests.iter().filter(|it| *it == "/apis/example.com").count(), 3, "{requests:?}");
+    let is_gone = |news: &News| matches!(news, News::Watched(Change::Deleted(_)));
+    assert_eq!(told.iter().filter(|news| is_gone(news)).count(), 1);
+    let after: Vec<_> = told.iter().skip_while(|news| !is_gone(news)).skip(1).collect();
+    let [News::Closed, News::Closed, News::ListDone(4), News::Watched(_)] = &*after else {
+        panic!("{after:?}")
+    };
+    assert_eq!((status.is_synced, status.phase), (true, Phase::Watching));
+}
+
+#[tokio::test]
+async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
+    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[]).await;
+    let gadgets = Target {
+        group: "example.com".to_owned(),
+        plural: "gadgets".to_owned(),
+        ..Target::default()
+    };
+    let catalog = Arc::new(widgets());
+    let ear = ForCore { catalog, lane: Lane::Custom(0), part: 0 };
+    let watched = Watched { target: gadgets, has_no_backlog: false, ear };
+    let (say, _said) = mpsc::channel(64);
+    let watches = start(&api.cluster().await, &Manners::default(), vec![watched], &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let status = watches.statuses().now().remove(0);
+    assert_eq!(status.phase, Phase::Missing);
+    let (_, error) = status.last_error.unwrap();
+    assert_eq!(error, "404 example.com has no gadgets to be listed and watched");
+}
+
+#[tokio::test]
+async fn those_presets_are_found_that_the_cluster_serves() {
+    let mut lines = life_of_widgets();
+    for line in &mut lines {
+        line.resource = "rollouts.argoproj.io".into();
+    }
+    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let cluster = api.cluster().await;
+    let found = served(&cluster, Catalog::default().customs()).await.unwrap();
+    let names: Vec<_> = found.iter().map(Custom::resource).collect();
+    assert_eq!(names, ["rollouts.argoproj.io"]);
+/// A kubeconfig whose token is another one now, as after a rotation.
+#[tokio::test]
+async fn credentials_that_are_no_longer_accepted_are_read_again() {
+    let lines = lines::recording(RECORDING);
+    let path = std::env::temp_dir().join(format!("lifespan-rotated-{}", std::process::id()));
+    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let write = |token: &str| {
+        let url = &api.url;
+        let text = format!(
+            "{{clusters: [{{name: c, cluster: {{server: '{url}'}}}}], users: [{{name: u, user: {{token: {token}}}}}], \
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}], current-context: c}}"
+        );
+        std::fs::write(&path, text).unwrap();
+        api.token.send_replace(token.to_owned());
+    };
+    write("first");
+    let access = Access::KubeConfig { file: Some(path.clone()), context: None };
+    let cluster = connect(&access).await.unwrap();
+    let watched = Lane::ALL.into_iter().map(|lane| Watched {
+        target: Target::built_in(lane.resource(), "", ""),
+        has_no_backlog: lane.kind().is_none(),
+        ear: ForCore { lane, part: 0 },
+    });
+    let (say, _said) = mpsc::channel(1_000);
+    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let n_before = api.requests.lock().await.len();
+    write("second");
+    let goes_on = async {
+        let paths = ["/deployments?", "/replicasets?", "/pods?", "/events?"];
+        loop {
+            let requests = api.requests.lock().await;
+            let after = requests.iter().skip(n_before).filter(|it| it.contains("resourceVersion="));
+            let after: Vec<_> = after.collect();
+            if paths.iter().all(|path| after.iter().any(|it| it.contains(path))) {
+                return;
+            }
+            drop(requests);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = timeout(PATIENCE, goes_on).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(in_time.is_ok(), "{:?}", watches.statuses().now());
+    assert!(watches.statuses().now().iter().all(|it| it.n_relists == 0));
 }

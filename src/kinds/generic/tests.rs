@@ -1,13 +1,18 @@
 //! Custom resources of all sorts, as data.
 
 use super::super::json_path::JsonPath;
-use super::super::{Catalog, Custom, Rules, Wait};
-use super::generic;
+use super::super::{Catalog, Custom, Decoded, Rules, SnapshotError, Wait};
+use crate::context;
 use crate::lifecycle::object::{Kind, Mode, Snapshot, Verdict, Workload};
 use crate::lifecycle::time::UnixNanos;
 
 mod presets;
 mod rules;
+mod stamps;
+
+fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
+    super::generic(custom, json, &context::Rules::built_in())
+}
 
 /// The rules of a kind of nobody's.
 fn widget(rules: Rules) -> Custom {

@@ -1,11 +1,17 @@
 //! Pods of all shapes, as data.
 
-use super::{MAX_CONTAINERS, pod};
+use super::MAX_CONTAINERS;
+use crate::context::Rules;
+use crate::kinds::{Decoded, SnapshotError};
 use crate::lifecycle::object::{ContainerState, PodPhase, PodSnapshot, Role, Snapshot};
 use crate::lifecycle::time::UnixNanos;
 
 const BARE: &str = r#""metadata":{"name":"web-1","namespace":"default",
         "uid":"b613a6db-c794-4fa2-8969-bb858edeab57","resourceVersion":"836"}"#;
+
+fn pod(json: &[u8]) -> Result<Decoded, SnapshotError> {
+    super::pod(json, &Rules::built_in())
+}
 
 fn read(json: &str) -> PodSnapshot {
     match pod(json.as_bytes()).unwrap().snapshot {

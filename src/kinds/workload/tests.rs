@@ -2,14 +2,20 @@ mod cron_job;
 mod daemon_set;
 mod job;
 mod replication_controller;
+mod stamps;
 mod stateful_set;
 
-use super::workload;
+use crate::context::Rules;
+use crate::kinds::{Decoded, SnapshotError};
 use crate::lifecycle::object::{Kind, Snapshot, Workload};
 use crate::lifecycle::time::UnixNanos;
 
 const METADATA: &str = r#""metadata":{"name":"web","namespace":"default",
     "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"933"}"#;
+
+fn workload(kind: Kind, json: &[u8]) -> Result<Decoded, SnapshotError> {
+    super::workload(kind, json, &Rules::built_in())
+}
 
 fn read(kind: Kind, json: &str) -> Workload {
     match workload(kind, json.as_bytes()).unwrap().snapshot {

@@ -3,6 +3,7 @@
 use super::{Seq, lower_bound};
 use crate::lifecycle::instant::Evidence;
 use crate::lifecycle::object::{ContainerState, Deletion, PodSnapshot, Role, SpanId, TraceId};
+use crate::lifecycle::span::SpanContext;
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
 /// The facts of an end.
@@ -27,10 +28,12 @@ pub struct End {
 }
 
 /// The span above an end, which has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     /// Its trace.
-    pub trace: TraceId,
+    pub context: SpanContext,
+    /// What ids in it are derived from.
+    pub seed: TraceId,
     /// The span.
     pub parent: SpanId,
     /// When that span began: nothing below it begins earlier.

@@ -16,8 +16,8 @@ const fn id_step(step: &Step) -> &'static str {
 }
 
 /// The id of a step's span.
-pub(super) fn step_id(trace: TraceId, uid: Uid, step: &Step) -> SpanId {
-    ids::span_id(trace, uid, id_step(step), "", 0)
+pub(super) fn step_id(seed: TraceId, uid: Uid, step: &Step) -> SpanId {
+    ids::span_id(seed, uid, id_step(step), "", 0)
 }
 
 impl Build<'_> {
@@ -37,7 +37,7 @@ impl Build<'_> {
             uid,
         };
         let of = Of {
-            trace: self.transition.trace,
+            seed: self.transition.seed,
             parent: Some(self.above(Some(step.owner))),
             object: &object,
             container: "",

@@ -111,7 +111,7 @@ impl Build<'_> {
         let outcome = if is_shown { Outcome::InProgress } else { outcome };
         if is_bare {
             let of = Of {
-                trace: self.transition.trace,
+                seed: self.transition.seed,
                 parent: Some(self.transition.span),
                 object: &object,
                 container: "",
@@ -121,7 +121,7 @@ impl Build<'_> {
             return Some(self.transition.span);
         }
         let of = Of {
-            trace: self.transition.trace,
+            seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
             container: "",
@@ -158,7 +158,7 @@ impl Build<'_> {
     fn restart(&mut self, uid: Uid, pod: &Pod, restart: &Restart, parent: SpanId) {
         let object = pod_ref(self.tree, uid, pod);
         let of = Of {
-            trace: self.transition.trace,
+            seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
             container: &restart.container,
@@ -202,8 +202,8 @@ impl Build<'_> {
 
     fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
         let open_end = self.is_shown.then_some(self.end);
-        let trace = self.transition.trace;
-        let draft = terminate(self.tree, uid, pod, trace, parent, open_end);
+        let seed = self.transition.seed;
+        let draft = terminate(self.tree, uid, pod, seed, parent, open_end);
         if let Some(draft) = draft {
             self.drafts.push(draft);
         }
@@ -246,7 +246,7 @@ pub(super) fn terminate(
     tree: &Tree,
     uid: Uid,
     pod: &Pod,
-    trace: TraceId,
+    seed: TraceId,
     parent: SpanId,
     open_end: Option<Instant>,
 ) -> Option<Draft> {
@@ -255,7 +255,7 @@ pub(super) fn terminate(
     let from = end.requested.instant(Nanos(0));
     let to = gone.or(open_end)?.not_before(&from);
     let object = pod_ref(tree, uid, pod);
-    let of = Of { trace, parent: Some(parent), object: &object, container: "", attempt: 0 };
+    let of = Of { seed, parent: Some(parent), object: &object, container: "", attempt: 0 };
     let outcome = match gone {
         None => Outcome::InProgress,
         Some(_) if end.has_vanished => Outcome::Vanished,

@@ -4,6 +4,7 @@ use super::super::attributes;
 use super::super::draft::{Draft, MAX_ON_SPAN, Of};
 use super::super::object::Kind;
 use super::super::object::Stamp;
+use super::super::span::RemoteParent;
 use super::super::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use super::super::time::Nanos;
 use super::super::transition::{Action, GoalChange};
@@ -16,8 +17,7 @@ impl Build<'_> {
     pub(super) fn root(&mut self) {
         let (tree, transition, closed) = (self.tree, self.transition, self.closed);
         let top = tree.top();
-        let of =
-            Of { trace: transition.trace, parent: None, object: top, container: "", attempt: 0 };
+        let of = Of { seed: transition.seed, parent: None, object: top, container: "", attempt: 0 };
         let start = transition.start.instant(Nanos(0));
         let end = self.end.not_before(&start);
         let name = transition.action.span_name(&top.kind);
@@ -48,6 +48,13 @@ impl Build<'_> {
         owned::push_schedule(&mut draft, transition.scheduled);
         owned::push_finalizers(&mut draft, &transition.finalizers);
         self.push_marks(&mut draft);
+        if let Some(joined) = &transition.joined {
+            draft.push_text("lifespan.context.found", &joined.found);
+        }
+        if !transition.baggage.is_empty() {
+            let said = transition.baggage.iter().map(|(key, value)| format!("{key}={value}"));
+            draft.push("lifespan.context.baggage", said.collect::<Vec<_>>());
+        }
         for goal in &transition.goals {
             draft.events.push(goal_event(goal));
         }
@@ -55,7 +62,12 @@ impl Build<'_> {
         draft.is_consumer = transition
             .links
             .iter()
-            .any(|link| link.reason == LinkReason::Stamp && !link.is_uncertain);
+            .any(|link| link.reason == LinkReason::Stamp && !link.is_uncertain)
+            || transition.joined.is_some();
+        draft.remote_parent = transition
+            .joined
+            .as_ref()
+            .map(|joined| RemoteParent { span_id: joined.parent, flags: joined.flags });
         if transition.action == Action::Terminate
             && let Some(pod) = transition.departed.get(&top.uid)
         {

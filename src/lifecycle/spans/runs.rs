@@ -25,7 +25,7 @@ impl Build<'_> {
         }
         let object = pod_ref(self.tree, uid, pod);
         let of = Of {
-            trace: self.transition.trace,
+            seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
             container: "",
@@ -112,7 +112,7 @@ impl Build<'_> {
     ) -> Draft {
         let object = pod_ref(self.tree, uid, pod);
         let of = Of {
-            trace: self.transition.trace,
+            seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
             container: &run.container,

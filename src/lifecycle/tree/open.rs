@@ -7,7 +7,7 @@ use super::super::pod::Seq;
 use super::super::span::{FinishedSpan, Link, LinkReason, Outcome};
 use super::super::spans;
 use super::super::time::{Nanos, UnixNanos};
-use super::super::transition::{Action, Closing, Transition};
+use super::super::transition::{Action, Closing, Joined, Transition};
 use super::{Last, Rules, Tree};
 
 /// A stamp written without a spec change counts for a transition opened within this time.
@@ -58,6 +58,8 @@ impl Tree {
             action,
             cause,
             trace,
+            joined: None,
+            seed: trace,
             span: ids::span_id(trace, self.top.uid, "root", "", 0),
             start,
             has_gap: false,
@@ -77,6 +79,7 @@ impl Tree {
             written: start,
             scheduled: None,
             finalizers: Vec::new(),
+            baggage: Vec::new(),
             healthy: None,
             departed: std::collections::BTreeMap::new(),
             closed: None,
@@ -97,6 +100,23 @@ impl Tree {
         let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
         for stamp in waited.map(|(stamp, _)| stamp).chain(fresh) {
             let context = &stamp.context;
+            let known = |(key, _): &(Box<str>, Box<str>)| {
+                open.baggage.iter().any(|(other, _)| other == key)
+            };
+            let baggage: Vec<_> =
+                stamp.baggage.iter().filter(|entry| !known(entry)).cloned().collect();
+            open.baggage.extend(baggage);
+            if stamp.is_parent && open.joined.is_none() && !is_uncertain {
+                open.joined = Some(Joined {
+                    parent: context.span_id,
+                    trace_state: context.trace_state.clone(),
+                    flags: context.flags,
+                    found: stamp.found,
+                });
+                open.trace = context.trace_id;
+                open.links.retain(|link| link.trace_id != context.trace_id);
+                continue;
+            }
             let is_known = open
                 .links
                 .iter()

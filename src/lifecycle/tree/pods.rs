@@ -382,7 +382,7 @@ impl Tree {
         let gone = pod.end().and_then(|end| end.gone);
         let gone = gone.unwrap_or_else(|| Evidence::arrival(lo, arrival));
         let owner = pod.owner();
-        let left = pod.end().and_then(|end| end.left);
+        let left = pod.end().and_then(|end| end.left.clone());
         let seq = self.pending.as_deref().map(|pending| pending.seq);
         let belongs = |of: Option<pod::Seq>| of.is_some() && of == seq;
         let is_pending = belongs(pod.start().map(|start| start.seq))

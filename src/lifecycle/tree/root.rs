@@ -294,7 +294,8 @@ impl Tree {
         open.is_stale = fresh.is_empty() && !new.stamps.is_empty();
         self.link_stamps(fresh, false);
         if let Some(open) = self.open() {
-            let is_linked = open.links.iter().any(|link| !link.found.is_empty());
+            let is_linked =
+                open.joined.is_some() || open.links.iter().any(|link| !link.found.is_empty());
             open.is_stale &= !is_linked;
         }
         if new.mode == Mode::Plain {

@@ -13,19 +13,21 @@ use lifespan::recording::{Heard, Line, hear};
 const REFUSAL_BYTES: usize = 1_024;
 
 fuzz_target!(|bytes: &[u8]| {
-    for lane in Lane::ALL {
+    let catalog = Catalog::default();
+    for lane in catalog.lanes() {
         let refusal = match lane {
-            Lane::Events => note(&Catalog::default(), bytes).err(),
-            _ => snapshot(&Catalog::default(), lane, bytes).err(),
+            Lane::Events => note(&catalog, bytes).err(),
+            _ => snapshot(&catalog, lane, bytes).err(),
         };
         assert!(refusal.is_none_or(|refusal| refusal.to_string().len() < REFUSAL_BYTES));
     }
-    let mut engine = Engine::new(Settings::default());
+    let custom_kinds = catalog.custom_kinds();
+    let mut engine = Engine::new(Settings { custom_kinds, ..Settings::default() });
     let mut spans = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
         spans.extend(engine.advance(line.at));
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&Catalog::default(), &line) {
+        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
             engine.hear(lane, *news, line.at);
         }
         spans.extend(engine.in_progress(line.at));

@@ -116,7 +116,7 @@ pub(crate) fn stamps(text: &str) -> Arc<[Stamp]> {
                 flags: 1,
                 trace_state: Box::default(),
             };
-            Stamp { found: found.into(), context }
+            Stamp { found: found.into(), context, is_parent: false, baggage: Box::default() }
         })
         .collect()
 }

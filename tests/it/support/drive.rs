@@ -86,7 +86,12 @@ pub(crate) fn told(line: &Line) -> Option<Told> {
 
 /// Runs `all` through an engine, with the time that they tell.
 pub(crate) fn drive(all: &[Told]) -> Run {
-    let mut engine = Engine::new(settings());
+    drive_with(settings(), all)
+}
+
+/// The same with other settings.
+pub(crate) fn drive_with(settings: Settings, all: &[Told]) -> Run {
+    let mut engine = Engine::new(settings);
     let mut run = Run::default();
     for told in all {
         hear(&mut engine, told.clone(), &mut run.spans);

@@ -12,7 +12,7 @@
     reason = "a panic is a failed test"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
@@ -25,10 +25,13 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use kube_client::{Client, Config};
+use lifespan::watch::connect::{Cluster, identify};
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::lines::{Line, Type};
@@ -63,9 +66,15 @@ struct History {
     before: BTreeMap<String, String>,
     /// Events: resourceVersion, type, object.
     events: Vec<(u64, &'static str, String)>,
+    /// When each event is told, after the start; those of a cluster that does not live are told
+    /// at once.
+    told_at: Vec<Duration>,
+    started: Option<Instant>,
     /// Events that were sent, or lie before what was listed.
     reached: usize,
     first_version: u64,
+    /// What the last bookmark told, or the last list; older versions are forgotten with bookmarks.
+    marked: u64,
     faults: VecDeque<Fault>,
 }
 
@@ -74,8 +83,10 @@ struct History {
 pub(crate) struct FakeApi {
     /// `http://127.0.0.1:port`
     pub(crate) url: String,
-    /// Requests as they came: method, path and query.
+    /// Path and query of requests as they came, those without a token that is accepted excepted.
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
+    /// The one token that is accepted; any if empty. Whoever came with another one is cut off.
+    pub(crate) token: watch::Sender<String>,
     _server: JoinSet<()>,
 }
 
@@ -89,17 +100,44 @@ pub(crate) struct Manner {
     pub(crate) has_watch_list: bool,
     /// Objects in a page, whatever is asked for.
     pub(crate) page: usize,
+    /// A watch tells after so many events how far it is, and every watch from before what it told
+    /// is refused: 0 never does.
+    pub(crate) bookmarks: usize,
 }
 
 impl FakeApi {
-    /// Plays `lines`, with faults by resource.
+    /// Plays `lines` at the pace of the recording, as if it began now.
+    pub(crate) async fn start_live(
+        lines: &[Line],
+        manner: Manner,
+        faults: &[(&str, Vec<Fault>)],
+    ) -> Self {
+        let now = lifespan::clock::now();
+        Self::play(&super::moved::moved_to(lines, now.0), Some(now.0), manner, faults).await
+    }
+
+    /// Plays `lines` in one go, with faults by resource.
     pub(crate) async fn start(
         lines: &[Line],
         manner: Manner,
         faults: &[(&str, Vec<Fault>)],
     ) -> Self {
+        Self::play(lines, None, manner, faults).await
+    }
+
+    async fn play(
+        lines: &[Line],
+        begin: Option<i64>,
+        manner: Manner,
+        faults: &[(&str, Vec<Fault>)],
+    ) -> Self {
         let mut histories: BTreeMap<String, History> = BTreeMap::new();
         for line in lines {
+            if matches!(line.kind, Type::Added | Type::Modified | Type::Deleted) {
+                let after = begin.map_or(0, |begin| line.at - begin);
+                let after = Duration::from_nanos(after.try_into().unwrap_or(0));
+                histories.entry(line.resource.to_string()).or_default().told_at.push(after);
+            }
             let history = histories.entry(line.resource.to_string()).or_default();
             let version = text(&line.object, "resourceVersion").and_then(|it| it.parse().ok());
             let uid = text(&line.object, "uid").unwrap_or_default();
@@ -124,6 +162,9 @@ impl FakeApi {
             let history = histories.get_mut(*resource).expect("the recording has the resource");
             history.faults = faults.iter().cloned().collect();
         }
+        for history in histories.values_mut() {
+            history.started = begin.map(|_| Instant::now());
+        }
         let histories: Histories = Arc::new(
             histories.into_iter().map(|(name, history)| (name, Mutex::new(history))).collect(),
         );
@@ -132,27 +173,50 @@ impl FakeApi {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let mut server = JoinSet::new();
         let seen = requests.clone();
+        let token = watch::Sender::new(String::new());
+        let accepted = token.subscribe();
         server.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (histories, seen) = (histories.clone(), seen.clone());
+                let mut changed = accepted.clone();
+                let accepted = accepted.clone();
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (histories, seen) = (histories.clone(), seen.clone());
+                    let accepted = accepted.borrow().clone();
                     async move {
+                        if !accepted.is_empty() && !is_from(&request, &accepted) {
+                            return Ok(status(401, None));
+                        }
                         seen.lock().await.push(request.uri().to_string());
                         Ok::<_, Infallible>(answer(&histories, manner, &request).await)
                     }
                 });
                 connections.spawn(async move {
-                    drop(
-                        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
-                    );
+                    changed.mark_unchanged();
+                    tokio::select! {
+                        served = http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service) => drop(served),
+                        Ok(()) = changed.changed() => {}
+                    }
                 });
             }
         });
-        Self { url, requests, _server: server }
+        Self { url, requests, token, _server: server }
     }
+
+    /// The cluster, as a client finds it.
+    pub(crate) async fn cluster(&self) -> Cluster {
+        let mut config = Config::new(self.url.parse().unwrap());
+        config.default_retry = false;
+        identify(Client::try_from(config).unwrap(), self.url.clone()).await.unwrap()
+    }
+}
+
+fn is_from(request: &Request<Incoming>, token: &str) -> bool {
+    let told = request.headers().get("authorization").and_then(|it| it.to_str().ok());
+    told == Some(&format!("Bearer {token}"))
 }
 
 async fn answer(
@@ -175,6 +239,22 @@ async fn answer(
         ["api", "v1", "namespaces", "kube-system"] => {
             return whole(200, r#"{"metadata":{"uid":"00000000-0000-4000-8000-000000000000"}}"#);
         }
+        ["apis"] => {
+            let names: BTreeSet<_> = histories.keys().filter_map(|it| group_of(it)).collect();
+            let groups: Vec<_> = names.into_iter().map(group).collect();
+            return whole(200, &format!(r#"{{"groups":[{}]}}"#, groups.join(",")));
+        }
+        ["apis", name] => return discovered(histories, name, &group(name)).await,
+        ["apis", name, "v1"] => {
+            let plurals: Vec<_> = histories
+                .keys()
+                .filter(|it| group_of(it) == Some(name))
+                .filter_map(|it| it.split('.').next())
+                .map(|it| format!(r#"{{"name":"{it}","verbs":["list","watch"]}}"#))
+                .collect();
+            let list = format!(r#"{{"resources":[{}]}}"#, plurals.join(","));
+            return discovered(histories, name, &list).await;
+        }
         ["api", _, plural] => (*plural).to_owned(),
         ["apis", group, _, plural] => format!("{plural}.{group}"),
         _ => return status(404, None),
@@ -193,7 +273,34 @@ async fn answer(
     if is_initial && !manner.has_watch_list {
         return status(422, None);
     }
-    watch(&mut history, &query, is_initial)
+    watched(&mut history, manner, &query, is_initial)
+}
+
+fn group_of(resource: &str) -> Option<&str> {
+    resource.split_once('.').map(|(_, group)| group)
+}
+
+fn group(name: &str) -> String {
+    format!(
+        r#"{{"name":"{name}","versions":[{{"version":"v1"}}],"preferredVersion":{{"version":"v1"}}}}"#
+    )
+}
+
+/// What is said of a group, unless it is not there or a resource of it is to be refused.
+async fn discovered(histories: &Histories, group: &str, said: &str) -> Response<Body> {
+    let mut is_there = false;
+    for (resource, history) in histories.iter() {
+        if group_of(resource) != Some(group) {
+            continue;
+        }
+        is_there = true;
+        let mut history = history.lock().await;
+        if let Some(Fault::Refuse(code, after)) = history.faults.front().cloned() {
+            history.faults.pop_front();
+            return status(code, after);
+        }
+    }
+    if is_there { whole(200, said) } else { status(404, None) }
 }
 
 fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>) -> Response<Body> {
@@ -215,27 +322,31 @@ fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>)
     if history.faults.front() == Some(&Fault::CutList) && body.len() > 200 {
         history.faults.pop_front();
         body.truncate(body.len() - 100);
-        return stream(200, vec![Ok(body), Err(())], false);
+        return stream(200, vec![(None, Ok(body)), (None, Err(()))], false);
     }
     whole(200, &body)
 }
 
-fn watch(
+fn watched(
     history: &mut History,
+    manner: Manner,
     query: &BTreeMap<String, String>,
     is_initial: bool,
 ) -> Response<Body> {
-    let mut out = Vec::new();
+    let mut out = Pieces::new();
     let mut version = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0);
+    if manner.bookmarks > 0 && !is_initial && version < history.marked {
+        return status(410, None);
+    }
     if is_initial {
         version = history.version();
         for object in history.objects().values() {
-            out.push(Ok(event("ADDED", object)));
+            out.push((None, Ok(event("ADDED", object))));
         }
         let bookmark = format!(
             r#"{{"metadata":{{"resourceVersion":"{version}","annotations":{{"k8s.io/initial-events-end":"true"}}}}}}"#
         );
-        out.push(Ok(event("BOOKMARK", &bookmark)));
+        out.push((None, Ok(event("BOOKMARK", &bookmark))));
     }
     let mut begin =
         history.events.iter().position(|(at, ..)| *at > version).unwrap_or(history.events.len());
@@ -255,8 +366,17 @@ fn watch(
         Some(other) => panic!("{other:?} cannot happen to a watch"),
     };
     let n = n.min(rest);
-    for (_, kind, object) in &history.events[begin..begin + n] {
-        out.push(Ok(event(kind, object)));
+    for (at, (version, kind, object)) in history.events.iter().enumerate().skip(begin).take(n) {
+        let due = history.started.and_then(|it| Some(it + *history.told_at.get(at)?));
+        out.push((due, Ok(event(kind, object))));
+        let told = at + 1 - begin;
+        // Other kinds were written meanwhile: a bookmark is ahead of the events before it.
+        let next = history.events.get(at + 1).map_or(version + 1_000, |(version, ..)| *version);
+        if manner.bookmarks > 0 && told % manner.bookmarks == 0 && next > version + 1 {
+            history.marked = next - 1;
+            let mark = format!(r#"{{"metadata":{{"resourceVersion":"{}"}}}}"#, next - 1);
+            out.push((None, Ok(event("BOOKMARK", &mark))));
+        }
     }
     history.reached = history.reached.max(begin + n);
     match ending {
@@ -266,13 +386,17 @@ fn watch(
             let (_, kind, object) = &history.events[(begin + n).min(history.events.len() - 1)];
             let mut cut = event(kind, object);
             cut.truncate(cut.len() / 2);
-            out.extend([Ok(cut), Err(())]);
+            out.extend([(None, Ok(cut)), (None, Err(()))]);
         }
         Ending::Expire(lost) => {
             history.reached = (history.reached + lost).min(history.events.len());
-            out.push(Ok(event("ERROR", r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#)));
+            let error = event(
+                "ERROR",
+                r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#,
+            );
+            out.push((None, Ok(error)));
         }
-        Ending::Garbage => out.push(Ok("<html>\n".to_owned())),
+        Ending::Garbage => out.push((None, Ok("<html>\n".to_owned()))),
     }
     stream(200, out, false)
 }
@@ -317,7 +441,7 @@ fn event(kind: &str, object: &str) -> String {
 }
 
 fn whole(code: u16, body: &str) -> Response<Body> {
-    stream(code, vec![Ok(body.to_owned())], false)
+    stream(code, vec![(None, Ok(body.to_owned()))], false)
 }
 
 fn status(code: u16, after: Option<u64>) -> Response<Body> {
@@ -329,12 +453,18 @@ fn status(code: u16, after: Option<u64>) -> Response<Body> {
     response
 }
 
-/// The pieces one after the other; an error breaks the connection. It may stay open.
-fn stream(code: u16, pieces: Vec<Result<String, ()>>, stays_open: bool) -> Response<Body> {
+/// What is said, and when, if not at once; an error breaks the connection.
+type Pieces = Vec<(Option<Instant>, Result<String, ()>)>;
+
+/// The pieces one after the other. The connection may stay open.
+fn stream(code: u16, pieces: Pieces, stays_open: bool) -> Response<Body> {
     let (say, said) = mpsc::channel(pieces.len() + 1);
     #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
     tokio::spawn(async move {
-        for piece in pieces {
+        for (due, piece) in pieces {
+            if let Some(due) = due {
+                tokio::time::sleep_until(due).await;
+            }
             let frame = match piece {
                 Ok(text) => Ok(Frame::data(Bytes::from(text))),
                 Err(()) => {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
@@ -17,7 +18,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// What the server answers to one request.
 #[derive(Debug)]
@@ -120,4 +121,19 @@ impl TraceService for Scripted {
         };
         Ok(Response::new(ExportTraceServiceResponse { partial_success }))
     }
+}
+
+/// RESOURCE_EXHAUSTED with `google.rpc.RetryInfo`.
+pub(crate) fn exhausted_for(delay: Duration) -> Status {
+    // Status { details: [Any { type_url, value: RetryInfo { retry_delay: { nanos } } }] }
+    let field = |tag: u8, bytes: &[u8]| {
+        let mut field = vec![tag << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+        field.extend_from_slice(bytes);
+        field
+    };
+    let mut nanos = vec![2 << 3];
+    prost::encoding::encode_varint(u64::from(delay.subsec_nanos()), &mut nanos);
+    let url = field(1, b"type.googleapis.com/google.rpc.RetryInfo");
+    let any = [url, field(2, &field(1, &nanos))].concat();
+    Status::with_details(Code::ResourceExhausted, "busy", field(3, &any).into())
 }

@@ -177,7 +177,7 @@ pub(crate) fn run(plan: Plan) -> History {
         let object = json!({"metadata": {"resourceVersion": "1000"}}).to_string();
         world.lines.push(Line {
             at,
-            resource: lane.resource().unwrap().into(),
+            resource: lane.resource().unwrap_or_default().into(),
             kind: Type::ListDone,
             object,
         });
@@ -239,7 +239,7 @@ impl World {
         let before = self.arrived.get(&lane).copied().unwrap_or(0);
         let at = arrival.max(before + 1_000) / 1_000 * 1_000;
         self.arrived.insert(lane, at);
-        let resource = lane.resource().unwrap().into();
+        let resource = lane.resource().unwrap_or_default().into();
         self.lines.push(Line { at, resource, kind, object: object.to_string() });
     }
 
