@@ -11,6 +11,7 @@ mod send;
 mod serve;
 mod stamp;
 mod terminal;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -56,6 +57,8 @@ enum Command {
     Components,
     /// Writes a trace context onto manifests, or onto objects in a cluster
     Stamp(stamp::Arguments),
+    /// Stamps what is written to a cluster, as an admission webhook
+    Webhook(webhook::Arguments),
     /// Prints the permissions that a configuration needs, for kubectl apply
     Rbac(configured::RbacArguments),
 }
@@ -88,6 +91,9 @@ where
         }
         Ok(Arguments { command: Some(Command::Stamp(arguments)), .. }) => {
             stamp::run(&arguments, terminal, out, err)
+        }
+        Ok(Arguments { command: Some(Command::Webhook(arguments)), .. }) => {
+            webhook::run(&arguments, terminal, err)
         }
         Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
         Ok(Arguments { command: Some(Command::Rbac(arguments)), .. }) => {

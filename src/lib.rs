@@ -32,6 +32,8 @@
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
 //!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
 //!   words of `kubectl wait` when they have settled; the core hears only that verdict.
+//! * [`admission`]: what an admission webhook answers, a review in and a patch out; pure. [`webhook`]
+//!   is its socket and its certificate. [`origin`] is the span of a trace that begins with a stamp.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
 //! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
 //! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
@@ -121,6 +123,7 @@
 //!   (`tidy::every_invariant_names_tests_that_exist`)
 
 pub mod admin;
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod clock;
@@ -134,6 +137,7 @@ pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod manifest;
+pub mod origin;
 pub mod otlp;
 pub mod rbac;
 pub mod recording;
@@ -145,3 +149,4 @@ pub mod telemetry;
 pub(crate) mod text;
 pub mod traces;
 pub mod watch;
+pub mod webhook;

@@ -1,6 +1,7 @@
 //! Lists and watches a cluster: one lane a kind, and nothing it says is lost.
 
 pub mod answer;
+pub mod ca_bundle;
 pub mod clients;
 pub mod connect;
 pub mod course;

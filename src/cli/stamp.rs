@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -13,10 +12,10 @@ use super::runtime::runtime;
 use super::send::Sender;
 use super::terminal::Terminal;
 use crate::context::{self, Injection};
-use crate::lifecycle::object::{Kind, TraceContext, Uid};
-use crate::lifecycle::span::{FinishedSpan, ObjectRef, Resource};
-use crate::lifecycle::time::UnixNanos;
+use crate::lifecycle::object::TraceContext;
+use crate::lifecycle::span::FinishedSpan;
 use crate::manifest::{Stamping, stamp};
+use crate::origin::root;
 use crate::report::{Chain, Report};
 use crate::watch::connect::connect;
 use crate::watch::stamp::{Named, stamp as stamp_object};
@@ -146,7 +145,9 @@ pub(super) fn run(
         match &arguments.endpoint {
             None => report.say("a new trace without a span of its own: --endpoint sends one")?,
             Some(endpoint) => {
-                let span = root(&context, began, &objects);
+                let stamped = objects.iter().filter(|(_, is_stamped)| *is_stamped);
+                let names = stamped.map(|(name, _)| name.clone());
+                let span = root(&context, "stamp", began, clock::now(), names);
                 if let Err(problem) = send(endpoint, arguments.insecure, span) {
                     report.say(&problem)?;
                     code = ExitCode::FAILURE;
@@ -160,8 +161,11 @@ pub(super) fn run(
             report.say(&format!("{name} has a trace context: --overwrite replaces it"))?;
         }
     }
-    let traceparent = context::to_traceparent(&context);
-    report.say(&format!("{n_stamped} of {} objects stamped with {traceparent}", objects.len()))?;
+    let with = match n_stamped {
+        0 => String::new(),
+        _ => format!(" with {}", context::to_traceparent(&context)),
+    };
+    report.say(&format!("{n_stamped} of {} objects stamped{with}", objects.len()))?;
     Ok(code)
 }
 
@@ -226,43 +230,12 @@ fn objects(arguments: &Arguments, stamping: &Stamping) -> io::Result<Done> {
         let mut done = Vec::new();
         for named in &arguments.objects {
             let namespace = arguments.namespace.as_deref();
-            let stamped = stamp_object(&cluster.clients.current().await, namespace, named, stamping).await;
+            let stamped =
+                stamp_object(&cluster.clients.current().await, namespace, named, stamping).await;
             done.push(stamped.map_err(|error| error.to_string())?);
         }
         Ok((String::new(), done))
     }))
-}
-
-/// The span that the new trace begins with.
-fn root(context: &TraceContext, began: UnixNanos, objects: &[(String, bool)]) -> FinishedSpan {
-    let stamped = objects.iter().filter(|(_, is_stamped)| *is_stamped);
-    let names: Vec<String> = stamped.map(|(name, _)| name.clone()).take(64).collect();
-    FinishedSpan {
-        trace_id: context.trace_id,
-        span_id: context.span_id,
-        parent: None,
-        remote_parent: None,
-        trace_state: None,
-        is_random: true,
-        name: "stamp".into(),
-        is_consumer: false,
-        start: began,
-        end: clock::now().max(began),
-        object: ObjectRef {
-            kind: Kind::Other("Manifest".into()),
-            namespace: "".into(),
-            name: "".into(),
-            uid: Uid(0),
-        },
-        container: "".into(),
-        outcome: None,
-        error: None,
-        attributes: vec![("lifespan.stamped", names.into())],
-        events: Vec::new(),
-        links: Vec::new(),
-        dropped_events: 0,
-        resource: Arc::new(Resource { attributes: vec![("service.name", "lifespan".into())] }),
-    }
 }
 
 fn send(endpoint: &str, is_insecure: bool, span: FinishedSpan) -> Result<(), String> {

@@ -87,37 +87,65 @@ mod tests {
 
     const A: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    /// As the controller of Tekton 1.6 wrote it.
+    /// As the controller of Tekton 1.6 wrote it: the span of the TaskRun twice, that of its
+    /// PipelineRun once.
     #[test]
     fn a_task_run_of_tekton_carries_its_contexts_in_annotations_and_status() {
         let of = |span| format!("00-8cc1507c7b24e7669ae6ffde1e6aeec9-{span}-01");
-        let json = format!(
-            r#"{{"kind":"TaskRun","metadata":{{"name":"ship-test","annotations":{{
-            "tekton.dev/pipelinerunSpanContext":"{{\"traceparent\":\"{}\"}}",
-            "tekton.dev/taskrunSpanContext":"{{\"traceparent\":\"{}\"}}"}}}},
-            "status":{{"conditions":[],"spanContext":{{"traceparent":"{}"}}}}}}"#,
-            of("dd18ad9d958ee9db"),
-            of("38cf0ac51e84a6a5"),
-            of("b42ee2be01d5a2a9"),
+        let (pipeline, task) = (of("dd18ad9d958ee9db"), of("0bc5d0f3aa017693"));
+        let annotations = format!(
+            r#""tekton.dev/pipelinerunSpanContext":"{{\"traceparent\":\"{pipeline}\"}}",
+            "tekton.dev/taskrunSpanContext":"{{\"traceparent\":\"{task}\"}}""#
         );
+        let metadata = format!(r#"{{"name":"ship-compile","annotations":{{{annotations}}}}}"#);
+        let pipelines = "tekton.dev/pipelinerunSpanContext dd18ad9d958ee9db parent";
+        // The status comes a moment after the annotations.
         assert_eq!(
-            read(&json),
-            [
-                "status.spanContext b42ee2be01d5a2a9 parent",
-                "tekton.dev/taskrunSpanContext 38cf0ac51e84a6a5 parent",
-                "tekton.dev/pipelinerunSpanContext dd18ad9d958ee9db parent",
-            ]
+            read(&format!(r#"{{"kind":"TaskRun","metadata":{metadata}}}"#)),
+            ["tekton.dev/taskrunSpanContext 0bc5d0f3aa017693 parent", pipelines]
+        );
+        let status = format!(r#"{{"spanContext":{{"traceparent":"{task}"}}}}"#);
+        assert_eq!(
+            read(&format!(r#"{{"kind":"TaskRun","metadata":{metadata},"status":{status}}}"#)),
+            ["status.spanContext 0bc5d0f3aa017693 parent", pipelines]
         );
     }
 
-    /// As the SDK of Kubeflow writes it: under the prefix, and the same as env of the trainer.
+    /// The example of Tekton's documentation of external parents, by a rule that is configured.
+    #[test]
+    fn a_key_that_is_not_built_in_is_read_where_a_rule_names_it() {
+        let json = format!(
+            r#"{{"apiVersion":"tekton.dev/v1","kind":"PipelineRun","metadata":{{"name":"my-pipelinerun",
+            "annotations":{{"tekton.dev/deliveryTraceparent":"{A}"}}}}}}"#
+        );
+        let place = Place::Key("tekton.dev/deliveryTraceparent".into());
+        let rules = Rules::new(vec![Rule::new(place, None, true).unwrap()], []);
+        assert_eq!(
+            read_by(&json, &rules),
+            ["tekton.dev/deliveryTraceparent b7ad6b7169203331 parent"]
+        );
+        assert_eq!(read(&json), [""; 0]);
+    }
+
+    /// As the SDK of Kubeflow writes it.
     #[test]
     fn a_train_job_of_kubeflow_carries_its_context_under_a_prefix() {
+        let json = r#"{"kind":"TrainJob","metadata":{"name":"gpt","annotations":{
+            "opentelemetry.io/traceparent":"00-d30455dc8d64f9636e620cc2918272ef-13eaa94a90992a6c-01",
+            "opentelemetry.io/tracestate":"vendor=abc"}}}"#;
+        assert_eq!(read(json), ["opentelemetry.io/traceparent 13eaa94a90992a6c"]);
+        let state = stamps(json.as_bytes(), &Rules::built_in()).unwrap().stamps;
+        assert_eq!(&*state[0].context.trace_state, "vendor=abc");
+    }
+
+    /// As the clients of agent sandboxes write it.
+    #[test]
+    fn a_sandbox_claim_carries_its_context_as_json() {
         let json = format!(
-            r#"{{"kind":"TrainJob","metadata":{{"annotations":{{"opentelemetry.io/traceparent":"{A}",
-            "opentelemetry.io/tracestate":"vendor=abc"}}}}}}"#
+            r#"{{"kind":"SandboxClaim","metadata":{{"annotations":{{"opentelemetry.io/trace-context":
+            "{{\"traceparent\": \"{A}\"}}"}}}}}}"#
         );
-        assert_eq!(read(&json), ["opentelemetry.io/traceparent b7ad6b7169203331"]);
+        assert_eq!(read(&json), ["opentelemetry.io/trace-context b7ad6b7169203331"]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Clients {
     }
 
     /// The client.
-    pub(super) async fn current(&self) -> Client {
+    pub async fn current(&self) -> Client {
         self.0.current.lock().await.client.clone()
     }
 

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use lifespan::config::{Config, Lookup, Source, load};
+use lifespan::config::{Config, Lookup, Source, as_json, load};
 use lifespan::rbac::rbac;
+use serde_json::{Value, json};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -60,6 +61,51 @@ fn probes_and_ports_are_those_that_are_served() {
     ] {
         assert!(deployment.contains(needed), "{needed}");
     }
+}
+
+fn manifest(path: &str) -> Value {
+    serde_json::from_str(&as_json(&text(path)).unwrap()).unwrap()
+}
+
+#[test]
+fn the_webhook_can_neither_hold_up_a_write_nor_ask_about_what_it_does_not_stamp() {
+    let folder = "deploy/kustomize/components/webhook";
+    let configuration = manifest(&format!("{folder}/configuration.yaml"));
+    let [webhook] = &**configuration["webhooks"].as_array().unwrap() else { panic!() };
+    assert_eq!(webhook["failurePolicy"], "Ignore");
+    assert_eq!(webhook["timeoutSeconds"], 1);
+    assert_eq!(webhook["clientConfig"]["service"]["path"], "/stamp");
+    for rule in webhook["rules"].as_array().unwrap() {
+        assert_eq!(rule["operations"], json!(["CREATE", "UPDATE"]));
+        let resources = rule["resources"].to_string();
+        // Subresources have a slash; Pods and ReplicaSets are made by controllers.
+        for not in ["/", "*", "\"pods", "replicasets"] {
+            assert!(!resources.contains(not), "{resources}");
+        }
+    }
+    let arguments = text(&format!("{folder}/deployment.yaml"));
+    let name = configuration["metadata"]["name"].as_str().unwrap();
+    assert!(arguments.contains(&format!("--configuration={name}\n")));
+    assert!(arguments.contains("--service=lifespan-webhook.lifespan.svc\n"));
+    assert!(arguments.contains("--listen=0.0.0.0:9443\n"));
+    assert!(arguments.contains("containerPort: 9443"));
+}
+
+#[test]
+fn the_webhook_is_off_unless_asked_for_and_may_write_its_own_configuration_alone() {
+    for overlay in ["cluster", "namespaced"] {
+        let path = format!("deploy/kustomize/overlays/{overlay}/kustomization.yaml");
+        assert!(!text(&path).contains("webhook"), "{overlay}");
+    }
+    let rbac = text("deploy/kustomize/components/webhook/rbac.yaml");
+    let (role, _) = rbac.split_once("---").unwrap();
+    let role: Value = serde_json::from_str(&as_json(role).unwrap()).unwrap();
+    assert_eq!(
+        role["rules"],
+        json!([{"apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations"],
+            "resourceNames": ["lifespan-webhook"], "verbs": ["get", "update"]}])
+    );
 }
 
 #[test]

@@ -16,3 +16,4 @@ mod stamp;
 mod support;
 mod tidy;
 mod watch;
+mod webhook;

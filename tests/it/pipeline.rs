@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube_client::{Client, Config};
@@ -99,9 +100,9 @@ async fn run(api: &FakeApi, exporters: Vec<Exporter>, n: u64) {
     config.default_retry = false;
     let cluster = identify(Client::try_from(config).unwrap(), api.url.clone()).await.unwrap();
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
-        target: Target::built_in(lane.resource(), "", ""),
-        has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        target: Target::built_in(lane.resource().unwrap(), "", ""),
+        has_no_backlog: !lane.has_lives(),
+        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let delivery = Delivery::start(exporters).unwrap();
     let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };

@@ -6,6 +6,7 @@ pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;
 pub(crate) mod fake_http;
+pub(crate) mod https;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod moved;

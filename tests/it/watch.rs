@@ -11,7 +11,7 @@ use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::object::Change;
 use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::watch::connect::{Access, connect, identify, served};
+use lifespan::watch::connect::{Access, connect, served};
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::status::{Phase, Status};
@@ -429,6 +429,8 @@ async fn those_presets_are_found_that_the_cluster_serves() {
     let found = served(&cluster, Catalog::default().customs()).await.unwrap();
     let names: Vec<_> = found.iter().map(Custom::resource).collect();
     assert_eq!(names, ["rollouts.argoproj.io"]);
+}
+
 /// A kubeconfig whose token is another one now, as after a rotation.
 #[tokio::test]
 async fn credentials_that_are_no_longer_accepted_are_read_again() {
@@ -448,9 +450,9 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     let access = Access::KubeConfig { file: Some(path.clone()), context: None };
     let cluster = connect(&access).await.unwrap();
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
-        target: Target::built_in(lane.resource(), "", ""),
-        has_no_backlog: lane.kind().is_none(),
-        ear: ForCore { lane, part: 0 },
+        target: Target::built_in(lane.resource().unwrap(), "", ""),
+        has_no_backlog: !lane.has_lives(),
+        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let (say, _said) = mpsc::channel(1_000);
     let watches = start(&cluster, &Manners::default(), watched.collect(), &say);

@@ -1,0 +1,142 @@
+//! Tells the API server which certificate a webhook will show.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use kube_client::Client;
+use kube_client::client::Body;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::reader::chain;
+
+/// Who waits for an answer is told so after this.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How many certificates a bundle keeps: while one process takes the place of another, both are
+/// trusted.
+const MAX_KEPT: usize = 3;
+
+/// How often a configuration that others write meanwhile is read anew.
+const TRIES: usize = 5;
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+
+/// The configuration cannot be written; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the caBundle of MutatingWebhookConfiguration {name} cannot be written: {problem}; it must exist, and get and update of it be permitted"
+)]
+pub struct BundleError {
+    name: String,
+    problem: String,
+}
+
+/// Puts the certificate in `pem` in front of what the webhooks of configuration `name` trust.
+///
+/// # Errors
+/// Tells what the API server said.
+pub async fn trust(client: &Client, name: &str, pem: &str) -> Result<(), BundleError> {
+    let wrong = |problem| BundleError { name: name.to_owned(), problem };
+    let path =
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
+    for _ in 0..TRIES {
+        let (status, mut found) = ask(client, Method::GET, &path, None).await.map_err(wrong)?;
+        if !status.is_success() {
+            return Err(wrong(told(status, &found)));
+        }
+        if !put(&mut found, pem) {
+            return Err(wrong("it has no webhooks".to_owned()));
+        }
+        let (status, answer) =
+            ask(client, Method::PUT, &path, Some(&found)).await.map_err(wrong)?;
+        match status {
+            StatusCode::CONFLICT => {}
+            status if status.is_success() => return Ok(()),
+            status => return Err(wrong(told(status, &answer))),
+        }
+    }
+    Err(wrong(format!("others wrote it {TRIES} times while it was read")))
+}
+
+/// Writes the bundle of each webhook; whether there is any.
+fn put(configuration: &mut Value, pem: &str) -> bool {
+    let Some(webhooks) = configuration.get_mut("webhooks").and_then(Value::as_array_mut) else {
+        return false;
+    };
+    for webhook in webhooks.iter_mut() {
+        let Some(client) = webhook.get_mut("clientConfig").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        let old = client.get("caBundle").and_then(Value::as_str).unwrap_or_default();
+        let old = STANDARD.decode(old).ok().and_then(|old| String::from_utf8(old).ok());
+        let bundle = bundle(pem, &old.unwrap_or_default());
+        client.insert("caBundle".to_owned(), json!(STANDARD.encode(bundle)));
+    }
+    !webhooks.is_empty()
+}
+
+/// The new certificate, and the last ones before it.
+fn bundle(pem: &str, old: &str) -> String {
+    let old = old.split(BEGIN).skip(1).map(|rest| format!("{BEGIN}{}\n", rest.trim_end()));
+    let new = format!("{}\n", pem.trim_end());
+    let kept = old.filter(|old| *old != new).take(MAX_KEPT - 1);
+    std::iter::once(new.clone()).chain(kept).collect()
+}
+
+async fn ask(
+    client: &Client,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(StatusCode, Value), String> {
+    let mut request = Request::builder().method(method).uri(path);
+    if body.is_some() {
+        request = request.uri(format!("{path}?fieldManager=lifespan-webhook"));
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    let text = body.map(Value::to_string).unwrap_or_default();
+    let request = request.body(Body::from(text.into_bytes())).map_err(|error| chain(&error))?;
+    let answer = async {
+        let answer = client.send(request).await.map_err(|error| chain(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| chain(&error))?.to_bytes();
+        Ok((head.status, serde_json::from_slice(&body).unwrap_or_default()))
+    };
+    timeout(PATIENCE, answer).await.map_err(|_| format!("no answer within {PATIENCE:?}"))?
+}
+
+fn told(status: StatusCode, answer: &Value) -> String {
+    let message = answer.get("message").and_then(Value::as_str);
+    message.map_or_else(|| status.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_certificate_comes_first_and_the_last_ones_stay() {
+        let pem = |n: u8| format!("{BEGIN}\n{n}\n-----END CERTIFICATE-----\n");
+        let mut all = String::new();
+        for n in 1..=5 {
+            all = bundle(&pem(n), &all);
+        }
+        assert_eq!(all, format!("{}{}{}", pem(5), pem(4), pem(3)));
+        assert_eq!(bundle(&pem(4), &all), format!("{}{}{}", pem(4), pem(5), pem(3)));
+    }
+
+    #[test]
+    fn every_webhook_of_a_configuration_is_written() {
+        let mut found =
+            json!({"webhooks": [{"clientConfig": {}}, {"clientConfig": {"caBundle": "?"}}]});
+        assert!(put(&mut found, "a"));
+        for webhook in found["webhooks"].as_array().unwrap() {
+            assert_eq!(webhook["clientConfig"]["caBundle"], STANDARD.encode("a\n"));
+        }
+        assert!(!put(&mut json!({}), "a") && !put(&mut json!({"webhooks": []}), "a"));
+    }
+}
