@@ -10,7 +10,7 @@ use cap::Cap;
 use lifespan::engine::{Engine, Settings};
 
 use support::drive::{Told, hear, told};
-use support::model::{Plan, run};
+use support::model::{Make, Plan, run};
 
 #[expect(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/it/support"]
@@ -30,7 +30,8 @@ fn main() {
         let deployments = PODS / pods;
         let actions = u32::try_from(deployments).unwrap_or(u32::MAX);
         let steady = i64::try_from(pods).ok();
-        let lines = run(Plan { seed: 1, actions, steady, deployments }).lines;
+        let lines =
+            run(Plan { seed: 1, makes: &[Make::Deployment], actions, steady, deployments }).lines;
         let news: Vec<Told> = lines.iter().filter_map(told).collect();
         let before = HEAP.allocated();
         let mut spans = Vec::new();

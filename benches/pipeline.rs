@@ -11,7 +11,7 @@ use lifespan::engine::{Engine, Settings};
 
 use support::drive::{Told, hear, told};
 use support::lines::Line;
-use support::model::{Plan, run};
+use support::model::{Make, Plan, run};
 
 #[expect(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/it/support"]
@@ -37,7 +37,14 @@ fn main() -> ExitCode {
 
 /// 200 rollouts of 10 Pods each, in ten Deployments.
 fn rollouts() -> Vec<Line> {
-    run(Plan { seed: 1, actions: 200, steady: Some(10), deployments: 10 }).lines
+    run(Plan {
+        seed: 1,
+        makes: &[Make::Deployment],
+        actions: 200,
+        steady: Some(10),
+        deployments: 10,
+    })
+    .lines
 }
 
 /// Runs `lines` and returns the engine with all that it still holds.

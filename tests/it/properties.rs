@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lifespan::engine::Engine;
@@ -16,7 +16,8 @@ use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
 use crate::support::drive::{self as support_drive, Run, Told, decode, drive, snapshot, version};
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
-use crate::support::model::{self, MS, S};
+use crate::support::model::truth::Cause;
+use crate::support::model::{self, MS, Make, S};
 use crate::support::truth;
 
 /// As many histories, unless `LIFESPAN_SEEDS` asks for more.
@@ -28,6 +29,8 @@ fn seeds(least: u64) -> std::ops::Range<u64> {
         (None, n) => 0..n.unwrap_or(least),
     }
 }
+
+const ALL_KINDS: &[Make] = &[Make::Deployment, Make::StatefulSet, Make::DaemonSet, Make::Job];
 
 /// What must agree between two runs, whatever the times.
 type Key = (String, SpanId, Option<SpanId>, String, &'static str, String, Vec<String>);
@@ -69,7 +72,12 @@ fn all() -> Vec<(String, Vec<Told>)> {
         (name, told)
     });
     let made = (0..4).map(|seed| (format!("seed {seed}"), decode(&model::history(seed, 12).lines)));
-    recorded.chain(made).collect()
+    let others =
+        [&[Make::StatefulSet], &[Make::DaemonSet], &[Make::Job]].into_iter().map(|makes| {
+            let told = decode(&model::history_of(makes, 0, 8).lines);
+            (format!("{} of seed 0", makes[0].kind()), told)
+        });
+    recorded.chain(made).chain(others).collect()
 }
 
 /// What a lane would list now: its objects in their last versions, and how far it has come.
@@ -102,6 +110,12 @@ fn list(lanes: &BTreeMap<Lane, Listing>, lane: Lane, at: i64) -> Vec<Told> {
     listing.objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()
 }
 
+/// The lanes that tell of any object with a life.
+fn spoken(told: &[Told]) -> Vec<Lane> {
+    let lanes = told.iter().filter(|one| snapshot(one).is_some()).map(|one| one.lane);
+    lanes.collect::<BTreeSet<Lane>>().into_iter().collect()
+}
+
 /// Where every lane has listed once.
 fn listed_at(told: &[Told]) -> usize {
     let first = |lane: Lane| {
@@ -118,21 +132,98 @@ fn none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{n} wrong:\n{}", wrong[..n.min(8)].join("\n"));
 }
 
-#[test]
-fn histories_of_the_model_are_told_as_they_truly_happened() {
+/// Histories of these kinds are told as they truly happened, and all of `sorts` happens in them:
+/// what a transition is called, and how it ends.
+fn told_truly(makes: &'static [Make], seeds: std::ops::Range<u64>, sorts: &[&str]) {
     let mut wrong = String::new();
-    let mut n_certain = 0;
-    for seed in seeds(60) {
-        let history = model::history(seed, 30);
+    let mut happened = BTreeSet::new();
+    let is_whole = seeds.end - seeds.start > 10;
+    for seed in seeds {
+        let history = model::history_of(makes, seed, 30);
         let run = drive(&decode(&history.lines));
         let faults = format!("{}{}", faults(&run.spans), truth::faults(&history.truth, &run.spans));
-        n_certain += history.truth.transitions.iter().filter(|one| one.is_certain).count();
+        for one in history.truth.transitions.iter().filter(|one| one.is_certain) {
+            let (kind, action) = (history.truth.kind(one.tree), one.actions[0]);
+            let by = if matches!(one.cause, Cause::Pod(..)) { " by Pods" } else { "" };
+            happened.extend(one.end.map(|(_, outcome)| format!("{action} {kind}{by} {outcome}")));
+        }
         if !faults.is_empty() && wrong.len() < 20_000 {
             writeln!(wrong, "seed {seed}:\n{faults}").unwrap();
         }
     }
-    assert!(n_certain > 10, "the model makes no transitions");
+    let missing: Vec<_> = sorts.iter().filter(|sort| !happened.contains(**sort)).collect();
+    assert!(missing.is_empty() || !is_whole, "never happened: {missing:?}");
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn histories_of_the_model_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create Deployment completed",
+        "update Deployment completed",
+        "update Deployment failed",
+        "update Deployment superseded",
+        "update Deployment paused",
+        "rollback Deployment completed",
+        "scale Deployment completed",
+        "resume Deployment completed",
+        "recover Deployment by Pods completed",
+        "delete Deployment completed",
+    ];
+    told_truly(&[Make::Deployment], seeds(60), &sorts);
+}
+
+#[test]
+fn histories_of_stateful_sets_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create StatefulSet completed",
+        "create StatefulSet deleted",
+        "update StatefulSet completed",
+        "update StatefulSet superseded",
+        "update StatefulSet by Pods completed",
+        "rollback StatefulSet completed",
+        "restart StatefulSet completed",
+        "scale StatefulSet completed",
+        "recover StatefulSet by Pods completed",
+        "delete StatefulSet completed",
+    ];
+    told_truly(&[Make::StatefulSet], seeds(40), &sorts);
+}
+
+#[test]
+fn histories_of_daemon_sets_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create DaemonSet completed",
+        "update DaemonSet completed",
+        "update DaemonSet superseded",
+        "update DaemonSet by Pods completed",
+        "rollback DaemonSet completed",
+        "restart DaemonSet completed",
+        "scale DaemonSet by Pods completed",
+        "recover DaemonSet by Pods completed",
+        "delete DaemonSet completed",
+    ];
+    told_truly(&[Make::DaemonSet], seeds(40), &sorts);
+}
+
+#[test]
+fn histories_of_jobs_are_told_as_they_truly_happened() {
+    let sorts = [
+        "run Job completed",
+        "run Job failed",
+        "run Job suspended",
+        "run Job deleted",
+        "resume Job completed",
+        "resume Job failed",
+        "resume Job suspended",
+        "delete Job completed",
+    ];
+    told_truly(&[Make::Job], seeds(40), &sorts);
+}
+
+#[test]
+fn histories_of_all_kinds_side_by_side_are_told_as_they_truly_happened() {
+    told_truly(ALL_KINDS, seeds(20), &[]);
 }
 
 /// Of every length.
@@ -299,9 +390,9 @@ fn a_start_in_the_middle_tells_what_begins_later_as_if_it_had_seen_all() {
 #[test]
 fn a_lane_that_lists_again_changes_nothing() {
     for (name, told) in all() {
-        let expected = keys(&drive(&told));
+        let (expected, lanes) = (keys(&drive(&told)), spoken(&told));
         for (n, at) in (listed_at(&told)..told.len()).enumerate() {
-            let lane = [Lane::Deployments, Lane::ReplicaSets, Lane::Pods][n % 3];
+            let lane = lanes[n % lanes.len()];
             let when = told[at].at;
             let mut again = told[..at].to_vec();
             again.push(Told { at: when, lane, news: News::Closed });
@@ -321,10 +412,10 @@ fn a_lane_that_lists_again_changes_nothing() {
 fn what_a_lane_misses_while_it_is_away_is_found_out_by_its_next_list() {
     let mut wrong = Vec::new();
     for (name, told) in all() {
-        let full = drive(&told);
+        let (full, lanes) = (drive(&told), spoken(&told));
         // Away for forty lines of all lanes.
         for (n, from) in (listed_at(&told)..told.len()).enumerate() {
-            let lane = [Lane::Deployments, Lane::ReplicaSets, Lane::Pods][n % 3];
+            let lane = lanes[n % lanes.len()];
             let to = (from + 40).min(told.len() - 1);
             let when = told[to].at;
             let mut gap = told[..from].to_vec();
@@ -348,7 +439,8 @@ fn what_a_lane_misses_while_it_is_away_is_found_out_by_its_next_list() {
 #[test]
 fn the_model_keeps_the_rules_of_an_api_server() {
     for seed in seeds(20) {
-        let history = model::history(seed, 30);
+        let makes: &[Make] = if seed % 2 == 0 { &[Make::Deployment] } else { ALL_KINDS };
+        let history = model::history_of(makes, seed, 30);
         let mut versions = Vec::new();
         let mut before: BTreeMap<String, (i64, serde_json::Value)> = BTreeMap::new();
         let mut settled: BTreeMap<String, bool> = BTreeMap::new();
@@ -388,10 +480,10 @@ fn the_model_keeps_the_rules_of_an_api_server() {
         assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "seed {seed}: a version twice");
         // After the last action there was time for all that can settle.
         for transition in history.truth.transitions.iter().filter(|one| one.end.is_none()) {
-            let uid = history.truth.uid(transition.deployment);
+            let uid = history.truth.uid(transition.tree);
             assert_ne!(settled.get(uid), Some(&true), "seed {seed}: {transition:?}");
         }
-        let again = model::history(seed, 30);
+        let again = model::history_of(makes, seed, 30);
         assert!(again.lines == history.lines, "seed {seed}: not the same again");
         let text = lines::write(&history.lines);
         assert!(lines::read(&text) == history.lines, "seed {seed}: not read as written");

@@ -48,10 +48,20 @@ const STATUS: [&str; 12] = [
 pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
     let is_custom = matches!(kind, Kind::Other(_));
     let is_run = kind == Kind::Job;
-    let mode = match kind {
-        Kind::Job => Mode::Run,
-        Kind::CronJob => Mode::Plain,
-        _ => Mode::Rollout,
+    let is_plain = kind == Kind::CronJob;
+    let mode = if is_run {
+        Mode::Run
+    } else if is_plain {
+        Mode::Plain
+    } else {
+        Mode::Rollout
+    };
+    let template_path = if is_custom {
+        ""
+    } else if is_plain {
+        "jobTemplate."
+    } else {
+        "template."
     };
     let goals: &[&str] = if is_custom { &["paused", "replicas", "suspend"] } else { &[] };
     let counts = !is_custom && !is_run && !matches!(kind, Kind::CronJob | Kind::DaemonSet);
@@ -64,11 +74,7 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
         meta,
         mode,
         spec: SpecHashes::default(),
-        template_path: match kind {
-            Kind::Other(_) => "",
-            Kind::CronJob => "jobTemplate.",
-            _ => "template.",
-        },
+        template_path,
         goals: goals.iter().map(|path| (*path).into()).collect(),
         replicas: counts.then_some(1),
         paused: false,

@@ -1,18 +1,27 @@
-//! A small Kubernetes cluster: Deployments, ReplicaSets, Pods, their controllers and users.
+//! A small Kubernetes cluster: Deployments, StatefulSets, DaemonSets, Jobs, Pods, their controllers
+//! and users.
 //!
 //! It has no clock and no other randomness than its seed. It writes down twice what happens: as
 //! the lines that a list and watch would bring, and as the truth, with exact times, which the
 //! lines only hint at.
 
-#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
 mod actions;
+mod daemon_sets;
 mod deployments;
+mod facts;
+mod jobs;
 mod kubelet;
 pub(crate) mod objects;
+mod pods;
 pub(crate) mod random;
 mod replica_sets;
+mod runs;
+mod stateful_sets;
 pub(crate) mod truth;
+mod users;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -20,9 +29,10 @@ use lifespan::lifecycle::lane::Lane;
 use serde_json::{Value, json};
 
 use super::lines::{Line, Type};
-use objects::{Deployment, Note, Pod, ReplicaSet};
+use objects::{Deployment, Maker, Note, Pod, ReplicaSet};
 use random::Random;
 use truth::Truth;
+use workloads::{Form, Workload};
 
 /// A millisecond.
 pub(crate) const MS: i64 = 1_000_000;
@@ -48,17 +58,53 @@ enum Task {
     Act,
     SyncDeployment(usize),
     SyncSet(usize),
+    SyncWorkload(usize),
+    /// The Job controller counts Pods that have ended.
+    CountJob(usize),
     SyncPod(usize, kubelet::Step),
     /// The garbage collector reaches what a Deployment or ReplicaSet owned.
     CollectSet(usize),
     CollectPod(usize),
+    /// What held a Pod lets go.
+    ReleasePod(usize),
     Write(Box<Note>),
+}
+
+/// What users make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Make {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    Job,
+}
+
+impl Make {
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+        }
+    }
+
+    /// How names begin.
+    const fn stem(self) -> &'static str {
+        match self {
+            Self::Deployment => "web",
+            Self::StatefulSet => "db",
+            Self::DaemonSet => "agent",
+            Self::Job => "work",
+        }
+    }
 }
 
 /// How a history goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
+    pub(crate) makes: &'static [Make],
     /// How many things users do.
     pub(crate) actions: u32,
     /// Rollouts of this many Pods and nothing else, instead of random actions.
@@ -77,7 +123,13 @@ struct World {
     arrived: BTreeMap<Lane, i64>,
     deployments: Vec<Deployment>,
     sets: Vec<ReplicaSet>,
+    workloads: Vec<Workload>,
     pods: Vec<Pod>,
+    /// Which nodes have the label that DaemonSets select.
+    nodes: Vec<bool>,
+    /// When a node changed last, and when users last lost a Pod of another kind than Deployment.
+    node_changed: i64,
+    last_loss: i64,
     pulled: Vec<String>,
     images: u32,
     truth: Truth,
@@ -86,9 +138,14 @@ struct World {
     act_at_last: i64,
 }
 
-/// A history of random actions.
+/// A history of random actions on Deployments.
 pub(crate) fn history(seed: u64, actions: u32) -> History {
-    run(Plan { seed, actions, steady: None, deployments: 0 })
+    history_of(&[Make::Deployment], seed, actions)
+}
+
+/// A history of random actions on these kinds.
+pub(crate) fn history_of(makes: &'static [Make], seed: u64, actions: u32) -> History {
+    run(Plan { seed, makes, actions, steady: None, deployments: 0 })
 }
 
 /// Runs a cluster by `plan` from its beginning until some time after the last action.
@@ -103,7 +160,11 @@ pub(crate) fn run(plan: Plan) -> History {
         arrived: BTreeMap::new(),
         deployments: Vec::new(),
         sets: Vec::new(),
+        workloads: Vec::new(),
         pods: Vec::new(),
+        nodes: vec![true, true, false],
+        node_changed: BEGINNING,
+        last_loss: BEGINNING,
         pulled: Vec::new(),
         images: 0,
         truth: Truth::default(),
@@ -159,7 +220,10 @@ impl World {
             Task::SyncSet(at) => self.sync_set(at),
             Task::SyncPod(at, step) => self.step_pod(at, step),
             Task::CollectSet(at) => self.collect_set(at),
+            Task::SyncWorkload(at) => self.sync_workload(at),
+            Task::CountJob(at) => self.count_ended(at),
             Task::CollectPod(at) => self.request_deletion(at),
+            Task::ReleasePod(at) => self.release_pod(at),
             Task::Write(note) => {
                 self.resource_version += 1;
                 let object = note.json(self.resource_version, self.now);
@@ -209,14 +273,35 @@ impl World {
         }
     }
 
+    fn write_workload(&mut self, at: usize, kind: Type) {
+        let version = self.next_version();
+        let workload = &mut self.workloads[at];
+        workload.meta.resource_version = version;
+        let (lane, object) = (workload.lane(), workload.json());
+        self.tell(lane, kind, &object);
+        if kind != Type::Deleted {
+            self.wake_workload(at, (2, 9));
+        }
+    }
+
     fn write_pod(&mut self, at: usize, kind: Type) {
         let version = self.next_version();
         let pod = &mut self.pods[at];
         pod.meta.resource_version = version;
-        let (object, set) = (pod.json(), pod.set);
+        let (object, maker) = (pod.json(), pod.maker);
         self.tell(Lane::Pods, kind, &object);
-        self.wake_set(set);
-        self.judge(self.sets[set].deployment);
+        match maker {
+            Maker::Set(set) => {
+                self.wake_set(set);
+                self.judge(self.sets[set].deployment);
+            }
+            Maker::Workload(of) => {
+                // The Job controller gathers what its Pods say for a second.
+                let is_job = matches!(self.workloads[of].form, Form::Job(_));
+                self.wake_workload(of, if is_job { (1_000, 1_020) } else { (2, 9) });
+                self.judge_workload(of);
+            }
+        }
     }
 
     fn wake_deployment(&mut self, at: usize) {
@@ -232,6 +317,42 @@ impl World {
         if !set.sync_due && !set.is_gone {
             set.sync_due = true;
             self.after(2, 8, Task::SyncSet(at));
+        }
+    }
+
+    /// A sync that is due later does not keep back one that is due soon.
+    fn wake_workload(&mut self, at: usize, (low, high): (i64, i64)) {
+        let workload = &mut self.workloads[at];
+        if workload.is_gone || (workload.sync_due && low > 100) {
+            return;
+        }
+        workload.sync_due = true;
+        self.after(low, high, Task::SyncWorkload(at));
+    }
+
+    fn sync_workload(&mut self, at: usize) {
+        let workload = &mut self.workloads[at];
+        workload.sync_due = false;
+        if workload.is_gone {
+            return;
+        }
+        match workload.form.clone() {
+            Form::StatefulSet(set) => self.sync_stateful_set(at, set),
+            Form::DaemonSet(set) => self.sync_daemon_set(at, set),
+            Form::Job(job) => self.sync_job(at, job),
+        }
+    }
+
+    /// Keeps what a controller has found out, and writes the status if that has changed.
+    fn write_status_of(&mut self, at: usize, form: Form) {
+        let now = self.now;
+        let workload = &mut self.workloads[at];
+        let before = workload.form.status();
+        workload.form = form;
+        if workload.form.status() != before {
+            workload.meta.wrote("kube-controller-manager", "status", now);
+            self.write_workload(at, Type::Modified);
+            self.judge_workload(at);
         }
     }
 
@@ -282,41 +403,5 @@ impl World {
             count,
         };
         self.after(2, 6, Task::Write(Box::new(note)));
-    }
-
-    /// Asks the truth whether what users see of a Deployment has changed.
-    fn judge(&mut self, at: usize) {
-        let deployment = &self.deployments[at];
-        let pods = deployment.sets.iter().flat_map(|set| &self.sets[*set].pods);
-        let mut seen = truth::Pods::default();
-        for pod in pods.map(|pod| &self.pods[*pod]) {
-            if pod.is_active() {
-                seen.active += 1;
-                seen.ready += i64::from(pod.ready.0);
-            } else {
-                seen.going += 1;
-            }
-        }
-        let status = &deployment.status;
-        let is_observed = status.observed >= deployment.meta.generation;
-        let wanted = deployment.replicas;
-        let is_complete = is_observed
-            && (status.updated, status.replicas, status.available) == (wanted, wanted, wanted);
-        let has_failed = is_observed
-            && deployment
-                .progressing
-                .as_ref()
-                .is_some_and(|condition| condition.reason == "ProgressDeadlineExceeded");
-        let facts = truth::Facts {
-            wanted,
-            is_paused: deployment.paused,
-            is_observed,
-            is_complete,
-            has_failed,
-            is_gone: deployment.is_gone,
-            sets: deployment.sets.iter().filter(|set| !self.sets[**set].is_gone).count(),
-            pods: seen,
-        };
-        self.truth.judge(at, self.now, facts);
     }
 }

@@ -4,7 +4,6 @@
 
 use std::fmt::Write as _;
 
-use lifespan::lifecycle::object::Kind;
 use lifespan::lifecycle::span::FinishedSpan;
 
 use super::checks::{flag, is_root, number, outcome, show, text};
@@ -28,6 +27,7 @@ pub(crate) fn faults(truth: &Truth, spans: &[FinishedSpan]) -> String {
     let roots: Vec<Option<&FinishedSpan>> =
         truth.transitions.iter().map(|one| comparison.transition(one)).collect();
     for pod in &truth.pods {
+        comparison.run(pod, &roots);
         comparison.start(pod, &roots);
         comparison.end(pod, &roots);
     }
@@ -53,13 +53,20 @@ impl<'a> Comparison<'a> {
     }
 
     fn transition(&mut self, truly: &Transition) -> Option<&'a FinishedSpan> {
-        let uid = self.truth.uid(truly.deployment);
+        let (uid, kind) = (self.truth.uid(truly.tree), self.truth.kind(truly.tree));
+        let is_named = |root: &FinishedSpan| {
+            truly.actions.iter().any(|action| root.name == format!("{action} {kind}"))
+        };
         let mut found: Vec<&FinishedSpan> = self
             .spans
             .iter()
             .filter(|span| is_root(span) && span.object.uid.to_string() == uid)
             .filter(|span| truly.cause.is(text(span, "lifespan.cause")))
             .collect();
+        // A Pod that comes and is lost within two seconds causes one and then the other.
+        if found.iter().any(|root| is_named(root)) {
+            found.retain(|root| is_named(root));
+        }
         let root = found.pop();
         let Some((end, expected)) = truly.end.filter(|_| truly.is_certain) else { return root };
         let what = format!("{:?} of {uid} ({:?})", truly.actions, truly.cause);
@@ -70,9 +77,9 @@ impl<'a> Comparison<'a> {
         if !found.is_empty() {
             self.fault(&format!("several traces of {what}"));
         }
-        let is_named =
-            truly.actions.iter().any(|action| root.name == format!("{action} Deployment"));
-        if !is_named || outcome(root) != expected {
+        let error = text(root, "error.type");
+        let is_so = truly.error.is_none_or(|reason| reason == error);
+        if !is_named(root) || outcome(root) != expected || !is_so {
             self.fault(&format!("{what}, {expected}, is told as {}", show(root)));
         } else {
             self.time("the start", root, root.start.0, truly.start);
@@ -107,6 +114,12 @@ impl<'a> Comparison<'a> {
         (transition.is_certain && transition.end.is_some()).then_some((transition, index))
     }
 
+    /// Until when a Pod of this transition can have come to something.
+    fn limit(pod: &PodTruth, transition: &Transition) -> i64 {
+        let closed = transition.end.map_or(i64::MAX, |(end, _)| end);
+        pod.requested.unwrap_or(i64::MAX).min(closed)
+    }
+
     fn start(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
         let span = self.of("start Pod", pod);
         let Some((transition, index)) = self.certain(pod.start_in) else { return };
@@ -115,23 +128,75 @@ impl<'a> Comparison<'a> {
             return;
         };
         self.is_within("start Pod", span, roots[index]);
+        // Between them stands a ReplicaSet, or the run of the Pod.
+        let is_direct = matches!(self.truth.kind(transition.tree), "StatefulSet" | "DaemonSet");
+        if is_direct && span.parent != roots[index].map(|root| root.span_id) {
+            self.fault(&format!("not directly below its root: {}", show(span)));
+        }
         self.time("the creation", span, span.start.0, pod.created);
-        let closed = transition.end.map_or(i64::MAX, |(end, _)| end);
-        let asked = pod.requested.unwrap_or(i64::MAX);
-        let ready = pod.ready.unwrap_or(i64::MAX);
-        if ready < asked.saturating_sub(100 * MS) && ready < closed.saturating_sub(100 * MS) {
+        let limit = Self::limit(pod, transition);
+        // One that runs once has started when its containers run.
+        let done = if pod.is_run { pod.started } else { pod.ready }.unwrap_or(i64::MAX);
+        if done < limit.saturating_sub(100 * MS) {
             if outcome(span) == "completed" {
-                self.time("readiness", span, span.end.0, ready);
+                self.time("its readiness", span, span.end.0, done);
                 self.phases(pod, span);
             } else {
                 self.fault(&format!("{} was ready: {}", pod.name, show(span)));
             }
-        } else if ready > asked.min(closed).saturating_add(100 * MS) && outcome(span) == "completed"
-        {
+        } else if done > limit.saturating_add(100 * MS) && outcome(span) == "completed" {
             // Readiness after the deletion was asked for may count; after the end it cannot.
-            if ready > closed {
+            if transition.end.is_some_and(|(end, _)| done > end) {
                 self.fault(&format!("{} was not ready: {}", pod.name, show(span)));
             }
+        }
+    }
+
+    /// A Pod that runs once: its run, and that of its container, with every restart between.
+    fn run(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
+        let span = self.of("run Pod", pod);
+        let start = self.of("start Pod", pod);
+        let Some((transition, index)) = self.certain(pod.start_in) else { return };
+        let (true, Some(span)) = (pod.is_run, span) else {
+            if pod.is_run != span.is_some() {
+                self.fault(&format!("a run Pod of {}, or none, is wrong", pod.name));
+            }
+            return;
+        };
+        self.is_within("run Pod", span, roots[index]);
+        self.time("the creation", span, span.start.0, pod.created);
+        if span.parent != roots[index].map(|root| root.span_id)
+            || start.is_some_and(|start| start.parent != Some(span.span_id))
+        {
+            self.fault(&format!("not between its root and its start: {}", show(span)));
+        }
+        let Some((finished, code)) = pod.finished else {
+            if pod.requested.is_none() && matches!(outcome(span), "completed" | "failed") {
+                self.fault(&format!("{} has not ended: {}", pod.name, show(span)));
+            }
+            return;
+        };
+        if finished >= Self::limit(pod, transition).saturating_sub(1_500 * MS) {
+            return;
+        }
+        let expected = if code == 0 { "completed" } else { "failed" };
+        if outcome(span) != expected {
+            self.fault(&format!("{} has {expected}: {}", pod.name, show(span)));
+        }
+        self.time("the end of a run", span, span.end.0, finished);
+        let below = |name: &'static str| {
+            let spans = self.spans.iter();
+            spans.filter(move |it| it.name == name && it.object.uid.to_string() == pod.uid)
+        };
+        let codes: Vec<i64> =
+            below("run container").map(|it| number(it, "lifespan.exit_code")).collect();
+        let restarts = below("restart container").count();
+        if codes.last() != Some(&code) || restarts != pod.restarts.len() {
+            self.fault(&format!(
+                "exit {code} and {} restarts of {} are told as {codes:?} and {restarts}",
+                pod.restarts.len(),
+                pod.name
+            ));
         }
     }
 
@@ -169,6 +234,9 @@ impl<'a> Comparison<'a> {
 
     fn end(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
         let span = self.of("terminate Pod", pod);
+        if let Some(span) = span.filter(|_| pod.was_over) {
+            self.fault(&format!("{} was over: {}", pod.name, show(span)));
+        }
         let (Some(asked), Some(gone)) = (pod.requested, pod.gone) else {
             if let Some(span) = span {
                 self.fault(&format!("{} is not gone: {}", pod.name, show(span)));
@@ -197,14 +265,12 @@ impl<'a> Comparison<'a> {
                 .truth
                 .transitions
                 .iter()
-                .any(|one| self.truth.uid(one.deployment) == uid && one.cause.is(cause));
-            let is_murky = self.truth.murky.iter().any(|(deployment, from, to)| {
-                self.truth.uid(*deployment) == uid
-                    && root.start.0 > from - 3 * S
-                    && root.start.0 < to + S
+                .any(|one| self.truth.uid(one.tree) == uid && one.cause.is(cause));
+            let is_murky = self.truth.murky.iter().any(|(tree, from, to)| {
+                self.truth.uid(*tree) == uid && root.start.0 > from - 3 * S && root.start.0 < to + S
             });
-            let may_be = root.name == "recover Deployment" && is_murky;
-            if root.object.kind != Kind::Deployment || !(is_known || may_be) {
+            let may_be = cause.starts_with("pods:") && is_murky;
+            if !(is_known || may_be) {
                 self.fault(&format!("invented: {} ({cause})", show(root)));
             }
         }

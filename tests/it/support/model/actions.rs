@@ -4,10 +4,10 @@
 
 use super::objects::{Deployment, Meta, State, Status, Template};
 use super::truth::Intent;
-use super::{S, Task, World};
+use super::{Make, S, Task, World};
 use crate::support::lines::Type;
 
-const STAMP: &str = "tracing.k8s.io/traceparent";
+pub(super) const STAMP: &str = "tracing.k8s.io/traceparent";
 
 impl World {
     pub(super) fn act(&mut self) {
@@ -16,7 +16,14 @@ impl World {
         if let Some(replicas) = self.plan.steady {
             self.act_steadily(replicas);
         } else {
-            self.act_at_random();
+            let make = match self.plan.makes {
+                [only] => Some(*only),
+                several => self.random.pick(several),
+            };
+            match make {
+                Some(make) if make != Make::Deployment => self.act_on_workloads(make),
+                _ => self.act_at_random(),
+            }
         }
         if self.left == 0 {
             return;
@@ -42,7 +49,7 @@ impl World {
         }
     }
 
-    fn new_image(&mut self) -> String {
+    pub(super) fn new_image(&mut self) -> String {
         self.images += 1;
         format!("registry.test/web:v{}", self.images)
     }
@@ -55,9 +62,10 @@ impl World {
             let replicas = self.random.between(1, 6);
             return self.create(replicas);
         };
-        let (paused, open) = (self.deployments[at].paused, self.truth.open_action(at));
+        let tree = self.deployments[at].tree;
+        let (paused, open) = (self.deployments[at].paused, self.truth.open_action(tree));
         let choice = self.random.between(0, 100);
-        if self.truth.is_broken(at) {
+        if self.truth.is_broken(tree) {
             // Out of a failed rollout only a new image or the end leads.
             return if choice < 80 { self.apply_new(at, true) } else { self.delete(at) };
         }
@@ -80,7 +88,11 @@ impl World {
             74..78 => self.label(at),
             78..84 => self.lose_pod(at, true),
             84..92 => self.lose_pod(at, false),
-            _ => self.crash_one(at),
+            _ => {
+                let sets = self.deployments[at].sets.iter();
+                let pods: Vec<usize> = sets.flat_map(|set| self.sets[*set].pods.clone()).collect();
+                self.crash_one_of(&pods);
+            }
         }
     }
 
@@ -94,6 +106,7 @@ impl World {
             crashes: 0,
             ready_ms: self.random.between(200, 3_000),
             restarted: None,
+            run: None,
         };
         let mut meta = Meta {
             name,
@@ -109,6 +122,7 @@ impl World {
         let at = self.deployments.len();
         self.deployments.push(Deployment {
             meta,
+            tree: 0,
             replicas,
             paused: false,
             template,
@@ -121,7 +135,8 @@ impl World {
             sync_due: false,
         });
         self.write_deployment(at, Type::Added);
-        self.truth.created(at, &self.deployments[at].meta, self.now);
+        let tree = self.truth.created("Deployment", &self.deployments[at].meta, self.now);
+        self.deployments[at].tree = tree;
     }
 
     /// One write of a Deployment's spec by `manager`.
@@ -134,8 +149,8 @@ impl World {
     }
 
     fn told(&mut self, at: usize, intent: Intent, actions: &[&'static str]) {
-        let generation = self.deployments[at].meta.generation;
-        self.truth.spec(at, self.now, intent, actions, generation);
+        let (generation, tree) = (self.deployments[at].meta.generation, self.deployments[at].tree);
+        self.truth.spec(tree, self.now, intent, actions, generation);
         self.judge(at);
     }
 
@@ -244,7 +259,7 @@ impl World {
     fn delete(&mut self, at: usize) {
         self.deployments[at].is_gone = true;
         self.write_deployment(at, Type::Deleted);
-        self.truth.deleted(at, self.now);
+        self.truth.deleted(self.deployments[at].tree, self.now);
         let mut delay = 0;
         for set in self.deployments[at].sets.clone() {
             delay += self.random.ms(3, 15);
@@ -253,18 +268,16 @@ impl World {
         self.judge(at);
     }
 
-    fn a_pod_of(&mut self, at: usize) -> Option<usize> {
-        let sets = &self.deployments[at].sets;
-        let pods: Vec<usize> = sets
-            .iter()
-            .flat_map(|set| self.sets[*set].pods.iter().copied())
-            .filter(|pod| self.pods[*pod].is_active())
-            .collect();
+    pub(super) fn a_pod_of(&mut self, pods: &[usize]) -> Option<usize> {
+        let pods: Vec<usize> =
+            pods.iter().copied().filter(|pod| self.pods[*pod].is_active()).collect();
         self.random.pick(&pods)
     }
 
     fn lose_pod(&mut self, at: usize, is_eviction: bool) {
-        let Some(pod) = self.a_pod_of(at) else { return };
+        let sets = self.deployments[at].sets.iter();
+        let pods: Vec<usize> = sets.flat_map(|set| self.sets[*set].pods.clone()).collect();
+        let Some(pod) = self.a_pod_of(&pods) else { return };
         if is_eviction && self.pods[pod].is_bound {
             self.pods[pod].disrupted = Some(self.now);
             self.write_pod(pod, Type::Modified);
@@ -272,8 +285,8 @@ impl World {
         self.request_deletion(pod);
     }
 
-    fn crash_one(&mut self, at: usize) {
-        let Some(pod) = self.a_pod_of(at) else { return };
+    pub(super) fn crash_one_of(&mut self, pods: &[usize]) {
+        let Some(pod) = self.a_pod_of(pods) else { return };
         let target = &self.pods[pod];
         let runs_long = matches!(target.state, State::Running(since) if self.now - since > 2 * S);
         if target.ready.0 && runs_long && target.restarts < 3 {

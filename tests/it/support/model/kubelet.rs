@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use super::objects::{Exit, State};
+use super::runs::Finish;
 use super::{MS, S, Task, World};
 use crate::support::lines::Type;
 
@@ -13,6 +14,7 @@ pub(crate) enum Step {
     Pull(Pull),
     Run(Run),
     Again(Again),
+    Finish(Finish),
     End(End),
 }
 
@@ -72,11 +74,11 @@ fn go_duration(nanos: i64) -> String {
 }
 
 impl World {
-    fn pod_soon(&mut self, at: usize, low: i64, high: i64, step: Step) {
+    pub(super) fn pod_soon(&mut self, at: usize, low: i64, high: i64, step: Step) {
         self.after(low, high, Task::SyncPod(at, step));
     }
 
-    fn report(&mut self, at: usize) {
+    pub(super) fn report(&mut self, at: usize) {
         let now = self.now;
         let pod = &mut self.pods[at];
         pod.meta.wrote("kubelet", "status", now);
@@ -97,6 +99,7 @@ impl World {
             Step::Pull(step) => self.pull(at, step),
             Step::Run(step) => self.start(at, step),
             Step::Again(step) => self.restart(at, step),
+            Step::Finish(step) => self.finish_pod(at, step),
             Step::End(step) => self.end_pod(at, step),
         }
     }
@@ -110,7 +113,7 @@ impl World {
                 pod.scheduled = now;
                 self.truth.pods[at].scheduled = Some(now);
                 let about = ("Pod", pod.meta.name.clone(), pod.meta.uid.clone());
-                let message = format!("Successfully assigned default/{} to node-1", about.1);
+                let message = format!("Successfully assigned default/{} to {}", about.1, pod.node);
                 self.write_pod(at, Type::Modified);
                 self.note(about, "Scheduled", message, "default-scheduler");
                 self.pod_soon(at, 8, 20, Step::SetUp(SetUp::Admit));
@@ -211,6 +214,8 @@ impl World {
                 self.report(at);
                 if will_crash {
                     self.pod_soon(at, 300, 1_500, Step::Again(Again::Exit(run)));
+                } else if let Some((ms, _)) = self.pods[at].template.run {
+                    self.pod_soon(at, ms, ms + 500, Step::Finish(Finish::Exit));
                 } else if has_probe {
                     self.pod_soon(at, ready_ms, ready_ms + 400, Step::Run(Run::Ready(run)));
                 }
@@ -240,8 +245,8 @@ impl World {
                 if pod.ready.0 {
                     pod.ready = (false, now);
                 }
-                let deployment = self.sets[pod.set].deployment;
-                self.truth.pod_exited(deployment, at, finished, now);
+                let tree = self.tree_of(self.pods[at].maker);
+                self.truth.pod_exited(tree, at, finished, now);
                 self.report(at);
                 if run == 0 {
                     self.pod_soon(at, 5, 20, Step::Again(Again::Restart(run)));
@@ -289,7 +294,8 @@ impl World {
                     let is_stubborn = self.random.chance(20);
                     let (low, high) = if is_stubborn { (2_995, 3_000) } else { (200, 2_800) };
                     let stop = self.now + self.random.ms(low, high);
-                    let code = if is_stubborn { 137 } else { 0 };
+                    let is_worker = self.pods[at].template.run.is_some();
+                    let code = if is_stubborn { 137 } else { 143 * i64::from(is_worker) };
                     let wait = stop - self.now + self.random.ms(5, 60);
                     self.soon(wait, Task::SyncPod(at, Step::End(End::Stopped(stop, code))));
                 } else {
@@ -302,11 +308,19 @@ impl World {
                 if pod.ready.0 {
                     pod.ready = (false, now);
                 }
-                if let State::Running(started) = pod.state {
-                    pod.state = State::Terminated(Exit { code, started, finished });
-                    pod.phase = if code == 0 { "Succeeded" } else { "Failed" };
-                } else if matches!(pod.state, State::Terminated(_)) {
-                    pod.phase = "Failed";
+                let exit = match &pod.state {
+                    State::Running(started) => Some(Exit { code, started: *started, finished }),
+                    State::Terminated(exit) => Some(exit.clone()),
+                    State::Waiting(_) => None,
+                };
+                if let Some(exit) = exit {
+                    pod.phase = if exit.code == 0 { "Succeeded" } else { "Failed" };
+                    // One that waits to be started again has not come to its end.
+                    let was_running = matches!(pod.state, State::Running(_));
+                    if pod.template.run.is_some() && was_running {
+                        self.truth.pod_finished(at, exit.finished, exit.code);
+                    }
+                    pod.state = State::Terminated(exit);
                 }
                 self.truth.pods[at].is_forced = code == 137;
                 self.report(at);
@@ -317,13 +331,7 @@ impl World {
                 self.write_pod(at, Type::Modified);
                 self.pod_soon(at, 1, 3, Step::End(End::Remove));
             }
-            End::Remove => {
-                let set = self.pods[at].set;
-                self.pods[at].is_gone = true;
-                self.sets[set].pods.retain(|pod| *pod != at);
-                self.truth.pods[at].gone = Some(now + 1_000);
-                self.write_pod(at, Type::Deleted);
-            }
+            End::Remove => self.remove_pod(at),
         }
     }
 

@@ -30,6 +30,7 @@ pub(crate) struct Meta {
     pub(crate) annotations: BTreeMap<String, String>,
     /// The deletionTimestamp and the grace in seconds.
     pub(crate) deletion: Option<(i64, i64)>,
+    pub(crate) finalizers: Vec<&'static str>,
     /// Kind, name and uid of the controller.
     pub(crate) owner: Option<(&'static str, String, String)>,
     /// Manager, subresource and time of each entry of managedFields.
@@ -43,7 +44,7 @@ impl Meta {
         self.writers.push((manager, subresource, (subresource != "scale").then_some(at)));
     }
 
-    fn json(&self, api_version: &str) -> Value {
+    pub(super) fn json(&self, api_version: &str) -> Value {
         let fields: Vec<Value> = self
             .writers
             .iter()
@@ -81,14 +82,26 @@ impl Meta {
             meta["deletionTimestamp"] = seconds(at).into();
             meta["deletionGracePeriodSeconds"] = grace.into();
         }
+        if !self.finalizers.is_empty() {
+            meta["finalizers"] = json!(self.finalizers);
+        }
         if let Some((kind, name, uid)) = &self.owner {
-            let group = if *kind == "Node" { "v1" } else { "apps/v1" };
+            let group = api_version_of(kind);
             meta["ownerReferences"] = json!([{
                 "apiVersion": group, "kind": kind, "name": name, "uid": uid,
                 "controller": true, "blockOwnerDeletion": true,
             }]);
         }
         meta
+    }
+}
+
+/// The API group and version of a kind.
+fn api_version_of(kind: &str) -> &'static str {
+    match kind {
+        "Pod" | "Node" => "v1",
+        "Job" => "batch/v1",
+        _ => "apps/v1",
     }
 }
 
@@ -103,6 +116,8 @@ pub(crate) struct Template {
     /// How long a Pod takes from its start until its probe succeeds.
     pub(crate) ready_ms: i64,
     pub(crate) restarted: Option<String>,
+    /// It runs to its end, so long, with this restartPolicy.
+    pub(crate) run: Option<(i64, &'static str)>,
 }
 
 pub(crate) const GRACE_SECONDS: i64 = 3;
@@ -131,8 +146,11 @@ impl Template {
     }
 
     fn pod_spec(&self) -> Value {
-        let command =
-            format!("sleep {}ms; touch /tmp/ready; serve # fails {}", self.ready_ms, self.crashes);
+        let (ready, crashes) = (self.ready_ms, self.crashes);
+        let command = match self.run {
+            None => format!("sleep {ready}ms; touch /tmp/ready; serve # fails {crashes}"),
+            Some((ms, _)) => format!("sleep {ms}ms; work # fails {crashes}"),
+        };
         let mut container = json!({
             "name": "app",
             "image": self.image,
@@ -150,7 +168,7 @@ impl Template {
         }
         json!({
             "containers": [container],
-            "restartPolicy": "Always",
+            "restartPolicy": self.run.map_or("Always", |(_, policy)| policy),
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "dnsPolicy": "ClusterFirst",
             "securityContext": {},
@@ -158,7 +176,7 @@ impl Template {
         })
     }
 
-    fn json(&self, hash: Option<&str>) -> Value {
+    pub(super) fn json(&self, hash: Option<&str>) -> Value {
         let mut metadata = json!({"labels": self.labels(hash)});
         if let Some(at) = &self.restarted {
             metadata["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": at});
@@ -224,6 +242,8 @@ impl Status {
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) meta: Meta,
+    /// Its place among all that is told of.
+    pub(crate) tree: usize,
     pub(crate) replicas: i64,
     pub(crate) paused: bool,
     pub(crate) template: Template,
@@ -335,11 +355,21 @@ pub(crate) enum State {
     Terminated(Exit),
 }
 
+/// Who makes a Pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    Set(usize),
+    Workload(usize),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Pod {
-    pub(crate) set: usize,
+    pub(crate) maker: Maker,
     pub(crate) meta: Meta,
     pub(crate) template: Template,
+    /// Its number in a StatefulSet.
+    pub(crate) ordinal: i64,
+    pub(crate) node: String,
     pub(crate) is_bound: bool,
     /// The kubelet has written a status.
     pub(crate) is_admitted: bool,
@@ -353,6 +383,8 @@ pub(crate) struct Pod {
     pub(crate) state: State,
     pub(crate) last: Option<Exit>,
     pub(crate) restarts: u32,
+    /// The kubelet is done with it; only finalizers hold it.
+    pub(crate) is_final: bool,
     pub(crate) is_gone: bool,
     /// Events about it that count: reason to name, uid, first time and count.
     pub(crate) notes: BTreeMap<&'static str, (String, String, i64, u32)>,
@@ -363,15 +395,20 @@ impl Pod {
         self.meta.deletion.is_some()
     }
 
-    /// Counts as one of its ReplicaSet's.
+    /// All of its containers have ended for good.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, "Succeeded" | "Failed")
+    }
+
+    /// Counts as one of its maker's.
     pub(crate) fn is_active(&self) -> bool {
-        !self.is_going() && !self.is_gone && !matches!(self.phase, "Succeeded" | "Failed")
+        !self.is_going() && !self.is_gone && !self.is_over()
     }
 
     pub(crate) fn json(&self) -> Value {
         let mut spec = self.template.pod_spec();
         if self.is_bound {
-            spec["nodeName"] = "node-1".into();
+            spec["nodeName"] = self.node.clone().into();
         }
         spec["enableServiceLinks"] = true.into();
         spec["priority"] = 0.into();
@@ -406,9 +443,13 @@ impl Pod {
             condition("DisruptionTarget", true, at, "EvictionByEvictionAPI");
         }
         if self.is_admitted {
+            let has_ended =
+                |code| matches!(&self.state, State::Terminated(exit) if exit.code == code);
+            let is_run = self.template.run.is_some();
             let done = match self.phase {
                 "Succeeded" => "PodCompleted",
                 "Failed" => "PodFailed",
+                _ if is_run && has_ended(0) => "PodCompleted",
                 _ => "",
             };
             let unready = if done.is_empty() { "ContainersNotReady" } else { done };
@@ -470,7 +511,7 @@ impl Note {
         let (kind, name, uid) = &self.about;
         let mut about = json!({
             "kind": kind, "namespace": "default", "name": name, "uid": uid,
-            "apiVersion": if *kind == "Pod" { "v1" } else { "apps/v1" },
+            "apiVersion": api_version_of(kind),
         });
         if self.is_container {
             about["fieldPath"] = "spec.containers{app}".into();

@@ -2,13 +2,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
-use std::collections::BTreeMap;
-
-use super::objects::{GRACE_SECONDS, Meta, Pod, State, Status};
-use super::{
-    Task, World,
-    kubelet::{End, SetUp, Step},
-};
+use super::objects::{Maker, Status};
+use super::{Task, World};
 use crate::support::lines::Type;
 
 const CONTROLLER: &str = "kube-controller-manager";
@@ -78,67 +73,11 @@ impl World {
     }
 
     fn create_pod(&mut self, at: usize) {
-        let (now, uid, suffix) = (self.now, self.random.uuid(), self.random.suffix());
         let set = &self.sets[at];
-        let mut meta = Meta {
-            name: format!("{}-{suffix}", set.meta.name),
-            uid,
-            generation: 1,
-            created: now,
-            labels: set.meta.labels.clone(),
-            owner: Some(("ReplicaSet", set.meta.name.clone(), set.meta.uid.clone())),
-            ..Meta::default()
-        };
-        meta.wrote(CONTROLLER, "", now);
-        let pod = Pod {
-            set: at,
-            meta,
-            template: set.template.clone(),
-            is_bound: false,
-            is_admitted: false,
-            phase: "Pending",
-            scheduled: 0,
-            admitted: 0,
-            sandbox: (false, 0),
-            ready: (false, 0),
-            disrupted: None,
-            state: State::Waiting("ContainerCreating"),
-            last: None,
-            restarts: 0,
-            is_gone: false,
-            notes: BTreeMap::new(),
-        };
-        let about = ("ReplicaSet", set.meta.name.clone(), set.meta.uid.clone());
-        let message = format!("Created pod: {}", pod.meta.name);
-        let index = self.pods.len();
-        let deployment = set.deployment;
-        self.truth.pod_created(deployment, &pod.meta, now + 1_000);
-        self.pods.push(pod);
-        self.sets[at].pods.push(index);
-        self.write_pod(index, Type::Added);
-        self.note(about, "SuccessfulCreate", message, "replicaset-controller");
-        self.after(3, 12, Task::SyncPod(index, Step::SetUp(SetUp::Schedule)));
-    }
-
-    /// A delete request for a Pod; one that is going already is left alone.
-    pub(super) fn request_deletion(&mut self, at: usize) {
-        let now = self.now;
-        let pod = &mut self.pods[at];
-        if pod.is_going() || pod.is_gone {
-            return;
-        }
-        let is_bound = pod.is_bound;
-        let grace = if is_bound { GRACE_SECONDS } else { 0 };
-        pod.meta.deletion = Some((now + grace * super::S, grace));
-        pod.meta.generation += 1;
-        let deployment = self.sets[pod.set].deployment;
-        self.truth.pod_requested(deployment, at, now + 1_000);
-        self.write_pod(at, Type::Modified);
-        if is_bound {
-            self.after(4, 20, Task::SyncPod(at, Step::End(End::Kill)));
-        } else {
-            self.after(1, 4, Task::SyncPod(at, Step::End(End::Remove)));
-        }
+        let name = set.meta.name.clone();
+        let (labels, template) = (set.meta.labels.clone(), set.template.clone());
+        let owner = ("ReplicaSet", name, set.meta.uid.clone());
+        self.make_pod(Maker::Set(at), owner, labels, template);
     }
 
     /// The garbage collector deletes a ReplicaSet whose Deployment is gone, then its Pods.

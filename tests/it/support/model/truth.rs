@@ -15,6 +15,8 @@ pub(crate) enum Cause {
     Exact(String),
     /// A Pod was lost: its uid and the second.
     Pod(String, i64),
+    /// What had failed came right by itself.
+    Heal,
 }
 
 impl Cause {
@@ -22,6 +24,7 @@ impl Cause {
     pub(crate) fn is(&self, told: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == told,
+            Self::Heal => told.starts_with("heal:"),
             Self::Pod(uid, second) => {
                 let mut parts = told.split(':');
                 parts.next() == Some("pods")
@@ -35,11 +38,22 @@ impl Cause {
     }
 }
 
-/// A transition of a Deployment.
+/// By what a transition has settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// What the status says.
+    Status,
+    /// The same, once the number of wanted Pods is another than this.
+    Moved(i64),
+    /// As many Pods as wanted and all of them well, for some time.
+    Health,
+}
+
+/// A transition of a tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Transition {
-    /// Which Deployment, by the order of creation.
-    pub(crate) deployment: usize,
+    /// Which tree, by the order of creation.
+    pub(crate) tree: usize,
     /// What it may be called.
     pub(crate) actions: Vec<&'static str>,
     pub(crate) cause: Cause,
@@ -48,8 +62,11 @@ pub(crate) struct Transition {
     pub(crate) end: Option<(i64, &'static str)>,
     /// It is certain that there must be a trace of it, and how it ends.
     pub(crate) is_certain: bool,
+    /// `error.type` of what has failed.
+    pub(crate) error: Option<&'static str>,
+    rule: Rule,
     /// Since when a `recover` is healthy again.
-    pub(crate) healthy: Option<i64>,
+    healthy: Option<i64>,
 }
 
 /// A Pod's life.
@@ -69,6 +86,11 @@ pub(crate) struct PodTruth {
     pub(crate) is_forced: bool,
     /// The end of a run of the container, and the beginning of the next.
     pub(crate) restarts: Vec<(i64, Option<i64>)>,
+    /// It runs to its end: when it came to that, and with which exit code.
+    pub(crate) is_run: bool,
+    pub(crate) finished: Option<(i64, i64)>,
+    /// Its deletion was asked for when it had come to its end: that is not told.
+    pub(crate) was_over: bool,
     /// The transitions in which it was created and its deletion asked for.
     pub(crate) start_in: Option<usize>,
     pub(crate) end_in: Option<usize>,
@@ -79,9 +101,24 @@ pub(crate) struct PodTruth {
 pub(crate) enum Intent {
     Template,
     Goal,
+    /// A run is suspended.
+    Suspend,
 }
 
-/// Pods of a Deployment.
+/// Why a Pod comes or goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is one of as many as are wanted.
+    Wanted,
+    /// A node came or went.
+    Node,
+    /// It is of an older revision, and goes by hand.
+    Outdated,
+    /// The same, but that revision came back, which only a ControllerRevision tells.
+    Returned,
+}
+
+/// Pods of a tree.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pods {
     pub(crate) active: i64,
@@ -89,14 +126,14 @@ pub(crate) struct Pods {
     pub(crate) going: i64,
 }
 
-/// What of a Deployment decides whether it has settled.
+/// What of a tree decides whether it has settled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) wanted: i64,
     pub(crate) is_paused: bool,
     pub(crate) is_observed: bool,
     pub(crate) is_complete: bool,
-    pub(crate) has_failed: bool,
+    pub(crate) failed: Option<&'static str>,
     pub(crate) is_gone: bool,
     pub(crate) sets: usize,
     pub(crate) pods: Pods,
@@ -105,7 +142,11 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug, Default)]
 struct Tree {
     uid: String,
+    kind: &'static str,
+    is_run: bool,
     open: Option<usize>,
+    /// The transition that ended last.
+    last: Option<usize>,
     facts: Option<Facts>,
     is_broken: bool,
     /// It closed with Pods lost or not ready: what is told of them then is not certain.
@@ -117,7 +158,7 @@ struct Tree {
 pub(crate) struct Truth {
     pub(crate) transitions: Vec<Transition>,
     pub(crate) pods: Vec<PodTruth>,
-    /// Deployment, from, to: spans of time in which a `recover` may or may not be told.
+    /// Tree, from, to: spans of time in which a `recover` may or may not be told.
     pub(crate) murky: Vec<(usize, i64, i64)>,
     pub(crate) end: i64,
     trees: Vec<Tree>,
@@ -134,46 +175,66 @@ impl Facts {
 }
 
 impl Truth {
-    /// The uid of a Deployment.
-    pub(crate) fn uid(&self, deployment: usize) -> &str {
-        &self.trees[deployment].uid
+    /// The uid of the topmost object of a tree.
+    pub(crate) fn uid(&self, tree: usize) -> &str {
+        &self.trees[tree].uid
+    }
+
+    /// The kind of the topmost object of a tree.
+    pub(crate) fn kind(&self, tree: usize) -> &'static str {
+        self.trees[tree].kind
     }
 
     pub(super) fn open_action(&self, at: usize) -> Option<&'static str> {
         self.trees[at].open.and_then(|open| self.transitions[open].actions.first().copied())
     }
 
+    /// What is open was caused by Pods.
+    pub(super) fn is_by_pods(&self, at: usize) -> bool {
+        self.trees[at].open.is_some_and(|open| self.transitions[open].rule != Rule::Status)
+    }
+
     pub(super) fn is_broken(&self, at: usize) -> bool {
         self.trees[at].is_broken
     }
 
-    fn open(&mut self, at: usize, actions: &[&'static str], cause: Cause, start: i64) -> usize {
-        let is_certain = self.trees[at].murky_since.is_none() || actions != ["recover"];
+    fn open(&mut self, at: usize, actions: &[&'static str], cause: Cause, rule: Rule, start: i64) {
+        let is_certain = self.trees[at].murky_since.is_none() || rule != Rule::Health;
         self.trees[at].open = Some(self.transitions.len());
         self.transitions.push(Transition {
-            deployment: at,
+            tree: at,
             actions: actions.to_vec(),
             cause,
             start,
             end: None,
             is_certain,
+            error: None,
+            rule,
             healthy: None,
         });
-        self.transitions.len() - 1
     }
 
     fn close(&mut self, at: usize, now: i64, outcome: &'static str) {
         let tree = &mut self.trees[at];
         let Some(open) = tree.open.take() else { return };
         self.transitions[open].end = Some((now, outcome));
-        if tree.facts.is_some_and(|facts| !facts.has_all()) && tree.murky_since.is_none() {
+        tree.last = Some(open);
+        if !tree.is_run
+            && tree.facts.is_some_and(|facts| !facts.has_all())
+            && tree.murky_since.is_none()
+        {
             tree.murky_since = Some(now);
         }
     }
 
-    pub(super) fn created(&mut self, at: usize, meta: &Meta, now: i64) {
-        self.trees.push(Tree { uid: meta.uid.clone(), ..Tree::default() });
-        self.open(at, &["create"], Cause::Exact("spec:1".to_owned()), now);
+    /// A new tree.
+    pub(super) fn created(&mut self, kind: &'static str, meta: &Meta, now: i64) -> usize {
+        let at = self.trees.len();
+        let is_run = kind == "Job";
+        self.trees.push(Tree { uid: meta.uid.clone(), kind, is_run, ..Tree::default() });
+        let action = if is_run { "run" } else { "create" };
+        self.open(at, &[action], Cause::Exact("spec:1".to_owned()), Rule::Status, now);
+        at
     }
 
     /// Closes what is open because something else begins.
@@ -195,21 +256,25 @@ impl Truth {
     ) {
         self.settle_recovery(at, now);
         let is_paused = self.trees[at].facts.is_some_and(|facts| facts.is_paused);
-        if intent == Intent::Template && is_paused {
-            return;
+        match intent {
+            Intent::Suspend => return self.close(at, now, "suspended"),
+            Intent::Template if is_paused => return,
+            Intent::Template => self.interrupt(at, now, "superseded"),
+            Intent::Goal if self.trees[at].open.is_some() => return,
+            Intent::Goal => {}
         }
-        if intent == Intent::Template {
-            self.interrupt(at, now, "superseded");
-        } else if self.trees[at].open.is_some() {
-            return;
-        }
-        self.open(at, actions, Cause::Exact(format!("spec:{generation}")), now);
+        self.open(at, actions, Cause::Exact(format!("spec:{generation}")), Rule::Status, now);
     }
 
     pub(super) fn deleted(&mut self, at: usize, now: i64) {
         self.settle_recovery(at, now);
+        let tree = &self.trees[at];
+        let is_over = tree.facts.is_some_and(|facts| facts.is_complete || facts.failed.is_some());
+        if tree.is_run && is_over {
+            return;
+        }
         self.interrupt(at, now, "deleted");
-        self.open(at, &["delete"], Cause::Exact("delete".to_owned()), now);
+        self.open(at, &["delete"], Cause::Exact("delete".to_owned()), Rule::Status, now);
     }
 
     /// A `recover` that was true for long enough has ended when it became true.
@@ -226,6 +291,16 @@ impl Truth {
         self.settle_recovery(at, now);
         let tree = &mut self.trees[at];
         tree.facts = Some(facts);
+        let heals = facts.is_healthy() && tree.is_broken && tree.open.is_none();
+        if heals && let Some(failed) = tree.last.and_then(|last| self.transitions[last].end) {
+            // That it stays so is not certain.
+            self.open(at, &["recover"], Cause::Heal, Rule::Health, failed.0);
+            self.close(at, now, "completed");
+            if let Some(healed) = self.transitions.last_mut() {
+                healed.is_certain = false;
+            }
+        }
+        let tree = &mut self.trees[at];
         if facts.is_healthy() {
             tree.is_broken = false;
             if let Some(since) = tree.murky_since.take() {
@@ -233,37 +308,42 @@ impl Truth {
             }
         }
         let Some(open) = tree.open else { return };
-        let is_recovery = self.transitions[open].actions == ["recover"];
+        let rule = self.transitions[open].rule;
         if facts.is_gone {
             if facts.sets == 0 && facts.pods.active + facts.pods.going == 0 {
                 self.close(at, now, "completed");
             }
-        } else if is_recovery {
+        } else if rule == Rule::Health {
             let transition = &mut self.transitions[open];
             transition.healthy = match transition.healthy {
                 _ if !facts.is_healthy() => None,
                 None => Some(now),
                 since => since,
             };
-        } else if facts.has_failed {
+        } else if facts.failed.is_some() {
+            self.transitions[open].error = facts.failed;
             self.close(at, now, "failed");
             self.trees[at].is_broken = true;
         } else if facts.is_paused {
             if facts.is_observed && facts.pods.ready == facts.pods.active {
                 self.close(at, now, "paused");
             }
-        } else if facts.is_complete {
+        } else if facts.is_complete && rule != Rule::Moved(facts.wanted) {
             self.close(at, now, "completed");
         }
     }
 
-    pub(super) fn pod_created(&mut self, at: usize, meta: &Meta, now: i64) {
+    pub(super) fn pod_created(&mut self, at: usize, meta: &Meta, why: Why, now: i64) {
         self.settle_recovery(at, now);
+        if why == Why::Node {
+            self.moves(at, &meta.uid, now);
+        }
         self.pods.push(PodTruth {
             uid: meta.uid.clone(),
             name: meta.name.clone(),
             created: now,
             start_in: self.trees[at].open,
+            is_run: self.trees[at].is_run,
             ..PodTruth::default()
         });
     }
@@ -283,12 +363,13 @@ impl Truth {
         self.pods[pod].ready.get_or_insert(since);
     }
 
-    /// Whether the loss of a Pod that still counts opens a `recover`.
-    fn loses(&mut self, at: usize, pod: usize, since: i64, now: i64) {
-        // Where a recovered state ends just when it has lasted long enough, either may be told.
+    /// Whether the loss of a Pod that still counts opens a transition.
+    fn loses(&mut self, at: usize, pod: usize, why: Why, since: i64, now: i64) {
+        // Where a recovered state ends just when it has lasted long enough, by times of whole
+        // seconds, either may be told.
         if let Some(open) = self.trees[at].open
             && let Some(healthy) = self.transitions[open].healthy
-            && (now - healthy - STABLE).abs() < S / 5
+            && (-S - S / 5..S / 5).contains(&(now - healthy - STABLE))
         {
             self.transitions[open].is_certain = false;
             self.trees[at].murky_since.get_or_insert(since);
@@ -296,27 +377,65 @@ impl Truth {
         self.settle_recovery(at, now);
         let tree = &self.trees[at];
         let Some(facts) = tree.facts else { return };
-        if tree.open.is_some() || tree.is_broken || facts.is_gone {
+        if tree.open.is_some() || tree.is_broken || tree.is_run || facts.is_gone {
             return;
         }
         if facts.pods.active > facts.wanted {
             return;
         }
         let cause = Cause::Pod(self.pods[pod].uid.clone(), since.div_euclid(S));
-        self.open(at, &["recover"], cause, since);
+        let actions: &[&'static str] = match why {
+            Why::Outdated => &["update"],
+            Why::Returned => &["update", "recover"],
+            Why::Wanted | Why::Node => &["recover"],
+        };
+        self.open(at, actions, cause, Rule::Health, since);
     }
 
-    pub(super) fn pod_requested(&mut self, at: usize, pod: usize, now: i64) {
-        self.loses(at, pod, now, now);
-        self.pods[pod].requested = Some(now);
-        self.pods[pod].end_in = self.trees[at].open;
+    /// A Pod comes or goes because a node does.
+    fn moves(&mut self, at: usize, uid: &str, now: i64) {
+        let tree = &self.trees[at];
+        let Some(facts) = tree.facts.filter(|facts| tree.open.is_none() && !facts.is_gone) else {
+            return;
+        };
+        let cause = Cause::Pod(uid.to_owned(), now.div_euclid(S));
+        self.open(at, &["scale"], cause, Rule::Moved(facts.wanted), now);
+    }
+
+    /// The deletion of a Pod, which may be over, is asked for.
+    pub(super) fn pod_requested(
+        &mut self,
+        at: usize,
+        pod: usize,
+        (why, is_over): (Why, bool),
+        now: i64,
+    ) {
+        if why == Why::Node {
+            self.settle_recovery(at, now);
+            self.moves(at, &self.pods[pod].uid.clone(), now);
+        } else {
+            self.loses(at, pod, why, now, now);
+        }
+        let tree = &self.trees[at];
+        let pod = &mut self.pods[pod];
+        pod.requested = Some(now);
+        pod.was_over = is_over;
+        // What a suspended run terminates is below it.
+        let suspended = tree.last.filter(|_| tree.is_run);
+        // Of one that has just come to its end either may be told.
+        pod.end_in = tree.open.or(suspended).filter(|_| pod.finished.is_none());
     }
 
     pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64, now: i64) {
         if self.pods[pod].ready.is_some() {
-            self.loses(at, pod, finished, now);
+            self.loses(at, pod, Why::Wanted, finished, now);
         }
         self.pods[pod].restarts.push((finished, None));
+    }
+
+    /// The last container of a Pod that runs once has ended.
+    pub(super) fn pod_finished(&mut self, pod: usize, at: i64, code: i64) {
+        self.pods[pod].finished = Some((at, code));
     }
 
     pub(super) fn finish(&mut self, now: i64) {

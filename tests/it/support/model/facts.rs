@@ -1,0 +1,93 @@
+//! What of objects decides whether a transition has ended, as users see it.
+
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+
+use super::World;
+use super::objects::Pod;
+use super::truth::{Facts, Pods};
+use super::workloads::{Form, Workload};
+
+/// Of a StatefulSet or DaemonSet kubectl's rule of a rollout, and no more Pods than wanted.
+fn is_rolled_out(workload: &Workload) -> bool {
+    let generation = workload.meta.generation;
+    match &workload.form {
+        Form::StatefulSet(set) => {
+            let status = &set.status;
+            let is_updated = set.is_on_delete || status.updated >= set.replicas - set.partition;
+            status.observed >= generation
+                && is_updated
+                && status.ready >= set.replicas
+                && status.replicas == set.replicas
+        }
+        Form::DaemonSet(set) => {
+            let status = &set.status;
+            status.observed >= generation
+                && (set.is_on_delete || status.updated >= set.desired)
+                && status.available >= set.desired
+                && status.replicas == set.desired
+        }
+        Form::Job(job) => job.status.reason("Complete").is_some(),
+    }
+}
+
+/// Counts what its Pods are like.
+fn seen<'a>(pods: impl Iterator<Item = &'a Pod>) -> Pods {
+    let mut seen = Pods::default();
+    for pod in pods {
+        if pod.is_active() {
+            seen.active += 1;
+            seen.ready += i64::from(pod.ready.0);
+        } else {
+            seen.going += 1;
+        }
+    }
+    seen
+}
+
+impl World {
+    /// Asks the truth whether what users see of a StatefulSet, DaemonSet or Job has changed.
+    pub(super) fn judge_workload(&mut self, at: usize) {
+        let workload = &self.workloads[at];
+        let (wanted, failed) = match &workload.form {
+            Form::StatefulSet(set) => (set.replicas, None),
+            Form::DaemonSet(set) => (set.desired, None),
+            Form::Job(job) => (0, job.status.reason("Failed")),
+        };
+        let facts = Facts {
+            wanted,
+            is_paused: false,
+            is_observed: true,
+            is_complete: is_rolled_out(workload),
+            failed,
+            is_gone: workload.is_gone,
+            sets: 0,
+            pods: seen(workload.pods.iter().map(|pod| &self.pods[*pod])),
+        };
+        self.truth.judge(workload.tree, self.now, facts);
+    }
+
+    /// Asks the truth whether what users see of a Deployment has changed.
+    pub(super) fn judge(&mut self, at: usize) {
+        let deployment = &self.deployments[at];
+        let pods = deployment.sets.iter().flat_map(|set| &self.sets[*set].pods);
+        let seen = seen(pods.map(|pod| &self.pods[*pod]));
+        let status = &deployment.status;
+        let is_observed = status.observed >= deployment.meta.generation;
+        let wanted = deployment.replicas;
+        let is_complete = is_observed
+            && (status.updated, status.replicas, status.available) == (wanted, wanted, wanted);
+        let progressing = deployment.progressing.as_ref().map(|condition| condition.reason);
+        let failed = progressing.filter(|it| is_observed && *it == "ProgressDeadlineExceeded");
+        let facts = Facts {
+            wanted,
+            is_paused: deployment.paused,
+            is_observed,
+            is_complete,
+            failed,
+            is_gone: deployment.is_gone,
+            sets: deployment.sets.iter().filter(|set| !self.sets[**set].is_gone).count(),
+            pods: seen,
+        };
+        self.truth.judge(deployment.tree, self.now, facts);
+    }
+}
