@@ -9,7 +9,6 @@ use expect_test::expect_file;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
 use lifespan::context::{Format, Place, Rule, Rules};
 use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
-use lifespan::kinds::Catalog;
 use lifespan::lifecycle::object::Mode;
 use lifespan::lifecycle::time::Nanos;
 use lifespan::watch::connect::Access;
