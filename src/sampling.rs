@@ -157,8 +157,8 @@ impl Sieve {
             let size = sizes.get(&root.trace_id).copied().unwrap_or(0);
             let decision = match self.sample(root) {
                 Decision::Unsampled => Decision::Unsampled,
-                kept if self.has_room(size, now) => kept,
-                _ => Decision::Capped,
+                kept @ (Decision::Kept | Decision::KeptById) if self.has_room(size, now) => kept,
+                Decision::Kept | Decision::KeptById | Decision::Capped => Decision::Capped,
             };
             if root.attributes.iter().any(|(key, _)| *key == "lifespan.pods.terminating") {
                 self.remember(root.trace_id, decision);

@@ -213,21 +213,20 @@ impl Engine {
 
     /// The kind of the objects of a lane.
     pub(super) fn kind_of(&self, lane: Lane) -> Option<Kind> {
-        match lane {
-            Lane::Custom(at) => self.custom_kinds.get(usize::from(at)).cloned(),
-            lane => lane.kind(),
+        if let Lane::Custom(at) = lane {
+            return self.custom_kinds.get(usize::from(at)).cloned();
         }
+        lane.kind()
     }
 
     /// Whether objects of `kind` reach the core. Of a recording it is not known beforehand which
     /// custom resources were watched: those that it tells of.
     pub(super) fn is_watched(&self, kind: &Kind) -> bool {
-        let lane = match kind {
-            Kind::Other(_) => {
-                let at = self.custom_kinds.iter().position(|known| known == kind);
-                at.and_then(|at| u16::try_from(at).ok()).map(Lane::Custom)
-            }
-            built_in => Lane::ALL.into_iter().find(|lane| lane.kind().as_ref() == Some(built_in)),
+        let lane = if matches!(kind, Kind::Other(_)) {
+            let at = self.custom_kinds.iter().position(|known| known == kind);
+            at.and_then(|at| u16::try_from(at).ok()).map(Lane::Custom)
+        } else {
+            Lane::ALL.into_iter().find(|lane| lane.kind().as_ref() == Some(kind))
         };
         let Some(lane) = lane else { return false };
         if self.waits_for.is_empty() {

@@ -116,10 +116,8 @@ impl<'a> Row<'a> {
             (String::new(), String::new())
         } else {
             let name = clean(&object.name);
-            let short = match object.kind {
-                Kind::Pod => last_part(&name, &root.object.name),
-                _ => name.clone(),
-            };
+            let is_pod = object.kind == Kind::Pod;
+            let short = if is_pod { last_part(&name, &root.object.name) } else { name.clone() };
             (name, short)
         };
         let is_open = match span.outcome {

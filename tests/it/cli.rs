@@ -255,7 +255,7 @@ fn every_recorded_cluster_is_read_without_a_complaint() {
     let files = folder.map(|entry| entry.unwrap().path());
     let files: Vec<_> =
         files.filter(|path| path.extension().is_some_and(|it| it == "gz")).collect();
-    assert_eq!(files.len(), 18);
+    assert_eq!(files.len(), 29);
     for file in files {
         let output = lifespan(&["replay", file.to_str().unwrap()], "");
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));

@@ -248,13 +248,14 @@ impl Tree {
     /// How many Pods the workloads that have Pods of their own want together, where the topmost
     /// one does not say it.
     pub(super) fn wanted_below(&self) -> Option<i64> {
-        let holds_pods = |owned: &&Box<Owned>| {
+        let holds_pods = |owned: &Owned| {
             owned.workload.mode == Mode::Rollout
                 && owned.workload.kind != Kind::Deployment
                 && owned.n_owned == 0
                 && owned.workload.meta.deletion.is_none()
         };
-        let wanted = self.owned.values().filter(holds_pods).map(|owned| owned.workload.wanted());
+        let wanted = self.owned.values().filter(|owned| holds_pods(owned));
+        let wanted = wanted.map(|owned| owned.workload.wanted());
         wanted.reduce(|one, other| Some(one? + other?)).flatten()
     }
 

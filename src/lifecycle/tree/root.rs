@@ -323,9 +323,9 @@ impl Tree {
     /// is a goal (`as_one`), one for the write.
     fn goal_changes(&mut self, write: &Write<'_>, as_one: bool) {
         let template = write.new.template_path;
-        let is_goal =
-            |path: &&Box<str>| as_one || template.is_empty() || !path.starts_with(template);
-        let paths: Vec<&Box<str>> = write.change.paths.iter().filter(is_goal).take(20).collect();
+        let is_goal = |path: &str| as_one || template.is_empty() || !path.starts_with(template);
+        let paths: Vec<&Box<str>> =
+            write.change.paths.iter().filter(|path| is_goal(path)).take(20).collect();
         let goals = match paths.as_slice() {
             [_, _, ..] if as_one => {
                 let names: Vec<&str> = paths.iter().map(|path| &***path).collect();

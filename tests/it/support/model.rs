@@ -5,7 +5,7 @@
 //! the lines that a list and watch would bring, and as the truth, with exact times, which the
 //! lines only hint at.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 mod actions;
 mod daemon_sets;
