@@ -364,6 +364,8 @@ impl Pod {
 
     fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
         match failure::of(new) {
+            // A run that had failed stays so, whatever becomes of its Pod.
+            None if self.is_finished && !self.restarts_always => {}
             None => {
                 if let Some(facts) = self.facts.as_deref_mut() {
                     facts.failure = None;

@@ -36,8 +36,9 @@ impl Build<'_> {
         let (end, outcome) = self.run_end(pod, run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
         push_pod(&mut draft, pod, self.tree, &self.transition.steps);
-        let has_failed = outcome == Outcome::Failed || outcome == Outcome::Unfinished;
-        if let Some((failure, _)) = pod.failure().filter(|_| has_failed && !pod.is_going) {
+        let has_failed =
+            outcome == Outcome::Failed || (outcome == Outcome::Unfinished && !pod.is_going);
+        if let Some((failure, _)) = pod.failure().filter(|_| has_failed) {
             if outcome == Outcome::Failed || !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);
             }
@@ -121,7 +122,11 @@ impl Build<'_> {
         let from = first.unwrap_or_else(|| run.started.instant(skew));
         let ended = run.ended.as_ref().map(|(at, exit)| (at.instant(skew).not_before(&from), exit));
         let is_in_time = |end: &Instant| end.best <= self.end.best || self.closed.is_settled;
-        let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || pod.is_going;
+        // What ends after its deletion was asked for was ended by that.
+        let asked = pod.end().map(|end| end.requested.lo);
+        let was_asked =
+            run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.lo >= asked);
+        let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || was_asked;
         let (end, outcome) = match &ended {
             Some((end, exit)) if is_in_time(end) => {
                 let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };

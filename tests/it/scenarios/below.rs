@@ -736,3 +736,27 @@ fn the_reason_of_a_failed_pod_comes_before_the_exits_it_caused() {
         "#]],
     );
 }
+
+#[test]
+fn a_run_that_had_failed_stays_failed_when_its_pod_is_deleted() {
+    check(
+        "
+        @0 list
+        @1   job work by=kubectl
+        @1.1 pod a of=job/work restarts=Never
+        @1.2 pod a running
+        @3   pod a exit=7 failed
+        @4   job work suspended by=kubectl
+        @5   pod a delete grace=0
+        @5.1 pod a gone
+        @30 wait
+        ",
+        expect![[r#"
+            run Job work 1..4 suspended {cause=spec:1, manager=kubectl}
+              * 4 goal changed field=suspend from=false to=true manager=kubectl
+              run Pod a 1.1..3 failed ERROR Error: container app exited with 7 {exit_code=7}
+                start Pod a 1.1..1.2 completed
+                run container a [app] 1.2..3 failed ERROR Error: container app exited with 7 {reason=Error, exit_code=7}
+        "#]],
+    );
+}

@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 mod actions;
+mod creation;
 mod daemon_sets;
 mod deployments;
 mod facts;
@@ -21,6 +22,7 @@ mod runs;
 mod stateful_sets;
 pub(crate) mod truth;
 mod users;
+mod waking;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -273,17 +275,6 @@ impl World {
         }
     }
 
-    fn write_workload(&mut self, at: usize, kind: Type) {
-        let version = self.next_version();
-        let workload = &mut self.workloads[at];
-        workload.meta.resource_version = version;
-        let (lane, object) = (workload.lane(), workload.json());
-        self.tell(lane, kind, &object);
-        if kind != Type::Deleted {
-            self.wake_workload(at, (2, 9));
-        }
-    }
-
     fn write_pod(&mut self, at: usize, kind: Type) {
         let version = self.next_version();
         let pod = &mut self.pods[at];
@@ -317,42 +308,6 @@ impl World {
         if !set.sync_due && !set.is_gone {
             set.sync_due = true;
             self.after(2, 8, Task::SyncSet(at));
-        }
-    }
-
-    /// A sync that is due later does not keep back one that is due soon.
-    fn wake_workload(&mut self, at: usize, (low, high): (i64, i64)) {
-        let workload = &mut self.workloads[at];
-        if workload.is_gone || (workload.sync_due && low > 100) {
-            return;
-        }
-        workload.sync_due = true;
-        self.after(low, high, Task::SyncWorkload(at));
-    }
-
-    fn sync_workload(&mut self, at: usize) {
-        let workload = &mut self.workloads[at];
-        workload.sync_due = false;
-        if workload.is_gone {
-            return;
-        }
-        match workload.form.clone() {
-            Form::StatefulSet(set) => self.sync_stateful_set(at, set),
-            Form::DaemonSet(set) => self.sync_daemon_set(at, set),
-            Form::Job(job) => self.sync_job(at, job),
-        }
-    }
-
-    /// Keeps what a controller has found out, and writes the status if that has changed.
-    fn write_status_of(&mut self, at: usize, form: Form) {
-        let now = self.now;
-        let workload = &mut self.workloads[at];
-        let before = workload.form.status();
-        workload.form = form;
-        if workload.form.status() != before {
-            workload.meta.wrote("kube-controller-manager", "status", now);
-            self.write_workload(at, Type::Modified);
-            self.judge_workload(at);
         }
     }
 

@@ -188,8 +188,11 @@ impl<'a> Comparison<'a> {
             let spans = self.spans.iter();
             spans.filter(move |it| it.name == name && it.object.uid.to_string() == pod.uid)
         };
-        let codes: Vec<i64> =
-            below("run container").map(|it| number(it, "lifespan.exit_code")).collect();
+        let runs: Vec<_> = below("run container").collect();
+        let codes: Vec<i64> = runs.iter().map(|it| number(it, "lifespan.exit_code")).collect();
+        if let Some(last) = runs.last().filter(|last| outcome(last) != expected) {
+            self.fault(&format!("{} has {expected}: {}", pod.name, show(last)));
+        }
         let restarts = below("restart container").count();
         if codes.last() != Some(&code) || restarts != pod.restarts.len() {
             self.fault(&format!(

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::objects::{Meta, Status, Template, seconds};
 
+/// The annotation in which a DaemonSet counts its templates.
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// What sets one kind apart from the others.
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
