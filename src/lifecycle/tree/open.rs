@@ -241,6 +241,8 @@ impl Tree {
         let action = if moved.is_some() { Action::Scale } else { action };
         let open = self.open_transition(action, cause, at, rules, out);
         open.is_by_pods = true;
+        // Pods of old revisions may be left for the next one.
+        open.is_on_delete = action == Action::Update;
         open.replicas = moved.map(|from| (from, desired));
     }
 
