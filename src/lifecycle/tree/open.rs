@@ -72,6 +72,7 @@ impl Tree {
             goals: Vec::new(),
             steps: std::collections::BTreeMap::new(),
             notes: Vec::new(),
+            is_of_run: action == Action::Run || (action == Action::Resume && self.is_run()),
             is_by_pods: false,
             is_on_delete: false,
             written: start,
