@@ -279,7 +279,7 @@ impl Tree {
 }
 
 /// A link to a transition of ours: sampled, ids random by hash.
-fn own_link(
+pub(super) fn own_link(
     trace: super::super::object::TraceId,
     span: super::super::object::SpanId,
     reason: LinkReason,
