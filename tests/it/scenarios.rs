@@ -17,6 +17,7 @@ mod identity;
 mod job_ends;
 mod jobs;
 mod list;
+mod mixed;
 mod nodes;
 mod objects;
 mod order;
