@@ -26,11 +26,15 @@ impl Engine {
         let written = meta.written.unwrap_or(meta.created);
         let said = meta.deletion.as_ref().map(|deletion| deletion.at);
         let at = Evidence::object_or(said, written, arrival);
+        let mut ended = None;
         self.change(meta.uid, out, |tree, rules, out| {
-            tree.end_with_owner(at, rules, out);
+            ended = tree.end_with_owner(at, rules, out);
             After::Lives
         });
         self.join(meta.uid, host, owner.uid);
+        if let Some((trace, span)) = ended {
+            self.store.with(host, |tree| tree.has_ended(trace, span));
+        }
     }
 
     /// The owner of a known object is another, or it has none any more: an orphan becomes a tree of

@@ -290,6 +290,8 @@ pub struct Transition {
     pub steps: BTreeMap<Uid, Step>,
     /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
+    /// It lasts until a run has come to its end.
+    pub is_of_run: bool,
     /// Opened by a Pod that came or went, not by a write.
     pub is_by_pods: bool,
     /// A new template whose Pods come only when somebody deletes the old ones.
@@ -334,11 +336,7 @@ impl Transition {
     /// After how long it has timed out.
     #[must_use]
     pub fn limit(&self, rules: &Rules) -> Nanos {
-        if self.action == Action::Run {
-            rules.max_run_duration
-        } else {
-            rules.max_transition_duration
-        }
+        if self.is_of_run { rules.max_run_duration } else { rules.max_transition_duration }
     }
 }
 

@@ -427,6 +427,12 @@ impl Tree {
         self.root.as_deref().map_or(&[], |root| &root.stamps)
     }
 
+    /// Why the topmost workload cannot get its Pods, as its ReplicaFailure condition says.
+    pub(super) fn root_refused(&self) -> Option<(&str, &str)> {
+        let failure = self.root.as_deref()?.status.replica_failure.as_ref();
+        failure.filter(|it| it.is_true).map(|it| (&*it.reason, &*it.message))
+    }
+
     pub(super) fn is_owner_missing(&self) -> bool {
         self.is_owner_missing
     }

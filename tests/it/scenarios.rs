@@ -1,14 +1,37 @@
 //! Rules of the core, one test each: a small script in, span trees out.
 
+mod adoption;
 mod below;
+mod causes;
+mod chains;
 mod context;
+mod continued;
+mod continued_runs;
+mod cron_jobs;
+mod custom;
+mod custom_goals;
+mod daemon_sets;
+mod deletion;
+mod disruptions;
 mod identity;
+mod job_ends;
+mod jobs;
 mod list;
+mod mixed;
+mod nodes;
 mod objects;
 mod order;
+mod orphans;
+mod partitions;
 mod pods;
+mod refusals;
 mod rules;
+mod run_parts;
+mod runs;
 mod script;
+mod sets;
+mod stateful_sets;
+mod suspension;
 mod time;
 mod transitions;
 mod tree;

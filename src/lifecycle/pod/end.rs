@@ -5,6 +5,7 @@ use crate::lifecycle::instant::Evidence;
 use crate::lifecycle::object::{ContainerState, Deletion, PodSnapshot, Role, SpanId, TraceId};
 use crate::lifecycle::span::SpanContext;
 use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::lifecycle::transition::hold;
 
 /// The facts of an end.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct End {
     pub reason: Option<Box<str>>,
     /// Exits of its containers: name, exit code, killed at the end of the grace.
     pub exits: Vec<(Box<str>, i32, bool)>,
+    /// Finalizers that held it.
+    pub finalizers: Vec<Box<str>>,
     /// Gone.
     pub gone: Option<Evidence>,
     /// A complete list no longer contained it.
@@ -50,6 +53,7 @@ impl End {
             grace_seconds: deletion.grace_seconds,
             reason: None,
             exits: Vec::new(),
+            finalizers: Vec::new(),
             gone: None,
             has_vanished: false,
             left: None,
@@ -57,6 +61,9 @@ impl End {
     }
 
     pub(super) fn apply(&mut self, new: &PodSnapshot) {
+        if let Some(deletion) = &new.meta.deletion {
+            hold(&mut self.finalizers, &deletion.finalizers);
+        }
         if self.reason.is_none()
             && let Some(disruption) = new.disruption.as_ref().filter(|it| it.is_true)
         {

@@ -77,12 +77,19 @@ impl Pod {
             if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
                 let is_awaited = self.restarts_always && has_exited(container);
                 let attempt = container.restarts + u32::from(is_awaited);
+                // The end of a run was told when it came, though not what would follow.
+                let ended = attempt.checked_sub(1).and_then(|before| {
+                    self.run().and_then(|run| run.end_of(&container.name, before))
+                });
+                let finished = ended.unwrap_or_else(|| {
+                    Evidence::object_or(exit.finished, lower_bound(new), arrival)
+                });
                 let restart = Restart {
                     seq,
                     container: container.name.clone(),
                     attempt,
                     exit: exit.clone(),
-                    finished: Evidence::object_or(exit.finished, lower_bound(new), arrival),
+                    finished,
                     running: None,
                     done: None,
                     waits_for_ready: self.was_ready && self.restarts_always,

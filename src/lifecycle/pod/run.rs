@@ -66,8 +66,22 @@ impl PodRun {
             }
         }
         if self.finished.is_none() && (is_finished(new) || has_ended_well(new)) {
-            self.finished = Some(finish(new, arrival));
+            self.finished = Some(self.last_end().unwrap_or_else(|| finish(new, arrival)));
         }
+    }
+
+    /// The end of the container that ended last, if all that ran have ended.
+    #[must_use]
+    pub fn last_end(&self) -> Option<Evidence> {
+        let ends: Option<Vec<Evidence>> =
+            self.runs.iter().map(|run| run.ended.as_ref().map(|(at, _)| *at)).collect();
+        ends?.into_iter().max_by_key(|end| (end.decision(), end.arrival))
+    }
+
+    /// When the run `attempt` of a container ended.
+    pub(super) fn end_of(&self, container: &str, attempt: u32) -> Option<Evidence> {
+        let is_it = |run: &&Run| run.attempt == attempt && *run.container == *container;
+        self.runs.iter().find(is_it)?.ended.as_ref().map(|(at, _)| *at)
     }
 
     fn run(
@@ -115,7 +129,11 @@ impl PodRun {
 /// later, when it has taken it down.
 fn has_ended_well(pod: &PodSnapshot) -> bool {
     let mut running = pod.containers.iter().filter(|it| it.role != Role::Init);
-    let is_over = |container: &ContainerSnapshot| matches!(&container.state, ContainerState::Terminated(exit) if exit.code == 0);
+    // A sidecar is ended when the others have; its exit code says nothing.
+    let is_over = |container: &ContainerSnapshot| {
+        let is_sidecar = container.role == Role::Sidecar;
+        matches!(&container.state, ContainerState::Terminated(exit) if exit.code == 0 || is_sidecar)
+    };
     pod.containers.iter().any(|it| it.role == Role::Main) && running.all(is_over)
 }
 

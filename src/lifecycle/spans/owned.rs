@@ -9,6 +9,7 @@ use super::super::span::{ObjectRef, Outcome, SpanEvent, Value};
 use super::super::time::{Nanos, UnixNanos};
 use super::super::transition::Step;
 use super::Build;
+use super::root::with_refusal;
 
 /// The name of a step within the ids of its trace, whatever the name of its span.
 const fn id_step(step: &Step) -> &'static str {
@@ -85,6 +86,17 @@ impl Build<'_> {
         draft
     }
 
+    /// Why a workload, or one below it, could not get its Pods.
+    fn refused_below(&self, uid: Uid) -> Option<(&str, &str)> {
+        let steps = self.transition.steps.iter().filter(|(below, step)| {
+            let is_open = step.settled.is_none() && !step.is_deleted && !step.is_run;
+            is_open && **below != uid && self.is_below(Some(**below), uid)
+        });
+        let said = steps.filter_map(|(_, step)| step.failure.as_ref()).next();
+        let said = said.map(|(reason, message)| (&**reason, &**message));
+        said.or_else(|| self.refusal(|about| self.is_below(Some(about), uid)))
+    }
+
     /// What a step that did not end well failed of: what its controller says, and what its Pods
     /// ran into first.
     fn push_failure(&self, draft: &mut Draft, uid: Uid, step: &Step, outcome: Outcome) {
@@ -99,10 +111,13 @@ impl Build<'_> {
             (Some((reason, message)), Some(cause)) => {
                 draft.fail(reason, &format!("{message} ({}: {})", cause.reason, cause.message));
             }
-            (Some((reason, message)), None) => draft.fail(reason, message),
+            (Some((reason, message)), None) => {
+                let message = with_refusal(reason, message, self.refused_below(uid));
+                draft.fail(reason, &message);
+            }
             (None, Some(cause)) => draft.fail(&cause.reason, &cause.message),
             (None, None) => {
-                if let Some((reason, message)) = self.refusal(|about| about == uid) {
+                if let Some((reason, message)) = self.refused_below(uid) {
                     draft.fail(reason, message);
                 }
             }

@@ -286,6 +286,7 @@ pub(super) fn push_end(draft: &mut Draft, pod: &Pod) {
     if !exits.is_empty() {
         draft.push("lifespan.exit_codes", exits);
     }
+    super::owned::push_finalizers(draft, &end.finalizers);
     if end.exits.iter().any(|(_, _, forced)| *forced) {
         draft.push("lifespan.forced", true);
     }

@@ -154,7 +154,10 @@ impl Build<'_> {
                         reason.to_string(),
                         format!("{message} ({}: {})", cause.reason, cause.message),
                     ),
-                    (Some((reason, message)), _) => (reason.to_string(), message.clone()),
+                    (Some((reason, message)), Some(_)) => (reason.to_string(), message.clone()),
+                    (Some((reason, message)), None) => {
+                        (reason.to_string(), with_refusal(reason, message, self.refused()))
+                    }
                     (None, Some(cause)) => (cause.reason.to_string(), cause.message.clone()),
                     (None, None) if self.refused().is_some() => {
                         let (reason, message) = self.refused().unwrap_or_default();
@@ -193,7 +196,15 @@ impl Build<'_> {
         let steps = self.transition.steps.values().filter(|step| step.settled.is_none());
         let said = steps.filter(|step| !step.is_deleted).find_map(|step| step.failure.as_ref());
         let said = said.map(|(reason, message)| (&**reason, &**message));
-        said.or_else(|| self.refusal(|_| true))
+        said.or_else(|| self.tree.root_refused()).or_else(|| self.refusal(|_| true))
+    }
+}
+
+/// What a controller declared, and why it could not get its Pods where that is something else.
+pub(super) fn with_refusal(reason: &str, message: &str, refused: Option<(&str, &str)>) -> String {
+    match refused.filter(|(refusal, _)| *refusal != reason) {
+        Some((refusal, why)) => format!("{message} ({refusal}: {why})"),
+        None => message.to_owned(),
     }
 }
 

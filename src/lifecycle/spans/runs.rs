@@ -69,7 +69,10 @@ impl Build<'_> {
             }
             (None, Some(asked)) if !run.is_cut => {
                 let outcome = if vanished { Outcome::Vanished } else { Outcome::Deleted };
-                Some((asked.not_before(created), outcome))
+                // It ran on until its containers had ended.
+                let ended = run.last_end().map(|end| end.instant(skew));
+                let end = ended.filter(|end| end.best > asked.best).unwrap_or(asked);
+                Some((end.not_before(created), outcome))
             }
             (None, _) => None,
         };

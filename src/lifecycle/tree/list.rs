@@ -1,7 +1,8 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
 use super::super::instant::Evidence;
-use super::super::object::{Kind, Mode, Workload};
+use super::super::object::{Kind, Mode, Uid, Workload};
+use super::super::pod::Seq;
 use super::super::settle;
 use super::super::span::FinishedSpan;
 use super::super::time::UnixNanos;
@@ -41,7 +42,7 @@ impl Tree {
             self.judge_workload(now)
         };
         match began {
-            Some((action, cause, start)) if self.is_recent(&start, now, rules) => {
+            Some((action, cause, start)) if is_recent(action, &start, now, rules) => {
                 self.go_on(action, cause, start, rules, out);
             }
             Some(_) | None => {
@@ -49,10 +50,6 @@ impl Tree {
                 self.pods.values_mut().for_each(|pod| pod.forget(0));
             }
         }
-    }
-
-    fn is_recent(&self, start: &Evidence, now: UnixNanos, rules: &Rules) -> bool {
-        now.since(start.lo) < rules.max_transition_duration
     }
 
     fn judge_bare(&self) -> Option<(Action, String, Evidence)> {
@@ -181,7 +178,9 @@ impl Tree {
         open.scheduled = scheduled;
         open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
         let seq = open.seq;
-        if !action.is_end() {
+        if action.is_end() {
+            self.go_on_ending(seq);
+        } else {
             self.link_stamps(stamps, true);
         }
         for pod in self.pods.values_mut() {
@@ -201,4 +200,28 @@ impl Tree {
             }
         }
     }
+
+    /// What a list shows to be going below a deletion goes as part of it.
+    fn go_on_ending(&mut self, seq: Seq) {
+        let going = self.owned.iter().filter_map(|(uid, owned)| {
+            let deletion = owned.workload.meta.deletion.as_ref()?;
+            Some((*uid, Evidence::object(deletion.at, None)))
+        });
+        let going: Vec<(Uid, Evidence)> = going.collect();
+        for (uid, at) in going {
+            self.begin_delete_step(uid, at);
+        }
+        let top = self.top.uid;
+        let pods = self.pods.iter_mut().filter(|(uid, pod)| **uid != top && !pod.is_finished);
+        for end in pods.filter_map(|(_, pod)| pod.end_mut()) {
+            end.seq = Some(seq);
+        }
+    }
+}
+
+/// It began less than its limit ago.
+fn is_recent(action: Action, start: &Evidence, now: UnixNanos, rules: &Rules) -> bool {
+    let is_run = action == Action::Run;
+    let limit = if is_run { rules.max_run_duration } else { rules.max_transition_duration };
+    now.since(start.lo) < limit
 }

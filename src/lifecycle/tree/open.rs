@@ -74,6 +74,7 @@ impl Tree {
             goals: Vec::new(),
             steps: std::collections::BTreeMap::new(),
             notes: Vec::new(),
+            is_of_run: action == Action::Run || (action == Action::Resume && self.is_run()),
             is_by_pods: false,
             is_on_delete: false,
             written: start,
@@ -261,6 +262,8 @@ impl Tree {
         let action = if moved.is_some() { Action::Scale } else { action };
         let open = self.open_transition(action, cause, at, rules, out);
         open.is_by_pods = true;
+        // Pods of old revisions may be left for the next one.
+        open.is_on_delete = action == Action::Update;
         open.replicas = moved.map(|from| (from, desired));
     }
 
@@ -296,7 +299,7 @@ impl Tree {
 }
 
 /// A link to a transition of ours: sampled, ids random by hash.
-fn own_link(
+pub(super) fn own_link(
     trace: super::super::object::TraceId,
     span: super::super::object::SpanId,
     reason: LinkReason,

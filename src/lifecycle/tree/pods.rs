@@ -140,8 +140,8 @@ impl Tree {
         }
         let remaining = self.tally.present - 1;
         let is_wanted = self.wanted().is_some_and(|wanted| match loss {
-            // Nothing brings a bare Pod back.
-            Loss::Gone(_) => remaining < wanted && !is_bare,
+            // Nothing brings a bare Pod back; where the wanted nodes moved before, it goes for that.
+            Loss::Gone(_) => (remaining < wanted || self.moved.is_some()) && !is_bare,
             Loss::Exited(_) => true,
         });
         if self.is_open() {
@@ -183,9 +183,10 @@ impl Tree {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let seq = seq.filter(|_| !pod.is_untraced && !is_baseline);
         let before = pod.tally();
-        let was_going = pod.is_going;
+        let (was_going, had_finished) = (pod.is_going, pod.is_finished);
         pod.apply(new, seen.arrival, seq);
         let is_newly_going = pod.is_going && !was_going;
+        self.untraced.pods += u64::from(is_newly_going && had_finished && !pod.is_untraced);
         let (after, owner) = (pod.tally(), pod.owner());
         self.tally = self.tally.replacing(before, after);
         let is_surplus_at_top = match self.root.as_deref() {

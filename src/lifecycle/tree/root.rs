@@ -462,7 +462,7 @@ impl Tree {
         }
     }
 
-    fn is_run(&self) -> bool {
+    pub(super) fn is_run(&self) -> bool {
         self.root.as_deref().is_some_and(|root| root.mode == Mode::Run)
     }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::super::instant::Evidence;
-use super::super::object::{Mode, Owner, Snapshot, Uid};
+use super::super::object::{Mode, Owner, Snapshot, SpanId, TraceId, Uid};
 use super::super::pod::{Pod, Tally};
-use super::super::span::{FinishedSpan, Outcome};
+use super::super::span::{FinishedSpan, LinkReason, Outcome};
+use super::open::own_link;
 use super::owned::Owned;
 use super::{Rules, Tree};
 
@@ -75,9 +76,24 @@ impl Tree {
     }
 
     /// What is open ends because its owner is deleted: then this tree can become part of that.
-    pub fn end_with_owner(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+    /// Returns the trace and the root span of what ended.
+    pub fn end_with_owner(
+        &mut self,
+        at: Evidence,
+        rules: &Rules,
+        out: &mut Vec<FinishedSpan>,
+    ) -> Option<(TraceId, SpanId)> {
+        let open = self.open_ref().map(|open| (open.trace, open.span));
         self.close(Outcome::Deleted, at, None, rules);
         self.emit(rules, out);
+        open
+    }
+
+    /// Its deletion has ended what was open of a guest.
+    pub fn has_ended(&mut self, trace: TraceId, span: SpanId) {
+        if let Some(open) = self.open() {
+            open.links.push(own_link(trace, span, LinkReason::Supersedes));
+        }
     }
 
     /// All objects of this tree.

@@ -469,7 +469,7 @@ fn a_replica_set_that_may_create_no_pods_says_why() {
         @630 wait
         ",
         expect![[r#"
-            create Deployment web 1..601 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:1, manager=kubectl}
+            create Deployment web 1..601 failed ERROR ProgressDeadlineExceeded: it took too long (FailedCreate: quota exceeded) {cause=spec:1, manager=kubectl}
               create ReplicaSet web-1 1.1..601 unfinished ERROR FailedCreate: quota exceeded {replicas.from=0, replicas.to=1}
         "#]],
     );

@@ -62,13 +62,32 @@ pub(crate) fn write(
         Snapshot::Workload(new) => &mut new.meta,
         Snapshot::Pod(new) => &mut new.meta,
     };
+    if line.has("orphaned") || line.value("of").is_some() {
+        meta.owner = owner(kind, line);
+    }
     meta.resource_version = version;
     meta.written = Some(line.second());
     new
 }
 
 fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
-    let owner = line.value("of").map(|of| {
+    Meta {
+        uid: uid(&format!("{kind}/{name}")),
+        namespace: Arc::from("default"),
+        name: line.value("name").unwrap_or(name).into(),
+        resource_version: 0,
+        generation: 1,
+        created: line.second(),
+        deletion: None,
+        owner: owner(kind, line),
+        service: line.value("service").map(Into::into),
+        written: None,
+    }
+}
+
+/// The owner that `of=` names.
+fn owner(kind: &str, line: &Line<'_>) -> Option<Owner> {
+    line.value("of").map(|of| {
         let (owner, name) = of.split_once('/').unwrap_or(match kind {
             "rs" => ("deploy", of),
             "job" => ("cronjob", of),
@@ -77,19 +96,7 @@ fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
         let prefix = word_of(owner);
         let kind = kind_of(owner).unwrap_or_else(|| Kind::of("", owner));
         Owner { kind, name: name.into(), uid: uid(&format!("{prefix}/{name}")) }
-    });
-    Meta {
-        uid: uid(&format!("{kind}/{name}")),
-        namespace: Arc::from("default"),
-        name: name.into(),
-        resource_version: 0,
-        generation: 1,
-        created: line.second(),
-        deletion: None,
-        owner,
-        service: line.value("service").map(Into::into),
-        written: None,
-    }
+    })
 }
 
 /// A deletion asked for now, held by `finalizers=a,b` where the line names any.

@@ -1,13 +1,15 @@
 //! The words of Pods.
 //!
 //! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
-//! label that names its revision), `scheduled node=n sandbox ready unready unschedulable mirror`,
+//! label that names its revision), `scheduled node=n sandbox ready unready mirror`, and what keeps it
+//! from a node: `unschedulable gated`; `said=text` is the message of a condition or of a waiting
+//! container (with `_` for spaces),
 //! `going grace=30 disrupted=EvictionByEvictionAPI`, `finalizers=a,b released`, `succeeded`,
 //! `failed=Evicted` or only `failed`.
 //! Of a container, the last one or with its name before it (`setup:running`): `running` (the
 //! sandbox stands too, but for `old-kubelet`), `started probe waiting=ErrImagePull exit=3 crash`.
-//! `exit` ends readiness too (`finished=s` says when it truly was), `crash` waits in
-//! CrashLoopBackOff, and `running` after either is a restart. That all containers have ended is
+//! `exit` ends readiness too (`finished=s` says when it truly was, `why=OOMKilled signal=9` how),
+//! `crash` waits in CrashLoopBackOff, and `running` after either is a restart. That all containers have ended is
 //! said by `succeeded` or `failed`, as only the restartPolicy tells whether one comes again:
 //! `exit=3 failed`.
 
@@ -59,7 +61,7 @@ fn container(role: Role, name: &str) -> ContainerSnapshot {
 pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
     let second = line.second();
     let said = |is_true, reason: &str| {
-        let message = if reason.is_empty() { "" } else { "it is so" };
+        let message = if reason.is_empty() { String::new() } else { line.message() };
         Some(Condition {
             is_true,
             changed: Some(second),
@@ -97,6 +99,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
                 new.node = Arc::from(line.value("node").unwrap_or("node-1"));
             }
             ("unschedulable", _) => new.scheduled = said(false, "Unschedulable"),
+            ("gated", _) => new.scheduled = said(false, "SchedulingGated"),
             ("sandbox", _) => new.sandbox = said(true, ""),
             ("ready", _) => {
                 new.ready = said(true, "");
@@ -170,11 +173,12 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
             if let ContainerState::Waiting { .. } = container.state {
                 container.restarts += u32::from(container.last.is_some());
             }
-            let reason = if code == 0 { "Completed" } else { "Error" };
+            let usual = if code == 0 { "Completed" } else { "Error" };
+            let reason = line.value("why").unwrap_or(usual);
             let finished = line.value("finished").map_or(second, seconds);
             container.state = ContainerState::Terminated(Exit {
                 code,
-                signal: 0,
+                signal: line.number("signal").unwrap_or(0),
                 reason: reason.into(),
                 message: Box::default(),
                 started,
@@ -193,7 +197,7 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
         }
         "waiting" => {
             container.state =
-                ContainerState::Waiting { reason: value.into(), message: "it is so".into() };
+                ContainerState::Waiting { reason: value.into(), message: line.message().into() };
         }
         _ => return false,
     }

@@ -368,7 +368,7 @@ fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
         expect![[r#"
             recover Deployment web 30..41 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000030}
               start Pod c 30.1..31 completed
-            counted: baseline 1
+            counted: pods 1, baseline 1
         "#]],
     );
 }

@@ -6,7 +6,7 @@
 //! @3   list                               every lane lists all there is
 //! @3   list pods a b                      one lane lists only these; `nothing` for none
 //! @3   closed pods                        a watch breaks off
-//! @4   event pod/a Pulled app took=400ms  a Kubernetes Event
+//! @4   event pod/a Pulled app took=400ms  a Kubernetes Event; `warning`, `said=text` for its message
 //! @9   wait                               time passes
 //! @0   settled web a b                    a Deployment with ReplicaSet web-1 and Pods a, b is listed
 //!      set max_pods_per_trace=2           a setting, before anything else
@@ -15,7 +15,8 @@
 //! A line changes some facts of an object and keeps the others; the first creates it. Kinds are
 //! `deploy rs rc sts ds job cronjob pod`, and custom resources as `cr Rollout.argoproj.io web`.
 //! Words for every object: `of=owner` (`of=sts/db`, `of=Rollout.argoproj.io/web` for a kind by
-//! name), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `by=manager`, `service=name`, and of
+//! name; `orphaned` takes it away, `of=` again gives another), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `by=manager`, `service=name`,
+//! `name=db-1` (called so in the cluster: another object of a name that was used before), and of
 //! the telling `late=ms` (arrives so much later), `rv=n`, `time=s` (object times say this second).
 //! Lanes are named by the words of their kinds: `list sts`, `closed Rollout.argoproj.io`; a lane of
 //! custom resources is there from the beginning if any line names it. `settled sts/db a b` and
@@ -100,6 +101,11 @@ impl<'a> Line<'a> {
 
     pub(crate) fn has(&self, word: &str) -> bool {
         self.words.contains(&word)
+    }
+
+    /// What conditions of it say: `said=no_room`.
+    pub(crate) fn message(&self) -> String {
+        self.value("said").map_or_else(|| "it is so".to_owned(), |said| said.replace('_', " "))
     }
 
     /// The second that object times say.
@@ -236,6 +242,10 @@ impl World {
             let (key, value) = word.split_once('=').unwrap();
             match key {
                 "max_pods_per_trace" => self.settings.max_pods_per_trace = value.parse().unwrap(),
+                "max_run_seconds" => {
+                    let limit = Nanos::from_seconds(value.parse().unwrap());
+                    self.settings.max_run_duration = limit;
+                }
                 "max_waiting" => self.settings.max_waiting = value.parse().unwrap(),
                 "service_name" => self.settings.service_name = value.to_owned(),
                 "cluster_uid" => self.settings.cluster_uid = value.to_owned(),
@@ -338,7 +348,7 @@ impl World {
             None if line.has("there") => {
                 "Container image \"app:v1\" already present on machine".to_owned()
             }
-            None => reason.to_owned(),
+            None => line.value("said").map_or(reason.to_owned(), |_| line.message()),
         };
         Note {
             uid: uid(&format!("event/{about}/{reason}/{}", container.unwrap_or(&""))),

@@ -34,6 +34,11 @@ pub(crate) fn check_full(script: &str, expect: Expect) {
     expect.assert_eq(&draw(&run(script), Detail::Full));
 }
 
+/// The tree, in which spans also tell the attributes of these names.
+pub(crate) fn check_also(also: &[&str], script: &str, expect: Expect) {
+    expect.assert_eq(&draw_also(&run(script), Detail::Short, also));
+}
+
 /// The tree, and what was counted instead of traced.
 pub(crate) fn check_counts(script: &str, expect: Expect) {
     let run = run(script);
@@ -58,12 +63,16 @@ pub(crate) fn check_counts(script: &str, expect: Expect) {
 
 /// All traces in order of the start of their roots.
 pub(crate) fn draw(run: &Run, detail: Detail) -> String {
+    draw_also(run, detail, &[])
+}
+
+fn draw_also(run: &Run, detail: Detail, also: &[&str]) -> String {
     let roots = || run.spans.iter().filter(|span| span.parent.is_none());
     let causes: BTreeMap<(TraceId, SpanId), &FinishedSpan> =
         roots().map(|root| ((root.trace_id, root.span_id), root)).collect();
     let mut sorted: Vec<_> = roots().collect();
     sorted.sort_by_key(|root| (root.start, root.object.name.clone(), root.end));
-    let mut tree = Tree { text: String::new(), spans: &run.spans, causes, detail };
+    let mut tree = Tree { text: String::new(), spans: &run.spans, causes, detail, also };
     for root in sorted {
         tree.span(root, 0);
     }
@@ -84,6 +93,7 @@ struct Tree<'a> {
     spans: &'a [FinishedSpan],
     causes: BTreeMap<(TraceId, SpanId), &'a FinishedSpan>,
     detail: Detail,
+    also: &'a [&'a str],
 }
 
 impl Tree<'_> {
@@ -102,7 +112,12 @@ impl Tree<'_> {
         if let Some((error, message)) = &span.error {
             write!(self.text, " ERROR {error}: {message}").unwrap();
         }
-        let marks = marks(span, self.detail);
+        let mut marks = marks(span, self.detail);
+        for also in self.also {
+            let found = span.attributes.iter().find(|(name, _)| name == also);
+            let short = also.trim_start_matches("lifespan.").trim_start_matches("k8s.");
+            marks.extend(found.map(|(_, value)| format!("{short}={}", show(value))));
+        }
         if !marks.is_empty() {
             write!(self.text, " {{{}}}", marks.join(", ")).unwrap();
         }

@@ -265,7 +265,7 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     } else if line.has("settled") {
         Verdict::Settled { at }
     } else if let Some(reason) = line.value("failed") {
-        Verdict::Failed { reason: reason.into(), message: "it is so".into(), at }
+        Verdict::Failed { reason: reason.into(), message: line.message().into(), at }
     } else {
         return;
     };

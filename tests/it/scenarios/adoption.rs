@@ -1,0 +1,175 @@
+//! Objects that change owners, and owners that cannot be found (DESIGN §1–§2).
+
+use expect_test::expect;
+
+use super::tree::{check, check_counts};
+
+#[test]
+fn an_owner_that_is_watched_and_never_comes_is_marked_missing() {
+    check(
+        "
+        @0 list
+        @1   job load of=nightly by=controller
+        @5   job load settled
+        @60 wait
+        ",
+        expect![[r#"
+            run Job load 1..5 completed {cause=spec:1, manager=controller, owner.missing}
+        "#]],
+    );
+}
+
+#[test]
+fn a_listed_object_whose_owner_is_gone_is_counted() {
+    check_counts(
+        "
+        @-5 missed job load of=nightly by=controller
+        @0 list
+        @5   job load settled
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1, churn 1, orphans 1
+        "#]],
+    );
+}
+
+// A CRD that is removed takes all its objects away: a list no longer contains the owner.
+#[test]
+fn a_custom_owner_that_vanishes_takes_its_tree_with_it() {
+    check(
+        "
+        @0 list
+        @1   cr Shop.example front by=kubectl spec.a=1
+        @1.1 sts db of=Shop.example/front replicas=1
+        @1.3 pod db-0 of=sts/db
+        @2   pod db-0 running ready
+        @2.1 sts db status=1/1/1
+        @2.4 cr Shop.example front settled
+        @60  closed Shop.example
+        @61  list Shop.example nothing
+        @61.1 sts db gone
+        @61.3 pod db-0 going grace=30
+        @62  pod db-0 gone
+        @90 wait
+        ",
+        expect![[r#"
+            create Shop front 1..2.4 completed {cause=spec:1, manager=kubectl}
+              create StatefulSet db 1.1..2.1 completed
+                start Pod db-0 1.3..2 completed
+            delete Shop front 61..62 vanished {cause=delete, watch.gap}
+              delete StatefulSet db 61.1..62 completed
+                terminate Pod db-0 61.3..62 completed
+        "#]],
+    );
+}
+
+// Its labels no longer match the selector: the controller takes the owner reference away
+// (`controller_ref_manager.go`).
+#[test]
+fn a_replica_set_that_is_released_is_a_tree_of_its_own() {
+    check(
+        "
+        @0 settled web a
+        @20  rs web-1 orphaned
+        @20.1 rs web-2 of=web replicas=1
+        @20.2 pod b of=web-2
+        @22  pod b running ready
+        @22.1 rs web-2 status=1/1
+        @60  rs web-1 replicas=0 by=kubectl
+        @60.1 pod a going grace=30
+        @61  pod a gone
+        @61.1 rs web-1 status=0/0
+        @90 wait
+        ",
+        expect![[r#"
+            scale ReplicaSet web-1 60..61.1 completed {cause=spec:2, manager=kubectl, changed=replicas, replicas.from=1, replicas.to=0}
+              terminate Pod a 60.1..61 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+// `claimReplicaSets`: an orphan that matches the selector is adopted, here with its Pod.
+#[test]
+fn a_replica_set_that_is_adopted_belongs_to_its_new_owner() {
+    check(
+        "
+        @0 list
+        @1   rs web-1 replicas=1 by=kubectl
+        @1.1 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @60  deploy web replicas=1 by=kubectl
+        @60.1 rs web-1 of=web
+        @60.2 deploy web status=1/1/1
+        @90  pod a going grace=30
+        @91  pod a gone
+        @91.1 pod b of=web-1
+        @92  pod b running ready
+        @120 wait
+        ",
+        expect![[r#"
+            create ReplicaSet web-1 1..2.1 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=1}
+              start Pod a 1.1..2 completed
+            create Deployment web 60..60.2 completed {cause=spec:1, manager=kubectl}
+            recover Deployment web 90..92 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000090}
+              terminate Pod a 90..91 completed
+              start Pod b 91.1..92 completed
+        "#]],
+    );
+}
+
+// Somebody takes the label of a Pod away to look at it: the ReplicaSet releases it and makes
+// another.
+#[test]
+fn a_pod_that_is_released_is_replaced_and_on_its_own() {
+    check_counts(
+        "
+        @0 settled web a
+        @20  pod a orphaned
+        @20.1 pod b of=web-1
+        @22  pod b running ready
+        @60  pod a going grace=30
+        @61  pod a gone
+        @90 wait
+        ",
+        expect![[r#"
+            terminate Pod a 60..61 completed {cause=delete}
+            counted: pods 1, baseline 1
+        "#]],
+    );
+}
+
+#[test]
+fn objects_that_own_each_other_in_a_circle_end_the_chain() {
+    check(
+        "
+        @0 list
+        @1   cr Foo.example a of=Foo.example/b by=x spec.a=1
+        @1.1 cr Foo.example b of=Foo.example/a by=x spec.a=1
+        @2   cr Foo.example a settled
+        @3   cr Foo.example b settled
+        @30 wait
+        ",
+        expect![[r#"
+            create Foo b 1..3 completed {cause=spec:1, manager=x, owner.missing, owner.kind=Foo, owner.name=a}
+              create Foo a 1..2 completed
+        "#]],
+    );
+}
+
+#[test]
+fn an_object_that_owns_itself_is_a_root() {
+    check(
+        "
+        @0 list
+        @1   cr Foo.example a of=Foo.example/a by=x spec.a=1
+        @2   cr Foo.example a settled
+        @30 wait
+        ",
+        expect![[r#"
+            create Foo a 1..2 completed {cause=spec:1, manager=x, owner.missing, owner.kind=Foo, owner.name=a}
+        "#]],
+    );
+}

@@ -1,0 +1,151 @@
+//! Nodes that join and leave under a DaemonSet (DESIGN §3).
+
+use expect_test::expect;
+
+use super::tree::{check, check_also};
+
+#[test]
+fn a_node_that_joins_is_a_scale_by_the_pod_that_came() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1
+        @20  pod a2 of=ds/agent revision=r1
+        @20.2 ds agent status=1/1/1 desired=2
+        @20.4 ds agent status=2/2/1
+        @22  pod a2 running ready
+        @22.2 ds agent status=2/2/2
+        @50 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20..22.2 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, replicas.from=1, replicas.to=2}
+              start Pod a2 20..22 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_joins_is_the_same_scale_when_the_status_came_first() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1
+        @20  ds agent status=1/1/1 desired=2
+        @20.2 pod a2 of=ds/agent revision=r1
+        @20.4 ds agent status=2/2/1
+        @22  pod a2 running ready
+        @22.2 ds agent status=2/2/2
+        @50 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20.2..22.2 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, replicas.from=1, replicas.to=2}
+              start Pod a2 20.2..22 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_leaves_is_a_scale_by_the_pod_that_went() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1 a2
+        @20  pod a2 going grace=30
+        @20.2 ds agent status=2/1/1 desired=1
+        @20.4 ds agent status=1/1/1
+        @22  pod a2 gone
+        @50 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20..20.2 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, pods.terminating=1, replicas.from=2, replicas.to=1}
+              terminate Pod a2 20..22 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_leaves_is_the_same_scale_when_the_status_came_first() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1 a2
+        @20  ds agent status=2/2/2 desired=1
+        @20.2 pod a2 going grace=30
+        @20.4 ds agent status=1/1/1
+        @22  pod a2 gone
+        @50 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20.2..20.4 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, pods.terminating=1, replicas.from=2, replicas.to=1}
+              terminate Pod a2 20.2..22 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+#[test]
+fn a_node_that_joins_during_an_update_is_part_of_it() {
+    check(
+        "
+        @0 settled ds/agent a1
+        @5   ds agent image=v2 by=kubectl revision=r2
+        @5.1 ds agent status=0/1/1
+        @5.2 pod a1 going grace=30
+        @6   pod a1 gone
+        @6.1 pod b1 of=ds/agent revision=r2
+        @6.5 ds agent status=1/1/0 desired=2
+        @6.6 pod b2 of=ds/agent revision=r2
+        @7   pod b1 running ready
+        @7.5 ds agent status=2/2/1
+        @9   pod b2 running ready
+        @9.1 ds agent status=2/2/2
+        @40 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 5..9.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              terminate Pod a1 5.2..6 completed
+              start Pod b1 6.1..7 completed
+              start Pod b2 6.6..9 completed
+        "#]],
+    );
+}
+
+// `numberMisscheduled`: the label of a node is taken away; the Pod goes, the node stays.
+#[test]
+fn a_pod_on_a_node_that_no_longer_wants_it_goes_as_scaled_down() {
+    check(
+        "
+        @0 settled ds/agent a1
+        @20  ds agent status=0/0/0 desired=0
+        @20.1 pod a1 going grace=30
+        @22  pod a1 gone
+        @50 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20.1..20.1 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020, pods.terminating=1}
+              terminate Pod a1 20.1..22 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+// Nodes joined and left between two Pods: the number is the same.
+#[test]
+fn a_daemon_set_that_wants_as_many_as_before_has_not_moved() {
+    check(
+        "
+        @0 settled ds/agent a1 a2
+        @20  ds agent status=2/2/2 desired=3
+        @21  ds agent status=2/2/2 desired=2
+        @40  pod a2 going grace=30
+        @41  pod a2 gone
+        @41.1 pod a3 of=ds/agent revision=r1
+        @43  pod a3 running ready
+        @43.1 ds agent status=2/2/2
+        @80 wait
+        ",
+        expect![[r#"
+            recover DaemonSet agent 40..43 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000040}
+              terminate Pod a2 40..41 completed
+              start Pod a3 41.1..43 completed
+        "#]],
+    );
+}

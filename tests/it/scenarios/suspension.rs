@@ -1,0 +1,128 @@
+//! Jobs that are suspended and go on (DESIGN §3.3).
+
+use expect_test::expect;
+
+use super::tree::check;
+
+// Suspending deletes the active Pods and takes startTime away (`syncJob`).
+#[test]
+fn what_is_suspended_has_ended_at_that_write_and_its_pods_go_below_it() {
+    check(
+        "
+        @0 list
+        @1   job load by=kubectl
+        @1.1 pod load-x of=job/load restarts=Never
+        @2   pod load-x running
+        @10  job load suspended by=kueue
+        @10.2 pod load-x going grace=30
+        @12  pod load-x exit=143 failed
+        @12.5 pod load-x gone
+        @40 wait
+        ",
+        expect![[r#"
+            run Job load 1..10 suspended {cause=spec:1, manager=kubectl, pods.terminating=1}
+              * 10 goal changed field=suspend from=false to=true manager=kueue
+              run Pod load-x 1.1..10 unfinished
+                start Pod load-x 1.1..2 completed
+                run container load-x [app] 2..10 unfinished
+              terminate Pod load-x 10.2..12.5 completed {exit_codes=app=143}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_resumed_links_to_what_was_suspended_and_runs_to_its_end() {
+    check(
+        "
+        @0 list
+        @1   job load by=kubectl
+        @1.1 pod load-x of=job/load restarts=Never
+        @2   pod load-x running
+        @10  job load suspended by=kueue
+        @10.2 pod load-x going grace=30
+        @12  pod load-x gone
+        @60  job load resumed by=kueue
+        @60.2 pod load-y of=job/load restarts=Never
+        @61  pod load-y running
+        @65  pod load-y exit=0 succeeded
+        @65.5 job load settled
+        @90 wait
+        ",
+        expect![[r#"
+            run Job load 1..10 suspended {cause=spec:1, manager=kubectl, pods.terminating=1}
+              * 10 goal changed field=suspend from=false to=true manager=kueue
+              run Pod load-x 1.1..10 unfinished
+                start Pod load-x 1.1..2 completed
+                run container load-x [app] 2..10 unfinished
+              terminate Pod load-x 10.2..12 completed
+            resume Job load 60..65.5 completed {cause=spec:3, manager=kueue, changed=suspend}
+              -> resumes run Job spec:1
+              run Pod load-y 60.2..65 completed
+                start Pod load-y 60.2..61 completed
+                run container load-y [app] 61..65 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+// Kueue admits it later; nothing of it runs until then.
+#[test]
+fn a_job_created_suspended_begins_with_its_resume() {
+    check(
+        "
+        @0 list
+        @1   job load suspended by=kubectl stamp=aa
+        @60  job load resumed by=kueue
+        @60.2 pod load-x of=job/load restarts=Never
+        @61  pod load-x running
+        @65  pod load-x exit=0 succeeded
+        @65.5 job load settled
+        @90 wait
+        ",
+        expect![[r#"
+            resume Job load 60..65.5 completed {CONSUMER, cause=spec:2, manager=kueue, changed=suspend}
+              -> stamp aa.aa in tracing.k8s.io/traceparent
+              * 60 created suspended field=suspend to=true manager=kubectl
+              run Pod load-x 60.2..65 completed
+                start Pod load-x 60.2..61 completed
+                run container load-x [app] 61..65 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+#[test]
+fn a_job_deleted_before_it_ever_began_is_only_deleted() {
+    check(
+        "
+        @0 list
+        @1   job load suspended by=kubectl
+        @60  job load gone
+        @90 wait
+        ",
+        expect![[r#"
+            delete Job load 60..60 completed {cause=delete}
+        "#]],
+    );
+}
+
+#[test]
+fn a_resumed_run_may_take_as_long_as_a_run() {
+    check(
+        "
+        @0 list
+        @1   job load suspended by=kubectl
+        @60  job load resumed by=kueue
+        @60.2 pod load-x of=job/load restarts=Never
+        @61  pod load-x running
+        @7200 pod load-x exit=0 succeeded
+        @7200.5 job load settled
+        @7300 wait
+        ",
+        expect![[r#"
+            resume Job load 60..7200.5 completed {cause=spec:2, manager=kueue, changed=suspend}
+              * 60 created suspended field=suspend to=true manager=kubectl
+              run Pod load-x 60.2..7200 completed
+                start Pod load-x 60.2..61 completed
+                run container load-x [app] 61..7200 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
