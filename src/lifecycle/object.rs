@@ -4,7 +4,7 @@
 //! spans need; values of env variables and Secret content never get this far.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash, Hasher as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -599,7 +599,7 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = foldhash::quality::FixedState::default().build_hasher();
         self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod workloads;
+
 use std::fmt::Write as _;
 
 use lifespan::lifecycle::span::FinishedSpan;
@@ -12,7 +14,7 @@ use crate::support::drive::{decode, drive};
 use crate::support::lines::recording;
 
 /// The spans below a root that are counted.
-const COUNTED: [&str; 8] = [
+const COUNTED: [&str; 13] = [
     "create ReplicaSet",
     "scale ReplicaSet",
     "delete ReplicaSet",
@@ -21,6 +23,11 @@ const COUNTED: [&str; 8] = [
     "restart container",
     "run init container",
     "start sidecar",
+    "run JobSet",
+    "run Job",
+    "run TaskRun",
+    "run Pod",
+    "run container",
 ];
 
 /// A trace on one line: name, outcome, error, flags, links, and the spans below the root.
@@ -38,6 +45,9 @@ fn tell(trace: &Trace<'_>, root: &FinishedSpan) -> String {
     links.sort_unstable();
     for link in links {
         write!(text, ", {link}").unwrap();
+    }
+    if root.remote_parent.is_some() {
+        text.push_str(", parent");
     }
     for name in COUNTED {
         match trace.count(name) - usize::from(root.name == name) {
@@ -67,7 +77,8 @@ fn check(name: &str, expected: &[&str]) -> Vec<FinishedSpan> {
         outline(&run.spans)
     );
     for root in traces.values().filter_map(|trace| trace.root) {
-        let is_stamped = root.links.iter().any(|link| link.reason.name() == "stamp");
+        let is_linked = root.links.iter().any(|link| link.reason.name() == "stamp");
+        let is_stamped = is_linked || root.remote_parent.is_some();
         assert_eq!(root.is_consumer, is_stamped, "{}", show(root));
     }
     run.spans

@@ -22,6 +22,7 @@ mod nodes;
 mod objects;
 mod order;
 mod orphans;
+mod parents;
 mod partitions;
 mod pods;
 mod refusals;

@@ -252,7 +252,12 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        let cause = format!("pods:{uid}:{}", at.lo.seconds());
+        // Of a Pod that a list lacks it is only known that it went after it came, which may have
+        // been a cause of its own.
+        let came = self.pods.get(&uid).map(|pod| pod.created);
+        let has_no_time = !at.is_object_time && came == Some(at.lo);
+        let second = if has_no_time { at.decision().seconds() } else { at.lo.seconds() };
+        let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top.kind == Kind::DaemonSet;
         let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);

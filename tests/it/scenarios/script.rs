@@ -15,7 +15,8 @@
 //! A line changes some facts of an object and keeps the others; the first creates it. Kinds are
 //! `deploy rs rc sts ds job cronjob pod`, and custom resources as `cr Rollout.argoproj.io web`.
 //! Words for every object: `of=owner` (`of=sts/db`, `of=Rollout.argoproj.io/web` for a kind by
-//! name; `orphaned` takes it away, `of=` again gives another), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `by=manager`, `service=name`,
+//! name; `orphaned` takes it away, `of=` again gives another), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `parent=aa` (a stamp that
+//! is a parent), `by=manager`, `service=name`,
 //! `name=db-1` (called so in the cluster: another object of a name that was used before), and of
 //! the telling `late=ms` (arrives so much later), `rv=n`, `time=s` (object times say this second).
 //! Lanes are named by the words of their kinds: `list sts`, `closed Rollout.argoproj.io`; a lane of

@@ -122,6 +122,10 @@ impl Tree<'_> {
             write!(self.text, " {{{}}}", marks.join(", ")).unwrap();
         }
         self.text.push('\n');
+        if let Some(parent) = &span.remote_parent {
+            let trace = span.trace_id.0[15];
+            writeln!(self.text, "{pad}  ^ {trace:02x}.{:02x}", parent.span_id.0[7]).unwrap();
+        }
         for link in &span.links {
             let link = self.link(link);
             writeln!(self.text, "{pad}  -> {link}").unwrap();

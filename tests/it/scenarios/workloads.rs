@@ -113,6 +113,11 @@ pub(crate) fn write(new: &mut Workload, line: &Line<'_>, is_new: bool) {
     if let Some(text) = line.value("stamp") {
         new.stamps = objects::stamps(text);
     }
+    if let Some(text) = line.value("parent") {
+        new.stamps = objects::stamps(text);
+        let all = Arc::make_mut(&mut new.stamps).iter_mut();
+        all.for_each(|stamp| stamp.is_parent = true);
+    }
     let is_annotated = line.has("annotate") || new.stamps != old_stamps;
     let bumps = new.spec != old_spec
         || (new.kind == Kind::Deployment && is_annotated)
