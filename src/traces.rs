@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lifecycle::object::TraceId;
+use crate::lifecycle::object::{SpanId, TraceId};
 use crate::lifecycle::span::{FinishedSpan, Outcome};
 use crate::lifecycle::time::{Nanos, UnixNanos};
 
@@ -26,6 +26,25 @@ impl Trace {
     #[must_use]
     pub fn root(&self) -> Option<&FinishedSpan> {
         self.spans.iter().rfind(|span| span.parent.is_none())
+    }
+
+    /// Each root with what lies below it: a trace of others may have several parts of ours.
+    fn parts(self) -> Vec<Self> {
+        let n_roots = self.spans.iter().filter(|span| span.parent.is_none()).count();
+        if n_roots < 2 {
+            return vec![self];
+        }
+        let parents: BTreeMap<SpanId, SpanId> =
+            self.spans.iter().filter_map(|span| Some((span.span_id, span.parent?))).collect();
+        let top = |id: SpanId| {
+            let above = |id: &SpanId| parents.get(id).copied();
+            std::iter::successors(Some(id), above).take(parents.len() + 1).last().unwrap_or(id)
+        };
+        let mut parts: BTreeMap<SpanId, Self> = BTreeMap::new();
+        for span in self.spans {
+            parts.entry(top(span.span_id)).or_default().spans.push(span);
+        }
+        parts.into_values().collect()
     }
 
     /// The start of its root, else of its first span.
@@ -80,7 +99,7 @@ impl Traces {
             }
             if let Some(trace) = self.held.remove(&id) {
                 self.n_spans -= trace.spans.len();
-                early.push(trace);
+                early.extend(trace.parts());
             }
         }
         early
@@ -96,7 +115,7 @@ impl Traces {
                 spans.push(span);
             }
         }
-        let mut traces: Vec<Trace> = self.held.into_values().collect();
+        let mut traces: Vec<Trace> = self.held.into_values().flat_map(Trace::parts).collect();
         traces.sort_by_key(Trace::start);
         traces
     }

@@ -30,6 +30,9 @@ pub(super) fn lines(tree: &Tree<'_>, look: Look, width: usize) -> Vec<Canvas> {
     let mut lines = vec![title(root, look, width)];
     wrap(&mut lines, facts(root, look), look, width);
     let mut ids = vec![pair("trace", root.trace_id.to_string())];
+    if let Some(parent) = &root.remote_parent {
+        ids.push(pair("below span", parent.span_id.to_string()));
+    }
     let service = root.resource.service();
     if !service.is_empty() && *service != *root.object.name {
         ids.push(pair("service", clean(service)));

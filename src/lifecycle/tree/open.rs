@@ -256,7 +256,8 @@ impl Tree {
         // been a cause of its own.
         let came = self.pods.get(&uid).map(|pod| pod.created);
         let has_no_time = !at.is_object_time && came == Some(at.lo);
-        let second = if has_no_time { at.decision().seconds() } else { at.lo.seconds() };
+        let found = at.arrival.filter(|_| has_no_time).unwrap_or(at.lo);
+        let second = found.seconds();
         let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top.kind == Kind::DaemonSet;
