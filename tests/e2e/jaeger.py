@@ -40,16 +40,27 @@ def plain(span):
 
 
 def sent(lifespan, recording, *arguments):
+    return replayed(lifespan, recording, *arguments)[0]
+
+
+def replayed(lifespan, recording, *arguments):
     out = subprocess.run([lifespan, "replay", "--format", "json", *arguments, recording], check=True, capture_output=True, text=True)
-    traces = {}
-    for line in out.stdout.splitlines():
+    return told(out.stdout.splitlines())
+
+
+def told(lines):
+    """The spans in lines of OTLP JSON, by trace, and what the resource of each trace says."""
+    traces, resources = {}, {}
+    for line in lines:
         if not line.startswith("{"):
             continue
         for resource in json.loads(line)["resourceSpans"]:
+            about = {item["key"]: value(item["value"]) for item in resource["resource"]["attributes"]}
             for scope in resource["scopeSpans"]:
                 for span in scope["spans"]:
                     traces.setdefault(span["traceId"], {})[span["spanId"]] = plain(span)
-    return traces
+                    resources[span["traceId"]] = about
+    return traces, resources
 
 
 def stored_of(service, since):

@@ -29,9 +29,8 @@ import tempfile
 import time
 
 from jaeger import sent, stored_of
+from side_by_side import STABLE, Cluster, broken, cluster_uid, differences, roots_of, tag
 
-TOLERANCE_US = 250_000
-STABLE = 16  # seconds: `stable_time`, `settle_time` and what the timers allow for
 STAMP = "00-{:032x}-{:016x}-01"
 
 
@@ -50,29 +49,6 @@ def manifest(name, image, stamp, replicas=3):
             },
         },
     })
-
-
-class Cluster:
-    def __init__(self, namespace):
-        self.namespace = namespace
-
-    def kubectl(self, *arguments, stdin=None):
-        command = ["kubectl", "-n", self.namespace, *arguments]
-        return subprocess.run(command, check=True, input=stdin, capture_output=True, text=True).stdout
-
-    def apply(self, text):
-        self.kubectl("apply", "-f", "-", stdin=text)
-
-    def settle(self, name):
-        self.kubectl("rollout", "status", "deployment", name, "--timeout=120s")
-        time.sleep(STABLE)
-
-    def pods(self, name):
-        return json.loads(self.kubectl("get", "pods", "-l", f"app={name}", "-o", "json"))["items"]
-
-    def gone(self, name):
-        while self.pods(name):
-            time.sleep(0.2)
 
 
 def steps(cluster, before, after):
@@ -128,56 +104,11 @@ def faulty_steps(cluster, before, after, command, watchers):
     yield "delete Deployment", "completed", False
 
 
-def is_root(span):
-    return not span["parent"]
-
-
-def tag(span, key):
-    return span["tags"].get(key)
-
-
-def roots_of(traces):
-    roots = [span for spans in traces.values() for span in spans.values() if is_root(span)]
-    return sorted(roots, key=lambda span: span["start"])
-
-
-def differences(recorded, live):
-    """What differs between the spans of a replay and of the live run, beyond times."""
-    wrong, furthest = [], 0
-    for trace_id in recorded.keys() | live.keys():
-        here, there = recorded.get(trace_id, {}), live.get(trace_id, {})
-        for span_id in here.keys() | there.keys():
-            one, other = here.get(span_id), there.get(span_id)
-            if one is None or other is None:
-                span, side = one or other, "the replay" if one else "Jaeger"
-                wrong.append(f"trace {trace_id}: only {side} has {span['name']} {span_id}")
-                continue
-            keys = ["lifespan.outcome", "lifespan.cause", "lifespan.action", "lifespan.link.reason", "error.type"]
-            for what in ["name", "parent", "links", "error"]:
-                if one[what] != other[what]:
-                    wrong.append(f"trace {trace_id} {one['name']}: {what} is {one[what]} in the replay and {other[what]} in Jaeger")
-            for key in keys:
-                if tag(one, key) != tag(other, key):
-                    wrong.append(f"trace {trace_id} {one['name']}: {key} is {tag(one, key)} in the replay and {tag(other, key)} in Jaeger")
-            ends = [span["start"] + span["duration"] for span in (one, other)]
-            apart = max(abs(one["start"] - other["start"]), abs(ends[0] - ends[1]))
-            furthest = max(furthest, apart)
-            if apart > TOLERANCE_US:
-                wrong.append(f"trace {trace_id} {one['name']}: times are {apart / 1000:.0f} ms apart")
-    return wrong, furthest
-
-
 def check(expected, live, service):
     """Whether the roots in Jaeger are the expected transitions, in order."""
     told = [(span["name"], tag(span, "lifespan.outcome"), tag(span, "lifespan.link.reason") is not None and "stamp" in str(tag(span, "lifespan.link.reason"))) for span in roots_of(live)]
     wrong = [] if told == expected else [f"{service}: the roots are {told}, expected were {expected}"]
-    for trace_id, spans in live.items():
-        n_roots = sum(is_root(span) for span in spans.values())
-        if n_roots != 1:
-            wrong.append(f"trace {trace_id}: {n_roots} roots")
-        for span in spans.values():
-            if not is_root(span) and span["parent"] not in spans:
-                wrong.append(f"trace {trace_id} {span['name']}: its parent is missing")
+    wrong += broken(live)
     return wrong
 
 
@@ -223,8 +154,7 @@ def one_run(lifespan, namespace, service, run):
             codes = [process.wait(timeout=30) for process in watching]
         time.sleep(1)
         live = stored_of(service, since)
-        cluster_uid = subprocess.run(["kubectl", "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"], check=True, capture_output=True, text=True).stdout
-        recorded = sent(lifespan, recording, "--cluster-uid", cluster_uid)
+        recorded = sent(lifespan, recording, "--cluster-uid", cluster_uid())
         wrong = check(expected, live, service)
         different, furthest = differences(recorded, live)
         wrong += different + [f"{name} ended with {code}" for name, code in zip(("lifespan", "record"), codes) if code != 0]
