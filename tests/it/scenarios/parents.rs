@@ -91,6 +91,11 @@ fn two_transitions_in_one_trace_of_others_have_spans_of_their_own() {
         @21 deploy web observed status=1/1/1
         @60 wait
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            update Deployment web 1..2 completed {CONSUMER, cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              ^ aa.aa
+            update Deployment web 20..21 completed {CONSUMER, cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              ^ aa.bb
+        "#]],
     );
 }
