@@ -252,15 +252,15 @@ impl Tree {
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        // Of a Pod that a list lacks it is only known that it went after it came, which may have
-        // been a cause of its own.
+        // Of a Pod that a list lacks it is only known that it went after it came, which in a
+        // DaemonSet may have been a cause of its own.
         let came = self.pods.get(&uid).map(|pod| pod.created);
-        let has_no_time = !at.is_object_time && came == Some(at.lo);
+        let is_of_nodes = self.top.kind == Kind::DaemonSet;
+        let has_no_time = is_of_nodes && !at.is_object_time && came == Some(at.lo);
         let found = at.arrival.filter(|_| has_no_time).unwrap_or(at.lo);
         let second = found.seconds();
         let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
-        let is_of_nodes = self.top.kind == Kind::DaemonSet;
         let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
         // The nodes that a DaemonSet wants became others, before or after its Pods did.
         let moved = self.moved.take().unwrap_or(known);
