@@ -4,7 +4,7 @@
 //! spans need; values of env variables and Secret content never get this far.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::hash::{BuildHasher as _, Hash};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -599,8 +599,7 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-        self.hash(&mut hasher);
+        let facts = foldhash::quality::FixedState::default().hash_one(&*self);
         let meta = match self {
             Self::Workload(workload) => {
                 workload.status.written = status;
@@ -609,7 +608,7 @@ impl Snapshot {
             Self::Pod(pod) => &mut pod.meta,
         };
         (meta.resource_version, meta.written) = (version, written);
-        hasher.finish()
+        facts
     }
 
     /// Its kind.
