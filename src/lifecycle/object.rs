@@ -4,7 +4,7 @@
 //! spans need; values of env variables and Secret content never get this far.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -599,7 +599,8 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let facts = foldhash::quality::FixedState::default().hash_one(&*self);
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {
                 workload.status.written = status;
@@ -608,7 +609,7 @@ impl Snapshot {
             Self::Pod(pod) => &mut pod.meta,
         };
         (meta.resource_version, meta.written) = (version, written);
-        facts
+        hasher.finish()
     }
 
     /// Its kind.
