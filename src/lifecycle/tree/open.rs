@@ -223,16 +223,16 @@ impl Tree {
         is_theirs.then_some(pending.seq)
     }
 
-    /// Opens what the Pod `uid` caused that came or went at `at`: as a rule a `recover`.
+    /// Opens what a Pod caused that came or went at `at`, in that second: as a rule a `recover`.
     pub(super) fn open_by_pod(
         &mut self,
         action: Action,
-        uid: Uid,
+        (uid, second): (Uid, i64),
         at: Evidence,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        let cause = format!("pods:{uid}:{}", at.lo.seconds());
+        let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top.kind == Kind::DaemonSet;
         let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
@@ -274,7 +274,7 @@ impl Tree {
         if since.plus(rules.stable_time) > now {
             return;
         }
-        self.open_by_pod(Action::Recover, uid, at, rules, out);
+        self.open_by_pod(Action::Recover, (uid, at.lo.seconds()), at, rules, out);
     }
 }
 
