@@ -1,7 +1,5 @@
 //! Jobs: one run each, from creation to the terminal condition (DESIGN §3).
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-
 use std::fmt::Write as _;
 
 use expect_test::expect;
