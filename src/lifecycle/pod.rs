@@ -157,6 +157,26 @@ pub enum Loss {
     Gone(Evidence),
     /// A container of it exited.
     Exited(Evidence),
+    /// A complete list no longer contained it.
+    Vanished(Evidence),
+}
+
+impl Loss {
+    /// When.
+    #[must_use]
+    pub const fn at(&self) -> Evidence {
+        let (Self::Gone(at) | Self::Exited(at) | Self::Vanished(at)) = self;
+        *at
+    }
+
+    /// The second that names it as a cause: the object time of it. Of what vanished none is known:
+    /// the second of its creation may name another cause already.
+    #[must_use]
+    pub fn second(&self) -> i64 {
+        let at = self.at();
+        let listed = at.arrival.filter(|_| matches!(self, Self::Vanished(_)));
+        listed.unwrap_or(at.lo).seconds()
+    }
 }
 
 impl Pod {

@@ -243,24 +243,18 @@ impl Tree {
         is_theirs.then_some(pending.seq)
     }
 
-    /// Opens what the Pod `uid` caused that came or went at `at`: as a rule a `recover`.
+    /// Opens what a Pod caused that came or went at `at`, in that second: as a rule a `recover`.
     pub(super) fn open_by_pod(
         &mut self,
         action: Action,
-        uid: Uid,
+        (uid, second): (Uid, i64),
         at: Evidence,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
-        // Of a Pod that a list lacks it is only known that it went after it came, which in a
-        // DaemonSet may have been a cause of its own.
-        let came = self.pods.get(&uid).map(|pod| pod.created);
-        let is_of_nodes = self.top.kind == Kind::DaemonSet;
-        let has_no_time = is_of_nodes && !at.is_object_time && came == Some(at.lo);
-        let found = at.arrival.filter(|_| has_no_time).unwrap_or(at.lo);
-        let second = found.seconds();
         let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
+        let is_of_nodes = self.top.kind == Kind::DaemonSet;
         let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
         // The nodes that a DaemonSet wants became others, before or after its Pods did.
         let moved = self.moved.take().unwrap_or(known);
@@ -300,7 +294,7 @@ impl Tree {
         if since.plus(rules.stable_time) > now {
             return;
         }
-        self.open_by_pod(Action::Recover, uid, at, rules, out);
+        self.open_by_pod(Action::Recover, (uid, at.lo.seconds()), at, rules, out);
     }
 }
 

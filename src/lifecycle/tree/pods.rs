@@ -87,7 +87,7 @@ impl Tree {
                     open.generation = new.meta.generation;
                     self.link_stamps(new.stamps.to_vec(), false);
                 } else if self.is_of_new_node() {
-                    self.open_by_pod(Action::Scale, uid, at, rules, out);
+                    self.open_by_pod(Action::Scale, (uid, at.lo.seconds()), at, rules, out);
                 }
                 let broken = self.broken.map(|(_, seq)| seq);
                 let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
@@ -121,7 +121,7 @@ impl Tree {
     ) {
         let is_bare = uid == self.top.uid;
         let is_untraced = self.pods.get(&uid).is_none_or(|pod| pod.is_untraced);
-        let (Loss::Gone(at) | Loss::Exited(at)) = loss;
+        let at = &loss.at();
         let healthy = self.open().and_then(|open| open.healthy);
         if let Some(healthy) = healthy
             && at.decision().since(healthy.decision()) >= rules.stable_time
@@ -141,7 +141,9 @@ impl Tree {
         let remaining = self.tally.present - 1;
         let is_wanted = self.wanted().is_some_and(|wanted| match loss {
             // Nothing brings a bare Pod back; where the wanted nodes moved before, it goes for that.
-            Loss::Gone(_) => (remaining < wanted || self.moved.is_some()) && !is_bare,
+            Loss::Gone(_) | Loss::Vanished(_) => {
+                (remaining < wanted || self.moved.is_some()) && !is_bare
+            }
             Loss::Exited(_) => true,
         });
         if self.is_open() {
@@ -150,9 +152,9 @@ impl Tree {
         if is_wanted && self.may_recover() {
             let action = match loss {
                 Loss::Gone(_) if is_outdated => Action::Update,
-                Loss::Gone(_) | Loss::Exited(_) => Action::Recover,
+                Loss::Gone(_) | Loss::Exited(_) | Loss::Vanished(_) => Action::Recover,
             };
-            self.open_by_pod(action, uid, *at, rules, out);
+            self.open_by_pod(action, (uid, loss.second()), *at, rules, out);
         } else {
             self.untraced.pods += 1;
         }
@@ -234,7 +236,8 @@ impl Tree {
                 // It was unready long enough, though the timer has not come to it.
                 let is_long = at.decision().since(entry.0) >= rules.stable_time;
                 if is_back && is_long && self.may_recover() {
-                    self.open_by_pod(Action::Recover, uid, lost, rules, out);
+                    let cause = (uid, lost.lo.seconds());
+                    self.open_by_pod(Action::Recover, cause, lost, rules, out);
                 }
             }
             (None, None) | (Some(_), Some(_)) => {}
@@ -337,7 +340,7 @@ impl Tree {
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
             let was_open = self.is_open();
-            self.pod_lost(uid, &Loss::Gone(gone), false, false, rules, out);
+            self.pod_lost(uid, &Loss::Vanished(gone), false, false, rules, out);
             if let Some(open) = self.open().filter(|_| !was_open) {
                 open.has_gap = true;
             }

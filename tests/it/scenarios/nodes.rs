@@ -149,3 +149,29 @@ fn a_daemon_set_that_wants_as_many_as_before_has_not_moved() {
         "#]],
     );
 }
+
+// The list that lacks the Pod tells no object time of its end, and the second of its creation is
+// the cause of the scale that it came with.
+#[test]
+fn a_node_that_joined_and_left_in_a_gap_is_two_scales_of_two_causes() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1
+        @20  pod a2 of=ds/agent revision=r1
+        @20.2 ds agent status=2/2/1 desired=2
+        @22  pod a2 running ready
+        @22.2 ds agent status=2/2/2
+        @40  closed pods
+        @50  ds agent status=1/1/1 desired=1
+        @50.2 missed pod a2 gone
+        @60  list pods
+        @90 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20..22.2 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, replicas.from=1, replicas.to=2}
+              start Pod a2 20..22 completed
+            scale DaemonSet agent 60..60 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000060, watch.gap, replicas.from=2, replicas.to=1}
+        "#]],
+    );
+}

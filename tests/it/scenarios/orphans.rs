@@ -107,7 +107,7 @@ fn a_pod_that_vanished_is_a_recover_with_a_gap() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 30..33 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1699999902, watch.gap}
+            recover StatefulSet db 30..33 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000030, watch.gap}
               start Pod db-0 31..33 completed
         "#]],
     );

@@ -507,7 +507,7 @@ fn a_wanted_pod_that_a_complete_list_lacks_is_lost() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 25..26 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1699999902, watch.gap}
+            recover Deployment web 25..26 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000025, watch.gap}
               start Pod c 25.1..26 completed
         "#]],
     );
