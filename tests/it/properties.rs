@@ -187,7 +187,7 @@ fn histories_of_stateful_sets_are_told_as_they_truly_happened() {
         "recover StatefulSet by Pods completed",
         "delete StatefulSet completed",
     ];
-    told_truly(&[Make::StatefulSet], seeds(40), &sorts);
+    told_truly(&[Make::StatefulSet], seeds(30), &sorts);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn histories_of_daemon_sets_are_told_as_they_truly_happened() {
         "recover DaemonSet by Pods completed",
         "delete DaemonSet completed",
     ];
-    told_truly(&[Make::DaemonSet], seeds(40), &sorts);
+    told_truly(&[Make::DaemonSet], seeds(30), &sorts);
 }
 
 #[test]
@@ -218,12 +218,12 @@ fn histories_of_jobs_are_told_as_they_truly_happened() {
         "resume Job suspended",
         "delete Job completed",
     ];
-    told_truly(&[Make::Job], seeds(40), &sorts);
+    told_truly(&[Make::Job], seeds(30), &sorts);
 }
 
 #[test]
 fn histories_of_all_kinds_side_by_side_are_told_as_they_truly_happened() {
-    told_truly(ALL_KINDS, seeds(20), &[]);
+    told_truly(ALL_KINDS, seeds(12), &[]);
 }
 
 /// Of every length.
