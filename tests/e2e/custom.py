@@ -119,7 +119,7 @@ def kustomization(world, name):
     yield Told("update Kustomization", "completed")
     hand.api.patch(hand.kind, name, {"spec": {"suspend": True}})
     time.sleep(PAUSE)
-    yield Told("update Kustomization", "paused")
+    yield Told("pause Kustomization", "paused")
     yield hand.delete()
 
 

@@ -33,7 +33,7 @@ from api import Api, Proxy
 from cases import BUILT_IN, CONTROLLERS, World, crd
 from custom import CUSTOM, NOT_RECORDED, ONLY_CONFIGURED, RESOURCES, install
 from jaeger import replayed, told
-from side_by_side import STABLE, broken, cluster_uid, differences, is_root, roots_of, tag
+from side_by_side import STABLE, broken, cluster_uid, differences, roots_of, tag, tops
 
 # Steps of a Pod are compared only where a case names them; objects always.
 STEPS = {
@@ -76,7 +76,7 @@ class Case(threading.Thread):
 
 def below(spans, expected):
     """What is below the root, in the words of what was expected."""
-    counts = collections.Counter(span["name"] for span in spans.values() if not is_root(span))
+    counts = collections.Counter(span["name"] for span in spans.values() if span["parent"] in spans)
     return {name: n for name, n in counts.items() if name not in STEPS or name in expected}
 
 
@@ -84,7 +84,7 @@ def verdict(case, traces):
     """What is wrong with the traces of a case."""
     if case.error is not None:
         return [f"{type(case.error).__name__}: {case.error}"]
-    roots = {id(span): spans for spans in traces.values() for span in spans.values() if is_root(span)}
+    roots = {id(span): spans for spans in traces.values() for span in tops(spans)}
     found = roots_of(traces)
     names = [(root["name"], tag(root, "lifespan.outcome")) for root in found]
     wanted = [(step.root, step.outcome) for step in case.expected]
