@@ -44,6 +44,11 @@ impl Lookup for Process {
 }
 
 impl Sources {
+    /// Those that another command was given.
+    pub(super) fn of(configs: &[String]) -> Self {
+        Self { config: configs.to_vec(), set: Vec::new() }
+    }
+
     /// Whether any was given.
     pub(super) fn is_given(&self) -> bool {
         !self.config.is_empty()

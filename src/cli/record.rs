@@ -13,16 +13,18 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::cluster::ClusterArguments;
+use super::configured::Sources;
 use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
+use crate::config::Receiver;
 use crate::duration;
 use crate::jitter;
 use crate::lifecycle::time::Nanos;
 use crate::recording::{ForRecording, Redaction, Written};
 use crate::report::Report;
-use crate::watch::connect::connect;
+use crate::watch::connect::{Cluster, connect};
 use crate::watch::lanes::{Statuses, Watched, start};
-use crate::watch::target::Manners;
+use crate::watch::target::{Manners, Target};
 
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -38,11 +40,20 @@ annotation are left out. Secrets are never read.
 
 Examples:
   lifespan record --for 10m -o rollout.jsonl.gz
-  lifespan record -n shop -l app=web > web.jsonl    # until Ctrl-C")]
+  lifespan record -n shop -l app=web > web.jsonl    # until Ctrl-C
+  lifespan record --config lifespan.yaml -o all.jsonl.gz")]
 #[group(skip)]
 pub(super) struct Arguments {
     #[command(flatten)]
     cluster: ClusterArguments,
+
+    /// Record the cluster and the objects of this configuration; as for lifespan itself
+    #[arg(
+        long,
+        value_name = "URI",
+        conflicts_with_all = ["kubeconfig", "context", "namespace", "selector"],
+    )]
+    config: Vec<String>,
 
     /// How long; by default until Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
@@ -64,7 +75,22 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
+    let receiver = if arguments.config.is_empty() {
+        None
+    } else {
+        let Some(loaded) = Sources::of(&arguments.config).load_or_tell(err)? else {
+            return Ok(ExitCode::FAILURE);
+        };
+        Some(loaded.config.receiver)
+    };
     let mut report = Report::new(err, terminal.error_columns());
+    if let Some(Receiver { namespaces, .. }) = &receiver
+        && namespaces.len() > 1
+    {
+        // Each would be a list of its own, and in a recording a list is of all that there is.
+        report.say("a recording is of one namespace or of all, the configuration names several")?;
+        return Ok(ExitCode::FAILURE);
+    }
     let mut sink: Box<dyn Write + '_> = match &arguments.output {
         None => Box::new(out),
         Some(path) => match File::create(path) {
@@ -78,44 +104,52 @@ pub(super) fn run(
             }
         },
     };
-    runtime()?.block_on(record(arguments, &mut *sink, &mut report))
+    runtime()?.block_on(record(arguments, receiver.as_ref(), &mut *sink, &mut report))
 }
 
 async fn record(
     arguments: &Arguments,
+    receiver: Option<&Receiver>,
     sink: &mut dyn Write,
     report: &mut Report<'_>,
 ) -> io::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let access = arguments.cluster.access();
+    let access = receiver.map_or_else(|| arguments.cluster.access(), |it| it.access.clone());
     let connected = tokio::select! {
         connected = connect(&access) => connected,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let cluster = match connected {
-        Ok(cluster) => cluster,
+        Ok(cluster) => Cluster {
+            has_watch_list: receiver.and_then(|it| it.watch_list).unwrap_or(cluster.has_watch_list),
+            ..cluster
+        },
         Err(error) => {
             report.say(&error.to_string())?;
             return Ok(ExitCode::FAILURE);
         }
     };
     let redaction = (!arguments.keep_env).then(|| Redaction::new(jitter::key()));
-    // Secrets are not among the kinds that are known, and cannot be.
-    let catalog = tokio::select! {
-        catalog = arguments.cluster.catalog(&cluster, report) => catalog?,
+    let targets = tokio::select! {
+        targets = targets(arguments, receiver, &cluster, report) => targets?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    let watched: Vec<_> = catalog
-        .lanes()
-        .map(|lane| Watched {
-            target: arguments.cluster.target(&catalog, lane),
-            has_no_backlog: !lane.has_lives(),
-            ear: ForRecording { resource: catalog.resource(lane), redaction: redaction.clone() },
+    let watched: Vec<_> = targets
+        .into_iter()
+        .map(|(target, has_no_backlog)| Watched {
+            ear: ForRecording { resource: target.resource(), redaction: redaction.clone() },
+            target,
+            has_no_backlog,
         })
         .collect();
     let n_watched = watched.len();
     let (say, mut said) = mpsc::channel::<Written>(WAITING);
-    let watches = start(&cluster, &Manners::default(), watched, &say);
+    let manners = receiver.map_or_else(Manners::default, |it| it.manners.clone());
+    let scope = match receiver {
+        None => arguments.cluster.scope(),
+        Some(_) => "what is configured".to_owned(),
+    };
+    let watches = start(&cluster, &manners, watched, &say);
     let statuses = watches.statuses();
     let end = arguments.time.and_then(|time| {
         Instant::now().checked_add(Duration::from_nanos(u64::try_from(time.0).unwrap_or(0)))
@@ -132,7 +166,7 @@ async fn record(
             }
             _ = tick.tick() => {
                 sink.flush()?;
-                report.progress(&progress(&statuses, &arguments.cluster, n_objects))?;
+                report.progress(&progress(&statuses, &scope, n_objects))?;
             }
             () = at(end) => break,
             _ = signals.next() => break,
@@ -158,14 +192,32 @@ async fn record(
     Ok(if unread.len() < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn progress(statuses: &Statuses, cluster: &ClusterArguments, n_objects: u64) -> String {
+/// What is recorded, and whether what was there before is of no interest.
+async fn targets(
+    arguments: &Arguments,
+    receiver: Option<&Receiver>,
+    cluster: &Cluster,
+    report: &mut Report<'_>,
+) -> io::Result<Vec<(Target, bool)>> {
+    if let Some(receiver) = receiver {
+        let watched = receiver.watched().into_iter();
+        return Ok(watched.map(|it| (it.target, it.has_no_backlog)).collect());
+    }
+    // Secrets are not among the kinds that are known, and cannot be.
+    let catalog = arguments.cluster.catalog(cluster, report).await?;
+    let targets =
+        catalog.lanes().map(|lane| (arguments.cluster.target(&catalog, lane), !lane.has_lives()));
+    Ok(targets.collect())
+}
+
+fn progress(statuses: &Statuses, scope: &str, n_objects: u64) -> String {
     let statuses = statuses.now();
     let listing = statuses.iter().find(|status| !status.is_synced && status.last_error.is_none());
     let what = match listing {
         Some(status) => format!("listing {}, {} so far", status.resource, status.n_listed),
         None => "recording until Ctrl-C".to_owned(),
     };
-    format!("{}: {what}; {n_objects} objects", cluster.scope())
+    format!("{scope}: {what}; {n_objects} objects")
 }
 
 async fn at(end: Option<Instant>) {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -14,6 +15,7 @@ use crate::report::{Chain, Report};
 use crate::show::{Look, clean};
 use crate::traces::{MAX_SPANS, Selection, Traces};
 
+use super::configured::Sources;
 use super::output::{Form, Output, counted};
 use super::send::Sender;
 use super::terminal::Terminal;
@@ -77,6 +79,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     ascii: bool,
 
+    /// What is known of objects, and the times of the receiver, from this configuration
+    #[arg(long, value_name = "URI", conflicts_with_all = ["settle_time", "stable_time"])]
+    config: Vec<String>,
+
     /// The uid of the namespace kube-system, which is part of every trace id
     #[arg(long, value_name = "UID", default_value = "")]
     cluster_uid: String,
@@ -119,6 +125,7 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
+    let Some((catalog, settings)) = arguments.known(err)? else { return Ok(ExitCode::FAILURE) };
     let mut report = Report::new(err, terminal.error_columns());
     let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
     let sender = match sender.transpose() {
@@ -129,8 +136,6 @@ pub(super) fn run(
         }
     };
     let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
-    let catalog = Catalog::default();
-    let settings = Settings { custom_kinds: catalog.custom_kinds(), ..arguments.settings() };
     let mut player = Player::new(catalog, Engine::new(settings));
     let mut traces = Traces::new(MAX_SPANS);
     let mut all_usable = true;
@@ -181,14 +186,26 @@ fn told(player: &Player) -> Vec<String> {
 }
 
 impl Arguments {
-    fn settings(&self) -> Settings {
-        Settings {
-            cluster_uid: self.cluster_uid.clone(),
-            settle_time: self.settle_time,
-            stable_time: self.stable_time,
-            custom_kinds: Catalog::default().custom_kinds(),
-            ..Settings::default()
+    /// What is known of objects and how it is understood; `None` if the configuration is wrong.
+    fn known(&self, err: &mut dyn Write) -> io::Result<Option<(Catalog, Settings)>> {
+        if self.config.is_empty() {
+            let catalog = Catalog::default();
+            let settings = Settings {
+                cluster_uid: self.cluster_uid.clone(),
+                settle_time: self.settle_time,
+                stable_time: self.stable_time,
+                custom_kinds: catalog.custom_kinds(),
+                ..Settings::default()
+            };
+            return Ok(Some((catalog, settings)));
         }
+        let Some(loaded) = Sources::of(&self.config).load_or_tell(err)? else { return Ok(None) };
+        let receiver = loaded.config.receiver;
+        let mut settings = receiver.settings;
+        if !self.cluster_uid.is_empty() {
+            settings.cluster_uid.clone_from(&self.cluster_uid);
+        }
+        Ok(Some((Arc::unwrap_or_clone(receiver.catalog), settings)))
     }
 
     fn selection(&self) -> Selection {

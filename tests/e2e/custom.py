@@ -29,8 +29,6 @@ RESOURCES = {
 }
 # Of these the group is no preset's.
 ONLY_CONFIGURED = {"composite"}
-# `record` knows the presets that are served when it starts, and no others.
-NOT_RECORDED = {"composite", "comes-and-goes"}
 PATHS.update({it.kind: (f"apis/{it.version}", it.plural) for it in RESOURCES.values()})
 
 
@@ -119,7 +117,7 @@ def kustomization(world, name):
     yield Told("update Kustomization", "completed")
     hand.api.patch(hand.kind, name, {"spec": {"suspend": True}})
     time.sleep(PAUSE)
-    yield Told("update Kustomization", "paused")
+    yield Told("pause Kustomization", "paused")
     yield hand.delete()
 
 
