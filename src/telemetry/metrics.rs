@@ -160,8 +160,9 @@ fn collector(page: &mut Page, of: &Snapshot) {
 }
 
 fn ours(page: &mut Page, of: &Snapshot) {
-    let Counts { objects, changes, traces, strange_events, late, early, ref untraced, .. } =
-        of.counts;
+    let Counts {
+        objects, changes, traces, strange_events, late, early, dropped, ref untraced, ..
+    } = of.counts;
     let all: [(Metric, u64); 7] = [
         (
             ("otelcol_k8s_lifecycle_objects", GAUGE, "Objects that are tracked. [Development]"),
@@ -227,6 +228,15 @@ fn ours(page: &mut Page, of: &Snapshot) {
             "Changes that are no part of any trace, by reason. [Development]",
         ),
         untraced.collect(),
+    );
+    let dropped = [("unsampled", dropped.unsampled), ("capped", dropped.capped)];
+    page.many(
+        (
+            "otelcol_k8s_lifecycle_spans_dropped",
+            COUNTER,
+            "Spans of traces that sampling did not keep, by reason. [Development]",
+        ),
+        dropped.map(|(reason, n)| (vec![("reason", reason.to_owned())], n)).to_vec(),
     );
 }
 
