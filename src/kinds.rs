@@ -8,6 +8,7 @@ mod event;
 mod generic;
 mod hear;
 mod job;
+mod json;
 mod json_path;
 mod metadata;
 mod pod;

@@ -117,10 +117,12 @@ impl<'a> Metadata<'a> {
             return Err("metadata.name is missing: a name is expected".to_owned());
         }
         let written = self.managed_fields.0.iter().filter_map(|entry| entry.time.0).max();
-        let deletion = self.deletion_timestamp.0.map(|at| Deletion {
-            at,
-            grace_seconds: self.deletion_grace_period_seconds.or_zero(),
-            finalizers: self.finalizers.0.into_iter().map(|finalizer| finalizer.0).collect(),
+        let deletion = self.deletion_timestamp.0.map(|at| {
+            Box::new(Deletion {
+                at,
+                grace_seconds: self.deletion_grace_period_seconds.or_zero(),
+                finalizers: self.finalizers.0.into_iter().map(|finalizer| finalizer.0).collect(),
+            })
         });
         let mut owners = self.owner_references.0.into_iter();
         let owner = match owners.find(|owner| owner.controller == Some(true)) {

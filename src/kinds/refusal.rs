@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Deserializer;
 
 use super::SnapshotError;
+use super::json;
 use super::read::{LenientText, start};
 
 /// How much of what stood there is shown.
@@ -17,6 +18,9 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(
     // Checked once as a whole, it need not be checked string by string.
     let text = str::from_utf8(json)
         .map_err(|error| refuse(kind, json, format!("it is not UTF-8: {error}")))?;
+    if let Ok(read) = json::read(text) {
+        return Ok(read);
+    }
     // The path costs time, so it is only looked for once it is known to be needed.
     serde_json::from_str(text).map_err(|plain| {
         let mut deserializer = Deserializer::from_str(text);

@@ -206,7 +206,7 @@ fn read_status(
             "ReplicaFailure" => &mut status.replica_failure,
             _ => continue,
         };
-        *slot = Some(condition.into());
+        *slot = Some(Box::new(condition.into()));
     }
     status
 }

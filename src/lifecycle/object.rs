@@ -221,7 +221,7 @@ pub struct Meta {
     /// `creationTimestamp`, whole seconds.
     pub created: UnixNanos,
     /// Set once deletion was asked for.
-    pub deletion: Option<Deletion>,
+    pub deletion: Option<Box<Deletion>>,
     /// The controller owner.
     pub owner: Option<Owner>,
     /// `service.name` by the semantic-convention rule, if the object says one: annotation
@@ -386,9 +386,9 @@ pub struct WorkloadStatus {
     /// `currentRevision` of a StatefulSet is its `updateRevision`.
     pub is_of_one_revision: bool,
     /// Condition `Progressing` (Deployment).
-    pub progressing: Option<Condition>,
+    pub progressing: Option<Box<Condition>>,
     /// Condition `ReplicaFailure`.
-    pub replica_failure: Option<Condition>,
+    pub replica_failure: Option<Box<Condition>>,
     /// What the rules of its kind read from it, where they go by conditions and not by counts:
     /// Jobs and custom resources.
     pub verdict: Option<Box<Verdict>>,

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod configured;
 mod delivery;
 mod deploy;
 mod driver;

@@ -100,13 +100,17 @@ fn owner(kind: &str, line: &Line<'_>) -> Option<Owner> {
 }
 
 /// A deletion asked for now, held by `finalizers=a,b` where the line names any.
-pub(crate) fn deletion(line: &Line<'_>, grace_seconds: i64, held_by: Option<&str>) -> Deletion {
+pub(crate) fn deletion(
+    line: &Line<'_>,
+    grace_seconds: i64,
+    held_by: Option<&str>,
+) -> Box<Deletion> {
     let finalizers = line.value("finalizers").or(held_by);
-    Deletion {
+    Box::new(Deletion {
         at: line.second().plus(Nanos::from_seconds(grace_seconds)),
         grace_seconds,
         finalizers: finalizers.iter().flat_map(|text| text.split(',')).map(Into::into).collect(),
-    }
+    })
 }
 
 /// `aa,bb.cc`: trace `aa…`, span `aa…`; trace `bb…`, span `cc…`. `none` takes them away.

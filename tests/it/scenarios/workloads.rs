@@ -246,13 +246,13 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     status.available = line.number("available").unwrap_or(status.available);
     let said = |is_true, reason: &str, message: &str| {
         let at = Some(line.second());
-        Some(Condition {
+        Some(Box::new(Condition {
             is_true,
             changed: at,
             updated: at,
             reason: reason.into(),
             message: message.into(),
-        })
+        }))
     };
     if line.has("deadline") {
         status.progressing = said(false, "ProgressDeadlineExceeded", "it took too long");
