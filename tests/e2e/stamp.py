@@ -16,6 +16,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,9 +25,16 @@ import urllib.request
 
 NAMESPACE = CONFIGURATION = "lifespan-e2e-stamp"
 HERE = os.path.dirname(os.path.abspath(__file__))
-PORT, PROXY = 19443, 18001
 KEY = "tracing.k8s.io/traceparent"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 PARENT = "00-{:032x}-{:016x}-01"
+PORT, PROXY = free_port(), free_port()
 
 
 def kubectl(*arguments, stdin=None):
@@ -110,7 +118,7 @@ def main():
         text = re.sub("operator: NotIn, values: .*}", f"operator: In, values: [{NAMESPACE}]}}", text)
         text = text.replace("name: lifespan-webhook", f"name: {CONFIGURATION}")
         kubectl("apply", "-f", "-", stdin=text)
-        webhook, _ = start("webhook", [lifespan, "webhook", "--listen", f"127.0.0.1:{PORT}",
+        webhook, said = start("webhook", [lifespan, "webhook", "--listen", f"127.0.0.1:{PORT}",
                                        "--service", "127.0.0.1", "--configuration", CONFIGURATION])
         watch, watched = start("watch", [lifespan, "-n", NAMESPACE])
         start("proxy", ["kubectl", "proxy", f"--port={PROXY}"])
@@ -123,6 +131,7 @@ def main():
         _, reconciled = start("controller", [controller], env=environment)
         # The API server takes a moment to see a new caBundle.
         time.sleep(6)
+        assert webhook.poll() is None, "the webhook ended: " + said.name
         begun = stamp_by_webhook()
         time.sleep(16)
         watch.send_signal(signal.SIGINT)
