@@ -243,25 +243,27 @@ impl Tree {
         is_theirs.then_some(pending.seq)
     }
 
-    /// Opens what a Pod caused that came or went at `at`, in that second: as a rule a `recover`.
+    /// Opens what a Pod caused at `at`, in that second: as a rule a `recover`. Only a Pod that came
+    /// or went may have done so because a DaemonSet wants another number of nodes.
     pub(super) fn open_by_pod(
         &mut self,
         action: Action,
         (uid, second): (Uid, i64),
+        comes_or_goes: bool,
         at: Evidence,
         rules: &Rules,
         out: &mut Vec<FinishedSpan>,
     ) {
         let cause = format!("pods:{uid}:{second}");
         let known = self.root.as_deref().map_or(0, Workload::count);
-        let is_of_nodes = self.top.kind == Kind::DaemonSet;
+        let is_of_nodes = self.top.kind == Kind::DaemonSet && comes_or_goes;
         let desired = self.desired.filter(|_| is_of_nodes).unwrap_or(known);
         // The nodes that a DaemonSet wants became others, before or after its Pods did.
         let moved = self.moved.take().unwrap_or(known);
         let moved = Some(moved).filter(|from| is_of_nodes && *from != desired);
         let action = if moved.is_some() { Action::Scale } else { action };
         let open = self.open_transition(action, cause, at, rules, out);
-        open.is_by_pods = true;
+        open.is_by_pods = comes_or_goes;
         // Pods of old revisions may be left for the next one.
         open.is_on_delete = action == Action::Update;
         open.replicas = moved.map(|from| (from, desired));
@@ -294,7 +296,7 @@ impl Tree {
         if since.plus(rules.stable_time) > now {
             return;
         }
-        self.open_by_pod(Action::Recover, (uid, at.lo.seconds()), at, rules, out);
+        self.open_by_pod(Action::Recover, (uid, at.lo.seconds()), false, at, rules, out);
     }
 }
 

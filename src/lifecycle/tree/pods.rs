@@ -87,7 +87,7 @@ impl Tree {
                     open.generation = new.meta.generation;
                     self.link_stamps(new.stamps.to_vec(), false);
                 } else if self.is_of_new_node() {
-                    self.open_by_pod(Action::Scale, (uid, at.lo.seconds()), at, rules, out);
+                    self.open_by_pod(Action::Scale, (uid, at.lo.seconds()), true, at, rules, out);
                 }
                 let broken = self.broken.map(|(_, seq)| seq);
                 let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
@@ -154,7 +154,8 @@ impl Tree {
                 Loss::Gone(_) if is_outdated => Action::Update,
                 Loss::Gone(_) | Loss::Exited(_) | Loss::Vanished(_) => Action::Recover,
             };
-            self.open_by_pod(action, (uid, loss.second()), *at, rules, out);
+            let goes = matches!(loss, Loss::Gone(_) | Loss::Vanished(_));
+            self.open_by_pod(action, (uid, loss.second()), goes, *at, rules, out);
         } else {
             self.untraced.pods += 1;
         }
@@ -237,7 +238,7 @@ impl Tree {
                 let is_long = at.decision().since(entry.0) >= rules.stable_time;
                 if is_back && is_long && self.may_recover() {
                     let cause = (uid, lost.lo.seconds());
-                    self.open_by_pod(Action::Recover, cause, lost, rules, out);
+                    self.open_by_pod(Action::Recover, cause, false, lost, rules, out);
                 }
             }
             (None, None) | (Some(_), Some(_)) => {}

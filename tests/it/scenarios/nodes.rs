@@ -175,3 +175,46 @@ fn a_node_that_joined_and_left_in_a_gap_is_two_scales_of_two_causes() {
         "#]],
     );
 }
+
+#[test]
+fn a_crash_just_before_a_node_joins_is_no_scale() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1
+        @20  pod a1 exit=3
+        @20.1 ds agent status=1/1/0
+        @20.5 ds agent status=1/1/0 desired=2
+        @20.6 pod a2 of=ds/agent revision=r1
+        @21  pod a1 running restarts=1 ready
+        @22  pod a2 running ready
+        @22.2 ds agent status=2/2/2
+        @50 wait
+        ",
+        expect![[r#"
+            recover DaemonSet agent 20..22 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020}
+              restart container a1 [app] 20..21 completed {reason=Error, exit_code=3}
+              start Pod a2 20.6..22 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_was_unready_before_its_node_left_was_lost() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1 a2
+        @20  pod a2 unready
+        @20.1 ds agent status=2/2/1
+        @40  pod a2 going grace=30
+        @40.2 ds agent status=1/1/1 desired=1
+        @42  pod a2 gone
+        @80 wait
+        ",
+        expect![[r#"
+            recover DaemonSet agent 20..42 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020}
+              terminate Pod a2 40..42 completed
+        "#]],
+    );
+}
