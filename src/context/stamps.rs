@@ -1,6 +1,7 @@
 //! What stands in the places of the rules, and what of it is a trace context.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -95,6 +96,20 @@ pub struct Stamps {
     pub stamps: Vec<Stamp>,
     /// What was malformed. A malformed tracestate does not refuse its traceparent.
     pub refused: Vec<Refused>,
+}
+
+/// What is wrong with a JSON, without the values that stand there: they may be secret, or long.
+struct Unread<'e>(&'e serde_json::Error);
+
+impl fmt::Display for Unread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        if error.is_data() {
+            let (line, column) = (error.line(), error.column());
+            return write!(f, "something else stands before line {line} column {column}");
+        }
+        fmt::Display::fmt(error, f)
+    }
 }
 
 impl<'a> Parts<'a> {
@@ -200,7 +215,7 @@ impl Stamps {
                     parts.baggage = baggage.map(Cow::Owned);
                 }
                 Err(error) => {
-                    let problem = format!("it is no JSON of a map of strings: {error}");
+                    let problem = format!("it is no JSON of a map of strings: {}", Unread(&error));
                     return self.refuse(rule, Part::Json, Flaw::Json, problem);
                 }
             }
@@ -394,6 +409,24 @@ mod tests {
             let (stamps, refused) = read(&[("tekton.dev/taskrunSpanContext", json)]);
             assert_eq!((stamps.len(), refused[0].flaw), (0, Flaw::Json), "{json}");
         }
+    }
+
+    #[test]
+    fn a_json_that_is_none_is_told_without_what_stands_there() {
+        let told =
+            |json: &str| read(&[("tekton.dev/taskrunSpanContext", json)]).1[0].problem.clone();
+        assert_eq!(
+            told(&format!("\"{}\"", "sesame".repeat(1_000))),
+            "it is no JSON of a map of strings: something else stands before line 1 column 6002"
+        );
+        assert_eq!(
+            told(r#"{"traceparent":7}"#),
+            "it is no JSON of a map of strings: something else stands before line 1 column 16"
+        );
+        assert_eq!(
+            told("{"),
+            "it is no JSON of a map of strings: EOF while parsing an object at line 1 column 1"
+        );
     }
 
     #[test]

@@ -154,6 +154,13 @@ impl Evidence {
         self.arrival.map_or(self.lo, |arrival| arrival.min(self.lo))
     }
 
+    /// The moment from which a limit runs: where no object time says when it was, `lo` may lie days
+    /// before, and only the arrival is near.
+    #[must_use]
+    pub fn limited_from(&self) -> UnixNanos {
+        self.arrival.filter(|_| !self.is_object_time).unwrap_or_else(|| self.decision())
+    }
+
     /// By how much the emitter's clock is ahead of ours, if an object time or an Event lies after
     /// the arrival of what tells of it: a length above zero.
     #[must_use]

@@ -300,7 +300,7 @@ impl Tree {
         let pending = self.pending.as_deref().map(|pending| match &pending.closed {
             Some(closed) => closed.hold_until.plus(slack),
             None => {
-                let limit = pending.start.decision().plus(pending.limit(rules));
+                let limit = pending.start.limited_from().plus(pending.limit(rules));
                 let healthy = pending.healthy.map(|since| since.decision().plus(rules.stable_time));
                 healthy.map_or(limit, |healthy| healthy.min(limit)).plus(slack)
             }

@@ -188,7 +188,7 @@ fn a_history_that_begins_again_is_told_as_if_it_were_the_first() {
     // What the first cluster left is not in the lists of the second.
     let others = together.spans.iter().filter(|span| !alone.contains(span));
     let others: Vec<_> = others.map(|span| span.name.to_string()).collect();
-    assert_eq!(others, ["delete Deployment"]);
+    assert_eq!(others, ["delete ReplicaSet", "delete Deployment"]);
 }
 
 /// A process that was stopped for a while hears at once what was said meanwhile.

@@ -198,7 +198,7 @@ impl Tree {
         out: &mut Vec<FinishedSpan>,
     ) {
         let Some(open) = self.open() else { return };
-        let limit = open.start.decision().plus(open.limit(rules));
+        let limit = open.start.limited_from().plus(open.limit(rules));
         let healthy = open.healthy.filter(|since| since.decision().plus(rules.stable_time) <= now);
         if let Some(healthy) = healthy {
             self.close_healthy(healthy, rules);

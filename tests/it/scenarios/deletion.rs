@@ -166,7 +166,7 @@ fn a_pod_deleted_by_force_is_gone_at_once() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 20..22 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020}
+            recover StatefulSet db 20..22 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1699999903}
               terminate Pod db-0 20..20 completed
               start Pod db-0 20.2..22 completed
         "#]],

@@ -554,3 +554,49 @@ fn below_a_continued_rollout_stands_only_what_is_open_of_the_current_revision() 
         "#]],
     );
 }
+
+#[test]
+fn what_was_written_long_ago_is_deleted_and_has_not_timed_out() {
+    check(
+        "
+        @0 settled web
+        @4000 deploy web gone
+        @4020 rs web-1 gone
+        @4040 wait
+        ",
+        expect![[r#"
+            delete Deployment web 4000..4020 completed {cause=delete}
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_written_long_ago_and_a_list_lacks_has_vanished_and_has_not_timed_out() {
+    check(
+        "
+        @0 settled web
+        @5   closed deploys
+        @4000 list deploys none
+        @4020 rs web-1 gone
+        @4040 wait
+        ",
+        expect![[r#"
+            delete Deployment web 4000..4020 vanished {cause=delete, watch.gap}
+        "#]],
+    );
+}
+
+#[test]
+fn a_deletion_that_lasts_longer_than_the_limit_has_timed_out_from_when_it_was_told() {
+    check(
+        "
+        @0 settled web
+        @4000 deploy web gone
+        @7700 rs web-1 gone
+        @7740 wait
+        ",
+        expect![[r#"
+            delete Deployment web 4000..7600 timed_out ERROR timed_out: the transition timed_out {cause=delete}
+        "#]],
+    );
+}

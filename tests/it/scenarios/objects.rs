@@ -66,7 +66,10 @@ pub(crate) fn write(
         meta.owner = owner(kind, line);
     }
     meta.resource_version = version;
-    meta.written = Some(line.second());
+    // The last version that is told is not written for its end.
+    if !line.has("gone") {
+        meta.written = Some(line.second());
+    }
     new
 }
 

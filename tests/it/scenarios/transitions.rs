@@ -249,7 +249,7 @@ fn a_wanted_pod_that_is_gone_without_a_request_opens_a_recover() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1699999903}
               terminate Pod a 5..5 completed
               start Pod b 5.1..7 completed
         "#]],
