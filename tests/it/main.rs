@@ -1,5 +1,6 @@
 //! The one integration binary.
 
+mod aged;
 mod cli;
 mod config;
 mod configured;
