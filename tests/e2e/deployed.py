@@ -45,7 +45,8 @@ def patched(arguments, api, folder):
         container["env"] += [{"name": "KUBERNETES_SERVICE_HOST", "value": host}, {"name": "KUBERNETES_SERVICE_PORT", "value": port}]
         container["volumeMounts"] = [{"name": "token", "mountPath": TOKENS, "readOnly": True}]
         sources = [{"serviceAccountToken": {"path": "token", "expirationSeconds": 600}},
-                   {"configMap": {"name": "ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}]
+                   {"configMap": {"name": "ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                   {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}}]
         pod.update(hostNetwork=True, volumes=[{"name": "token", "projected": {"sources": sources}}])
         # The restricted profile forbids the node's network.
         namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged"
@@ -75,11 +76,15 @@ def main():
         try:
             ours.kubectl("apply", "-k", folder)
             began = time.monotonic()
-            ours.kubectl("rollout", "status", "deployment", "lifespan", "--timeout=120s")
+            ours.kubectl("rollout", "status", "deployment", "lifespan", "--timeout=60s")
             print(f"ready {time.monotonic() - began:.0f} s after it was applied, all kinds listed", flush=True)
             faults = told_of_a_deployment(ours, theirs, arguments.pod_image)
             for fault in faults:
                 print(fault)
+        except subprocess.CalledProcessError as error:
+            print(error.stderr)
+            print(ours.kubectl("describe", "pods")[-3000:], ours.kubectl("logs", "deployment/lifespan", "--tail=20"))
+            raise
         finally:
             ours.kubectl("delete", "-k", folder, "--ignore-not-found", "--wait=false")
             ours.kubectl("delete", "namespace", THEIRS, "--ignore-not-found", "--wait=false")

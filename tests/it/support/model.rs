@@ -203,6 +203,11 @@ pub(crate) fn run(plan: Plan) -> History {
 }
 
 impl World {
+    /// Nothing goes on: all has settled, or has failed for good.
+    fn is_quiet(&self) -> bool {
+        self.plan.steady.is_none() && self.tasks.is_empty() && self.truth.is_quiet()
+    }
+
     /// `task` comes `delay` nanoseconds from now.
     fn soon(&mut self, delay: i64, task: Task) {
         self.n_tasks += 1;
@@ -217,6 +222,10 @@ impl World {
 
     fn perform(&mut self, task: Task) {
         match task {
+            // Whatever may come to what has stood for hours.
+            Task::Act if self.is_quiet() && self.random.chance(30) => {
+                self.after(7_000_000, 90_000_000, Task::Act);
+            }
             Task::Act => self.act(),
             Task::SyncDeployment(at) => self.sync_deployment(at),
             Task::SyncSet(at) => self.sync_set(at),

@@ -189,6 +189,11 @@ impl Truth {
         self.trees[at].open.and_then(|open| self.transitions[open].actions.first().copied())
     }
 
+    /// Nothing is open.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.trees.iter().all(|tree| tree.open.is_none())
+    }
+
     /// What is open was caused by Pods.
     pub(super) fn is_by_pods(&self, at: usize) -> bool {
         self.trees[at].open.is_some_and(|open| self.transitions[open].rule != Rule::Status)
