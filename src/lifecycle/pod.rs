@@ -464,6 +464,18 @@ impl Pod {
         }
     }
 
+    /// What of it began after `at` is no part of the transition `seq`, which had settled by then.
+    pub fn forget_later(&mut self, seq: Seq, at: UnixNanos) {
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        let is_later = |of: Seq, since: &Evidence| of == seq && since.decision() > at;
+        facts.start.take_if(|start| is_later(start.seq, &start.created));
+        facts.run.take_if(|run| is_later(run.seq, &run.created));
+        facts.restarts.retain(|restart| !is_later(restart.seq, &restart.finished));
+        if let Some(end) = facts.end.as_mut() {
+            end.seq = end.seq.filter(|of| !is_later(*of, &end.requested));
+        }
+    }
+
     /// It becomes part of another tree: no transition of that has had a part in it.
     pub fn detach(&mut self) {
         if let Some(end) = self.end_mut() {

@@ -156,10 +156,13 @@ impl Tree {
     }
 
     pub(super) fn close_healthy(&mut self, healthy: Evidence, rules: &Rules) {
-        if let Some(open) = self.open() {
-            // What was written since is not part of what had settled by then.
-            open.steps.retain(|_, step| step.start.decision() <= healthy.decision());
-        }
+        let Some(open) = self.open() else { return };
+        // What was written since is not part of what had settled by then, nor what its Pods did.
+        let at = healthy.decision();
+        open.steps.retain(|_, step| step.start.decision() <= at);
+        let seq = open.seq;
+        open.departed.values_mut().for_each(|pod| pod.forget_later(seq, at));
+        self.pods.values_mut().for_each(|pod| pod.forget_later(seq, at));
         self.close(Outcome::Completed, healthy, None, rules);
     }
 

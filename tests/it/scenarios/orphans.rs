@@ -174,3 +174,26 @@ fn another_object_of_the_same_name_is_another_tree() {
         "#]],
     );
 }
+
+// The loss that it replaces is not known: what had settled before it came has no part in it.
+#[test]
+fn a_pod_that_came_after_a_recovery_had_settled_is_no_part_of_that() {
+    check_counts(
+        "
+        @0 settled sts/db db-0
+        @20  pod db-0 exit=3
+        @21  pod db-0 running restarts=1 ready
+        @25  closed pods
+        @31  missed pod db-0 gone
+        @31.5 missed pod db-0b name=db-0 of=sts/db revision=r1
+        @34  list pods
+        @37  pod db-0b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover StatefulSet db 20..21 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020}
+              restart container db-0 [app] 20..21 completed {reason=Error, exit_code=3}
+            counted: pods 1, baseline 1
+        "#]],
+    );
+}
