@@ -142,8 +142,8 @@ impl Chain {
         step(&mut self.ready, last);
     }
 
-    /// The phases as spans below `of`'s parent; what has no end yet ends at `end`, where the
-    /// start is closed without having come to it.
+    /// The phases as spans below `of`'s parent; what has no end by `end`, where the start is closed,
+    /// ends there.
     #[must_use]
     pub fn phases(&self, start: &Start, of: Of<'_>, end: Option<Instant>) -> Vec<Draft> {
         let mut out = Vec::new();
@@ -152,7 +152,9 @@ impl Chain {
                        container: Option<&ContainerStart>,
                        from: Instant,
                        to: Option<Instant>| {
-            let Some(to) = to.or(end) else { return };
+            // What came after the end is no part of it: a start that was cut off, or deleted.
+            let to = to.filter(|to| end.is_none_or(|end| to.best <= end.best)).or(end);
+            let Some(to) = to else { return };
             if to.best < from.best {
                 return;
             }

@@ -30,14 +30,16 @@ impl Tree {
         let Some(pod) = self.pods.get(&uid) else { return };
         // A list alone proves no loss; against a version known before it does.
         let is_baseline = is_first && seen.is_listed;
-        if let Some(loss) = pod.loss(new, seen.arrival)
-            && !is_baseline
-        {
+        let loss = pod.loss(new, seen.arrival).filter(|_| !is_baseline);
+        if let Some(loss) = &loss {
             let is_outdated = self.is_outdated(new);
-            self.pod_lost(uid, &loss, is_outdated, new.meta.deletion.is_some(), rules, out);
+            self.pod_lost(uid, loss, is_outdated, new.meta.deletion.is_some(), rules, out);
         }
         self.apply(new, seen, is_baseline);
+        // A container exits before its Pod is not Ready.
+        let lost = loss.as_ref().map(Loss::at);
         let at = pod_evidence(new, seen);
+        let at = lost.filter(|lost| lost.decision() < at.decision()).unwrap_or(at);
         self.pod_unready(uid, at, rules, out);
         if self.top.uid == uid {
             self.evaluate_bare(new, at, seen, rules, out);
@@ -161,13 +163,14 @@ impl Tree {
         }
     }
 
-    /// A DaemonSet gets a Pod more than the nodes that it is known to want: one of them is new.
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want, or while it is about to
+    /// say that it wants others: one of them is new.
     fn is_of_new_node(&self) -> bool {
-        self.top.kind == Kind::DaemonSet
-            && self.may_recover()
-            && self
-                .wanted()
-                .is_some_and(|wanted| self.moved.is_some() || self.tally.present >= wanted)
+        let is_new = |wanted: i64| {
+            let is_told = self.moved.is_some() || self.desired.is_some_and(|it| it != wanted);
+            is_told || self.tally.present >= wanted
+        };
+        self.top.kind == Kind::DaemonSet && self.may_recover() && self.wanted().is_some_and(is_new)
     }
 
     /// A Pod of an old revision, whose deletion lets the newest one come (OnDelete).
