@@ -163,14 +163,13 @@ impl Tree {
         }
     }
 
-    /// A DaemonSet gets a Pod more than the nodes that it is known to want, or while it is about to
-    /// say that it wants others: one of them is new.
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want: one of them is new.
     fn is_of_new_node(&self) -> bool {
-        let is_new = |wanted: i64| {
-            let is_told = self.moved.is_some() || self.desired.is_some_and(|it| it != wanted);
-            is_told || self.tally.present >= wanted
-        };
-        self.top.kind == Kind::DaemonSet && self.may_recover() && self.wanted().is_some_and(is_new)
+        self.top.kind == Kind::DaemonSet
+            && self.may_recover()
+            && self
+                .wanted()
+                .is_some_and(|wanted| self.moved.is_some() || self.tally.present >= wanted)
     }
 
     /// A Pod of an old revision, whose deletion lets the newest one come (OnDelete).
