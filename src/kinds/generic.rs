@@ -51,8 +51,10 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let goals = custom.goals();
     let is_template = |path: &str| !goals.iter().any(|goal| is_goal(goal, path));
     let template = spec_hash::of_paths(&paths, is_template);
+    let restart = custom.rules.restart.as_ref().map(|(field, _)| *field);
+    let is_restart = |path: &str| Some(path) == restart || path.ends_with(RESTARTED_AT);
     let template_without_restart =
-        spec_hash::of_paths(&paths, |path| is_template(path) && !path.ends_with(RESTARTED_AT));
+        spec_hash::of_paths(&paths, |path| is_template(path) && !is_restart(path));
     let is_set = |key| matches!(spec.at(key), Some(Node::Bool(true)));
     let (paused, replicas) =
         (is_set("paused") || is_set("suspend"), spec.at("replicas").and_then(Node::whole));
@@ -60,6 +62,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let object = Parts { spec: &spec, status: &status };
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
+    let revision = metadata.annotations.revision;
     let meta = metadata.meta()?;
     let Judged { observed, verdict } = verdict::judge(&custom.rules, meta.generation, object);
     let n_stamps = found.stamps.len();
@@ -80,7 +83,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         images: images.into(),
         template,
         template_without_restart,
-        revision: 0,
+        revision,
         update_revision: Box::default(),
         scheduled: None,
         stamps: found.stamps.into(),

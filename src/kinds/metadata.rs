@@ -201,7 +201,7 @@ impl From<&str> for LabelKey {
             "app.kubernetes.io/name" => Self::Name,
             "pod-template-generation" => Self::TemplateGeneration,
             "controller-revision-hash" => Self::RevisionHash,
-            "pod-template-hash" => Self::TemplateHash,
+            "pod-template-hash" | "rollouts-pod-template-hash" => Self::TemplateHash,
             _ => Self::Other,
         }
     }
@@ -276,7 +276,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                             let text = map.next_value::<LenientText<'de>>()?.0;
                             annotations.service = text.map(Text).or(annotations.service);
                         }
-                        "deployment.kubernetes.io/revision" => {
+                        "deployment.kubernetes.io/revision" | "rollout.argoproj.io/revision" => {
                             if let Some(text) = map.next_value::<LenientText<'de>>()?.0 {
                                 annotations.revision = text.parse().unwrap_or_default();
                             }

@@ -18,6 +18,7 @@ struct Preset {
     busy_when: &'static [&'static str],
     progress: &'static str,
     echoes: &'static [(&'static str, &'static str)],
+    restart: (&'static str, &'static str),
 }
 
 const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> Preset {
@@ -30,6 +31,7 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
         busy_when: &[],
         progress: "",
         echoes: &[],
+        restart: ("", ""),
     }
 }
 
@@ -129,6 +131,8 @@ const PRESETS: [Preset; 15] = [
         settled_when: &["jsonpath={.status.phase}=Healthy"],
         failed_when: &["jsonpath={.status.phase}=Degraded"],
         progress: "{.status.currentStepIndex}",
+        // Healthy it is also before the first Pod goes (rollout/restart.go).
+        restart: ("restartAt", "{.status.restartedAt}"),
         ..rollout(("rollouts", ARGO), "Rollout")
     },
 ];
@@ -161,6 +165,7 @@ impl Preset {
                     .iter()
                     .filter_map(|(spec, status)| Some((path(spec)?, path(status)?)))
                     .collect(),
+                restart: path(self.restart.1).map(|status| (self.restart.0, status)),
             },
         }
     }
@@ -182,6 +187,7 @@ mod tests {
             assert_eq!(written(&rules.busy_when), preset.busy_when, "{}", preset.kind);
             assert_eq!(rules.echoes.len(), preset.echoes.len(), "{}", preset.kind);
             assert_eq!(rules.progress.is_some(), !preset.progress.is_empty(), "{}", preset.kind);
+            assert_eq!(rules.restart.is_some(), !preset.restart.0.is_empty(), "{}", preset.kind);
         }
     }
 

@@ -26,6 +26,9 @@ pub struct Rules {
     /// Where its status repeats a part of the spec that it is about, for what has no
     /// `observedGeneration`: until both are equal the status is about an older spec.
     pub(super) echoes: Vec<(JsonPath, JsonPath)>,
+    /// The field of its spec that has its Pods made anew, and where its status repeats it when they
+    /// are.
+    pub(super) restart: Option<(&'static str, JsonPath)>,
 }
 
 impl Rules {

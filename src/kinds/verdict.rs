@@ -45,7 +45,13 @@ pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Ju
     let is_of_another = rules.echoes.iter().any(|(spec, status)| {
         matches!((spec.find(object), status.find(object)), (Some(a), Some(b)) if a != b)
     });
-    let verdict = if is_old || is_of_another { Verdict::Progressing } else { verdict };
+    let is_restarting = rules.restart.as_ref().is_some_and(|(field, status)| {
+        let asked = object.spec.at(field);
+        asked.is_some() && asked != status.find(object)
+    });
+    let has_settled = matches!(verdict, Verdict::Settled { .. });
+    let is_unsettled = is_old || is_of_another || (is_restarting && has_settled);
+    let verdict = if is_unsettled { Verdict::Progressing } else { verdict };
     Judged { observed, verdict }
 }
 

@@ -51,6 +51,25 @@ fn a_task_run_fails_by_its_reason() {
     assert_eq!(failed, super::failed("R", "m", Some(AT)));
 }
 
+// It is Healthy before its first Pod goes, and says which restart it has come to the end of.
+#[test]
+fn a_rollout_that_is_restarted_has_settled_once_its_status_says_so() {
+    let at = |spec: &str, status: &str| {
+        let restarted = ROLLOUT.replacen("\"spec\":{", &format!("\"spec\":{{{spec}"), 1);
+        let restarted = restarted.replacen("\"status\":{", &format!("\"status\":{{{status}"), 1);
+        recorded("rollouts.argoproj.io", &restarted)
+    };
+    let (none, asked) = (at("", ""), at(r#""restartAt":"2026-11-20T12:00:00Z","#, ""));
+    assert_ne!(none.template, asked.template);
+    assert_eq!(none.template_without_restart, asked.template_without_restart);
+    assert_eq!(*asked.status.verdict.unwrap(), Verdict::Progressing);
+    for (done, is_settled) in [("2026-11-19T12:00:00Z", false), ("2026-11-20T12:00:00Z", true)] {
+        let status = format!(r#""restartedAt":"{done}","#);
+        let verdict = at(r#""restartAt":"2026-11-20T12:00:00Z","#, &status).status.verdict.unwrap();
+        assert_eq!(matches!(*verdict, Verdict::Settled { .. }), is_settled, "{done}");
+    }
+}
+
 #[test]
 fn a_recorded_rollout_that_is_healthy_has_settled() {
     let read = recorded("rollouts.argoproj.io", ROLLOUT);
