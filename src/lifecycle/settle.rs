@@ -94,7 +94,7 @@ fn counts_agree(workload: &Workload) -> bool {
 /// The controller has seen the spec.
 #[must_use]
 pub fn is_observed(workload: &Workload) -> bool {
-    workload.status.observed >= workload.meta.generation && workload.status.observed > 0
+    workload.status.observed >= workload.meta.generation
 }
 
 /// The controller has given up on this spec (`Progressing=False/ProgressDeadlineExceeded`).

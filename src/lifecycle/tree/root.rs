@@ -277,7 +277,10 @@ impl Tree {
         } else {
             Vec::new()
         };
-        let cause = format!("spec:{}", new.meta.generation);
+        let cause = match new.meta.generation {
+            0 => format!("spec:{}", new.meta.resource_version),
+            generation => format!("spec:{generation}"),
+        };
         let open = self.open_transition(action, cause, write.at, rules, out);
         open.manager.clone_from(&write.manager);
         open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);

@@ -166,6 +166,25 @@ fn a_plain_custom_resource_settles_when_it_is_written() {
     );
 }
 
+// Services, and what aggregated servers serve: each write of the spec has its resourceVersion.
+#[test]
+fn a_kind_without_generation_is_known_by_its_spec_alone() {
+    check(
+        "
+        @0 list
+        @1   cr Service. x generation=0 by=kubectl spec.a=1 progressing
+        @2   cr Service. x generation=0 settled
+        @30  cr Service. x generation=0 spec.a=2 by=kubectl settled
+        @50  cr Service. x generation=0 settled annotate
+        @60 wait
+        ",
+        expect![[r#"
+            create Service x 1..2 completed {cause=spec:1, manager=kubectl}
+            update Service x 30..30 completed {cause=spec:103, manager=kubectl, changed=a}
+        "#]],
+    );
+}
+
 #[test]
 fn a_listed_custom_resource_goes_on_only_if_its_generation_is_unobserved() {
     check(
