@@ -144,6 +144,8 @@ pub struct Tree {
     /// Runs that this tree owns and that are trees of their own.
     guests: BTreeSet<Uid>,
     next_seq: Seq,
+    /// The highest generation that was a cause.
+    generation: i64,
     /// The owner that is not part of it.
     owner: Option<Owner>,
     /// That owner is of a kind that is watched, and yet unknown.
@@ -202,6 +204,7 @@ impl Tree {
             templates: Vec::new(),
             moved: None,
             desired: None,
+            generation: 0,
             guests: BTreeSet::new(),
             next_seq: 1,
             owner,

@@ -277,10 +277,14 @@ impl Tree {
         } else {
             Vec::new()
         };
-        let cause = match new.meta.generation {
-            0 => format!("spec:{}", new.meta.resource_version),
-            generation => format!("spec:{generation}"),
+        // A kind without generation has 0. What is told a second time would be two traces in one.
+        let number = if new.meta.generation > self.generation {
+            new.meta.generation.unsigned_abs()
+        } else {
+            new.meta.resource_version
         };
+        self.generation = self.generation.max(new.meta.generation);
+        let cause = format!("spec:{number}");
         let open = self.open_transition(action, cause, write.at, rules, out);
         open.manager.clone_from(&write.manager);
         open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);
