@@ -133,6 +133,8 @@ pub struct Engine {
     history: u32,
     /// What waited when a history began anew; it enters before all else.
     before: Vec<Released>,
+    /// A history began anew, and trees still hold versions of the one before.
+    is_new_history: bool,
     unjudged: BTreeSet<Uid>,
     nodes: BTreeSet<Arc<str>>,
     paths: BTreeSet<Arc<[Box<str>]>>,
@@ -191,6 +193,7 @@ impl Engine {
             reference: None,
             history: 0,
             before: Vec::new(),
+            is_new_history: false,
             unjudged: BTreeSet::new(),
             nodes: BTreeSet::new(),
             paths: BTreeSet::new(),
@@ -208,6 +211,9 @@ impl Engine {
             self.now = self.now.max(next);
             for released in std::mem::take(&mut self.before) {
                 self.release(released, &mut out);
+            }
+            if std::mem::take(&mut self.is_new_history) {
+                self.store.each(Tree::forget_versions);
             }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {

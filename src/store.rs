@@ -59,6 +59,11 @@ impl Store {
         self.trees.get_mut(&top).map(|mut tree| change(&mut tree))
     }
 
+    /// Changes every tree, in no order.
+    pub fn each(&self, change: impl Fn(&mut Tree)) {
+        self.trees.iter_mut().for_each(|mut tree| change(&mut tree));
+    }
+
     /// Reads every tree in order of the uid of its topmost object.
     pub fn sorted<R>(&self, mut read: impl FnMut(Uid, &Tree) -> R) -> Vec<R> {
         let mut tops: Vec<Uid> = self.trees.iter().map(|entry| *entry.key()).collect();

@@ -101,6 +101,7 @@ impl Engine {
     /// the same new history.
     fn history_begins(&mut self) {
         self.history += 1;
+        self.is_new_history = true;
         self.reference = None;
         self.inlet.release(UnixNanos(i64::MAX));
         while let Some(released) = self.inlet.take_ready() {

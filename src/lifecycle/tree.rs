@@ -279,6 +279,15 @@ impl Tree {
         self.after()
     }
 
+    /// The history that resourceVersions count has begun anew: what is told next is the newest,
+    /// whatever its number.
+    pub fn forget_versions(&mut self) {
+        let owned = self.owned.values_mut().map(|owned| &mut owned.workload);
+        let workloads = self.root.as_deref_mut().into_iter().chain(owned);
+        workloads.for_each(|workload| workload.meta.resource_version = 0);
+        self.pods.values_mut().for_each(|pod| pod.version = 0);
+    }
+
     /// Takes in an Event about one of its objects.
     pub fn note(&mut self, note: &Note) {
         if let Some(pod) = self.pods.get_mut(&note.about) {

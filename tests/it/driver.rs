@@ -1,12 +1,13 @@
 //! The core behind a clock that runs.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use std::sync::mpsc as results;
 use std::time::Duration;
 
 use lifespan::app::driver::{Question, drive};
 use lifespan::engine::{Engine, Settings};
+use lifespan::kinds::list_version;
 use lifespan::lifecycle::lane::{Lane, News};
 use lifespan::lifecycle::span::{FinishedSpan, Outcome};
 use lifespan::lifecycle::time::{Nanos, UnixNanos};
@@ -15,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::support::drive::{self as replayed, Told as Heard, decode};
-use crate::support::lines;
+use crate::support::lines::{self, Line, Type};
 
 /// Lanes that the recordings tell of.
 const LANES: [Lane; 4] = [Lane::Deployments, Lane::ReplicaSets, Lane::Pods, Lane::Events];
@@ -189,6 +190,44 @@ fn a_history_that_begins_again_is_told_as_if_it_were_the_first() {
     let others = together.spans.iter().filter(|span| !alone.contains(span));
     let others: Vec<_> = others.map(|span| span.name.to_string()).collect();
     assert_eq!(others, ["delete ReplicaSet", "delete Deployment"]);
+}
+
+/// etcd is restored: all objects are as they were at the beginning, under the versions that they
+/// had then, and what comes next counts on from there.
+#[test]
+fn what_comes_after_a_restored_backup_is_told_though_its_versions_were_told_before() {
+    let mut all = lines::recording("02-rolling-update");
+    let later = all.last().unwrap().at + 60_000_000_000;
+    let is_of_list = |line: &Line| matches!(line.kind, Type::List | Type::ListDone);
+    let mut again: Vec<Line> = all.iter().filter(|line| is_of_list(line)).cloned().collect();
+    let is_web = |line: &&Line| &*line.resource == "deployments.apps" && line.kind == Type::List;
+    let mut scaled = again.iter().find(is_web).unwrap().clone();
+    let mut object: serde_json::Value = serde_json::from_str(&scaled.object).unwrap();
+    let number = |value: &serde_json::Value| value.as_i64().unwrap() + 1;
+    object["spec"]["replicas"] = number(&object["spec"]["replicas"]).into();
+    object["metadata"]["generation"] = number(&object["metadata"]["generation"]).into();
+    let version: i64 = object["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+    object["metadata"]["resourceVersion"] = (version + 1).to_string().into();
+    (scaled.kind, scaled.object) = (Type::Modified, object.to_string());
+    for line in &mut again {
+        line.at = later;
+    }
+    // The versions of the lists are those of the beginning, so the write comes after them.
+    let newest = again.iter().filter(|line| line.kind == Type::ListDone);
+    let newest = newest.map(|line| list_version(line.object.as_bytes())).max().unwrap();
+    scaled.object = scaled.object.replace(
+        &format!("\"resourceVersion\":\"{}\"", version + 1),
+        &format!("\"resourceVersion\":\"{}\"", newest + 1),
+    );
+    scaled.at = later + 1_000_000_000;
+    let told_before = replayed::drive(&decode(&all)).spans;
+    all.extend(again);
+    all.push(scaled);
+    let run = replayed::drive(&decode(&all));
+    assert!(told_before.iter().all(|span| run.spans.contains(span)));
+    let open: Vec<_> = run.open.iter().filter(|span| span.parent.is_none()).collect();
+    let told: Vec<_> = open.iter().map(|span| (&*span.name, &*span.object.name)).collect();
+    assert_eq!(told, [("scale Deployment", "web")]);
 }
 
 /// A process that was stopped for a while hears at once what was said meanwhile.
