@@ -1,6 +1,6 @@
 //! The core behind a clock that runs.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::sync::mpsc as results;
 use std::time::Duration;

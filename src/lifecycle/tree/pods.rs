@@ -36,9 +36,9 @@ impl Tree {
             self.pod_lost(uid, loss, is_outdated, new.meta.deletion.is_some(), rules, out);
         }
         self.apply(new, seen, is_baseline);
-        // A container exits before its Pod is not Ready.
-        let lost = loss.as_ref().map(Loss::at);
         let at = pod_evidence(new, seen);
+        // A container exits before its Pod is not Ready.
+        let lost = loss.as_ref().map(Loss::at).filter(|_| !self.is_healthy());
         let at = lost.filter(|lost| lost.decision() < at.decision()).unwrap_or(at);
         self.pod_unready(uid, at, rules, out);
         if self.top.uid == uid {

@@ -492,7 +492,7 @@ impl Tree {
     ///
     /// Pods that have finished do not count: a ReplicaSet keeps the evicted ones beside those that
     /// replaced them.
-    fn is_healthy(&self) -> bool {
+    pub(super) fn is_healthy(&self) -> bool {
         let tally = self.tally;
         self.wanted().is_some_and(|wanted| {
             tally.present == wanted && tally.ready == wanted && tally.going == 0

@@ -291,6 +291,41 @@ fn an_exit_of_a_container_opens_a_recover_that_lasts_until_it_is_ready_again() {
     );
 }
 
+// The container exits in the second before its Pod is told not to be Ready: less than ten seconds.
+#[test]
+fn a_recovery_that_did_not_last_goes_on_though_readiness_is_told_a_second_after_the_exit() {
+    check(
+        "
+        @0 settled web a
+        @5 pod a exit=3
+        @6.9 pod a running ready
+        @16.1 pod a exit=3 finished=15
+        @17 pod a running restarts=2 ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..17 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 5..6.9 completed {reason=Error, exit_code=3}
+              restart container a [app] 16..17 completed {reason=Error, exit_code=3}
+        "#]],
+    );
+}
+
+#[test]
+fn an_exit_that_is_told_with_the_run_after_it_is_over_when_that_is_ready() {
+    check(
+        "
+        @0 settled web a
+        @8 pod a exit=3 finished=5 running restarts=1 ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 6..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+              restart container a [app] 6..8 completed {reason=Error, exit_code=3}
+        "#]],
+    );
+}
+
 #[test]
 fn a_pod_unready_for_ten_seconds_is_lost_since_it_was_unready() {
     check(
