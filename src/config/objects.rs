@@ -177,17 +177,19 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
             Some(Named::BuiltIn(lane))
         }
         Some(Named::Custom(preset)) => Some(Named::Custom(custom(&mut section, &place, *preset))),
-        None if group.is_empty() => {
-            section.reader().fault(&place, unknown(&name));
+        None if group.is_empty() && (name == SECRETS || !section.has("kind")) => {
+            let problem = if name == SECRETS { NEVER.to_owned() } else { unknown(&name) };
+            section.reader().fault(&place, problem);
             section.forget();
             None
         }
         None => {
             let new = Custom {
+                // The core group is served apart from the others, in one version.
+                version: group.is_empty().then(|| "v1".to_owned()),
                 group: group.clone(),
                 plural: name.clone(),
                 kind: String::new(),
-                version: None,
                 rules: crate::kinds::Rules::default(),
             };
             Some(Named::Custom(custom(&mut section, &place, new)))
@@ -226,13 +228,17 @@ fn known(name: &str, group: &str) -> Option<Named> {
 /// Knative's name for what is something else in the core group.
 const AMBIGUOUS: &str = "services";
 
+/// What is not watched, whatever is configured.
+const SECRETS: &str = "secrets";
+const NEVER: &str = "objects: Secrets are never watched";
+
 /// What is said of a name that is not known.
 fn unknown(name: &str) -> String {
     let presets = Catalog::default();
     let mut names: Vec<&str> = Lane::ALL.iter().filter_map(|lane| lane.resource()).collect();
     let mut message = format!(
-        "objects: {name:?} is not known: expected one of {}, a preset, or a custom resource with \
-         its group and kind",
+        "objects: {name:?} is not known: expected one of {}, a preset, or any other resource \
+         with its group and kind",
         names.join(", ")
     );
     let plurals: Vec<_> = names.iter().filter_map(|it| it.split('.').next()).collect();
@@ -256,7 +262,7 @@ fn custom(section: &mut Section<'_>, place: &Place, known: Custom) -> Box<Custom
         let problem = "name: expected a plural such as widgets, as kubectl api-resources has it";
         fault(section, place, problem.to_owned());
     }
-    if !custom.group.split('.').all(is_label) {
+    if !custom.group.is_empty() && !custom.group.split('.').all(is_label) {
         let problem = "group: expected an API group such as example.com";
         fault(section, place, problem.to_owned());
     }

@@ -36,6 +36,9 @@ impl Custom {
     /// The resource as recordings name it: `rollouts.argoproj.io`.
     #[must_use]
     pub fn resource(&self) -> String {
+        if self.group.is_empty() {
+            return self.plural.clone();
+        }
         format!("{}.{}", self.plural, self.group)
     }
 

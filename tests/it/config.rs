@@ -196,13 +196,29 @@ fn any_resource_is_watched_by_the_rules_it_is_given() {
 }
 
 #[test]
+fn a_resource_of_the_core_group_needs_its_kind_and_no_group() {
+    let config = watching(
+        "[{name: persistentvolumeclaims, kind: PersistentVolumeClaim, \
+         settled_when: 'jsonpath={.status.phase}=Bound'}, {name: services, kind: Service}, \
+         {name: pods}]",
+    );
+    assert_eq!(
+        asked(&config),
+        ["/v1/persistentvolumeclaims", "/v1/services", "/v1/pods"],
+        "the core group has one version, and no server is asked which"
+    );
+    assert!(config.receiver.catalog.is_known("v1", "PersistentVolumeClaim"));
+}
+
+#[test]
 fn objects_are_shown_as_they_may_be_configured_again() {
     let world = |text: &str| {
         World([("good.yaml", GOOD), ("c.yaml", text)].map(|(k, v)| (k.into(), v.into())).into())
     };
     let sources = ["good.yaml", "c.yaml"].map(|name| Source::Config(name.to_owned()));
     let text = "receivers: {k8s_lifecycle: {objects: [{name: clusters}, {name: widgets, \
-        group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}']}]}}\n";
+        group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}']}, \
+        {name: services, kind: Service}]}}\n";
     let first = load(&sources, &world(text)).unwrap();
     let shown = lifespan::config::shown(&first.entries, true);
     assert!(shown.contains("settled_when: [\"jsonpath={.status.a[0]}\"]"), "{shown}");
