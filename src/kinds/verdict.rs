@@ -33,9 +33,12 @@ pub(super) struct Judged {
 pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Judged {
     let told = number(object.status.at("observedGeneration"));
     if matches!(object.status, Node::Null | Node::EmptyMap) {
-        // Nobody has looked at it yet.
+        // Nobody has looked at it yet; where nothing counts what is written (ConfigMaps), nobody
+        // is going to.
         let observed = told.unwrap_or(generation);
-        return Judged { observed, verdict: Verdict::Progressing };
+        let is_plain = generation == 0 && *rules == Rules::default();
+        let verdict = if is_plain { Verdict::Settled { at: None } } else { Verdict::Progressing };
+        return Judged { observed, verdict };
     }
     let (verdict, deciding) = decide(rules, object);
     let of_condition = deciding.and_then(|it| number(it.at("observedGeneration")));

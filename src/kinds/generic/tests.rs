@@ -89,6 +89,20 @@ fn with(name: &str, status: &str, observed: &str) -> String {
     format!(r#"{{"observedGeneration":{observed},"conditions":[{condition}]}}"#)
 }
 
+// A ConfigMap: no generation, no status, and no controller that would write one.
+#[test]
+fn what_nobody_counts_has_settled_as_it_is_written_unless_a_rule_says_otherwise() {
+    let json = r#"{"metadata":{"name":"w","uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0",
+        "resourceVersion":"933"},"data":{"a":"b"}}"#;
+    let settled = |rules| *read(&widget(rules), json).status.verdict.unwrap();
+    assert_eq!(settled(Rules::default()), Verdict::Settled { at: None });
+    let rules = [
+        Rules { settled_when: waits(&["jsonpath={.status.phase}=Bound"]), ..Rules::default() },
+        Rules { mode: Mode::Run, ..Rules::default() },
+    ];
+    assert_eq!(rules.map(settled), [Verdict::Progressing, Verdict::Progressing]);
+}
+
 #[test]
 fn what_no_controller_has_looked_at_has_not_settled() {
     for status in ["null", "{}", r#"{"conditions":[]}"#] {
