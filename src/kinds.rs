@@ -26,7 +26,7 @@ mod verdict;
 mod wait;
 mod workload;
 
-pub use catalog::{Catalog, Custom};
+pub use catalog::{Catalog, Custom, resource};
 pub use hear::{Meaning, Told, hear};
 pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;

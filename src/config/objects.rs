@@ -206,7 +206,7 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
 
 /// The built-in kind or preset of this name; a group that is left out is that of the kind.
 fn known(name: &str, group: &str) -> Option<Named> {
-    let resource = if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") };
+    let resource = crate::kinds::resource(name, group);
     if let Some(lane) = Lane::of(&resource) {
         return Some(Named::BuiltIn(lane));
     }

@@ -32,14 +32,17 @@ pub struct Custom {
     pub rules: Rules,
 }
 
+/// A resource as `kubectl` and recordings name it: `deployments.apps`, in the core group `pods`.
+#[must_use]
+pub fn resource(plural: &str, group: &str) -> String {
+    if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
+}
+
 impl Custom {
     /// The resource as recordings name it: `rollouts.argoproj.io`.
     #[must_use]
     pub fn resource(&self) -> String {
-        if self.group.is_empty() {
-            return self.plural.clone();
-        }
-        format!("{}.{}", self.plural, self.group)
+        resource(&self.plural, &self.group)
     }
 
     /// The kind of its objects.

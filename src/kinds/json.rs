@@ -92,10 +92,10 @@ impl<'a> Json<'a> {
     fn string<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Unread> {
         let start = self.at + 1;
         let (end, has_escapes) = scan::end_of_string(self.text.as_bytes(), start).ok_or(Unread)?;
-        if has_escapes {
-            return plain(self.token()?, visitor);
-        }
         self.at = end + 1;
+        if has_escapes {
+            return plain(self.text.get(start - 1..self.at).ok_or(Unread)?, visitor);
+        }
         visitor.visit_borrowed_str(self.text.get(start..end).ok_or(Unread)?)
     }
 

@@ -157,6 +157,12 @@ fn build(
 }
 
 impl<'a> Build<'a> {
+    /// Whether what ended then belongs to it: a root that settles waits for what is below it, one
+    /// that closes unsettled does not.
+    fn is_in_time(&self, end: &Instant) -> bool {
+        end.best <= self.end.best || self.closed.is_settled
+    }
+
     /// Every Pod with facts of this transition, those that are gone too.
     fn all_pods(&self) -> BTreeMap<Uid, &'a Pod> {
         let here = self.tree.pods().iter().chain(&self.transition.departed);

@@ -338,7 +338,7 @@ impl Transition {
     /// After how long it has timed out.
     #[must_use]
     pub fn limit(&self, rules: &Rules) -> Nanos {
-        if self.is_of_run { rules.max_run_duration } else { rules.max_transition_duration }
+        rules.limit(self.is_of_run)
     }
 }
 

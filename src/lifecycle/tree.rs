@@ -49,6 +49,12 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// After how long what is open has timed out.
+    #[must_use]
+    pub const fn limit(&self, is_run: bool) -> Nanos {
+        if is_run { self.max_run_duration } else { self.max_transition_duration }
+    }
+
     /// How long after a moment every change written before it has been released: it may arrive
     /// up to `settle_time` late and then waits as long, and object times are rounded down by up
     /// to a second. Timers wait for that, so that no decision depends on which lane was late.

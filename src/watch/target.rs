@@ -5,7 +5,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::course::{DENIED, Request};
-use crate::kinds::Catalog;
+use crate::kinds::{Catalog, resource};
 use crate::lifecycle::lane::Lane;
 
 /// What may stand in a query as it is (RFC 3986, unreserved).
@@ -74,10 +74,7 @@ impl Target {
     /// The kind as recordings and debug pages name it: `deployments.apps`, `pods`.
     #[must_use]
     pub fn resource(&self) -> String {
-        if self.group.is_empty() {
-            return self.plural.clone();
-        }
-        format!("{}.{}", self.plural, self.group)
+        resource(&self.plural, &self.group)
     }
 
     /// Path and query of `request`.

@@ -49,7 +49,7 @@ impl Build<'_> {
         let settled = step.settled.map(|settled| settled.instant(Nanos(0)).not_before(&from));
         let has_failed = step.is_run && step.failure.is_some();
         let (end, outcome) = match settled {
-            Some(settled) if settled.best <= self.end.best || self.closed.is_settled => {
+            Some(settled) if self.is_in_time(&settled) => {
                 (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
             }
             Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),

@@ -101,11 +101,9 @@ impl Build<'_> {
     ) -> Option<SpanId> {
         let object = pod_ref(self.tree, uid, pod);
         let is_bare = uid == self.tree.top().uid && !start.is_of_run;
-        let is_after = |at: &Instant| at.best > self.end.best && !self.closed.is_settled;
         let (end, outcome) = match self.start_end(pod, start, chain) {
-            Some((end, _)) if is_after(&end) => (self.end, Outcome::Unfinished),
-            Some(known) => known,
-            None => (self.end, Outcome::Unfinished),
+            Some(known) if self.is_in_time(&known.0) => known,
+            Some(_) | None => (self.end, Outcome::Unfinished),
         };
         let is_shown = self.is_shown && outcome == Outcome::Unfinished;
         let outcome = if is_shown { Outcome::InProgress } else { outcome };
@@ -173,11 +171,8 @@ impl Build<'_> {
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),
         };
-        let (end, outcome) = if end.best > self.end.best && !self.closed.is_settled {
-            (self.end, Outcome::Unfinished)
-        } else {
-            (end, outcome)
-        };
+        let (end, outcome) =
+            if self.is_in_time(&end) { (end, outcome) } else { (self.end, Outcome::Unfinished) };
         let is_unfinished = outcome == Outcome::Unfinished;
         let outcome = if self.is_shown && is_unfinished { Outcome::InProgress } else { outcome };
         let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);

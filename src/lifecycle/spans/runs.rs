@@ -76,9 +76,8 @@ impl Build<'_> {
             }
             (None, _) => None,
         };
-        let is_in_time = |end: &Instant| end.best <= self.end.best || self.closed.is_settled;
         match known {
-            Some((end, outcome)) if is_in_time(&end) => (end, outcome),
+            Some((end, outcome)) if self.is_in_time(&end) => (end, outcome),
             Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
             Some(_) | None => (self.end, Outcome::Unfinished),
         }
@@ -124,14 +123,13 @@ impl Build<'_> {
         };
         let from = first.unwrap_or_else(|| run.started.instant(skew));
         let ended = run.ended.as_ref().map(|(at, exit)| (at.instant(skew).not_before(&from), exit));
-        let is_in_time = |end: &Instant| end.best <= self.end.best || self.closed.is_settled;
         // What ends after its deletion was asked for was ended by that.
         let asked = pod.end().map(|end| end.requested.lo);
         let was_asked =
             run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.lo >= asked);
         let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || was_asked;
         let (end, outcome) = match &ended {
-            Some((end, exit)) if is_in_time(end) => {
+            Some((end, exit)) if self.is_in_time(end) => {
                 let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };
                 (*end, outcome)
             }

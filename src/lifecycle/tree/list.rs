@@ -221,7 +221,5 @@ impl Tree {
 
 /// It began less than its limit ago.
 fn is_recent(action: Action, start: &Evidence, now: UnixNanos, rules: &Rules) -> bool {
-    let is_run = action == Action::Run;
-    let limit = if is_run { rules.max_run_duration } else { rules.max_transition_duration };
-    now.since(start.lo) < limit
+    now.since(start.lo) < rules.limit(action == Action::Run)
 }
