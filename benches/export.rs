@@ -2,8 +2,8 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::lifecycle::time::{SECOND, UnixNanos};
+use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::time::{SECOND, UnixNanos};
 use lifespan::otlp::{batch, encode, json, sample};
 
 fn main() {

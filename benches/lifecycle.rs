@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher};
 use lifespan::engine::{Engine, Settings};
+use lifespan::facts::change::News;
+use lifespan::facts::change::{Change, Snapshot};
+use lifespan::facts::kind::Lane;
+use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::kinds::{Catalog, note, snapshot};
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::{Change, Snapshot};
-use lifespan::lifecycle::time::{Nanos, UnixNanos};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();

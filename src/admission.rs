@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 pub use counts::Counts;
 
 use crate::context::{self, Injection, Rules, Stamps};
+use crate::facts::stamp::TraceContext;
 use crate::kinds;
-use crate::lifecycle::object::TraceContext;
 
 /// Keys of an object that do not say what is wanted.
 const NOT_WANTED: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];

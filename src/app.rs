@@ -12,7 +12,7 @@ use crate::clock;
 use crate::delivery::books::Books;
 use crate::delivery::{AllBooks, Delivery};
 use crate::engine::Engine;
-use crate::lifecycle::span::FinishedSpan;
+use crate::facts::span::FinishedSpan;
 use crate::watch::connect::Cluster;
 use crate::watch::ear::ForCore;
 use crate::watch::lanes::{Statuses, Watched, Watches, start};

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// Nanoseconds since the Unix epoch; it may step back when the clock is set.
 #[must_use]

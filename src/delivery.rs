@@ -23,7 +23,7 @@ use self::books::Books;
 use self::settings::{Exporter, To};
 use self::worker::{Intake, Stop};
 use crate::export::{Server, SettingsError};
-use crate::lifecycle::span::FinishedSpan;
+use crate::facts::span::FinishedSpan;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
 
 /// An exporter cannot be started.

@@ -13,12 +13,15 @@ use std::sync::Arc;
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
 
-use crate::lifecycle::inlet::{Inlet, Released};
-use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::{Change, Kind, Note, Owner, Snapshot, Uid};
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::change::{Change, Snapshot};
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
+use crate::facts::meta::{Owner, Uid};
+use crate::facts::note::Note;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
+use crate::order::inlet::{Inlet, Released};
 use crate::sampling::{Dropped, Policy, Sieve};
 use crate::store::Store;
 
@@ -266,7 +269,7 @@ impl Engine {
         out
     }
 
-    /// What is open at `now`, as spans with [`crate::lifecycle::span::Outcome::InProgress`] that
+    /// What is open at `now`, as spans with [`crate::facts::span::Outcome::InProgress`] that
     /// end at `now`: for showing, never for export.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {

@@ -23,7 +23,7 @@ pub(crate) use self::deliver::{Delivery, Ending, deliver};
 pub use self::error::{ExportError, Failure, SettingsError};
 pub use self::settings::{Compression, Headers, Settings, Tls};
 use crate::delivery::settings::Wire;
-use crate::lifecycle::span::FinishedSpan;
+use crate::facts::span::FinishedSpan;
 use crate::otlp::batch::{self, Request};
 
 /// An attempt that failed.

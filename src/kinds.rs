@@ -35,8 +35,10 @@ pub use stamps::stamps;
 pub use wait::Wait;
 
 use crate::context::Flaw;
-use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::{Kind, Note, Snapshot};
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
+use crate::facts::note::Note;
 
 /// An object that cannot be tracked, and what would have been expected of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,7 +148,7 @@ mod tests {
     use proptest::sample::{Index, select};
 
     use super::{Catalog, note, snapshot};
-    use crate::lifecycle::lane::Lane;
+    use crate::facts::kind::Lane;
 
     const TRAIN_JOBS: Lane = Lane::Custom(7);
     const ROLLOUTS: Lane = Lane::Custom(14);

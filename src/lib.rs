@@ -24,10 +24,11 @@
 //!
 //! # Modules
 //!
-//! * [`lifecycle`]: the core, pure. [`lifecycle::object`] holds what is kept of an object,
-//!   [`lifecycle::inlet`] the order, [`lifecycle::relist`] what a complete list proves gone,
-//!   [`lifecycle::tree`] all decisions, [`lifecycle::instant`] when something happened and how
-//!   sure that is, [`lifecycle::span`] what leaves.
+//! * [`facts`]: the ground, data only: time, ids, what is kept of objects, instants, spans.
+//! * [`order`]: in what order things are taken in: [`order::inlet`], and [`order::relist`], what a
+//!   complete list proves gone.
+//! * [`lifecycle`]: all decisions: [`lifecycle::tree`].
+//! * [`spans`]: what a transition that has closed is told as.
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
 //!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
@@ -69,9 +70,9 @@
 //!
 //! # Invariants
 //!
-//! * **Invariant:** `lifecycle` does no I/O, reads no clock and names no library of the shell; the
-//!   other pure rooms likewise. (`tidy::lifecycle_is_pure`, `tidy::kinds_and_context_are_pure`,
-//!   `tidy::otlp_is_pure`, `tidy::show_is_pure`)
+//! * **Invariant:** all rooms but those of the shell do no I/O, read no clock and name no library of
+//!   the shell. (`tidy::all_rooms_are_pure_but_those_of_the_shell`)
+//! * **Invariant:** a room names only rooms below it. (`tidy::no_room_names_one_above_it`)
 //! * **Invariant:** however often lists are interrupted, no deletion is lost.
 //!   (`relist::an_interrupted_list_loses_no_deletion`)
 //! * **Invariant:** a trace has exactly one root; children lie within their parents, `terminate
@@ -101,7 +102,7 @@
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.
-//!   (`tidy::what_decides_in_the_shell_is_pure`)
+//!   (`tidy::all_rooms_are_pure_but_those_of_the_shell`)
 //! * **Invariant:** what is deployed may read what is watched and nothing else.
 //!   (`deploy::what_may_be_read_is_what_is_watched_and_nothing_else`)
 //! * **Invariant:** no secret of a configuration is shown. (`config::secrets_are_never_shown`)
@@ -130,13 +131,14 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod delivery;
-pub mod duration;
 pub mod engine;
 pub mod export;
+pub mod facts;
 pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod manifest;
+pub mod order;
 pub mod origin;
 pub mod otlp;
 pub mod rbac;
@@ -144,6 +146,7 @@ pub mod recording;
 pub mod report;
 pub mod sampling;
 pub mod show;
+pub mod spans;
 pub mod store;
 pub mod telemetry;
 pub(crate) mod text;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::lifecycle::object::{Kind, TraceContext, Uid};
-use crate::lifecycle::span::{FinishedSpan, ObjectRef, Resource};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{FinishedSpan, ObjectRef, Resource};
+use crate::facts::stamp::TraceContext;
+use crate::facts::time::UnixNanos;
 
 /// How many objects are named on it.
 const MAX_NAMES: usize = 64;

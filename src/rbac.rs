@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn nothing_but_reading_is_ever_granted_and_secrets_never() {
-        let targets = crate::lifecycle::lane::Lane::ALL
+        let targets = crate::facts::kind::Lane::ALL
             .map(|it| Target::built_in(it.resource().unwrap_or_default(), "", ""));
         let text = rbac(&targets, "lifespan");
         for line in text.lines().filter(|line| line.contains("verbs:")) {

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::lifecycle::object::TraceId;
-use crate::lifecycle::span::{FinishedSpan, LinkReason, Outcome};
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::ids::TraceId;
+use crate::facts::span::{FinishedSpan, LinkReason, Outcome};
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// How many traces of which something is still to come are remembered.
 const MAX_REMEMBERED: usize = 100_000;

@@ -10,7 +10,7 @@ mod header;
 mod rows;
 mod text;
 
-use crate::lifecycle::span::{FinishedSpan, Outcome};
+use crate::facts::span::{FinishedSpan, Outcome};
 
 use axis::Axis;
 use canvas::{Canvas, DIM, PLAIN};
@@ -41,7 +41,7 @@ impl Look {
 const DURATION: usize = 8;
 
 /// Draws the spans of one trace, in any order. Spans whose outcome is
-/// [`crate::lifecycle::span::Outcome::InProgress`] have an open end.
+/// [`crate::facts::span::Outcome::InProgress`] have an open end.
 #[must_use]
 pub fn waterfall(spans: &[FinishedSpan], look: Look) -> String {
     let mut text = String::new();

@@ -10,7 +10,7 @@
 
 use dashmap::DashMap;
 
-use crate::lifecycle::object::Uid;
+use crate::facts::meta::Uid;
 use crate::lifecycle::tree::Tree;
 
 /// Trees by the uid of their topmost object, and an index from every object to its tree.

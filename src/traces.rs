@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::lifecycle::object::{SpanId, TraceId};
-use crate::lifecycle::span::{FinishedSpan, Outcome};
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// How many spans are held before traces are handed out early; some 1 KiB each.
 pub const MAX_SPANS: usize = 100_000;
@@ -153,8 +153,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::lifecycle::object::{Kind, SpanId, Uid};
-    use crate::lifecycle::span::{ObjectRef, Resource};
+    use crate::facts::ids::SpanId;
+    use crate::facts::kind::Kind;
+    use crate::facts::meta::Uid;
+    use crate::facts::span::{ObjectRef, Resource};
 
     fn span(trace: u8, id: u8, parent: Option<u8>, seconds: i64) -> FinishedSpan {
         FinishedSpan {

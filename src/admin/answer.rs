@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::pages;
 use super::waits::Open;
 use crate::config::MetricsLevel;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 use crate::telemetry::metrics::{self, Snapshot};
 use crate::watch::status::{Phase, Status};
 

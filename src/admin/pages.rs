@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::answer::Known;
 use super::waits::{Open, Wait};
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::{Phase, Status};
 
 /// Waits that are told of one transition.
@@ -302,7 +302,7 @@ mod tests {
         let mut known = Known { server: evil.into(), ..Known::default() };
         known.snapshot.watches.push(status);
         known.open.push(Open {
-            trace_id: crate::lifecycle::object::TraceId([1; 16]),
+            trace_id: crate::facts::ids::TraceId([1; 16]),
             name: evil.into(),
             object: evil.into(),
             since: UnixNanos(0),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lifecycle::object::{SpanId, TraceId};
-use crate::lifecycle::span::{FinishedSpan, Outcome};
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// An open transition.
 #[derive(Clone, Debug, PartialEq, Eq)]

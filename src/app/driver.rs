@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Counts, Engine};
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::ear::Arrived;
 
 /// So much news is heard before what is due is looked at: a burst shall not pay for it each time.

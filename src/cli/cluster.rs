@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, Custom};
-use crate::lifecycle::lane::Lane;
 use crate::report::Report;
 use crate::watch::connect::{Access, Cluster, served};
 use crate::watch::target::Target;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::config::{Faults, Format, Loaded, Lookup, Source, as_json, components, load, shown};
-use crate::lifecycle::lane::Lane;
+use crate::facts::kind::Lane;
 use crate::rbac;
 use crate::watch::target::Target;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::lifecycle::span::{FinishedSpan, Outcome};
+use crate::facts::span::{FinishedSpan, Outcome};
 use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
 use crate::otlp::json;
 use crate::report::Report;

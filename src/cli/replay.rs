@@ -8,8 +8,8 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::engine::{Engine, Settings};
+use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
-use crate::lifecycle::time::Nanos;
 use crate::recording::{Input, Player};
 use crate::report::{Chain, Report};
 use crate::show::{Look, clean};
@@ -19,7 +19,7 @@ use super::configured::Sources;
 use super::output::{Form, Output, counted};
 use super::send::Sender;
 use super::terminal::Terminal;
-use crate::duration;
+use crate::facts::duration;
 
 /// Wrong usage, as clap has it.
 const WRONG_USAGE: u8 = 2;

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::delivery::settings::{self as delivery, Queue, Wire};
 use crate::export::{ExportError, Exporter, Sent, Settings, SettingsError, Tls};
-use crate::lifecycle::span::FinishedSpan;
+use crate::facts::span::FinishedSpan;
 use crate::otlp::backoff::Backoff;
 
 /// So many spans are sent together.

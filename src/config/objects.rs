@@ -2,9 +2,9 @@
 
 use super::node::{Node, Place, Value};
 use super::reader::{Section, nearest, quoted};
+use crate::facts::kind::Lane;
+use crate::facts::workload::Mode;
 use crate::kinds::{Catalog, Custom, JsonPath, Wait};
-use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::Mode;
 
 /// What `objects` means, with a line for each of its keys.
 pub(super) const HELP: &str = "\

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::node::{Fault, Key, Node, Place, Value};
-use crate::duration;
+use crate::facts::duration;
 
 /// A key that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

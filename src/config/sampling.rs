@@ -1,7 +1,7 @@
 //! `sampling`: which traces are kept.
 
 use super::reader::Section;
-use crate::lifecycle::time::Nanos;
+use crate::facts::time::Nanos;
 use crate::sampling::{Policy, Sampler, Threshold};
 
 /// Reads the key `sampling` of a receiver.

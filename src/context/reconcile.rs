@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::rules::Rules;
 use super::stamps::{Carrier, Stamps};
-use crate::lifecycle::object::TraceContext;
+use crate::facts::stamp::TraceContext;
 
 /// What the span of a reconcile begins with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::rules::{Asked, Part, Rule, Rules};
 use super::{baggage, traceparent, tracestate};
-use crate::lifecycle::object::{Stamp, TraceContext};
+use crate::facts::stamp::{Stamp, TraceContext};
 
 /// How many containers' env variables are looked at.
 const MAX_ENVS: usize = 64;

@@ -1,6 +1,6 @@
 //! `traceparent`, to the letter of W3C Trace Context Level 2.
 
-use crate::lifecycle::object::{SpanId, TraceId};
+use crate::facts::ids::{SpanId, TraceId};
 
 /// The length of version 00; longer ones belong to versions to come.
 const LENGTH: usize = 55;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::rules::{Format, Part, Place, Rule, Rules};
-use crate::lifecycle::object::{SpanId, TraceContext, TraceId};
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::stamp::TraceContext;
 
 /// The flags that have a meaning in version 00, level 2: sampled and random. All others must be
 /// written as zero.

@@ -1,12 +1,14 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
 use super::{Engine, Part};
-use crate::lifecycle::inlet::{Inlet, Released};
-use crate::lifecycle::lane::{Lane, News};
-use crate::lifecycle::object::{Change, Kind, Snapshot};
-use crate::lifecycle::relist::Relist;
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::change::News;
+use crate::facts::change::{Change, Snapshot};
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::order::inlet::{Inlet, Released};
+use crate::order::relist::Relist;
 
 /// When first lists enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::lifecycle::inlet::Released;
-use crate::lifecycle::object::{Change, Uid};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::change::Change;
+use crate::facts::meta::Uid;
+use crate::facts::time::UnixNanos;
+use crate::order::inlet::Released;
 
 /// The waiting changes, by the owner they wait for.
 #[derive(Debug, Default)]

@@ -1,10 +1,11 @@
 //! Objects that change trees: runs that a deletion reaches, orphans, adoptions.
 
 use super::Engine;
-use crate::lifecycle::instant::Evidence;
-use crate::lifecycle::object::{Snapshot, Uid};
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::change::Snapshot;
+use crate::facts::instant::Evidence;
+use crate::facts::meta::Uid;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::UnixNanos;
 use crate::lifecycle::tree::{After, Tree};
 
 impl Engine {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::presets::presets;
 use super::rules::{GOALS, Rules};
 use crate::context;
-use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::Kind;
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
 
 /// The custom resources that are known, beside the built-in kinds, and where trace contexts stand;
 /// by default the presets and the built-in rules.

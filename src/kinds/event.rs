@@ -6,8 +6,8 @@ use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
 use super::{Catalog, SnapshotError, check_kind};
-use crate::lifecycle::object::Note;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::note::Note;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
 const NAME_TIME_WITHIN: Nanos = Nanos::from_seconds(10);
@@ -155,8 +155,8 @@ fn container(field_path: &str) -> &str {
 mod tests {
     use super::super::Catalog;
     use super::event;
-    use crate::lifecycle::object::Note;
-    use crate::lifecycle::time::UnixNanos;
+    use crate::facts::note::Note;
+    use crate::facts::time::UnixNanos;
 
     const METADATA: &str = r#""metadata":{"name":"web-1.18e9bcada706ebfd",
         "uid":"cc5679dc-e971-4139-88cf-aa258e72d589","resourceVersion":"2179",

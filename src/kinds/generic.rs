@@ -12,7 +12,9 @@ use super::tree::{Node, Whole};
 use super::verdict::{self, Judged};
 use super::{Decoded, SnapshotError, check_kind, spec_hash, stamps, template};
 use crate::context;
-use crate::lifecycle::object::{Kind, Snapshot, Workload, WorkloadStatus};
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Kind;
+use crate::facts::workload::{Workload, WorkloadStatus};
 
 /// Written by `kubectl rollout restart`.
 const RESTARTED_AT: &str = "annotations.kubectl.kubernetes.io/restartedAt";

@@ -2,8 +2,9 @@
 
 use super::Catalog;
 use super::{Decoded, RefusedStamp, list_version, note, snapshot};
-use crate::lifecycle::lane::{Lane, News};
-use crate::lifecycle::object::Change;
+use crate::facts::change::Change;
+use crate::facts::change::News;
+use crate::facts::kind::Lane;
 
 /// What is said about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

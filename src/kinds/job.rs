@@ -1,7 +1,8 @@
 //! How a Job says that it has ended.
 
 use super::status::RawCondition;
-use crate::lifecycle::object::{Condition, Verdict};
+use crate::facts::meta::Condition;
+use crate::facts::workload::Verdict;
 
 /// What the conditions of a Job say. The interim ones, `SuccessCriteriaMet` and `FailureTarget`,
 /// do not end it: it ends when all its Pods have.

@@ -10,8 +10,9 @@ use super::catalog::group_of;
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
 use super::rfc3339::rfc3339;
 use crate::context::{Carrier, Rules};
-use crate::lifecycle::object::{Deletion, Kind, Meta, Owner, Uid, Writer};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::meta::{Deletion, Meta, Owner, Uid, Writer};
+use crate::facts::time::UnixNanos;
 
 /// How many entries of lists in metadata are looked at; real ones have a handful.
 const MAX_ENTRIES: usize = 256;

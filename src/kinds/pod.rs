@@ -9,9 +9,8 @@ use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::{Decoded, SnapshotError, check_kind, stamps};
 use crate::context::Rules;
-use crate::lifecycle::object::{
-    ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role, Snapshot,
-};
+use crate::facts::change::Snapshot;
+use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role};
 
 /// How many containers of a Pod are kept; the kubelet takes a few dozen.
 const MAX_CONTAINERS: usize = 1_000;

@@ -5,7 +5,7 @@ use super::catalog::Custom;
 use super::json_path::JsonPath;
 use super::rules::Rules;
 use super::wait::Wait;
-use crate::lifecycle::object::Mode;
+use crate::facts::workload::Mode;
 
 /// A preset as it is written down.
 struct Preset {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::rfc3339::rfc3339;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// How much of a message or reason is kept.
 const MESSAGE_BYTES: usize = 1_024;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// Reads an RFC 3339 time, with or without a fraction, in `Z` or at an offset.
 ///

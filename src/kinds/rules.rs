@@ -2,7 +2,7 @@
 
 use super::json_path::JsonPath;
 use super::wait::Wait;
-use crate::lifecycle::object::Mode;
+use crate::facts::workload::Mode;
 
 /// Goal fields of every custom resource: how many, and whether at all.
 pub const GOALS: [&str; 3] = ["paused", "replicas", "suspend"];

@@ -74,7 +74,7 @@ mod tests {
     fn read_by(json: &str, rules: &Rules) -> Vec<String> {
         let read = stamps(json.as_bytes(), rules).unwrap();
         assert_eq!(read.refused, []);
-        let told = |stamp: &crate::lifecycle::object::Stamp| {
+        let told = |stamp: &crate::facts::stamp::Stamp| {
             let relation = if stamp.is_parent { " parent" } else { "" };
             format!("{} {}{relation}", stamp.found, stamp.context.span_id)
         };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::read::{Message, Text, Time};
-use crate::lifecycle::object::Condition;
+use crate::facts::meta::Condition;
 
 /// How many conditions of one object are looked at.
 pub(super) const MAX_CONDITIONS: usize = 256;

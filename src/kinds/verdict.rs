@@ -10,8 +10,8 @@ use super::rfc3339::rfc3339;
 use super::rules::Rules;
 use super::tree::Node;
 use super::wait::{Found, condition, text_of};
-use crate::lifecycle::object::{Mode, Verdict};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Mode, Verdict};
 
 /// Of the conditions that say how a resource is, the first one that there is decides.
 const HEALTH: [&str; 3] = ["Ready", "Available", "Healthy"];

@@ -11,8 +11,10 @@ use super::status::{MAX_CONDITIONS, RawCondition};
 use super::tree::Node;
 use super::{Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, stamps, template};
 use crate::context::Rules;
-use crate::lifecycle::object::{Kind, Mode, Snapshot, Workload, WorkloadStatus};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Mode, Workload, WorkloadStatus};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -16,10 +16,13 @@ use restart::has_exited;
 pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start};
 
-use super::failure::{self, Failure};
-use super::instant::Evidence;
-use super::object::{ContainerSnapshot, ContainerState, Note, PodPhase, PodSnapshot, Role, Uid};
-use super::time::UnixNanos;
+use crate::facts::instant::Evidence;
+use crate::facts::meta::Uid;
+use crate::facts::note::Note;
+use crate::facts::pod::{ContainerSnapshot, ContainerState, PodPhase, PodSnapshot, Role};
+use crate::facts::reason;
+use crate::facts::reason::Failure;
+use crate::facts::time::UnixNanos;
 
 /// The number of a transition within its tree.
 pub type Seq = u32;
@@ -383,7 +386,7 @@ impl Pod {
     }
 
     fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
-        match failure::of(new) {
+        match reason::of(new) {
             // A run that had failed stays so, whatever becomes of its Pod.
             None if self.is_finished && !self.restarts_always => {}
             None => {
@@ -415,7 +418,7 @@ impl Pod {
             facts.notes.push(note.into());
         }
         if note.is_warning && facts.start.as_ref().is_some_and(Start::waits_for_sandbox) {
-            facts.obstacle = failure::of_event(note).or(facts.obstacle.take());
+            facts.obstacle = reason::of_event(note).or(facts.obstacle.take());
         }
         let Some(exact) = note.exact else { return };
         if let Some(end) = facts.end.as_mut()

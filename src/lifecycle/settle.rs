@@ -1,7 +1,8 @@
 //! When a workload has settled or failed, by what its controller says.
 
-use super::object::{Kind, Verdict, Workload};
-use super::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Verdict, Workload};
 
 /// The reason of a rollout that ran past its deadline.
 pub const DEADLINE: &str = "ProgressDeadlineExceeded";

@@ -5,12 +5,16 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::instant::Evidence;
-use super::object::{Kind, SpanId, SpecHashes, Stamp, TraceId, Uid, Workload};
 use super::pod::{Noted, Pod, Seq};
-use super::span::{Link, Outcome, SpanContext};
-use super::time::{Nanos, UnixNanos};
 use super::tree::Rules;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{Link, Outcome, SpanContext};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::workload::{SpecHashes, Workload};
 
 /// What a transition does: `lifespan.action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

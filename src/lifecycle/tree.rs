@@ -18,14 +18,19 @@ use std::sync::Arc;
 
 use owned::Owned;
 
-use super::instant::Evidence;
-use super::object::{
-    Kind, Note, Owner, PodSnapshot, Snapshot, SpanId, Stamp, TraceId, Uid, Workload,
-};
 use super::pod::{Pod, Seq, Tally};
-use super::span::{FinishedSpan, ObjectRef, Resource};
-use super::time::{Nanos, SECOND, UnixNanos};
 use super::transition::{GoalChange, Transition};
+use crate::facts::change::Snapshot;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::{Owner, Uid};
+use crate::facts::note::Note;
+use crate::facts::pod::PodSnapshot;
+use crate::facts::span::{FinishedSpan, ObjectRef, Resource};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::{Nanos, SECOND, UnixNanos};
+use crate::facts::workload::Workload;
 
 /// What the core is told from outside.
 #[derive(Clone, Debug)]
@@ -390,7 +395,7 @@ impl Tree {
     /// What is open at `now`, for showing.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos, rules: &Rules) -> Vec<FinishedSpan> {
-        super::spans::in_progress(self, now, rules)
+        crate::spans::in_progress(self, now, rules)
     }
 
     /// Whether anything is left of it.
@@ -425,42 +430,42 @@ impl Tree {
     }
 
     /// Read access for `spans`.
-    pub(super) fn pending(&self) -> Option<&Transition> {
+    pub(crate) fn pending(&self) -> Option<&Transition> {
         self.pending.as_deref()
     }
 
-    pub(super) fn pods(&self) -> &BTreeMap<Uid, Pod> {
+    pub(crate) fn pods(&self) -> &BTreeMap<Uid, Pod> {
         &self.pods
     }
 
     /// Made when spans leave: a settled tree does not hold it.
-    pub(super) fn resource(&self, rules: &Rules) -> Arc<Resource> {
+    pub(crate) fn resource(&self, rules: &Rules) -> Arc<Resource> {
         // The runs of a CronJob are one service.
         let cron = self.owner.as_ref().filter(|owner| owner.kind == Kind::CronJob);
         let service = self.service.as_deref().or(cron.map(|owner| &*owner.name));
-        Arc::new(super::attributes::resource(&self.top, service, rules))
+        Arc::new(crate::spans::attributes::resource(&self.top, service, rules))
     }
 
-    pub(super) fn root_stamps(&self) -> &[Stamp] {
+    pub(crate) fn root_stamps(&self) -> &[Stamp] {
         self.root.as_deref().map_or(&[], |root| &root.stamps)
     }
 
     /// Why the topmost workload cannot get its Pods, as its ReplicaFailure condition says.
-    pub(super) fn root_refused(&self) -> Option<(&str, &str)> {
+    pub(crate) fn root_refused(&self) -> Option<(&str, &str)> {
         let failure = self.root.as_deref()?.status.replica_failure.as_ref();
         failure.filter(|it| it.is_true).map(|it| (&*it.reason, &*it.message))
     }
 
-    pub(super) fn is_owner_missing(&self) -> bool {
+    pub(crate) fn is_owner_missing(&self) -> bool {
         self.is_owner_missing
     }
 
-    pub(super) fn owner(&self) -> Option<&Owner> {
+    pub(crate) fn owner(&self) -> Option<&Owner> {
         self.owner.as_ref()
     }
 
     /// Kind, name and owner of a workload below the topmost one.
-    pub(super) fn owned_ref(&self, uid: Uid) -> Option<(&Kind, &str, Uid)> {
+    pub(crate) fn owned_ref(&self, uid: Uid) -> Option<(&Kind, &str, Uid)> {
         let owned = self.owned.get(&uid)?;
         Some((&owned.workload.kind, &owned.workload.meta.name, owned.owner))
     }

@@ -11,7 +11,7 @@ use prost::bytes::Bytes;
 
 use super::encode::{self, SCHEMA_URL, SCOPE_NAME, SCOPE_VERSION};
 use super::wire::{Message, field_len};
-use crate::lifecycle::span::{FinishedSpan, Resource};
+use crate::facts::span::{FinishedSpan, Resource};
 
 /// Requests stay below this size, uncompressed: 3.5 MiB, with room to the usual 4 MiB.
 pub const MAX_REQUEST_BYTES: usize = 7 * 512 * 1024;
@@ -205,7 +205,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::lifecycle::span::Value;
+    use crate::facts::span::Value;
     use crate::otlp::sample;
 
     fn read(request: &Request) -> ExportTraceServiceRequest {

@@ -3,7 +3,7 @@
 //! [`batch`](super::batch) puts them together to requests.
 
 use super::wire::Message;
-use crate::lifecycle::span::{Attribute, FinishedSpan, Link, LinkReason, Resource, Value};
+use crate::facts::span::{Attribute, FinishedSpan, Link, LinkReason, Resource, Value};
 
 /// The semantic conventions that our registered attributes follow.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
@@ -164,9 +164,9 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::lifecycle::object::{SpanId, TraceId};
-    use crate::lifecycle::span::SpanEvent;
-    use crate::lifecycle::time::UnixNanos;
+    use crate::facts::ids::{SpanId, TraceId};
+    use crate::facts::span::SpanEvent;
+    use crate::facts::time::UnixNanos;
     use crate::otlp::sample;
 
     fn read(finished: &FinishedSpan) -> proto::Span {

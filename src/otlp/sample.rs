@@ -5,11 +5,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::lifecycle::object::{Kind, SpanId, TraceId, Uid};
-use crate::lifecycle::span::{
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{
     Attribute, FinishedSpan, Link, LinkReason, ObjectRef, Outcome, Resource, SpanEvent, Value,
 };
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// 2026-03-01T12:00:00Z
 const NOON: i64 = 1_772_366_400;
@@ -163,6 +165,6 @@ fn span_id(number: u64, step: u64) -> SpanId {
     SpanId((number << 8 | 0xa0 | step).to_be_bytes())
 }
 
-fn millis(ms: i64) -> crate::lifecycle::time::Nanos {
-    crate::lifecycle::time::Nanos(1_000_000).times(ms)
+fn millis(ms: i64) -> crate::facts::time::Nanos {
+    crate::facts::time::Nanos(1_000_000).times(ms)
 }

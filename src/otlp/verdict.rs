@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

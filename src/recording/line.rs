@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::facts::time::UnixNanos;
 use crate::kinds::{Told, rfc3339};
-use crate::lifecycle::time::UnixNanos;
 
 /// A line that could be read. Its object is not looked at yet.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What a line of a recording means to the core.
 
+use crate::facts::kind::Lane;
 use crate::kinds::{self, Catalog, Meaning, Told};
-use crate::lifecycle::lane::Lane;
 
 use super::line::Line;
 
@@ -31,7 +31,7 @@ pub fn hear(catalog: &Catalog, line: &Line<'_>) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::lane::News;
+    use crate::facts::change::News;
 
     fn heard(resource: &str, told: &str) -> Heard {
         let line =

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::engine::Engine;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::kinds::{Catalog, Meaning, RefusedStamp};
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::{Nanos, UnixNanos};
 use crate::report::Report;
 
 use super::input::Input;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::redact::Redaction;
-use crate::lifecycle::object::Kind;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
 use crate::watch::ear::{Ear, Heard, Refused, Said};
 use crate::watch::events::EventType;
 

@@ -1,8 +1,8 @@
 use proptest::prelude::{any, proptest};
 
 use super::*;
-use crate::lifecycle::object::SpanId;
-use crate::lifecycle::span::{Link, RemoteParent};
+use crate::facts::ids::SpanId;
+use crate::facts::span::{Link, RemoteParent};
 use crate::otlp::sample;
 
 /// A trace of a root and two spans below it, with this id.

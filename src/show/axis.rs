@@ -1,7 +1,7 @@
 //! The axis of time that all spans of a trace share.
 
-use crate::lifecycle::span::FinishedSpan;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// Steps are this many cells apart at least.
 const STEP: usize = 8;

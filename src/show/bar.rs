@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lifecycle::span::Outcome;
+use crate::facts::span::Outcome;
 
 use super::Look;
 use super::axis::{Axis, EIGHTHS};

@@ -1,8 +1,8 @@
 //! What stands above and below the bars: what it was, how it ended, what it belongs to, what
 //! took longest.
 
-use crate::lifecycle::span::{Attribute, FinishedSpan, LinkReason, Outcome, Value};
-use crate::lifecycle::time::Nanos;
+use crate::facts::span::{Attribute, FinishedSpan, LinkReason, Outcome, Value};
+use crate::facts::time::Nanos;
 
 use super::Look;
 use super::canvas::{BOLD, Canvas, DIM, PLAIN, RED, Style, YELLOW};

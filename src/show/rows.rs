@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lifecycle::object::{Kind, SpanId};
-use crate::lifecycle::span::{FinishedSpan, Outcome, Value};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::ids::SpanId;
+use crate::facts::kind::Kind;
+use crate::facts::span::{FinishedSpan, Outcome, Value};
+use crate::facts::time::UnixNanos;
 
 use super::Look;
 use super::canvas::{BLUE, BOLD, CYAN, Canvas, DIM, GREEN, MAGENTA, PLAIN, RED, Style, YELLOW};

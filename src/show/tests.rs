@@ -3,9 +3,11 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::lifecycle::object::{Kind, SpanId, TraceId, Uid};
-use crate::lifecycle::span::{Link, LinkReason, ObjectRef, Outcome, Resource, SpanEvent, Value};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{Link, LinkReason, ObjectRef, Outcome, Resource, SpanEvent, Value};
+use crate::facts::time::UnixNanos;
 
 /// `id parent start end name kind object [container]`; times in ms.
 const ROLLOUT: &str = "

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// `text` with every character that could steer a terminal or take no cell replaced. Names come
 /// from recordings, which anybody may have written.

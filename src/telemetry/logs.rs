@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
 use crate::config::{LogEncoding, LogLevel, Logs};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 
 /// Writes lines to standard error from now on, for the whole process; the first call counts.
 pub fn start(logs: Logs, resource: &BTreeMap<String, String>) {

@@ -10,7 +10,7 @@ use crate::config::MetricsLevel;
 use crate::context::Flaw;
 use crate::delivery::books::Books;
 use crate::engine::Counts;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::time::UnixNanos;
 use crate::text::{put, putln};
 use crate::watch::status::Status;
 use std::collections::BTreeMap;
@@ -435,7 +435,7 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
-    use crate::lifecycle::object::Kind;
+    use crate::facts::kind::Kind;
 
     fn snapshot() -> Snapshot {
         let books = Books {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::events::EventType;
 use crate::context::Flaw;
 use crate::engine::Part;
+use crate::facts::change::News;
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
+use crate::facts::time::UnixNanos;
 use crate::kinds::{self, Catalog, Meaning, Told};
-use crate::lifecycle::lane::{Lane, News};
-use crate::lifecycle::object::Kind;
-use crate::lifecycle::time::UnixNanos;
 
 /// What a list or watch says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -374,7 +374,7 @@ impl<T: Send + 'static> Reading<T> {
         &mut self,
         line: &[u8],
         ear: &mut E,
-        at: crate::lifecycle::time::UnixNanos,
+        at: crate::facts::time::UnixNanos,
         told: &mut Told,
         list_ends: &mut Vec<(usize, String)>,
     ) -> u64 {

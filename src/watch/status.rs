@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::context::Flaw;
-use crate::lifecycle::object::Kind;
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
 
 /// What a watch is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::course::{DENIED, Request};
+use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, resource};
-use crate::lifecycle::lane::Lane;
 
 /// What may stand in a query as it is (RFC 3986, unreserved).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

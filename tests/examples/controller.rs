@@ -16,8 +16,8 @@ use kube_client::api::{PostParams, WatchParams};
 use kube_client::core::WatchEvent;
 use kube_client::{Api, Client, ResourceExt as _};
 use lifespan::context::{Injection, ReconcileSpan, child, inject, minted, reconcile_span};
+use lifespan::facts::stamp::TraceContext;
 use lifespan::jitter;
-use lifespan::lifecycle::object::TraceContext;
 use tokio_stream::StreamExt as _;
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! How long ago the cluster came to be as it was found changes nothing of what is told.
 
-use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::facts::span::FinishedSpan;
 
 use crate::support::drive::{decode, drive};
 use crate::support::lines::{recording, recordings};

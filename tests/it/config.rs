@@ -9,8 +9,8 @@ use expect_test::expect_file;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
 use lifespan::context::{Format, Place, Rule, Rules};
 use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
-use lifespan::lifecycle::object::Mode;
-use lifespan::lifecycle::time::Nanos;
+use lifespan::facts::time::Nanos;
+use lifespan::facts::workload::Mode;
 use lifespan::watch::connect::Access;
 
 /// Files and variables of a test.

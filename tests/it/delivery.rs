@@ -10,7 +10,7 @@ use lifespan::delivery::books::Books;
 use lifespan::delivery::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
 use lifespan::delivery::{Delivery, StartError};
 use lifespan::export::{Compression, Headers, Settings, Tls};
-use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::facts::span::FinishedSpan;
 use lifespan::otlp::backoff::Backoff;
 use proptest::prelude::*;
 use tokio::time::{sleep, timeout};

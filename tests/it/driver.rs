@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use lifespan::app::driver::{Question, drive};
 use lifespan::engine::{Engine, Settings};
+use lifespan::facts::change::News;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::span::{FinishedSpan, Outcome};
+use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::kinds::list_version;
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::span::{FinishedSpan, Outcome};
-use lifespan::lifecycle::time::{Nanos, UnixNanos};
 use lifespan::watch::ear::Arrived;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -113,7 +114,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
         for told in all {
             let at = UnixNanos(told.at);
             spans.extend(engine.advance(at));
-            let part_of = |uid: lifespan::lifecycle::object::Uid| {
+            let part_of = |uid: lifespan::facts::meta::Uid| {
                 uid.to_string().ends_with(|c: char| "02468ace".contains(c)).into()
             };
             let part: u16 = match replayed::snapshot(&told) {
@@ -122,7 +123,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
             };
             if let (Lane::Pods, Some(snapshot)) = (told.lane, replayed::snapshot(&told)) {
                 match &told.news {
-                    News::Watched(lifespan::lifecycle::object::Change::Deleted(_)) => {
+                    News::Watched(lifespan::facts::change::Change::Deleted(_)) => {
                         alive.remove(&snapshot.meta().uid)
                     }
                     News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Closed => {

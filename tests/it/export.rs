@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use lifespan::export::{Compression, ExportError, Exporter, Headers, Sent, Settings, Tls};
-use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::lifecycle::time::{SECOND, UnixNanos};
+use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::time::{SECOND, UnixNanos};
 use lifespan::otlp::backoff::Backoff;
 use lifespan::otlp::batch;
 use lifespan::otlp::sample;

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 use expect_test::expect_file;
 use lifespan::engine::{Engine, Settings};
+use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::span::{FinishedSpan, Value};
+use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{Catalog, Meaning};
-use lifespan::lifecycle::object::{SpanId, TraceId};
-use lifespan::lifecycle::span::{FinishedSpan, Value};
-use lifespan::lifecycle::time::UnixNanos;
 use lifespan::recording::{Heard, Line, hear};
 
 /// Attributes that the tree says in another place, or that differ by span and say nothing here.

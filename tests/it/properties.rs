@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lifespan::engine::Engine;
+use lifespan::facts::change::Change;
+use lifespan::facts::change::News;
+use lifespan::facts::ids::SpanId;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::meta::Uid;
+use lifespan::facts::span::FinishedSpan;
 use lifespan::kinds::Meaning;
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::{Change, SpanId, Uid};
-use lifespan::lifecycle::span::FinishedSpan;
 use lifespan::recording as file;
 
 use crate::support::checks::{faults, is_root, outcome, outline, text, traces};

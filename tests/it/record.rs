@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use lifespan::facts::change::News;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{Catalog, Meaning};
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::time::UnixNanos;
 use lifespan::recording::{ForRecording, Heard, Line, Redaction, hear};
 use lifespan::watch::ear::{Ear as _, ForCore, Said};
 use lifespan::watch::events::EventType;

@@ -7,7 +7,7 @@ mod workloads;
 
 use std::fmt::Write as _;
 
-use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::facts::span::FinishedSpan;
 
 use crate::support::checks::{Trace, faults, flag, outcome, outline, show, text, traces};
 use crate::support::drive::{decode, drive};

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lifespan::facts::change::Change;
+use lifespan::facts::change::News;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::span::FinishedSpan;
 use lifespan::kinds::{Catalog, Custom, Rules};
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::Change;
-use lifespan::lifecycle::span::FinishedSpan;
 use lifespan::watch::connect::{Access, connect, served};
 use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};

@@ -3,8 +3,10 @@
 use super::super::json_path::JsonPath;
 use super::super::{Catalog, Custom, Decoded, Rules, SnapshotError, Wait};
 use crate::context;
-use crate::lifecycle::object::{Kind, Mode, Snapshot, Verdict, Workload};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Mode, Verdict, Workload};
 
 mod presets;
 mod rules;

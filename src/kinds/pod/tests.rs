@@ -2,9 +2,10 @@
 
 use super::MAX_CONTAINERS;
 use crate::context::Rules;
+use crate::facts::change::Snapshot;
+use crate::facts::pod::{ContainerState, PodPhase, PodSnapshot, Role};
+use crate::facts::time::UnixNanos;
 use crate::kinds::{Decoded, SnapshotError};
-use crate::lifecycle::object::{ContainerState, PodPhase, PodSnapshot, Role, Snapshot};
-use crate::lifecycle::time::UnixNanos;
 
 const BARE: &str = r#""metadata":{"name":"web-1","namespace":"default",
         "uid":"b613a6db-c794-4fa2-8969-bb858edeab57","resourceVersion":"836"}"#;

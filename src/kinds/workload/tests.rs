@@ -6,9 +6,11 @@ mod stamps;
 mod stateful_set;
 
 use crate::context::Rules;
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::Workload;
 use crate::kinds::{Decoded, SnapshotError};
-use crate::lifecycle::object::{Kind, Snapshot, Workload};
-use crate::lifecycle::time::UnixNanos;
 
 const METADATA: &str = r#""metadata":{"name":"web","namespace":"default",
     "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"933"}"#;

@@ -1,10 +1,12 @@
 //! The end of a Pod: from the request to gone.
 
 use super::{Seq, lower_bound};
-use crate::lifecycle::instant::Evidence;
-use crate::lifecycle::object::{ContainerState, Deletion, PodSnapshot, Role, SpanId, TraceId};
-use crate::lifecycle::span::SpanContext;
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Evidence;
+use crate::facts::meta::Deletion;
+use crate::facts::pod::{ContainerState, PodSnapshot, Role};
+use crate::facts::span::SpanContext;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::transition::hold;
 
 /// The facts of an end.

@@ -1,9 +1,9 @@
 //! Restarts of containers: from the end of one run to the next.
 
 use super::{Known, Pod, Seq, is_finished, lower_bound};
-use crate::lifecycle::instant::Evidence;
-use crate::lifecycle::object::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::instant::Evidence;
+use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
+use crate::facts::time::UnixNanos;
 
 /// How many restarts of one Pod a transition keeps; the rest is counted.
 const MAX_RESTARTS: usize = 100;

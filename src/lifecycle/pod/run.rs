@@ -1,9 +1,9 @@
 //! The runs of containers in a Pod that runs to its end.
 
 use super::{Pod, Seq, finish, is_finished};
-use crate::lifecycle::instant::Evidence;
-use crate::lifecycle::object::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::instant::Evidence;
+use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
+use crate::facts::time::UnixNanos;
 
 /// How many runs of one Pod are kept; the rest is counted as missed by the restarts.
 const MAX_RUNS: usize = 200;

@@ -1,11 +1,12 @@
 //! The facts of a Pod's start: what its versions and Events told until it was Ready.
 
 use super::{Seq, finish, lower_bound};
-use crate::lifecycle::instant::Evidence;
-use crate::lifecycle::object::{
-    Condition, ContainerSnapshot, ContainerState, Note, PodSnapshot, Role, Stamp,
-};
-use crate::lifecycle::time::{Nanos, UnixNanos};
+use crate::facts::instant::Evidence;
+use crate::facts::meta::Condition;
+use crate::facts::note::Note;
+use crate::facts::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Role};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// The facts of a start.
 #[derive(Clone, Debug)]

@@ -1,13 +1,15 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
-use super::super::instant::Evidence;
-use super::super::object::{Kind, Mode, Uid, Workload};
 use super::super::pod::Seq;
 use super::super::settle;
-use super::super::span::FinishedSpan;
-use super::super::time::UnixNanos;
 use super::super::transition::Action;
 use super::{Rules, Tree};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Mode, Workload};
 
 /// Reasons of `Progressing` that say a rollout is under way
 /// (`pkg/controller/deployment/util/deployment_util.go`).

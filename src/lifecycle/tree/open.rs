@@ -1,14 +1,17 @@
 //! Opening and closing of transitions.
 
-use super::super::ids;
-use super::super::instant::Evidence;
-use super::super::object::{Kind, Mode, Stamp, Uid, Workload};
 use super::super::pod::Seq;
-use super::super::span::{FinishedSpan, Link, LinkReason, Outcome};
-use super::super::spans;
-use super::super::time::{Nanos, UnixNanos};
 use super::super::transition::{Action, Closing, Joined, Transition};
 use super::{Last, Rules, Tree};
+use crate::facts::ids::{self, SpanId, TraceId};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{FinishedSpan, Link, LinkReason, Outcome};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::workload::{Mode, Workload};
+use crate::spans;
 
 /// A stamp written without a spec change counts for a transition opened within this time.
 const STAMP_WAITS: Nanos = Nanos::from_seconds(60);
@@ -304,11 +307,7 @@ impl Tree {
 }
 
 /// A link to a transition of ours: sampled, ids random by hash.
-pub(super) fn own_link(
-    trace: super::super::object::TraceId,
-    span: super::super::object::SpanId,
-    reason: LinkReason,
-) -> Link {
+pub(super) fn own_link(trace: TraceId, span: SpanId, reason: LinkReason) -> Link {
     Link {
         trace_id: trace,
         span_id: span,

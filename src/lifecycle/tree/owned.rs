@@ -4,12 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::instant::Evidence;
-use super::super::object::{Kind, Mode, SpecHashes, Stamp, Uid, Workload};
 use super::super::settle::{self, Standing};
-use super::super::span::FinishedSpan;
 use super::super::transition::{self, Action, SpecChange, Step};
 use super::{Rules, Seen, Tree};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::FinishedSpan;
+use crate::facts::stamp::Stamp;
+use crate::facts::workload::{Mode, SpecHashes, Workload};
 
 /// Chains of owners are followed no further.
 const MAX_DEPTH: usize = 16;
@@ -284,7 +287,7 @@ const fn is_set(kind: &Kind) -> bool {
 }
 
 /// The moment that a status says, or else that of its writing.
-fn said(at: Option<super::super::time::UnixNanos>, status: Evidence) -> Evidence {
+fn said(at: Option<crate::facts::time::UnixNanos>, status: Evidence) -> Evidence {
     Evidence::object_or(at, status.lo, status.arrival)
 }
 

@@ -1,13 +1,15 @@
 //! Pods of a tree: their starts, losses, restarts and ends.
 
-use super::super::instant::Evidence;
-use super::super::object::{Deletion, Kind, PodPhase, PodSnapshot, Uid};
 use super::super::pod::{self, End, Loss, Pod, PodRun, Start};
-use super::super::span::{FinishedSpan, Outcome};
-use super::super::spans;
-use super::super::time::UnixNanos;
 use super::super::transition::Action;
 use super::{Rules, Seen, Tree, is_ready};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::{Deletion, Uid};
+use crate::facts::pod::{PodPhase, PodSnapshot};
+use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::time::UnixNanos;
+use crate::spans;
 
 impl Tree {
     pub(super) fn pod_seen(

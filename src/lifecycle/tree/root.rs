@@ -1,12 +1,15 @@
 //! New versions of the topmost workload: what they open, supersede, move or settle.
 
-use super::super::instant::Evidence;
-use super::super::object::{Kind, Mode, Stamp, Uid, Workload};
 use super::super::settle::{self, Standing};
-use super::super::span::{FinishedSpan, Outcome};
-use super::super::time::{Nanos, UnixNanos};
 use super::super::transition::{self, Action, GoalChange, SpecChange};
 use super::{Rules, Seen, Tree};
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::workload::{Mode, Workload};
 
 /// A custom resource to which fields are added so soon after a write is defaulted by its
 /// controller (FACTS §9).

@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::super::instant::Evidence;
-use super::super::object::{Mode, Owner, Snapshot, SpanId, TraceId, Uid};
 use super::super::pod::{Pod, Tally};
-use super::super::span::{FinishedSpan, LinkReason, Outcome};
 use super::open::own_link;
 use super::owned::Owned;
 use super::{Rules, Tree};
+use crate::facts::change::Snapshot;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Evidence;
+use crate::facts::meta::{Owner, Uid};
+use crate::facts::span::{FinishedSpan, LinkReason, Outcome};
+use crate::facts::workload::Mode;
 
 impl Tree {
     /// Whether a new object below `owner` becomes part of this tree. What runs to its end below an

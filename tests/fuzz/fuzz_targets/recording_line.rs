@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{Catalog, note, snapshot};
-use lifespan::lifecycle::lane::Lane;
+use lifespan::facts::kind::Lane;
 use lifespan::kinds::Meaning;
 use lifespan::recording::{Heard, Line, hear};
 

@@ -1,6 +1,6 @@
 //! Recorded clusters with other kinds than Deployments.
 
-use lifespan::lifecycle::span::{FinishedSpan, Value};
+use lifespan::facts::span::{FinishedSpan, Value};
 
 use super::{below, check, ends, root, takes};
 use crate::support::checks::{flag, outcome, outline, show, text};

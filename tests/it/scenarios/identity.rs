@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifespan::lifecycle::object::{SpanId, TraceId};
+use lifespan::facts::ids::{SpanId, TraceId};
 
 use super::script::{Run, run};
 
@@ -14,7 +14,7 @@ fn roots(run: &Run) -> BTreeMap<String, TraceId> {
 
 /// Ids of all spans by what they are about.
 fn ids(run: &Run) -> BTreeMap<String, (TraceId, SpanId)> {
-    let name = |span: &lifespan::lifecycle::span::FinishedSpan| {
+    let name = |span: &lifespan::facts::span::FinishedSpan| {
         format!("{} {} {} {}", span.name, span.object.name, span.container, span.start.0)
     };
     run.spans.iter().map(|span| (name(span), (span.trace_id, span.span_id))).collect()

@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use lifespan::lifecycle::object::{
-    Deletion, Kind, Meta, Owner, Snapshot, SpanId, Stamp, TraceContext, TraceId,
-};
-use lifespan::lifecycle::time::Nanos;
+use lifespan::facts::change::Snapshot;
+use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::kind::Kind;
+use lifespan::facts::meta::{Deletion, Meta, Owner};
+use lifespan::facts::stamp::{Stamp, TraceContext};
+use lifespan::facts::time::Nanos;
 
 use super::script::{Line, uid};
 use super::{pods, workloads};

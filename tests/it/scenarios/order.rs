@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use lifespan::lifecycle::lane::Lane;
+use lifespan::facts::kind::Lane;
 
 use super::script::run_late;
 use super::tree::{Detail, check, check_counts, check_full, draw};

@@ -17,9 +17,8 @@
 
 use std::sync::Arc;
 
-use lifespan::lifecycle::object::{
-    Condition, ContainerSnapshot, ContainerState, Exit, Meta, PodPhase, PodSnapshot, Role,
-};
+use lifespan::facts::meta::{Condition, Meta};
+use lifespan::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role};
 
 use super::objects;
 use super::script::{Line, seconds};

@@ -31,10 +31,14 @@
 use std::collections::BTreeMap;
 
 use lifespan::engine::{Counts, Engine, Settings};
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::{Change, Kind, Note, Snapshot, Uid};
-use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::lifecycle::time::{Nanos, UnixNanos};
+use lifespan::facts::change::News;
+use lifespan::facts::change::{Change, Snapshot};
+use lifespan::facts::kind::Kind;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::meta::Uid;
+use lifespan::facts::note::Note;
+use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::time::{Nanos, UnixNanos};
 
 use super::objects;
 use crate::support::checks;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::Expect;
-use lifespan::lifecycle::object::{SpanId, TraceId};
-use lifespan::lifecycle::span::{FinishedSpan, Link, LinkReason, Outcome, SpanEvent, Value};
-use lifespan::lifecycle::time::UnixNanos;
+use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::span::{FinishedSpan, Link, LinkReason, Outcome, SpanEvent, Value};
+use lifespan::facts::time::UnixNanos;
 
 use super::script::{Run, ZERO, run};
 use crate::support::checks::{flag, number, text};

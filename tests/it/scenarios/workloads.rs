@@ -22,9 +22,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lifespan::lifecycle::object::{
-    Condition, Kind, Meta, Mode, Snapshot, SpecHashes, Verdict, Workload, WorkloadStatus, Writer,
-};
+use lifespan::facts::change::Snapshot;
+use lifespan::facts::kind::Kind;
+use lifespan::facts::meta::{Condition, Meta, Writer};
+use lifespan::facts::workload::{Mode, SpecHashes, Verdict, Workload, WorkloadStatus};
 
 use super::objects;
 use super::script::{Line, seconds};

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use lifespan::lifecycle::object::{SpanId, TraceId};
-use lifespan::lifecycle::span::{FinishedSpan, Value};
+use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::span::{FinishedSpan, Value};
 
 /// A string attribute, empty where absent.
 pub(crate) fn text<'a>(span: &'a FinishedSpan, key: &str) -> &'a str {

@@ -5,11 +5,12 @@
 use std::sync::LazyLock;
 
 use lifespan::engine::{Counts, Engine, Settings};
+use lifespan::facts::change::News;
+use lifespan::facts::change::{Change, Snapshot};
+use lifespan::facts::kind::Lane;
+use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{self, Catalog};
-use lifespan::lifecycle::lane::{Lane, News};
-use lifespan::lifecycle::object::{Change, Snapshot};
-use lifespan::lifecycle::span::FinishedSpan;
-use lifespan::lifecycle::time::UnixNanos;
 
 use super::lines::{Line, Type};
 

@@ -27,7 +27,7 @@ mod workloads;
 
 use std::collections::BTreeMap;
 
-use lifespan::lifecycle::lane::Lane;
+use lifespan::facts::kind::Lane;
 use serde_json::{Value, json};
 
 use super::lines::{Line, Type};

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use lifespan::lifecycle::span::FinishedSpan;
+use lifespan::facts::span::FinishedSpan;
 
 use super::checks::{flag, is_root, number, outcome, show, text};
 use super::model::truth::{PodTruth, Transition, Truth};

@@ -1,8 +1,9 @@
 //! Trace contexts on custom resources, where the rules say.
 
 use crate::context::{Flaw, Format, Place, Rule, Rules};
+use crate::facts::change::Snapshot;
+use crate::facts::stamp::Stamp;
 use crate::kinds::{Catalog, Decoded, snapshot};
-use crate::lifecycle::object::{Snapshot, Stamp};
 
 const TRAIN_JOB: &str = include_str!("../../../../tests/objects/train_job.json");
 const PIPELINE_RUN: &str = include_str!("../../../../tests/objects/pipeline_run.json");

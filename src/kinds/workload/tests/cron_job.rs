@@ -1,7 +1,8 @@
 //! CronJobs.
 
 use super::{METADATA, changed, object, read, refusal_of};
-use crate::lifecycle::object::{Kind, Mode};
+use crate::facts::kind::Kind;
+use crate::facts::workload::Mode;
 
 /// A CronJob whose Jobs have this pod template.
 fn with_pods(template: &str) -> String {

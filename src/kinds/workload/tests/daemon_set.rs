@@ -1,7 +1,7 @@
 //! DaemonSets.
 
 use super::{METADATA, object, read, refusal_of};
-use crate::lifecycle::object::Kind;
+use crate::facts::kind::Kind;
 
 #[test]
 fn a_recorded_daemon_set_in_the_middle_of_an_update_is_read() {

@@ -1,8 +1,9 @@
 //! Jobs.
 
 use super::{METADATA, object, read, refusal_of};
-use crate::lifecycle::object::{Kind, Mode, Verdict};
-use crate::lifecycle::time::UnixNanos;
+use crate::facts::kind::Kind;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::{Mode, Verdict};
 
 /// What the conditions of a Job say of it.
 fn verdict(conditions: &str) -> Verdict {

@@ -1,7 +1,8 @@
 //! ReplicationControllers, which are ReplicaSets of an older name.
 
 use super::{METADATA, object, read, refusal_of};
-use crate::lifecycle::object::{Kind, Mode, Workload};
+use crate::facts::kind::Kind;
+use crate::facts::workload::{Mode, Workload};
 
 fn with(spec: &str, status: &str) -> Workload {
     object(Kind::ReplicationController, spec, status)

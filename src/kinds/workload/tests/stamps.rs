@@ -1,9 +1,9 @@
 //! Trace contexts on built-in kinds, where the rules say.
 
 use crate::context::{Flaw, Format, Place, Rule, Rules};
+use crate::facts::change::Snapshot;
+use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, Decoded, snapshot};
-use crate::lifecycle::lane::Lane;
-use crate::lifecycle::object::Snapshot;
 
 /// Built-in kinds whose Pods are made from a template of their own.
 const OF_PODS: [Lane; 6] = [
@@ -48,7 +48,7 @@ fn told(decoded: &Decoded) -> Vec<String> {
         Snapshot::Pod(pod) => &pod.stamps,
     };
     assert_eq!(stamps.len(), decoded.n_stamps);
-    let told = |stamp: &crate::lifecycle::object::Stamp| {
+    let told = |stamp: &crate::facts::stamp::Stamp| {
         let relation = if stamp.is_parent { " parent" } else { "" };
         format!("{} {}{relation}", stamp.found, stamp.context.span_id)
     };

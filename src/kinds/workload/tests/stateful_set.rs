@@ -1,7 +1,8 @@
 //! StatefulSets.
 
 use super::{METADATA, changed, object, read, refusal_of};
-use crate::lifecycle::object::{Kind, Mode, Workload};
+use crate::facts::kind::Kind;
+use crate::facts::workload::{Mode, Workload};
 
 fn with(spec: &str) -> Workload {
     object(Kind::StatefulSet, spec, "{}")

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lifespan::lifecycle::time::UnixNanos;
+use lifespan::facts::time::UnixNanos;
 use serde_json::{Value, json};
 
 /// An RFC 3339 time in whole seconds.

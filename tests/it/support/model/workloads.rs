@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lifespan::lifecycle::lane::Lane;
+use lifespan::facts::kind::Lane;
 use serde_json::{Value, json};
 
 use super::objects::{Meta, Status, Template, seconds};

@@ -7,9 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::lane::Lane;
-use super::object::{Change, Kind, Snapshot, Uid};
-use super::time::{Nanos, UnixNanos};
+use crate::facts::change::{Change, Snapshot};
+use crate::facts::kind::Kind;
+use crate::facts::kind::Lane;
+use crate::facts::meta::Uid;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// A change on its way out of the inlet.
 #[derive(Clone, Debug)]

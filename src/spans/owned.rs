@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::super::draft::{Draft, Of};
-use super::super::ids;
-use super::super::object::{Kind, SpanId, TraceId, Uid};
-use super::super::span::{ObjectRef, Outcome, SpanEvent, Value};
-use super::super::time::{Nanos, UnixNanos};
-use super::super::transition::Step;
-use super::Build;
-use super::root::with_refusal;
+use crate::facts::ids;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::transition::Step;
+use crate::spans::Build;
+use crate::spans::draft::{Draft, Of};
+use crate::spans::root::with_refusal;
 
 /// The name of a step within the ids of its trace, whatever the name of its span.
 const fn id_step(step: &Step) -> &'static str {

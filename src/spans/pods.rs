@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::draft::{Draft, Of};
-use super::super::instant::Instant;
-use super::super::object::{SpanId, TraceId, Uid};
-use super::super::phases::Chain;
-use super::super::pod::{Pod, Restart, Start};
-use super::super::span::{Outcome, Value};
-use super::super::time::{Nanos, UnixNanos};
-use super::super::transition::Action;
-use super::super::tree::Tree;
-use super::{Build, Gating, pod_ref, push_pod};
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Instant;
+use crate::facts::meta::Uid;
+use crate::facts::span::{Outcome, Value};
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::pod::{Pod, Restart, Start};
+use crate::lifecycle::transition::Action;
+use crate::lifecycle::tree::Tree;
+use crate::spans::draft::{Draft, Of};
+use crate::spans::phases::Chain;
+use crate::spans::{Build, Gating, pod_ref, push_pod};
 
 impl Build<'_> {
     /// The spans of all Pods that keep theirs; the others are counted above them.
@@ -281,7 +282,7 @@ pub(super) fn push_end(draft: &mut Draft, pod: &Pod) {
     if !exits.is_empty() {
         draft.push("lifespan.exit_codes", exits);
     }
-    super::owned::push_finalizers(draft, &end.finalizers);
+    crate::spans::owned::push_finalizers(draft, &end.finalizers);
     if end.exits.iter().any(|(_, _, forced)| *forced) {
         draft.push("lifespan.forced", true);
     }

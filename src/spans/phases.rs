@@ -1,11 +1,11 @@
 //! The steps inside the start of a Pod, fused along the causal chain (DESIGN §7):
 //! created ≤ scheduled ≤ sandbox ≤ pull ≤ run ≤ started ≤ ready, per container.
 
-use super::draft::{Draft, Of};
-use super::instant::{Evidence, Instant};
-use super::object::Role;
-use super::pod::{ContainerStart, Start};
-use super::time::{Nanos, SECOND};
+use crate::facts::instant::{Evidence, Instant};
+use crate::facts::pod::Role;
+use crate::facts::time::{Nanos, SECOND};
+use crate::lifecycle::pod::{ContainerStart, Start};
+use crate::spans::draft::{Draft, Of};
 
 /// The instants of a start, tightened.
 #[derive(Clone, Debug)]

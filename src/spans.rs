@@ -1,6 +1,9 @@
 //! Closing: from the facts of a transition to its spans, children before parents.
 
+pub mod attributes;
+pub mod draft;
 mod owned;
+pub mod phases;
 mod pods;
 mod root;
 mod runs;
@@ -9,27 +12,28 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::attributes;
-use super::draft::{Draft, Of};
-use super::failure::Failure;
-use super::instant::{Evidence, Instant};
-use super::object::{Kind, SpanId, Uid};
-use super::pod::{Left, Pod};
-use super::span::{FinishedSpan, ObjectRef, Outcome};
-use super::time::{Nanos, UnixNanos};
-use super::transition::{Closing, Step, Transition};
-use super::tree::{Rules, Tree};
+use crate::facts::ids::SpanId;
+use crate::facts::instant::{Evidence, Instant};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::reason::Failure;
+use crate::facts::span::{FinishedSpan, ObjectRef, Outcome};
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::pod::{Left, Pod};
+use crate::lifecycle::transition::{Closing, Step, Transition};
+use crate::lifecycle::tree::{Rules, Tree};
+use crate::spans::draft::{Draft, Of};
 
 /// Spans are never nested deeper.
 const MAX_DEPTH: usize = 16;
 
 /// What a closed transition becomes.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(crate) struct Built {
     /// Its spans, the root last.
-    pub(super) spans: Vec<FinishedSpan>,
+    pub(crate) spans: Vec<FinishedSpan>,
     /// Pods that are still going, and the span that theirs will be below.
-    pub(super) left: Vec<(Uid, Left)>,
+    pub(crate) left: Vec<(Uid, Left)>,
 }
 
 /// A transition while its spans are built.
@@ -55,7 +59,7 @@ struct Gating {
 }
 
 /// The spans of a transition that has closed.
-pub(super) fn of_transition(tree: &Tree, transition: &Transition, rules: &Rules) -> Built {
+pub(crate) fn of_transition(tree: &Tree, transition: &Transition, rules: &Rules) -> Built {
     let Some(closed) = transition.closed.as_deref() else {
         return Built { spans: Vec::new(), left: Vec::new() };
     };
@@ -63,7 +67,7 @@ pub(super) fn of_transition(tree: &Tree, transition: &Transition, rules: &Rules)
 }
 
 /// What is open at `now`, with the outcome `in progress`.
-pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<FinishedSpan> {
+pub(crate) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<FinishedSpan> {
     let mut out = Vec::new();
     let open = tree.pending().filter(|pending| pending.closed.is_none());
     if let Some(open) = open {
@@ -90,7 +94,7 @@ pub(super) fn in_progress(tree: &Tree, now: UnixNanos, rules: &Rules) -> Vec<Fin
 }
 
 /// The end of a Pod whose transition has left without it.
-pub(super) fn terminate_left(
+pub(crate) fn terminate_left(
     tree: &Tree,
     uid: Uid,
     pod: &Pod,
@@ -245,7 +249,7 @@ impl<'a> Build<'a> {
     /// Why a workload was refused its Pods, from Events about it: reason and message.
     fn refusal(&self, of: impl Fn(Uid) -> bool) -> Option<(&str, &str)> {
         let refusals = self.transition.notes.iter().filter(|(about, noted)| {
-            noted.is_warning && super::failure::is_refusal(&noted.reason) && of(*about)
+            noted.is_warning && crate::facts::reason::is_refusal(&noted.reason) && of(*about)
         });
         let first = refusals.min_by_key(|(about, noted)| (noted.at, *about));
         first.map(|(_, noted)| (&*noted.reason, &*noted.message))

@@ -1,7 +1,8 @@
 //! What counts as a Pod in a failure state (FACTS §1.3), and why.
 
-use super::instant::Evidence;
-use super::object::{ContainerState, Note, PodPhase, PodSnapshot, Role};
+use crate::facts::instant::Evidence;
+use crate::facts::note::Note;
+use crate::facts::pod::{ContainerState, PodPhase, PodSnapshot, Role};
 
 /// Why a Pod is in a failure state.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! The root span of a transition.
 
-use super::super::attributes;
-use super::super::draft::{Draft, MAX_ON_SPAN, Of};
-use super::super::object::Kind;
-use super::super::object::Stamp;
-use super::super::span::RemoteParent;
-use super::super::span::{Link, LinkReason, Outcome, SpanEvent, Value};
-use super::super::time::Nanos;
-use super::super::transition::{Action, GoalChange};
-use super::{Build, owned, pods};
+use crate::facts::kind::Kind;
+use crate::facts::span::RemoteParent;
+use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
+use crate::facts::stamp::Stamp;
+use crate::facts::time::Nanos;
+use crate::lifecycle::transition::{Action, GoalChange};
+use crate::spans::attributes;
+use crate::spans::draft::{Draft, MAX_ON_SPAN, Of};
+use crate::spans::{Build, owned, pods};
 
 /// `lifespan.changed` names at most so many paths.
 const MAX_CHANGED: usize = 20;

@@ -1,6 +1,6 @@
 //! Durations as Go writes them: `300ms`, `1.5h`, `2h45m`.
 
-use crate::lifecycle::time::Nanos;
+use crate::facts::time::Nanos;
 
 /// The text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +64,7 @@ fn nanos(number: &str, unit: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::facts::duration::*;
 
     #[test]
     fn durations_are_read_as_go_reads_them() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
-use super::object::Uid;
+use crate::facts::meta::Uid;
 
 /// Mark and sweep over one kind's list and watch.
 ///
@@ -61,7 +61,7 @@ impl Relist {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::order::relist::*;
 
     use std::collections::BTreeSet;
 

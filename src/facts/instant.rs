@@ -4,7 +4,7 @@
 //! what they tell of (DESIGN §7). [`Evidence`] collects what is known of one moment, and
 //! [`Instant`] is what follows from it. Nothing here ever invents a length.
 
-use super::time::{Nanos, SECOND, UnixNanos};
+use crate::facts::time::{Nanos, SECOND, UnixNanos};
 
 /// Where the best estimate of an instant comes from: `lifespan.{start,end}.source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,7 +201,7 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::facts::instant::*;
 
     const T: UnixNanos = UnixNanos::from_seconds(100);
 

@@ -95,7 +95,7 @@ impl fmt::Display for Nanos {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::facts::time::*;
 
     #[test]
     fn lengths_are_told_in_the_unit_that_fits() {

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::attributes;
-use super::ids;
-use super::instant::Instant;
-use super::object::{SpanId, TraceId};
-use super::pod::Noted;
-use super::span::{
+use crate::facts::ids;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::instant::Instant;
+use crate::facts::span::{
     Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext,
     SpanEvent, Value,
 };
-use super::time::{Nanos, UnixNanos};
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::pod::Noted;
+use crate::spans::attributes;
 
 /// OpenTelemetry's limit of events and links on a span.
 pub const MAX_ON_SPAN: usize = 128;

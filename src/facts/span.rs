@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::object::{Kind, SpanId, Stamp, TraceId, Uid};
-use super::time::UnixNanos;
+use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::stamp::Stamp;
+use crate::facts::time::UnixNanos;
 
 /// How a span ended (DESIGN: outcome).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

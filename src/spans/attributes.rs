@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::instant::Instant;
-use super::object::{Kind, Uid};
-use super::span::{Attribute, ObjectRef, Resource, Value};
-use super::tree::Rules;
+use crate::facts::instant::Instant;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::span::{Attribute, ObjectRef, Resource, Value};
+use crate::lifecycle::tree::Rules;
 
 /// `lifespan.time.uncertainty_ms` is said from this many milliseconds on.
 const UNCERTAIN_MS: i64 = 50;

@@ -1,6 +1,65 @@
-//! One kind's list and watch, as the core hears it.
+//! The kinds there are, and the watch of each.
 
-use super::object::{Change, Kind, Snapshot};
+use std::sync::Arc;
+
+/// The kind of an object, by its Kubernetes name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `batch/CronJob`
+    CronJob,
+    /// `apps/Deployment`
+    Deployment,
+    /// `apps/StatefulSet`
+    StatefulSet,
+    /// `apps/DaemonSet`
+    DaemonSet,
+    /// `batch/Job`
+    Job,
+    /// `apps/ReplicaSet`
+    ReplicaSet,
+    /// `ReplicationController`
+    ReplicationController,
+    /// `Pod`
+    Pod,
+    /// Any other kind, as `Rollout.argoproj.io`: a custom resource, or one that is not watched and
+    /// only names an owner.
+    Other(Arc<str>),
+}
+
+impl Kind {
+    /// The kind `name` of the API group `group`, which is empty for the core group.
+    #[must_use]
+    pub fn of(group: &str, name: &str) -> Self {
+        match (group, name) {
+            ("apps", "Deployment") => Self::Deployment,
+            ("apps", "ReplicaSet") => Self::ReplicaSet,
+            ("apps", "StatefulSet") => Self::StatefulSet,
+            ("apps", "DaemonSet") => Self::DaemonSet,
+            ("batch", "Job") => Self::Job,
+            ("batch", "CronJob") => Self::CronJob,
+            ("", "ReplicationController") => Self::ReplicationController,
+            ("", "Pod") => Self::Pod,
+            ("", other) => Self::Other(other.into()),
+            (group, other) => Self::Other(format!("{other}.{group}").into()),
+        }
+    }
+
+    /// The kind's name as Kubernetes writes it, `Deployment`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::CronJob => "CronJob",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
+            Self::Pod => "Pod",
+            Self::Other(name) => name.split_once('.').map_or(name, |(name, _)| name),
+        }
+    }
+}
 
 /// The watch of one kind. They sort with owners first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,33 +159,6 @@ impl Lane {
             Self::ReplicaSets | Self::ReplicationControllers => 3,
             Self::Pods => 4,
             Self::Events => 5,
-        }
-    }
-}
-
-/// What a lane says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// A list begins, or contains this object. Events in a list are old and are not said.
-    Listed(Snapshot),
-    /// The list is complete, at this resourceVersion: what it did not contain is gone. Lists of
-    /// Events say this too.
-    ListDone(u64),
-    /// A watch told this.
-    Watched(Change),
-    /// The list or watch broke off; an unfinished list proves nothing.
-    Closed,
-}
-
-impl News {
-    /// The resourceVersion that it brings its lane to, if it tells one.
-    #[must_use]
-    pub fn version(&self) -> Option<u64> {
-        match self {
-            Self::Listed(snapshot) => Some(snapshot.meta().resource_version),
-            Self::ListDone(version) => Some(*version),
-            Self::Watched(change) => change.version(),
-            Self::Closed => None,
         }
     }
 }

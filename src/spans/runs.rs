@@ -1,13 +1,15 @@
 //! Spans of Pods that run to their end: the run, and the runs of its containers.
 
-use super::super::draft::{Draft, Of};
-use super::super::instant::Instant;
-use super::super::object::{Role, SpanId, Uid};
-use super::super::phases::Chain;
-use super::super::pod::{Pod, PodRun, Run};
-use super::super::span::Outcome;
-use super::super::time::Nanos;
-use super::{Build, pod_ref, push_pod};
+use crate::facts::ids::SpanId;
+use crate::facts::instant::Instant;
+use crate::facts::meta::Uid;
+use crate::facts::pod::Role;
+use crate::facts::span::Outcome;
+use crate::facts::time::Nanos;
+use crate::lifecycle::pod::{Pod, PodRun, Run};
+use crate::spans::draft::{Draft, Of};
+use crate::spans::phases::Chain;
+use crate::spans::{Build, pod_ref, push_pod};
 
 impl Build<'_> {
     /// `run Pod`, from its creation to the end of its last container; returns its id, which is the

@@ -1,0 +1,153 @@
+//! What every object has: its identity, its owner, who wrote it, and whether it is going.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::kind::Kind;
+use super::time::UnixNanos;
+
+/// `metadata.uid`: the identity of an object. The API server draws UUIDs, nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(pub u128);
+
+/// The text is not a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAUuid;
+
+impl FromStr for Uid {
+    type Err = NotAUuid;
+
+    fn from_str(text: &str) -> Result<Self, NotAUuid> {
+        let mut value = 0_u128;
+        let mut digits = 0_u32;
+        for (at, byte) in text.bytes().enumerate() {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b'A'..=b'F' => byte - b'A' + 10,
+                b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
+                _ => return Err(NotAUuid),
+            };
+            value = (value << 4) | u128::from(digit);
+            digits += 1;
+            if digits > 32 {
+                return Err(NotAUuid);
+            }
+        }
+        if digits == 32 && text.len() == 36 { Ok(Self(value)) } else { Err(NotAUuid) }
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let v = self.0;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            v >> 96,
+            (v >> 80) & 0xffff,
+            (v >> 64) & 0xffff,
+            (v >> 48) & 0xffff,
+            v & 0xffff_ffff_ffff
+        )
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The controller owner of an object (`ownerReferences[controller=true]`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its uid.
+    pub uid: Uid,
+}
+
+/// `metadata.deletionTimestamp` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Deletion {
+    /// `deletionTimestamp`; of a gracefully deleted Pod the end of its grace, in the future.
+    pub at: UnixNanos,
+    /// `deletionGracePeriodSeconds`; 0 where absent.
+    pub grace_seconds: i64,
+    /// Finalizers that are still to be removed.
+    pub finalizers: Box<[Box<str>]>,
+}
+
+/// One writer of an object, from `metadata.managedFields`, status writers excepted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Writer {
+    /// `manager`.
+    pub manager: Box<str>,
+    /// `subresource`, empty for the object itself.
+    pub subresource: Box<str>,
+    /// `time`; `scale` entries have none.
+    pub time: Option<UnixNanos>,
+}
+
+/// What every snapshot has of `metadata`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Meta {
+    /// `uid`.
+    pub uid: Uid,
+    /// `namespace`, empty for objects of the cluster.
+    pub namespace: Arc<str>,
+    /// `name`.
+    pub name: Box<str>,
+    /// `resourceVersion` as the number it is (KEP-5504).
+    pub resource_version: u64,
+    /// `generation`; 0 where the kind has none.
+    pub generation: i64,
+    /// `creationTimestamp`, whole seconds.
+    pub created: UnixNanos,
+    /// Set once deletion was asked for.
+    pub deletion: Option<Box<Deletion>>,
+    /// The controller owner.
+    pub owner: Option<Owner>,
+    /// `service.name` by the semantic-convention rule, if the object says one: annotation
+    /// `resource.opentelemetry.io/service.name`, label `app.kubernetes.io/instance`, then
+    /// `app.kubernetes.io/name`.
+    pub service: Option<Box<str>>,
+    /// The newest time in `managedFields` of any writer, status included: the object was
+    /// written no earlier.
+    pub written: Option<UnixNanos>,
+}
+
+/// A condition of a status.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Condition {
+    /// `status` is `True`.
+    pub is_true: bool,
+    /// `lastTransitionTime`.
+    pub changed: Option<UnixNanos>,
+    /// `lastUpdateTime`, where the kind has it.
+    pub updated: Option<UnixNanos>,
+    /// `reason`.
+    pub reason: Box<str>,
+    /// `message`, at most 1 KiB.
+    pub message: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_is_a_uuid_and_reads_back_as_written() {
+        let text = "d306cd69-2d2c-4dc9-881f-db7d756a03e0";
+        assert_eq!(text.parse::<Uid>().unwrap().to_string(), text);
+        for wrong in ["", "d306cd69", "d306cd69-2d2c-4dc9-881f-db7d756a03e", "é"] {
+            assert_eq!(wrong.parse::<Uid>(), Err(NotAUuid), "{wrong}");
+        }
+        assert_eq!(format!("{text}0").parse::<Uid>(), Err(NotAUuid));
+        assert_eq!("d306cd692d2c4dc9881fdb7d756a03e0".parse::<Uid>(), Err(NotAUuid));
+    }
+}

@@ -1,0 +1,126 @@
+//! What is kept of a Pod.
+
+use std::sync::Arc;
+
+use super::meta::{Condition, Meta};
+use super::stamp::Stamp;
+use super::time::UnixNanos;
+
+/// What is kept of a Pod.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PodSnapshot {
+    /// Its metadata.
+    pub meta: Meta,
+    /// `spec.nodeName`, empty before it is bound.
+    pub node: Arc<str>,
+    /// `spec.restartPolicy` is `Always`.
+    pub restarts_always: bool,
+    /// Annotation `kubernetes.io/config.mirror`: a static Pod of a kubelet.
+    pub is_mirror: bool,
+    /// The revision it was made of: label `pod-template-generation` (DaemonSet), else
+    /// `controller-revision-hash` (StatefulSet), else `pod-template-hash`; empty where absent.
+    pub template_hash: Box<str>,
+    /// Trace contexts on the Pod.
+    pub stamps: Arc<[Stamp]>,
+    /// `status.phase`.
+    pub phase: PodPhase,
+    /// `status.reason`, such as `Evicted`.
+    pub reason: Box<str>,
+    /// `status.message`, at most 1 KiB.
+    pub message: Box<str>,
+    /// Condition `PodScheduled`.
+    pub scheduled: Option<Condition>,
+    /// Condition `PodReadyToStartContainers`.
+    pub sandbox: Option<Condition>,
+    /// Condition `Initialized`.
+    pub initialized: Option<Condition>,
+    /// Condition `Ready`.
+    pub ready: Option<Condition>,
+    /// Condition `DisruptionTarget`.
+    pub disruption: Option<Condition>,
+    /// Containers that have a status: init containers in order, then the others.
+    pub containers: Box<[ContainerSnapshot]>,
+}
+
+/// `status.phase` of a Pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PodPhase {
+    /// Accepted, not all containers have run.
+    #[default]
+    Pending,
+    /// Bound, and a container runs or restarts.
+    Running,
+    /// All containers ended with exit code 0.
+    Succeeded,
+    /// All containers ended, one of them in error; or evicted.
+    Failed,
+    /// The node cannot be reached.
+    Unknown,
+}
+
+/// What part a container has in its Pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Runs to its end before the next one starts.
+    Init,
+    /// An init container with restartPolicy Always: runs beside the others once started.
+    Sidecar,
+    /// One of `spec.containers`.
+    Main,
+}
+
+/// What is kept of a container's status.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContainerSnapshot {
+    /// `name`.
+    pub name: Box<str>,
+    /// Its part.
+    pub role: Role,
+    /// The image, as the spec names it.
+    pub image: Box<str>,
+    /// Whether the spec has a startup probe; without one `started` follows `running` at once.
+    pub has_startup_probe: bool,
+    /// `state`.
+    pub state: ContainerState,
+    /// `lastState.terminated`.
+    pub last: Option<Exit>,
+    /// `restartCount`.
+    pub restarts: u32,
+    /// `ready`.
+    pub ready: bool,
+    /// `started`.
+    pub started: bool,
+}
+
+/// `state` of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerState {
+    /// `waiting`; also where no state is given.
+    Waiting {
+        /// `reason`, such as `ImagePullBackOff`.
+        reason: Box<str>,
+        /// `message`, at most 1 KiB.
+        message: Box<str>,
+    },
+    /// `running`, since `startedAt` (whole seconds).
+    Running(Option<UnixNanos>),
+    /// `terminated`.
+    Terminated(Exit),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Exit {
+    /// `exitCode`.
+    pub code: i32,
+    /// `signal`, 0 where absent.
+    pub signal: i32,
+    /// `reason`, such as `OOMKilled`.
+    pub reason: Box<str>,
+    /// `message`, at most 1 KiB.
+    pub message: Box<str>,
+    /// `startedAt`, whole seconds.
+    pub started: Option<UnixNanos>,
+    /// `finishedAt`, whole seconds.
+    pub finished: Option<UnixNanos>,
+}

@@ -1,0 +1,179 @@
+//! What is kept of a workload or a run.
+
+use std::sync::Arc;
+
+use super::kind::Kind;
+use super::meta::{Condition, Meta, Writer};
+use super::stamp::Stamp;
+use super::time::UnixNanos;
+
+/// A spec as sorted dotted paths and the hash of the value at each.
+///
+/// The paths stand apart from the hashes: most workloads have the same ones, and trees share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SpecHashes {
+    /// The paths, sorted.
+    pub paths: Arc<[Box<str>]>,
+    /// The hash of the value at each of them.
+    pub hashes: Box<[u64]>,
+}
+
+impl SpecHashes {
+    /// Each path with its hash, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Box<str>, u64)> {
+        self.paths.iter().zip(self.hashes.iter().copied())
+    }
+
+    /// How many paths there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+impl From<Vec<(Box<str>, u64)>> for SpecHashes {
+    fn from(sorted: Vec<(Box<str>, u64)>) -> Self {
+        let (paths, hashes): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        Self { paths: paths.into(), hashes: hashes.into() }
+    }
+}
+
+/// What a workload is for, and so what it means that it has settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// It is to be as its spec says, for ever.
+    #[default]
+    Rollout,
+    /// It is to run to its end, once.
+    Run,
+    /// No controller reports on it: what is written has settled.
+    Plain,
+}
+
+/// What is kept of a workload: of everything that is watched but Pods and Events.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Workload {
+    /// Its metadata.
+    pub meta: Meta,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is for.
+    pub mode: Mode,
+    /// The spec as sorted (dotted path, hash of the value).
+    pub spec: SpecHashes,
+    /// Where its template stands in `spec`: `template.`, `jobTemplate.`; what lies outside are
+    /// goal fields. Empty where everything is the template but [`Workload::goals`].
+    pub template_path: &'static str,
+    /// Paths that are goal fields where there is no `template_path`.
+    pub goals: Arc<[Box<str>]>,
+    /// `spec.replicas`; `None` where the kind does not count its Pods there.
+    pub replicas: Option<i64>,
+    /// `spec.paused`, or `spec.suspend`.
+    pub paused: bool,
+    /// Its Pods are replaced only when somebody deletes them (`updateStrategy` OnDelete).
+    pub is_on_delete: bool,
+    /// `updateStrategy.rollingUpdate.partition` of a StatefulSet.
+    pub partition: i64,
+    /// Containers of the pod template and their images, in order.
+    pub images: Arc<[(Box<str>, Box<str>)]>,
+    /// Hash of the template: of the pod template without the label `pod-template-hash`, or of all
+    /// that is no goal field.
+    pub template: u64,
+    /// The same, also without the annotation `kubectl.kubernetes.io/restartedAt`.
+    pub template_without_restart: u64,
+    /// Annotation `deployment.kubernetes.io/revision`, 0 where absent.
+    pub revision: i64,
+    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`]; empty where
+    /// the object does not say it.
+    pub update_revision: Box<str>,
+    /// When a CronJob wanted this Job to begin
+    /// (`batch.kubernetes.io/cronjob-scheduled-timestamp`).
+    pub scheduled: Option<UnixNanos>,
+    /// Trace contexts on the object, in the order of the rules.
+    pub stamps: Arc<[Stamp]>,
+    /// Who wrote the object, status writers excepted.
+    pub writers: Arc<[Writer]>,
+    /// What its controller says of it.
+    pub status: WorkloadStatus,
+}
+
+impl Workload {
+    /// How many Pods it wants; `None` where it does not say so.
+    #[must_use]
+    pub fn wanted(&self) -> Option<i64> {
+        match self.kind {
+            Kind::DaemonSet => Some(self.status.desired),
+            Kind::CronJob
+            | Kind::Deployment
+            | Kind::StatefulSet
+            | Kind::Job
+            | Kind::ReplicaSet
+            | Kind::ReplicationController
+            | Kind::Pod
+            | Kind::Other(_) => self.replicas,
+        }
+    }
+
+    /// The same, 0 where it does not say so.
+    #[must_use]
+    pub fn count(&self) -> i64 {
+        self.wanted().unwrap_or(0)
+    }
+}
+
+/// The facts of a workload's status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct WorkloadStatus {
+    /// `observedGeneration`; where a kind has none, the generation.
+    pub observed: i64,
+    /// `replicas`; of a DaemonSet `currentNumberScheduled`.
+    pub replicas: i64,
+    /// `updatedReplicas`, `updatedNumberScheduled`.
+    pub updated: i64,
+    /// `readyReplicas`, `numberReady`.
+    pub ready: i64,
+    /// `availableReplicas`, `numberAvailable`.
+    pub available: i64,
+    /// `desiredNumberScheduled` of a DaemonSet.
+    pub desired: i64,
+    /// `currentRevision` of a StatefulSet is its `updateRevision`.
+    pub is_of_one_revision: bool,
+    /// Condition `Progressing` (Deployment).
+    pub progressing: Option<Box<Condition>>,
+    /// Condition `ReplicaFailure`.
+    pub replica_failure: Option<Box<Condition>>,
+    /// What the rules of its kind read from it, where they go by conditions and not by counts:
+    /// Jobs and custom resources.
+    pub verdict: Option<Box<Verdict>>,
+    /// How far a custom resource says it has come, such as the step of a canary.
+    pub progress: Option<Box<str>>,
+    /// The newest time of a `status` entry of `managedFields`.
+    pub written: Option<UnixNanos>,
+}
+
+/// What a status says of an object by the rules of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It has not come to its end, or is not as its spec wants.
+    Progressing,
+    /// It has settled; of a run: it has ended well.
+    Settled {
+        /// When, where the status says it: `lastTransitionTime` of the condition.
+        at: Option<UnixNanos>,
+    },
+    /// It has failed.
+    Failed {
+        /// `error.type`: the reason as the status says it, `BackoffLimitExceeded`.
+        reason: Box<str>,
+        /// One sentence.
+        message: Box<str>,
+        /// When, where the status says it.
+        at: Option<UnixNanos>,
+    },
+}

@@ -1,0 +1,4 @@
+//! In what order things are taken in: by resourceVersion, never by arrival. Pure.
+
+pub mod inlet;
+pub mod relist;
