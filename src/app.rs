@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use self::driver::{Figures, Question, drive};
 use crate::clock;
-use crate::delivery::books::Books;
-use crate::delivery::{AllBooks, Delivery};
 use crate::engine::Engine;
+use crate::export::books::Books;
+use crate::export::{AllBooks, Delivery};
 use crate::facts::span::FinishedSpan;
 use crate::watch::connect::Cluster;
 use crate::watch::ear::ForCore;

@@ -32,7 +32,7 @@ pub use show::{Format, as_json, components, documented, shown};
 
 use std::collections::BTreeMap;
 
-use crate::delivery::settings::Exporter;
+use crate::export::settings::Exporter;
 
 /// What is configured, proven.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@
 //!                                                                                        ▼
 //!  terminal ◀── show (pure) ◀── traces ◀──────────────┬── store: root uid → Tree ── Tree::step, expire
 //!  files, JSON ◀── otlp::json (pure) ◀─┐              │   (pure): transitions, phases, instants,
-//!  OTLP ◀── export ◀───────────────────┴── delivery ◀─┘   parents, links, ids ─▶ finished spans
+//!  OTLP ◀── export ◀───────────────────┴──────────────┘   parents, links, ids ─▶ finished spans
 //! ```
 //!
 //! # Modules
@@ -41,8 +41,8 @@
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
 //!   bytes are encoded once and resent as they are.
-//! * [`delivery`]: exporters side by side, each with its queue; the books of what became of spans.
-//! * [`export`]: sends requests over gRPC and HTTP.
+//! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
+//!   of spans; the one way out, of the service and of commands alike.
 //! * [`watch`]: list and watch of a live cluster. [`watch::course`] decides what is asked next,
 //!   [`watch::items`] and [`watch::events`] cut objects from the bytes, [`watch::ear`] says what
 //!   becomes of them, [`watch::discovery`] what a server serves, all pure; its shell is the one room
@@ -130,7 +130,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
-pub mod delivery;
 pub mod engine;
 pub mod export;
 pub mod facts;

@@ -1,35 +1,13 @@
 //! What a person is told on standard error: problems, one line each, and how far the work is.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::show::clean;
+use crate::text::clean;
 
 /// How many problems are told in full; of the rest only the number.
 const TOLD_IN_FULL: u64 = 20;
-
-/// An error with its sources, on one line, without what was already said.
-#[derive(Debug)]
-pub struct Chain<'a>(pub &'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.0.to_string();
-        f.write_str(&said)?;
-        let mut next = self.0.source();
-        while let Some(error) = next {
-            let text = error.to_string();
-            if !said.contains(&text) {
-                write!(f, ": {text}")?;
-            }
-            said = text;
-            next = error.source();
-        }
-        Ok(())
-    }
-}
 
 /// Standard error, as a person reads it.
 pub struct Report<'a> {
@@ -128,16 +106,6 @@ impl<'a> Report<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot open web.jsonl")]
-    struct Outer(#[source] io::Error);
-
-    #[test]
-    fn a_chain_tells_each_source_once() {
-        let error = Outer(io::Error::other("disk on fire"));
-        assert_eq!(Chain(&error).to_string(), "cannot open web.jsonl: disk on fire");
-    }
 
     #[test]
     fn after_twenty_problems_the_rest_is_only_counted() {

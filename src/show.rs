@@ -16,8 +16,6 @@ use axis::Axis;
 use canvas::{Canvas, DIM, PLAIN};
 use rows::{Row, Tree};
 
-pub use text::{clean, time_of};
-
 /// How text may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {

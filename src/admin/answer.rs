@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::known::Known;
 use super::pages;
-use super::waits::Open;
 use crate::config::MetricsLevel;
-use crate::facts::time::UnixNanos;
-use crate::telemetry::metrics::{self, Snapshot};
+use crate::telemetry::metrics;
 use crate::watch::status::{Phase, Status};
 
 /// What an address serves.
@@ -18,21 +17,6 @@ pub enum Serves {
     Health(String),
     /// `/debug/…z`
     Zpages,
-}
-
-/// What is known when a request comes.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// All that metrics tell.
-    pub snapshot: Snapshot,
-    /// What is open.
-    pub open: Vec<Open>,
-    /// It is stopping.
-    pub is_stopping: bool,
-    /// When it started.
-    pub started: UnixNanos,
-    /// The API server.
-    pub server: String,
 }
 
 /// An answer.
@@ -113,6 +97,7 @@ fn holds_up(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics::Snapshot;
 
     fn known(watches: Vec<Status>) -> Known {
         let snapshot = Snapshot { watches, uptime_seconds: 5.06, ..Snapshot::default() };

@@ -3,7 +3,7 @@
 use crate::text::put;
 use serde_json::{Value, json};
 
-use super::answer::Known;
+use super::known::Known;
 use super::waits::{Open, Wait};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::{Phase, Status};

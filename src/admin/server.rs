@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::answer::{Answer, Known, Serves, answer};
+use super::answer::{Answer, Serves, answer};
+use super::known::Known;
 
 /// Connections at the same time; more wait.
 const MAX_CONNECTIONS: usize = 32;

@@ -83,7 +83,7 @@ impl<'a> Output<'a> {
         // What was drawn so far must not wait for a server.
         self.out.flush()?;
         report.progress(&format!("sending to {}", sender.endpoint()))?;
-        sender.flush();
+        sender.finish();
         report.clear()?;
         match sender.complaint() {
             None => Ok(true),

@@ -11,8 +11,10 @@ use crate::engine::{Engine, Settings};
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
 use crate::recording::{Input, Player};
-use crate::report::{Chain, Report};
-use crate::show::{Look, clean};
+use crate::report::Report;
+use crate::show::Look;
+use crate::text::Chain;
+use crate::text::clean;
 use crate::traces::{MAX_SPANS, Selection, Traces};
 
 use super::configured::Sources;

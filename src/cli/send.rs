@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::delivery::settings::{self as delivery, Queue, Wire};
-use crate::export::{ExportError, Exporter, Sent, Settings, SettingsError, Tls};
+use super::runtime::runtime;
+use crate::export::books::Books;
+use crate::export::settings::{Exporter, Queue, Sizer, To, Wire};
+use crate::export::{self, Delivery, Settings, SettingsError, StartError, Tls};
 use crate::facts::span::FinishedSpan;
 use crate::otlp::backoff::Backoff;
 
@@ -22,12 +24,18 @@ const PATIENCE: Backoff = Backoff {
     max_elapsed: Duration::from_secs(10),
 };
 
+/// One request after the other, so that spans arrive in the order in which they are put.
+const IN_ORDER: Queue = Queue { num_consumers: 1, size: 1, sizer: Sizer::Requests, batch: None };
+
 /// The sender could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     /// The endpoint cannot be sent to.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// It cannot be sent to at all.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The system refused what networking needs.
     #[error("cannot set up networking")]
     Runtime(#[source] io::Error),
@@ -36,83 +44,101 @@ pub(super) enum SendError {
 /// Sends spans in the order in which they are put.
 #[derive(Debug)]
 pub(super) struct Sender {
-    exporter: Exporter,
+    /// Until the end, or until the server was given up.
+    delivery: Option<Delivery>,
     runtime: Runtime,
+    endpoint: String,
     waiting: Vec<FinishedSpan>,
-    total: Sent,
-    failure: Option<ExportError>,
+    n_put: u64,
+    books: Books,
 }
 
 impl Sender {
     /// A sender to `endpoint`. Without a scheme it is reached in plaintext if that is asked for or
     /// it is this machine, else over TLS.
     pub(super) fn new(endpoint: &str, is_insecure: bool) -> Result<Self, SendError> {
-        let exporter =
-            Exporter::new(Settings { retry: PATIENCE, ..settings(endpoint, is_insecure) })?;
-        let runtime =
-            Builder::new_current_thread().enable_all().build().map_err(SendError::Runtime)?;
-        Ok(Self { exporter, runtime, waiting: Vec::new(), total: Sent::default(), failure: None })
+        let settings = Settings { retry: PATIENCE, ..settings(endpoint, is_insecure) };
+        let endpoint = export::endpoint(Wire::Grpc, &settings)?;
+        let to = To::Server { wire: Wire::Grpc, settings: Box::new(settings), queue: IN_ORDER };
+        let exporter = Exporter { id: endpoint.clone(), to };
+        let runtime = runtime().map_err(SendError::Runtime)?;
+        let delivery = runtime.block_on(async { Delivery::start(vec![exporter]) })?;
+        let (delivery, books) = (Some(delivery), Books::default());
+        Ok(Self { delivery, runtime, endpoint, waiting: Vec::new(), n_put: 0, books })
     }
 
     pub(super) fn put(&mut self, spans: Vec<FinishedSpan>) {
+        self.n_put += spans.len() as u64;
         self.waiting.extend(spans);
         if self.waiting.len() >= TOGETHER {
-            self.flush();
+            self.hand_in();
         }
     }
 
-    /// Sends what waits. After the first failure nothing more is sent: the next would fail too.
-    pub(super) fn flush(&mut self) {
+    /// Hands in what waits. Once the server was given up nothing more is sent: the next would wait
+    /// as long.
+    fn hand_in(&mut self) {
         let spans = std::mem::take(&mut self.waiting);
-        if spans.is_empty() || self.failure.is_some() {
-            return;
-        }
-        match self.runtime.block_on(self.exporter.export(&spans)) {
-            Ok(sent) => self.count(&sent),
-            Err(error) => {
-                self.count(error.sent());
-                self.failure = Some(error);
+        let Some(delivery) = &self.delivery else { return };
+        let books = delivery.books();
+        let is_away = self.runtime.block_on(async {
+            tokio::select! {
+                () = books.until(|books| books.gave_up > 0) => true,
+                () = delivery.hand_in(&spans) => false,
             }
+        });
+        if is_away {
+            self.end();
         }
     }
 
-    fn count(&mut self, sent: &Sent) {
-        self.total.sent += sent.sent;
-        self.total.rejected += sent.rejected;
-        if !sent.warning.is_empty() {
-            self.total.warning.clone_from(&sent.warning);
+    /// Sends what waits, and waits until all is delivered or cannot be.
+    pub(super) fn finish(&mut self) {
+        self.hand_in();
+        if let Some(delivery) = &self.delivery {
+            let books = delivery.books();
+            self.runtime.block_on(books.until(|books| books.gave_up > 0 || books.is_idle()));
         }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(delivery) = self.delivery.take() else { return };
+        let books = self.runtime.block_on(delivery.drain(Duration::ZERO));
+        self.books = books.into_iter().next().unwrap_or_default();
     }
 
     /// Where it sends to.
     pub(super) fn endpoint(&self) -> &str {
-        self.exporter.endpoint()
+        &self.endpoint
     }
 
-    /// What must be said about it, if anything, and whether all went well.
+    /// What must be said at the end, if not all went well.
     pub(super) fn complaint(&self) -> Option<String> {
-        let endpoint = self.endpoint();
-        let Sent { rejected, warning, .. } = &self.total;
-        match &self.failure {
-            Some(failure) => Some(failure.to_string()),
-            None if *rejected > 0 => {
-                Some(format!("{rejected} spans were rejected by {endpoint}: {warning}"))
-            }
-            None => None,
+        let Books { sent, rejected, last_error, warning, .. } = &self.books;
+        let told = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (endpoint, n) = (&self.endpoint, self.n_put);
+        match n - sent - rejected {
+            0 if *rejected == 0 => None,
+            0 => Some(format!("{rejected} spans were rejected by {endpoint}: {}", told(warning))),
+            lost => Some(format!(
+                "{lost} of {n} spans were not delivered to `{endpoint}`: {}",
+                told(last_error)
+            )),
         }
     }
 
     /// How many spans the server took.
-    pub(super) fn n_sent(&self) -> usize {
-        self.total.sent
+    pub(super) fn n_sent(&self) -> u64 {
+        self.books.sent
     }
 }
 
 /// The exporter of a live run; a server that is away is waited for.
-pub(super) fn exporter(endpoint: &str, is_insecure: bool) -> delivery::Exporter {
+pub(super) fn exporter(endpoint: &str, is_insecure: bool) -> Exporter {
     let settings = Box::new(settings(endpoint, is_insecure));
-    let to = delivery::To::Server { wire: Wire::Grpc, settings, queue: Queue::default() };
-    delivery::Exporter { id: endpoint.to_owned(), to }
+    let to = To::Server { wire: Wire::Grpc, settings, queue: Queue::default() };
+    Exporter { id: endpoint.to_owned(), to }
 }
 
 /// Without a scheme the endpoint is reached in plaintext if that is asked for or it is this

@@ -9,21 +9,22 @@ use tokio::task::JoinSet;
 
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
-use crate::admin::answer::{Known, Serves};
+use crate::admin::answer::Serves;
+use crate::admin::known::Known;
 use crate::admin::server::{CannotListen, listen, serve};
 use crate::admin::waits;
 use crate::app::{App, View};
 use crate::clock;
 use crate::config::{Config, Extension, Metrics, MetricsLevel};
-use crate::delivery::Delivery;
 use crate::engine::Engine;
+use crate::export::Delivery;
 use crate::facts::time::UnixNanos;
 use crate::jitter;
-use crate::report::Chain;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::telemetry::metrics::Snapshot;
 use crate::telemetry::process::process;
+use crate::text::Chain;
 use crate::watch::connect::{Cluster, connect};
 
 /// How long exporters have at the end; a Pod has 30 s by default.

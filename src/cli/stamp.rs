@@ -16,7 +16,8 @@ use crate::facts::span::FinishedSpan;
 use crate::facts::stamp::TraceContext;
 use crate::manifest::{Stamping, stamp};
 use crate::origin::root;
-use crate::report::{Chain, Report};
+use crate::report::Report;
+use crate::text::Chain;
 use crate::watch::connect::connect;
 use crate::watch::stamp::{Named, stamp as stamp_object};
 use crate::{clock, jitter};
@@ -242,6 +243,6 @@ fn send(endpoint: &str, is_insecure: bool, span: FinishedSpan) -> Result<(), Str
     let mut sender =
         Sender::new(endpoint, is_insecure).map_err(|error| Chain(&error).to_string())?;
     sender.put(vec![span]);
-    sender.flush();
+    sender.finish();
     sender.complaint().map_or(Ok(()), Err)
 }

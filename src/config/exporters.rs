@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::component::Id;
 use super::node::Node;
 use super::reader::{Reader, Section};
-use crate::delivery::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
+use crate::export::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
 use crate::export::{Compression, Headers, Settings, Tls};
 use crate::otlp::backoff::Backoff;
 use crate::otlp::batch::MAX_REQUEST_BYTES;

@@ -6,21 +6,22 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::Refusal;
+use super::server::Refusal;
 use crate::jitter::jitter;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::verdict::Verdict;
 
-/// How a request ended, and after how many attempts.
+/// How a request ended, after how many attempts, and how long they took.
 #[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) ending: Ending,
-    pub(crate) n_attempts: usize,
+pub(super) struct Ended {
+    pub(super) ending: Ending,
+    pub(super) n_attempts: usize,
+    pub(super) took: Duration,
 }
 
 /// How a request ended.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(super) enum Ending {
     /// The server took it, `rejected` spans of it excepted.
     Delivered { rejected: usize, message: String },
     /// The server will never take it.
@@ -32,12 +33,12 @@ pub(crate) enum Ending {
 /// Makes attempts until one ends the matter or time is up.
 ///
 /// `pause` waits before the next attempt after a failure, and returns whether there shall be one.
-pub(crate) async fn deliver<A, P>(
+pub(super) async fn deliver<A, P>(
     backoff: &Backoff,
     n_spans: usize,
     mut attempt: impl FnMut() -> A,
     mut pause: impl FnMut(Status, Duration) -> P,
-) -> Delivery
+) -> Ended
 where
     A: Future<Output = Result<ExportTraceServiceResponse, Refusal>>,
     P: Future<Output = bool>,
@@ -63,7 +64,8 @@ where
         }
     };
     let last = usize::from(!matches!(ending, Ending::GaveUp(_)));
-    Delivery { ending, n_attempts: usize::try_from(n_failed).unwrap_or(usize::MAX) + last }
+    let n_attempts = usize::try_from(n_failed).unwrap_or(usize::MAX) + last;
+    Ended { ending, n_attempts, took: began.elapsed() }
 }
 
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod tests {
     }
 
     /// Attempts that fail with the given status, and the seconds at which each was made.
-    async fn failing(backoff: &Backoff, status: Status) -> (Delivery, Vec<f64>) {
+    async fn failing(backoff: &Backoff, status: Status) -> (Ended, Vec<f64>) {
         let began = Instant::now();
         let mut at = Vec::new();
         let attempt = || {

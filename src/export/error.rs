@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
-use super::Sent;
+use super::settings::Wire;
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +44,8 @@ pub enum SettingsError {
     )]
     CaFileEmpty(PathBuf),
     /// TLS cannot be set up.
-    #[error("cannot set up TLS to `{endpoint}`")]
-    Tls {
-        /// The endpoint.
-        endpoint: String,
-        /// Why.
-        #[source]
-        source: tonic::transport::Error,
-    },
-    /// TLS over HTTP cannot be set up.
     #[error("cannot set up TLS to `{endpoint}`: {problem}")]
-    HttpTls {
+    Tls {
         /// The endpoint.
         endpoint: String,
         /// Why.
@@ -70,34 +61,24 @@ pub enum SettingsError {
     },
 }
 
-/// Spans were dropped.
-#[derive(Debug)]
-pub struct ExportError {
-    endpoint: String,
-    sent: Box<Sent>,
-    failure: Failure,
-}
-
-/// Why a request was not delivered.
+/// Why a request was not delivered, in one sentence: what was said, and what a person can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The gRPC code of the last answer; UNAVAILABLE where there was none.
+    /// The gRPC code of the last answer; UNAVAILABLE where there was none. Over HTTP, what gRPC
+    /// would have said.
     pub code: Code,
     /// What was said with it.
     pub why: String,
-    /// Whether time was up; else the server refused.
-    pub gave_up: bool,
-    /// How many attempts were made.
-    pub n_attempts: usize,
-    /// How long that took.
-    pub took: Duration,
+    /// How many attempts were made in what time, if that was up; `None` if the server refused, or
+    /// will be asked again.
+    pub gave_up: Option<(usize, Duration)>,
+    /// How the server was spoken to.
+    pub wire: Wire,
 }
 
-const OTHER_PROTOCOL: &str = "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)";
-
 impl Failure {
-    pub(super) fn new(status: &Status, gave_up: bool, n_attempts: usize, took: Duration) -> Self {
-        Self { code: status.code(), why: chain(status), gave_up, n_attempts, took }
+    pub(super) fn new(status: &Status, wire: Wire) -> Self {
+        Self { code: status.code(), why: chain(status), gave_up: None, wire }
     }
 
     /// What a human can do about it.
@@ -105,15 +86,21 @@ impl Failure {
         if self.why.contains("certificate") || self.why.contains("InvalidContentType") {
             return "check `tls`: the CA file, the server's name, or whether the server speaks TLS";
         }
+        let other_protocol = match self.wire {
+            Wire::Grpc => "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)",
+            Wire::Http(_) => "is this an OTLP/HTTP address? (port 4318, path /v1/traces)",
+        };
         if self.why.contains("frame with invalid size") {
-            return OTHER_PROTOCOL;
+            return other_protocol;
         }
         match self.code {
             Code::Unauthenticated | Code::PermissionDenied => "check the headers",
-            Code::Unimplemented | Code::NotFound | Code::Unknown | Code::Internal => OTHER_PROTOCOL,
-            Code::ResourceExhausted if !self.gave_up => {
+            Code::Unimplemented | Code::NotFound | Code::Unknown | Code::Internal => other_protocol,
+            Code::ResourceExhausted if self.gave_up.is_none() => {
                 "let the server take larger messages (`max_recv_msg_size_mib`)"
             }
+            // A server that answers is there.
+            Code::Unavailable if self.why.starts_with("HTTP ") => "the server's log tells more",
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
                 "is a collector listening there?"
             }
@@ -129,39 +116,19 @@ impl Failure {
     }
 }
 
-impl ExportError {
-    pub(super) fn new(endpoint: &str, sent: Sent, failure: Failure) -> Self {
-        Self { endpoint: endpoint.to_owned(), sent: Box::new(sent), failure }
-    }
-
-    /// What became of each span.
-    #[must_use]
-    pub fn sent(&self) -> &Sent {
-        &self.sent
-    }
-
-    /// The first request that was not delivered.
-    #[must_use]
-    pub fn failure(&self) -> &Failure {
-        &self.failure
-    }
-}
-
-impl fmt::Display for ExportError {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, sent, failure } = self;
-        let (dropped, total) = (sent.dropped(), sent.total());
-        write!(f, "{dropped} of {total} spans were not delivered to `{endpoint}`: ")?;
-        if failure.gave_up {
-            let (n, seconds) = (failure.n_attempts, failure.took.as_secs_f64());
+        if let Some((n, took)) = self.gave_up {
             let attempts = if n == 1 { "attempt" } else { "attempts" };
-            write!(f, "gave up after {n} {attempts} in {seconds:.1}s, ")?;
+            write!(f, "gave up after {n} {attempts} in {:.1}s, ", took.as_secs_f64())?;
         }
-        write!(f, "{} ({:?}); {}", failure.why, failure.code, failure.advice())
+        f.write_str(&self.why)?;
+        if self.wire == Wire::Grpc {
+            write!(f, " ({:?})", self.code)?;
+        }
+        write!(f, "; {}", self.advice())
     }
 }
-
-impl Error for ExportError {}
 
 /// What a status says with all its causes, each said once.
 pub(super) fn chain(status: &Status) -> String {
@@ -185,43 +152,40 @@ pub(super) fn chain(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use expect_test::expect;
 
-    fn told(code: Code, why: &str, gave_up: bool) -> String {
-        let (sent, refused) = (40, 2);
-        let sent = Sent { sent, refused, ..Sent::default() };
-        let took = Duration::from_millis(29_960);
-        let failure = Failure { code, why: why.to_owned(), gave_up, n_attempts: 6, took };
-        ExportError::new("http://localhost:4317", sent, failure).to_string()
+    use super::*;
+    use crate::export::settings::Encoding;
+
+    fn told(code: Code, why: &str, wire: Wire) -> String {
+        let gave_up = (code == Code::Unavailable).then_some((6, Duration::from_millis(29_960)));
+        Failure { code, why: why.to_owned(), gave_up, wire }.to_string()
     }
 
     #[test]
-    fn an_error_says_what_where_and_what_to_do() {
-        assert_eq!(
-            told(Code::Unavailable, "tcp connect error: Connection refused", true),
-            "2 of 42 spans were not delivered to `http://localhost:4317`: gave up after 6 attempts \
-             in 30.0s, tcp connect error: Connection refused (Unavailable); is a collector \
-             listening there?"
-        );
-        assert_eq!(
-            told(Code::ResourceExhausted, "too large", false),
-            "2 of 42 spans were not delivered to `http://localhost:4317`: too large \
-             (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)"
-        );
-        assert_eq!(
-            told(Code::Unavailable, "invalid peer certificate: UnknownIssuer", true)
-                .split_once("; ")
-                .map(|(_, advice)| advice.to_owned()),
-            Some(
-                "check `tls`: the CA file, the server's name, or whether the server speaks TLS"
-                    .to_owned()
-            )
-        );
+    fn a_failure_says_what_was_said_and_what_to_do() {
+        let table: String = [
+            (Code::Unavailable, "tcp connect error: Connection refused", Wire::Grpc),
+            (Code::ResourceExhausted, "too large", Wire::Grpc),
+            (Code::Unavailable, "invalid peer certificate: UnknownIssuer", Wire::Grpc),
+            (Code::Unavailable, "HTTP 503 Service Unavailable", Wire::Http(Encoding::Proto)),
+            (Code::NotFound, "HTTP 404 Not Found", Wire::Http(Encoding::Proto)),
+        ]
+        .map(|(code, why, wire)| told(code, why, wire) + "\n")
+        .concat();
+        expect![[r#"
+            gave up after 6 attempts in 30.0s, tcp connect error: Connection refused (Unavailable); is a collector listening there?
+            too large (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)
+            gave up after 6 attempts in 30.0s, invalid peer certificate: UnknownIssuer (Unavailable); check `tls`: the CA file, the server's name, or whether the server speaks TLS
+            gave up after 6 attempts in 30.0s, HTTP 503 Service Unavailable; the server's log tells more
+            HTTP 404 Not Found; is this an OTLP/HTTP address? (port 4318, path /v1/traces)
+        "#]]
+        .assert_eq(&table);
     }
 
     #[test]
     fn a_status_without_a_message_is_told_by_its_code() {
-        let failure = Failure::new(&Status::aborted(""), false, 1, Duration::ZERO);
+        let failure = Failure::new(&Status::aborted(""), Wire::Grpc);
         assert_eq!(failure.why, "The operation was aborted");
     }
 }

@@ -24,12 +24,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tonic::{Code, Status};
 
-use super::Refusal;
+use super::endpoint::{Compression, Settings};
 use super::error::SettingsError;
-use super::settings::{Compression, Settings};
-use crate::delivery::settings::Encoding;
+use super::server::Refusal;
+use super::settings::Encoding;
 use crate::otlp::{json, verdict};
-use crate::report::Chain;
+use crate::text::Chain;
 
 /// Of an answer no more is read (OTLP/HTTP exporters of the Collector: 64 KiB).
 const MAX_ANSWER: usize = 64 << 10;
@@ -219,7 +219,7 @@ fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::HttpTls {
+        .map_err(|error| SettingsError::Tls {
             endpoint: settings.endpoint.clone(),
             problem: error.to_string(),
         })?;

@@ -1,285 +1,123 @@
-//! Where and how to send, and the proof that it is possible.
+//! How each exporter is set up; names and defaults are those of the Collector.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
+use super::endpoint::Settings;
 
-use super::error::SettingsError;
-use crate::otlp::backoff::Backoff;
-use crate::otlp::batch::MAX_REQUEST_BYTES;
-
-/// How an [`Exporter`](super::Exporter) sends; names and defaults are those of the Collector's
-/// `otlp_grpc`.
+/// One exporter of a pipeline.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// `host:port`, `http://host:port` (plaintext) or `https://host:port` (TLS).
-    pub endpoint: String,
-    /// TLS; without a scheme it is used unless `insecure`.
-    pub tls: Tls,
-    /// Gzip unless said otherwise: every server must take it.
-    pub compression: Compression,
-    /// Sent with every request.
-    pub headers: Headers,
-    /// How long one attempt may take; zero is for ever.
-    pub timeout: Duration,
-    /// When and how long to try again.
-    pub retry: Backoff,
-    /// How large a request may become, uncompressed.
-    pub max_request_bytes: usize,
-    /// The head of the header `user-agent`.
-    pub user_agent: String,
+pub struct Exporter {
+    /// Component id: `otlp_grpc/jaeger`.
+    pub id: String,
+    /// Where it sends to.
+    pub to: To,
 }
 
-/// How to trust the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// No TLS for an endpoint without a scheme.
-    pub insecure: bool,
-    /// PEM file of the certificates to trust; `None` trusts those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// The name that the server's certificate must have; `None` for the host of the endpoint.
-    pub server_name_override: Option<String>,
+/// Where an exporter sends to.
+#[derive(Clone, Debug)]
+pub enum To {
+    /// An OTLP server.
+    Server {
+        /// How it is spoken to.
+        wire: Wire,
+        /// Address, TLS, headers, retries.
+        settings: Box<Settings>,
+        /// What waits for it.
+        queue: Queue,
+    },
+    /// Standard output, for a look at what leaves.
+    Debug(Verbosity),
+    /// A file of OTLP JSON, one request a line; it is appended to.
+    File(PathBuf),
 }
 
-/// How requests are compressed.
+/// The wire of an OTLP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// gzip
-    Gzip,
-    /// Not at all.
-    None,
+pub enum Wire {
+    /// OTLP over gRPC.
+    Grpc,
+    /// OTLP over HTTP.
+    Http(Encoding),
 }
 
-/// Headers that were checked. Their values are never shown.
-#[derive(Clone, Default)]
-pub struct Headers(MetadataMap);
+/// How requests over HTTP are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-protobuf`
+    Proto,
+    /// `application/json`
+    Json,
+}
 
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.as_ref().keys()).finish()
+/// How much the debug exporter says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// How many spans.
+    #[default]
+    Basic,
+    /// A line for each span.
+    Normal,
+    /// All of each span.
+    Detailed,
+}
+
+/// `sending_queue`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Requests that are under way at the same time.
+    pub num_consumers: usize,
+    /// What may wait, in units of the sizer.
+    pub size: usize,
+    /// What is counted.
+    pub sizer: Sizer,
+    /// How requests are put together; `None` sends each as it comes.
+    pub batch: Option<Batch>,
+}
+
+/// What a queue counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sizer {
+    /// Requests.
+    #[default]
+    Requests,
+    /// Spans.
+    Items,
+    /// Bytes, uncompressed.
+    Bytes,
+}
+
+/// `sending_queue::batch`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// A request leaves this long after its first part at the latest.
+    pub flush_timeout: Duration,
+    /// A request leaves as soon as it has this size, in units of the sizer.
+    pub min_size: usize,
+    /// [`Sizer::Items`] or [`Sizer::Bytes`].
+    pub sizer: Sizer,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { num_consumers: 10, size: 1_000, sizer: Sizer::Requests, batch: None }
     }
 }
 
-impl Headers {
-    /// Checks the names and values.
-    ///
-    /// # Errors
-    /// Tells the first name that cannot be sent, never a value.
-    pub fn new<'a>(
-        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, SettingsError> {
-        let mut map = MetadataMap::new();
-        for (name, value) in headers {
-            let wrong = |problem| SettingsError::Header { name: name.to_owned(), problem };
-            let lower = name.to_ascii_lowercase();
-            if lower.ends_with("-bin") {
-                return Err(wrong("is binary (`-bin`): only text can be sent"));
-            }
-            let is_reserved = lower.starts_with("grpc-")
-                || matches!(lower.as_str(), "content-type" | "te" | "user-agent");
-            if is_reserved {
-                return Err(wrong("is set by gRPC itself: leave it out"));
-            }
-            let key = MetadataKey::<Ascii>::from_str(&lower).map_err(|_| {
-                wrong("is no name of a header: only letters, digits, `-`, `_`, `.`")
-            })?;
-            let mut value = MetadataValue::<Ascii>::from_str(value)
-                .map_err(|_| wrong("has a value that cannot be sent: only visible ASCII"))?;
-            value.set_sensitive(true);
-            map.insert(key, value);
-        }
-        Ok(Self(map))
-    }
-
-    /// Lower-case names, and values as they are sent.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().filter_map(|pair| match pair {
-            tonic::metadata::KeyAndValueRef::Ascii(name, value) => {
-                Some((name.as_str(), value.as_encoded_bytes()))
-            }
-            tonic::metadata::KeyAndValueRef::Binary(..) => None,
-        })
-    }
-
-    pub(super) fn map(&self) -> &MetadataMap {
-        &self.0
+impl Default for Batch {
+    fn default() -> Self {
+        Self { flush_timeout: Duration::from_millis(200), min_size: 8_192, sizer: Sizer::Items }
     }
 }
 
-impl Settings {
-    /// The defaults for `endpoint`.
+impl Sizer {
+    /// The size of a request.
     #[must_use]
-    pub fn new(endpoint: impl Into<String>) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            tls: Tls::default(),
-            compression: Compression::Gzip,
-            headers: Headers::default(),
-            timeout: Duration::from_secs(5),
-            retry: Backoff::default(),
-            max_request_bytes: MAX_REQUEST_BYTES,
-            user_agent: user_agent(),
+    pub fn size(self, request: &crate::otlp::batch::Request) -> usize {
+        match self {
+            Self::Requests => 1,
+            Self::Items => request.n_spans,
+            Self::Bytes => request.bytes.len(),
         }
-    }
-}
-
-/// `lifespan/0.1.0 (linux/amd64)`: the form of the Collector, with Go's names of machines.
-fn user_agent() -> String {
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        other => other,
-    };
-    format!("lifespan/{} ({}/{arch})", env!("CARGO_PKG_VERSION"), std::env::consts::OS)
-}
-
-/// Proves that `settings.endpoint` can be sent to: `http://host:port` or `https://host:port`.
-pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
-    let Settings { endpoint, tls, .. } = settings;
-    let given = endpoint.trim();
-    let (scheme, rest) = match given.split_once("://") {
-        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-        None => (String::new(), given),
-    };
-    // A password must not show up in a message.
-    let told = match rest.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
-        None => given.to_owned(),
-    };
-    let wrong = |problem| SettingsError::Endpoint { endpoint: told.clone(), problem };
-    let (is_tls, rest) = match scheme.as_str() {
-        "https" => (true, rest),
-        "http" => (false, rest),
-        "" => (!tls.insecure, rest),
-        "dns" | "passthrough" => (!tls.insecure, rest.trim_start_matches('/')),
-        "unix" => return Err(wrong("is a Unix socket: only TCP is supported, `host:port`")),
-        _ => return Err(wrong("has an unknown scheme: use host:port, http:// or https://")),
-    };
-    if rest.contains('@') {
-        return Err(wrong("holds a user: send credentials in `headers`"));
-    }
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#']) {
-        return Err(wrong("has a path: OTLP/gRPC takes host:port only"));
-    }
-    let Some((host, port)) = authority.rsplit_once(':') else {
-        return Err(wrong("has no port: use host:port, 4317 for OTLP/gRPC"));
-    };
-    if !port.bytes().all(|byte| byte.is_ascii_digit())
-        || !port.parse::<u16>().is_ok_and(|it| it > 0)
-    {
-        return Err(wrong("has no valid port: a number from 1 to 65535 is wanted after the host"));
-    }
-    let is_bracketed = host.starts_with('[') && host.ends_with(']');
-    if host.is_empty() || (host.contains(':') && !is_bracketed) {
-        return Err(wrong("has no valid host: use host:port, an IPv6 address in []"));
-    }
-    if !is_tls && (tls.ca_file.is_some() || tls.server_name_override.is_some()) {
-        return Err(SettingsError::TlsUnused { endpoint: told });
-    }
-    Ok(format!("{}://{authority}", if is_tls { "https" } else { "http" }))
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::expect;
-
-    use super::*;
-
-    fn told(endpoint: &str, tls: Tls) -> String {
-        let settings = Settings { tls, ..Settings::new(endpoint) };
-        url(&settings).unwrap_or_else(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_endpoint_is_a_host_and_a_port_with_or_without_a_scheme() {
-        let table: String = [
-            "localhost:4317",
-            " http://localhost:4317/ ",
-            "HTTPS://otlp.example.com:443",
-            "dns:///collector:4317",
-            "[::1]:4317",
-            "",
-            "localhost",
-            "http://localhost",
-            "localhost:grpc",
-            "localhost:0",
-            "localhost:+4317",
-            "localhost:65536",
-            ":4317",
-            "::1:4317",
-            "http://localhost:4318/v1/traces",
-            "https://user:secret@localhost:4317",
-            "unix:///run/otlp.sock",
-            "ftp://localhost:21",
-        ]
-        .map(|endpoint| format!("{endpoint:<36} {}\n", told(endpoint, Tls::default())))
-        .concat();
-        expect![[r#"
-            localhost:4317                       https://localhost:4317
-             http://localhost:4317/              http://localhost:4317
-            HTTPS://otlp.example.com:443         https://otlp.example.com:443
-            dns:///collector:4317                https://collector:4317
-            [::1]:4317                           https://[::1]:4317
-                                                 endpoint `` has no port: use host:port, 4317 for OTLP/gRPC
-            localhost                            endpoint `localhost` has no port: use host:port, 4317 for OTLP/gRPC
-            http://localhost                     endpoint `http://localhost` has no port: use host:port, 4317 for OTLP/gRPC
-            localhost:grpc                       endpoint `localhost:grpc` has no valid port: a number from 1 to 65535 is wanted after the host
-            localhost:0                          endpoint `localhost:0` has no valid port: a number from 1 to 65535 is wanted after the host
-            localhost:+4317                      endpoint `localhost:+4317` has no valid port: a number from 1 to 65535 is wanted after the host
-            localhost:65536                      endpoint `localhost:65536` has no valid port: a number from 1 to 65535 is wanted after the host
-            :4317                                endpoint `:4317` has no valid host: use host:port, an IPv6 address in []
-            ::1:4317                             endpoint `::1:4317` has no valid host: use host:port, an IPv6 address in []
-            http://localhost:4318/v1/traces      endpoint `http://localhost:4318/v1/traces` has a path: OTLP/gRPC takes host:port only
-            https://user:secret@localhost:4317   endpoint `…@localhost:4317` holds a user: send credentials in `headers`
-            unix:///run/otlp.sock                endpoint `unix:///run/otlp.sock` is a Unix socket: only TCP is supported, `host:port`
-            ftp://localhost:21                   endpoint `ftp://localhost:21` has an unknown scheme: use host:port, http:// or https://
-        "#]]
-        .assert_eq(&table);
-    }
-
-    #[test]
-    fn insecure_is_for_endpoints_without_a_scheme_and_tls_is_never_ignored() {
-        let insecure = Tls { insecure: true, ..Tls::default() };
-        assert_eq!(told("localhost:4317", insecure.clone()), "http://localhost:4317");
-        assert_eq!(told("https://localhost:4317", insecure), "https://localhost:4317");
-        let trusting = Tls { ca_file: Some("ca.pem".into()), ..Tls::default() };
-        assert_eq!(
-            told("http://localhost:4317", trusting),
-            "endpoint `http://localhost:4317` is plaintext, but TLS is set up for it: use https:// \
-             or remove `tls`"
-        );
-    }
-
-    #[test]
-    fn headers_are_checked_and_their_values_never_shown() {
-        let headers = Headers::new([("Authorization", "Bearer secret"), ("x-scope", "a")]).unwrap();
-        assert_eq!(format!("{headers:?}"), r#"{"authorization", "x-scope"}"#);
-        let settings = Settings { headers, ..Settings::new("localhost:4317") };
-        assert!(!format!("{settings:?}").contains("secret"));
-        let table: String =
-            [("", "a"), ("a b", "a"), ("a", "sec\nret"), ("x-bin", "a"), ("TE", "a")]
-                .map(|header| format!("{}\n", Headers::new([header]).unwrap_err()))
-                .concat();
-        expect![[r#"
-            header `` is no name of a header: only letters, digits, `-`, `_`, `.`
-            header `a b` is no name of a header: only letters, digits, `-`, `_`, `.`
-            header `a` has a value that cannot be sent: only visible ASCII
-            header `x-bin` is binary (`-bin`): only text can be sent
-            header `TE` is set by gRPC itself: leave it out
-        "#]]
-        .assert_eq(&table);
-    }
-
-    #[test]
-    fn the_user_agent_has_the_form_of_the_collector() {
-        let agent = Settings::new("localhost:4317").user_agent;
-        let (name, machine) = agent.split_once(" (").unwrap();
-        assert_eq!(name, concat!("lifespan/", env!("CARGO_PKG_VERSION")));
-        assert!(machine.ends_with(')') && machine.contains('/'), "{agent}");
     }
 }

@@ -3,11 +3,12 @@
 
 use crate::facts::span::{Attribute, FinishedSpan, LinkReason, Outcome, Value};
 use crate::facts::time::Nanos;
+use crate::text::clean;
 
 use super::Look;
 use super::canvas::{BOLD, Canvas, DIM, PLAIN, RED, Style, YELLOW};
 use super::rows::{Row, Tree, attribute, is_set, outcome_style, text_of};
-use super::text::{broken, clean, fit, time_of};
+use super::text::{broken, fit, time_of};
 
 /// Steps that are named as the longest ones.
 const LONGEST: usize = 3;

@@ -6,10 +6,11 @@ use crate::facts::ids::SpanId;
 use crate::facts::kind::Kind;
 use crate::facts::span::{FinishedSpan, Outcome, Value};
 use crate::facts::time::UnixNanos;
+use crate::text::clean;
 
 use super::Look;
 use super::canvas::{BLUE, BOLD, CYAN, Canvas, DIM, GREEN, MAGENTA, PLAIN, RED, Style, YELLOW};
-use super::text::{clean, fit};
+use super::text::fit;
 
 /// A trace as rows, the root first.
 #[derive(Debug)]

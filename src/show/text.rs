@@ -1,24 +1,12 @@
-//! Text that fits and cannot harm a terminal.
+//! Text that fits.
 
 use jiff::Timestamp;
 
 use crate::facts::time::UnixNanos;
 
-/// `text` with every character that could steer a terminal or take no cell replaced. Names come
-/// from recordings, which anybody may have written.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{300}'..='\u{36f}')
-    };
-    text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 /// `at` as UTC to the millisecond, `2026-11-20 11:10:37.857Z`.
 #[must_use]
-pub fn time_of(at: UnixNanos) -> String {
+pub(super) fn time_of(at: UnixNanos) -> String {
     match Timestamp::from_nanosecond(i128::from(at.0)) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S.%3fZ").to_string(),
         Err(_) => format!("{} ns", at.0),
@@ -60,11 +48,6 @@ pub(super) fn broken(text: &str, width: usize, most: usize, has_unicode: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_steers_a_terminal_gets_through() {
-        assert_eq!(clean("web\x1b]0;x\x07\n\u{202e}é"), "web\u{fffd}]0;x\u{fffd}\u{fffd}\u{fffd}é");
-    }
 
     #[test]
     fn what_does_not_fit_ends_in_an_ellipsis() {

@@ -4,12 +4,12 @@
 //! without `_total` and without units. Ours are dotted in OpenTelemetry, `otelcol.k8s_lifecycle.…`,
 //! and have underscores here.
 
+use super::delays::Delays;
 use super::process::Process;
-use crate::app::driver::Delays;
 use crate::config::MetricsLevel;
 use crate::context::Flaw;
-use crate::delivery::books::Books;
 use crate::engine::Counts;
+use crate::export::books::Books;
 use crate::facts::time::UnixNanos;
 use crate::text::{put, putln};
 use crate::watch::status::Status;

@@ -429,7 +429,7 @@ fn ends_initial_events(bookmark: &[u8]) -> bool {
 
 /// An error with its causes, as one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    crate::report::Chain(error).to_string()
+    crate::text::Chain(error).to_string()
 }
 
 async fn start(mut body: Body) -> Vec<u8> {

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::{Counts, Headers, Outcome, Policy, Verdict, answer};
-use crate::delivery::Delivery;
+use crate::export::Delivery;
 use crate::origin::root;
 use crate::{clock, jitter};
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use expect_test::expect_file;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
 use lifespan::context::{Format, Place, Rule, Rules};
-use lifespan::delivery::settings::{Encoding, Sizer, To, Wire};
+use lifespan::export::settings::{Encoding, Sizer, To, Wire};
 use lifespan::facts::time::Nanos;
 use lifespan::facts::workload::Mode;
 use lifespan::watch::connect::Access;

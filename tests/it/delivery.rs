@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lifespan::delivery::books::Books;
-use lifespan::delivery::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
-use lifespan::delivery::{Delivery, StartError};
+use lifespan::export::books::Books;
+use lifespan::export::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
 use lifespan::export::{Compression, Headers, Settings, Tls};
+use lifespan::export::{Delivery, StartError};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::otlp::backoff::Backoff;
 use proptest::prelude::*;
@@ -67,12 +67,7 @@ fn arrived(collector: &mut FakeCollector) -> BTreeMap<Vec<u8>, usize> {
 /// Waits until nothing waits any more.
 async fn settled(delivery: &Delivery) -> Vec<Books> {
     let books = delivery.books();
-    let done = async {
-        while books.now().iter().any(|it| it.queued + it.in_flight > 0) {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(GRACE, done).await.unwrap();
+    timeout(GRACE, books.until(Books::is_idle)).await.unwrap();
     books.now()
 }
 
@@ -149,6 +144,7 @@ async fn partial_success_is_never_sent_again() {
     let books = settled(&delivery).await;
     balanced(&books);
     assert_eq!((books[0].rejected, books[0].sent), (3, spans().len() as u64 - 3));
+    assert_eq!(books[0].warning.as_deref(), Some("too old"));
     assert_eq!(collector.received().len(), 1);
 }
 
@@ -193,6 +189,35 @@ async fn a_full_queue_drops_and_counts_and_takes_again_when_it_has_room() {
     let books = settled(&delivery).await;
     assert_eq!(books[0].sent + books[0].refused, 20 * spans().len() as u64);
     assert_eq!(arrived(&mut collector).len(), spans().len());
+}
+
+#[tokio::test]
+async fn whoever_may_wait_for_room_loses_nothing() {
+    let mut collector = FakeCollector::start([Answer::Hang, Answer::Hang]).await;
+    let queue = Queue { num_consumers: 1, size: 1, ..Queue::default() };
+    let delivery =
+        Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+    for _ in 0..20 {
+        delivery.hand_in(&spans()).await;
+        balanced(&delivery.books().now());
+    }
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!((books[0].sent, books[0].refused), (20 * spans().len() as u64, 0), "{books:?}");
+    assert_eq!(arrived(&mut collector).len(), spans().len());
+}
+
+/// A request that is larger than the whole queue would wait for ever.
+#[tokio::test]
+async fn what_no_queue_of_that_size_can_hold_is_refused_also_where_one_waits() {
+    let collector = FakeCollector::start([]).await;
+    let queue = Queue { size: 1, sizer: Sizer::Items, ..Queue::default() };
+    let delivery =
+        Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
+    timeout(GRACE, delivery.hand_in(&spans())).await.unwrap();
+    let books = delivery.drain(GRACE).await;
+    balanced(&books);
+    assert_eq!((books[0].sent, books[0].refused), (0, spans().len() as u64));
 }
 
 #[tokio::test]

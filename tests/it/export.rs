@@ -1,9 +1,11 @@
-//! The exporter against a server that misbehaves as scripted.
+//! One exporter against a server that misbehaves as scripted.
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::time::Duration;
 
-use lifespan::export::{Compression, ExportError, Exporter, Headers, Sent, Settings, Tls};
+use lifespan::export::books::Books;
+use lifespan::export::settings::{Exporter, Queue, To, Wire};
+use lifespan::export::{Compression, Delivery, Headers, Settings, Tls};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::{SECOND, UnixNanos};
 use lifespan::otlp::backoff::Backoff;
@@ -14,17 +16,16 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use crate::support::fake_collector::{Answer, FakeCollector, exhausted_for};
+use crate::support::fake_collector::{Answer, FakeCollector};
 
 #[tokio::test]
 async fn what_arrives_is_what_was_encoded() {
     let mut collector = FakeCollector::start([]).await;
     let spans = sample::trace();
-    let (sent, error) = export(fast(&collector), &spans).await;
-    assert!(error.is_none());
-    assert_eq!(sent, Sent { sent: 3, n_requests: 1, n_attempts: 1, ..Sent::default() });
+    let books = export(fast(&collector), &spans).await;
+    assert_eq!((books.sent, books.last_error), (3, None));
     let received = collector.received();
     let expected = ExportTraceServiceRequest::decode(batch::request(&spans).bytes).unwrap();
     assert_eq!(received.len(), 1);
@@ -52,15 +53,16 @@ async fn requests_carry_the_headers_the_agent_and_gzip() {
 }
 
 #[tokio::test]
-async fn many_spans_go_in_several_requests_in_order() {
-    let mut collector = FakeCollector::start([]).await;
+async fn with_one_consumer_requests_arrive_in_the_order_in_which_they_were_handed_in() {
+    let away = Answer::Fail(Status::unavailable("starting"));
+    let mut collector = FakeCollector::start([Answer::Accept, away]).await;
     let spans = many(50);
-    let settings = Settings { max_request_bytes: 20_000, ..fast(&collector) };
-    let (sent, error) = export(settings, &spans).await;
-    assert!(error.is_none());
-    let received = collector.received();
-    assert!(received.len() > 3, "{}", received.len());
-    assert_eq!((sent.n_requests, sent.sent), (received.len(), spans.len()));
+    let books = export(fast(&collector), &spans).await;
+    assert_eq!(books.sent, spans.len() as u64);
+    let mut received = collector.received();
+    assert_eq!(received.len(), 51, "one of them twice");
+    let twice = received.remove(1);
+    assert_eq!(twice.body, received[1].body);
     let groups = received.iter().flat_map(|request| &request.body.resource_spans);
     let ids: Vec<_> = groups
         .flat_map(|group| &group.scope_spans)
@@ -70,71 +72,26 @@ async fn many_spans_go_in_several_requests_in_order() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_gets_the_same_request_again() {
-    let away = || Answer::Fail(Status::unavailable("starting"));
-    let mut collector = FakeCollector::start([away(), away()]).await;
-    let (sent, error) = export(fast(&collector), &sample::trace()).await;
-    assert!(error.is_none());
-    assert_eq!(sent, Sent { sent: 3, n_requests: 1, n_attempts: 3, ..Sent::default() });
-    let received = collector.received();
-    assert_eq!(received.len(), 3);
-    assert!(received.iter().all(|request| request.body == received[0].body));
-}
-
-#[tokio::test]
-async fn an_exhausted_server_that_names_a_delay_is_asked_again_after_it() {
-    let exhausted = exhausted_for(Duration::from_millis(30));
-    let mut collector = FakeCollector::start([Answer::Fail(exhausted)]).await;
-    let began = tokio::time::Instant::now();
-    let (sent, error) = export(fast(&collector), &sample::trace()).await;
-    assert!(error.is_none());
-    assert!(began.elapsed() >= Duration::from_millis(30));
-    assert_eq!((sent.sent, sent.n_attempts, collector.received().len()), (3, 2, 2));
-}
-
-#[tokio::test]
 async fn an_exhausted_server_that_names_no_delay_refuses_for_good() {
     let exhausted = Status::resource_exhausted("message too large");
     let mut collector = FakeCollector::start([Answer::Fail(exhausted)]).await;
-    let spans = many(4);
-    let settings = Settings { max_request_bytes: 4_000, ..fast(&collector) };
-    let (sent, error) = export(settings, &spans).await;
-    let error = error.unwrap();
-    assert_eq!(error.failure().code, Code::ResourceExhausted);
-    // The requests after it are sent all the same.
-    let received = collector.received();
-    assert!(received.len() > 1);
-    assert_eq!(sent.refused, received[0].n_spans());
-    assert_eq!(sent.sent, spans.len() - sent.refused);
+    let books = export(fast(&collector), &sample::trace()).await;
+    assert_eq!((books.failed, books.gave_up, collector.received().len()), (3, 0, 1));
     assert_eq!(
-        error.to_string(),
-        format!(
-            "{} of 12 spans were not delivered to `http://{}`: message too large \
-             (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)",
-            sent.refused, collector.address
-        )
+        books.last_error.unwrap(),
+        "message too large (ResourceExhausted); let the server take larger messages \
+         (`max_recv_msg_size_mib`)"
     );
-}
-
-#[tokio::test]
-async fn a_partial_success_is_not_sent_again() {
-    let mut collector = FakeCollector::start([Answer::Partly(2, "too old")]).await;
-    let (sent, error) = export(fast(&collector), &sample::trace()).await;
-    assert!(error.is_none());
-    assert_eq!((sent.sent, sent.rejected, sent.n_attempts), (1, 2, 1));
-    assert_eq!(sent.warning, "too old");
-    assert_eq!(collector.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_is_left_at_the_deadline_and_asked_again() {
     let mut collector = FakeCollector::start([Answer::Hang]).await;
     let settings = Settings { timeout: Duration::from_millis(40), ..fast(&collector) };
-    let (sent, error) = export(settings, &sample::trace()).await;
-    assert!(error.is_none());
+    let books = export(settings, &sample::trace()).await;
     // On a busy machine the second attempt may be late, too.
-    assert_eq!((sent.sent, sent.n_requests), (3, 1));
-    assert!(sent.n_attempts > 1 && collector.received().len() > 1, "{sent:?}");
+    assert_eq!((books.sent, books.last_error), (3, None));
+    assert!(collector.received().len() > 1);
 }
 
 #[tokio::test]
@@ -155,10 +112,10 @@ async fn a_connection_that_breaks_before_the_answer_is_made_again() {
         }
     });
     let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
-    let (sent, error) = export(settings, &sample::trace()).await;
-    assert_eq!((sent.gave_up, sent.refused), (3, 0));
-    assert!(sent.n_attempts > 1);
-    assert_eq!(error.unwrap().failure().code, Code::Unavailable);
+    let books = export(settings, &sample::trace()).await;
+    assert_eq!((books.gave_up, books.failed), (3, 3));
+    let told = books.last_error.unwrap();
+    assert!(told.contains("attempts in ") && told.contains("(Unavailable)"), "{told}");
 }
 
 #[tokio::test]
@@ -174,9 +131,9 @@ async fn a_server_of_another_protocol_is_told_from_one_that_is_away() {
         }
     });
     let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
-    let (sent, error) = export(settings, &sample::trace()).await;
-    assert_eq!(sent.gave_up, 3);
-    let text = error.unwrap().to_string();
+    let books = export(settings, &sample::trace()).await;
+    assert_eq!(books.gave_up, 3);
+    let text = books.last_error.unwrap();
     assert!(text.ends_with("is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)"), "{text}");
 }
 
@@ -186,13 +143,10 @@ async fn nobody_listening_is_told_in_one_sentence() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let settings = Settings { retry: tiny(), ..Settings::new(format!("http://{address}")) };
-    let settings = Settings { max_request_bytes: 4_000, ..settings };
-    let spans = many(10);
-    let (sent, error) = export(settings, &spans).await;
-    assert_eq!((sent.gave_up, sent.sent), (30, 0));
-    let text = error.unwrap().to_string();
-    let start = format!("30 of 30 spans were not delivered to `http://{address}`: gave up after ");
-    assert!(text.starts_with(&start), "{text}");
+    let books = export(settings, &sample::trace()).await;
+    assert_eq!((books.gave_up, books.sent), (3, 0));
+    let text = books.last_error.unwrap();
+    assert!(text.starts_with("gave up after "), "{text}");
     assert!(text.contains("Connection refused"), "{text}");
     assert!(text.ends_with("(Unavailable); is a collector listening there?"), "{text}");
 }
@@ -206,15 +160,14 @@ async fn a_server_is_trusted_by_its_certificate_and_name_only() {
     let endpoint = format!("https://{}", collector.address);
     let trusting = Settings { tls, retry: tiny(), ..Settings::new(endpoint) };
 
-    let (sent, error) = export(trusting.clone(), &sample::trace()).await;
-    assert!(error.is_none(), "{error:?}");
-    assert_eq!((sent.sent, collector.received().len()), (3, 1));
+    let books = export(trusting.clone(), &sample::trace()).await;
+    assert_eq!((books.sent, collector.received().len()), (3, 1), "{books:?}");
 
     let mut misnamed = trusting;
     misnamed.tls.server_name_override = None;
-    let (sent, error) = export(misnamed, &sample::trace()).await;
-    assert_eq!((sent.gave_up, collector.received().len()), (3, 0));
-    let text = error.unwrap().to_string();
+    let books = export(misnamed, &sample::trace()).await;
+    assert_eq!((books.gave_up, collector.received().len()), (3, 0));
+    let text = books.last_error.unwrap();
     assert!(text.contains("invalid peer certificate"), "{text}");
     assert!(text.contains("; check `tls`"), "{text}");
 }
@@ -223,20 +176,23 @@ async fn a_server_is_trusted_by_its_certificate_and_name_only() {
 fn a_ca_file_without_a_certificate_is_refused() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/server.key");
     let tls = Tls { ca_file: Some(file.into()), ..Tls::default() };
-    let error = Exporter::new(Settings { tls, ..Settings::new("localhost:4317") }).unwrap_err();
+    let settings = Settings { tls, ..Settings::new("localhost:4317") };
+    let error = lifespan::export::endpoint(Wire::Grpc, &settings).unwrap_err();
     assert!(error.to_string().contains("server.key` holds no certificate"), "{error}");
 }
 
-/// Exports, and checks that each span is in exactly one of the counts.
-async fn export(settings: Settings, spans: &[FinishedSpan]) -> (Sent, Option<ExportError>) {
-    let mut exporter = Exporter::new(settings).unwrap();
-    let (sent, error) = match exporter.export(spans).await {
-        Ok(sent) => (sent, None),
-        Err(error) => (error.sent().clone(), Some(error)),
-    };
-    assert_eq!(sent.sent + sent.rejected + sent.dropped(), spans.len(), "{sent:?}");
-    assert_eq!(error.is_some(), sent.dropped() > 0);
-    (sent, error)
+/// Sends `spans`, three at a time and one request after the other, until nothing waits.
+async fn export(settings: Settings, spans: &[FinishedSpan]) -> Books {
+    let queue = Queue { num_consumers: 1, size: 1, ..Queue::default() };
+    let to = To::Server { wire: Wire::Grpc, settings: Box::new(settings), queue };
+    let delivery = Delivery::start(vec![Exporter { id: "otlp_grpc".to_owned(), to }]).unwrap();
+    for trace in spans.chunks(3) {
+        delivery.hand_in(trace).await;
+    }
+    delivery.books().until(Books::is_idle).await;
+    let books = delivery.drain(Duration::ZERO).await.remove(0);
+    assert!(books.balance() && books.offered == spans.len() as u64, "{books:?}");
+    books
 }
 
 /// For a server that comes back: short waits, and time enough.

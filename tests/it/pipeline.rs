@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use kube_client::{Client, Config};
 use lifespan::app::App;
-use lifespan::delivery::Delivery;
-use lifespan::delivery::settings::{Exporter, Queue, To, Wire};
 use lifespan::engine::{Engine, Settings};
+use lifespan::export::Delivery;
+use lifespan::export::settings::{Exporter, Queue, To, Wire};
 use lifespan::export::{self, Tls};
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::FinishedSpan;

@@ -14,6 +14,8 @@ pub struct Books {
     pub rejected: u64,
     /// Dropped after an attempt: refused for good, or given up.
     pub failed: u64,
+    /// Of these: given up, because there was no time for another attempt.
+    pub gave_up: u64,
     /// Dropped before any attempt: its queue was full, or it was shutting down.
     pub refused: u64,
     /// Waiting in its queue.
@@ -26,11 +28,25 @@ pub struct Books {
     pub queue_capacity: Option<u64>,
     /// Requests under way.
     pub requests_in_flight: u64,
-    /// The last failure, as one sentence, until a request succeeds.
+    /// The last failure, as one sentence, until a request succeeds: also while it is tried again.
     pub last_error: Option<String>,
+    /// What the server last said beside a success.
+    pub warning: Option<String>,
 }
 
 impl Books {
+    /// Spans that were handed in and will not arrive.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.rejected + self.failed + self.refused
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queued + self.in_flight == 0
+    }
+
     /// Whether each span that was handed in is in exactly one of the counts.
     #[must_use]
     pub fn balance(&self) -> bool {

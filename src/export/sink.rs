@@ -5,11 +5,11 @@ use std::io::Write;
 use tokio::sync::mpsc;
 
 use super::debug;
+use super::intake::{Account, Intake};
 use super::settings::Verbosity;
-use super::worker::{Account, Intake};
 use crate::otlp::batch::Request;
 use crate::otlp::json;
-use crate::report::Chain;
+use crate::text::Chain;
 
 /// Requests that may wait to be written.
 const WAITING: usize = 1_000;
@@ -66,7 +66,7 @@ impl Sink {
             });
             if let Err(error) = written {
                 tracing::error!(
-                    otelcol.component.id = self.account.now().id,
+                    otelcol.component.id = self.account.id(),
                     otelcol.component.kind = "exporter",
                     otelcol.signal = "traces",
                     error,

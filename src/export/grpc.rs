@@ -14,8 +14,9 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Response, Status};
 
+use super::endpoint::{Compression, Settings, Tls, url};
 use super::error::{SettingsError, chain};
-use super::settings::{Compression, Settings, Tls, url};
+use crate::text::Chain;
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -48,9 +49,9 @@ impl Target {
             endpoint = endpoint.connect_timeout(settings.timeout);
         }
         if name.starts_with("https://") {
-            endpoint = endpoint
-                .tls_config(tls(&settings.tls)?)
-                .map_err(|source| SettingsError::Tls { endpoint: name.clone(), source })?;
+            endpoint = endpoint.tls_config(tls(&settings.tls)?).map_err(|error| {
+                SettingsError::Tls { endpoint: name.clone(), problem: Chain(&error).to_string() }
+            })?;
         }
         let headers = settings.headers.map().clone();
         Ok(Self { name, endpoint, compression: settings.compression, headers })

@@ -1,0 +1,85 @@
+//! A server, and one attempt at it, whatever the wire.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::bytes::Bytes;
+use tonic::{Code, Status};
+
+use super::endpoint::Settings;
+use super::error::SettingsError;
+use super::settings::Wire;
+use super::{grpc, http};
+
+/// An attempt that failed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What was said; over HTTP, what gRPC would have said.
+    pub(super) status: Status,
+    /// The header `Retry-After`. gRPC says it in the details of the status.
+    pub(super) after: Option<Duration>,
+}
+
+/// A server, and how it is spoken to. Clones share its connections.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    client: Client,
+    wire: Wire,
+    timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Client {
+    /// Connects at the first request, so that a server can be named outside of a runtime.
+    Grpc(Arc<(grpc::Target, OnceLock<grpc::Client>)>),
+    Http(Box<http::Client>),
+}
+
+impl Server {
+    /// Checks `settings`; does not connect.
+    pub(super) fn new(wire: Wire, settings: &Settings) -> Result<Self, SettingsError> {
+        let client = match wire {
+            Wire::Grpc => Client::Grpc(Arc::new((grpc::Target::new(settings)?, OnceLock::new()))),
+            Wire::Http(encoding) => Client::Http(Box::new(http::Client::new(settings, encoding)?)),
+        };
+        Ok(Self { client, wire, timeout: settings.timeout })
+    }
+
+    pub(super) fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// As messages name it: `http://127.0.0.1:4317`.
+    pub(super) fn name(&self) -> String {
+        match &self.client {
+            Client::Grpc(shared) => shared.0.name().to_owned(),
+            Client::Http(client) => client.name(),
+        }
+    }
+
+    /// One attempt.
+    pub(super) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
+        let limit = self.timeout;
+        let answer = async {
+            match &self.client {
+                Client::Grpc(shared) => {
+                    let (target, client) = &**shared;
+                    let mut client = client.get_or_init(|| target.connect()).clone();
+                    let answer = client.send(bytes).await;
+                    answer.map_err(|status| Refusal { status, after: None })
+                }
+                Client::Http(client) => client.send(bytes).await,
+            }
+        };
+        if limit.is_zero() {
+            return answer.await;
+        }
+        let late = |_| Err(Refusal { status: timed_out(limit), after: None });
+        tokio::time::timeout(limit, answer).await.unwrap_or_else(late)
+    }
+}
+
+fn timed_out(limit: Duration) -> Status {
+    Status::new(Code::DeadlineExceeded, format!("no answer within {limit:?}"))
+}
