@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::kind::Kind;
 use super::meta::{Condition, Meta, Writer};
 use super::stamp::Stamp;
-use super::time::UnixNanos;
+use super::time::{Nanos, UnixNanos};
 
 /// A spec as sorted dotted paths and the hash of the value at each.
 ///
@@ -72,7 +72,8 @@ pub struct Workload {
     pub template_path: &'static str,
     /// Paths that are goal fields where there is no `template_path`.
     pub goals: Arc<[Box<str>]>,
-    /// `spec.replicas`; `None` where the kind does not count its Pods there.
+    /// How many Pods its spec asks for: `spec.replicas`, or the field that is configured as `wanted`;
+    /// `None` where the kind does not say so.
     pub replicas: Option<i64>,
     /// `spec.paused`, or `spec.suspend`.
     pub paused: bool,
@@ -82,6 +83,14 @@ pub struct Workload {
     pub partition: i64,
     /// Containers of the pod template and their images, in order.
     pub images: Arc<[(Box<str>, Box<str>)]>,
+    /// Of a custom resource with a pod template at `spec.template`, the hash of that as a ReplicaSet
+    /// below it has it in [`Workload::template`]; else 0.
+    pub pod_template: u64,
+    /// What is created below it and runs to an end is a tree of its own: a CronJob, a ScaledJob,
+    /// what is configured `spawns: true`.
+    pub spawns: bool,
+    /// How long a transition of it may take, where its kind has a limit of its own.
+    pub limit: Option<Nanos>,
     /// Hash of the template: of the pod template without the label `pod-template-hash`, or of all
     /// that is no goal field.
     pub template: u64,
@@ -132,6 +141,13 @@ impl Workload {
 pub struct WorkloadStatus {
     /// `observedGeneration`; where a kind has none, the generation.
     pub observed: i64,
+    /// Of a custom resource the generation that its verdict is about: that which the deciding
+    /// condition names, else the whole status, else the newest that is named anywhere in it; `None`
+    /// where none is named. A verdict about an older generation than the object's is told as
+    /// [`Verdict::Progressing`].
+    pub names: Option<i64>,
+    /// Whether it says at all how it is.
+    pub speech: Speech,
     /// `replicas`; of a DaemonSet `currentNumberScheduled`.
     pub replicas: i64,
     /// `updatedReplicas`, `updatedNumberScheduled`.
@@ -157,11 +173,32 @@ pub struct WorkloadStatus {
     pub written: Option<UnixNanos>,
 }
 
+/// Whether the status of a custom resource says anything of how that is: conditions, a phase, a
+/// state, an observed generation. Built-in kinds always do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Speech {
+    /// It does.
+    #[default]
+    Spoken,
+    /// It has not yet.
+    Mute,
+    /// It never will: no controller of its kind writes such a status.
+    Silent,
+}
+
 /// What a status says of an object by the rules of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// It has not come to its end, or is not as its spec wants.
     Progressing,
+    /// It goes no further before somebody, or something else, lets it: a canary that pauses between
+    /// two steps, an approval.
+    Waiting {
+        /// The word for it in the status: `Paused`, the reason of a condition.
+        word: Box<str>,
+        /// Since when, where the status says it.
+        at: Option<UnixNanos>,
+    },
     /// It has settled; of a run: it has ended well.
     Settled {
         /// When, where the status says it: `lastTransitionTime` of the condition.

@@ -58,15 +58,21 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let template_without_restart =
         spec_hash::of_paths(&paths, |path| is_template(path) && !is_restart(path));
     let is_set = |key| matches!(spec.at(key), Some(Node::Bool(true)));
-    let (paused, replicas) =
-        (is_set("paused") || is_set("suspend"), spec.at("replicas").and_then(Node::whole));
+    let paused = is_set("paused") || is_set("suspend");
     let images = template::images(&spec, "template");
     let object = Parts { spec: &spec, status: &status };
+    let wanted = match &custom.rules.wanted {
+        Some(path) => path.find(object),
+        None => spec.at("replicas"),
+    };
+    let replicas = wanted.and_then(Node::whole);
+    let pod_template = spec.at("template").map_or(0, template::of_replica_sets);
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
     let revision = metadata.annotations.revision;
     let meta = metadata.meta()?;
-    let Judged { observed, verdict } = verdict::judge(&custom.rules, meta.generation, object);
+    let Judged { observed, names, speech, verdict } =
+        verdict::judge(&custom.rules, meta.generation, object);
     let n_stamps = found.stamps.len();
     let refused_stamps = stamps::told(found.refused, || {
         label(&custom.kind, Some(&meta.namespace), Some(&meta.name))
@@ -83,6 +89,9 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         is_on_delete: false,
         partition: 0,
         images: images.into(),
+        pod_template,
+        spawns: custom.rules.spawns,
+        limit: custom.rules.limit,
         template,
         template_without_restart,
         revision,
@@ -92,6 +101,8 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         writers: writers.into(),
         status: WorkloadStatus {
             observed,
+            names,
+            speech,
             verdict: Some(Box::new(verdict)),
             progress,
             written,

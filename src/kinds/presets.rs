@@ -16,6 +16,7 @@ struct Preset {
     settled_when: &'static [&'static str],
     failed_when: &'static [&'static str],
     busy_when: &'static [&'static str],
+    waiting_when: &'static [&'static str],
     progress: &'static str,
     echoes: &'static [(&'static str, &'static str)],
     restart: (&'static str, &'static str),
@@ -29,6 +30,7 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
         settled_when: &[],
         failed_when: &[],
         busy_when: &[],
+        waiting_when: &[],
         progress: "",
         echoes: &[],
         restart: ("", ""),
@@ -130,6 +132,7 @@ const PRESETS: [Preset; 15] = [
         // Conditions lag behind the phase.
         settled_when: &["jsonpath={.status.phase}=Healthy"],
         failed_when: &["jsonpath={.status.phase}=Degraded"],
+        waiting_when: &["jsonpath={.status.phase}=Paused"],
         progress: "{.status.currentStepIndex}",
         // Healthy it is also before the first Pod goes (rollout/restart.go).
         restart: ("restartAt", "{.status.restartedAt}"),
@@ -157,6 +160,7 @@ impl Preset {
                 mode: self.mode,
                 settled_when: waits(self.settled_when),
                 failed_when: waits(self.failed_when),
+                waiting_when: waits(self.waiting_when),
                 goal_fields: Vec::new(),
                 progress: path(self.progress),
                 busy_when: waits(self.busy_when),
@@ -166,6 +170,7 @@ impl Preset {
                     .filter_map(|(spec, status)| Some((path(spec)?, path(status)?)))
                     .collect(),
                 restart: path(self.restart.1).map(|status| (self.restart.0, status)),
+                ..Rules::default()
             },
         }
     }
@@ -185,6 +190,7 @@ mod tests {
             assert_eq!(written(&rules.settled_when), preset.settled_when, "{}", preset.kind);
             assert_eq!(written(&rules.failed_when), preset.failed_when, "{}", preset.kind);
             assert_eq!(written(&rules.busy_when), preset.busy_when, "{}", preset.kind);
+            assert_eq!(written(&rules.waiting_when), preset.waiting_when, "{}", preset.kind);
             assert_eq!(rules.echoes.len(), preset.echoes.len(), "{}", preset.kind);
             assert_eq!(rules.progress.is_some(), !preset.progress.is_empty(), "{}", preset.kind);
             assert_eq!(rules.restart.is_some(), !preset.restart.0.is_empty(), "{}", preset.kind);

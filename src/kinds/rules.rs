@@ -2,6 +2,7 @@
 
 use super::json_path::JsonPath;
 use super::wait::Wait;
+use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
 
 /// Goal fields of every custom resource: how many, and whether at all.
@@ -17,6 +18,16 @@ pub struct Rules {
     pub settled_when: Vec<Wait>,
     /// One of these holds when it has failed.
     pub failed_when: Vec<Wait>,
+    /// While one of these holds it waits for somebody, or something else, to let it go on.
+    pub waiting_when: Vec<Wait>,
+    /// How many Pods it wants, where that is not `spec.replicas`: `{.spec.instances}`.
+    pub wanted: Option<JsonPath>,
+    /// What runs below it is no part of it, but a tree of its own.
+    pub spawns: bool,
+    /// Its status never says how it is.
+    pub is_silent: bool,
+    /// How long a transition of it may take, where that is a time of its own.
+    pub limit: Option<Nanos>,
     /// Fields of its spec that are goals, beside [`GOALS`]: `strategy.canary.steps`.
     pub goal_fields: Vec<String>,
     /// What tells how far it has come: `{.status.currentStepIndex}`.

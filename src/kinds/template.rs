@@ -1,9 +1,14 @@
 //! The pod template of a workload: its images, the trace contexts in its env, and its hashes.
 
+use std::borrow::Cow;
+
 use super::spec_hash;
 use super::stamps::env;
 use super::tree::Node;
 use crate::context::Carrier;
+
+/// Labels that a controller adds to the template of each of its ReplicaSets.
+const OF_REPLICA_SETS: [&str; 2] = ["pod-template-hash", "rollouts-pod-template-hash"];
 
 /// How many containers of a template are kept.
 const MAX_IMAGES: usize = 1_000;
@@ -63,6 +68,13 @@ pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'_, 'a>
     }
 }
 
+/// The hash of a pod template of a custom resource as the ReplicaSets below it have it.
+pub(super) fn of_replica_sets(template: &Node<'_>) -> u64 {
+    let mut spec = Node::Map(vec![(Cow::Borrowed("template"), template.without_void())]);
+    let (hash, _) = hashes(&mut spec, "template");
+    hash
+}
+
 /// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark
 /// of a restart.
 pub(super) fn hashes(spec: &mut Node<'_>, place: &str) -> (u64, u64) {
@@ -71,7 +83,9 @@ pub(super) fn hashes(spec: &mut Node<'_>, place: &str) -> (u64, u64) {
         let to_pods: &[&str] = if place == OF_JOBS { &["spec", "template"] } else { &[] };
         [place].into_iter().chain(to_pods.iter().copied()).chain(last).collect::<Vec<_>>()
     };
-    spec.remove(&within(["metadata", "labels", "pod-template-hash"]));
+    for label in OF_REPLICA_SETS {
+        spec.remove(&within(["metadata", "labels", label]));
+    }
     let mut hash =
         |spec: &Node<'_>| spec_hash::hash(spec.at(place).unwrap_or(&Node::Null), &mut bytes);
     let template = hash(spec);

@@ -79,6 +79,22 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The same without what says nothing, as other specs are read.
+    pub(super) fn without_void(&self) -> Self {
+        match self {
+            Self::EmptyList => Self::List(Vec::new()),
+            Self::EmptyMap => Self::Map(Vec::new()),
+            Self::List(items) => Self::List(items.iter().map(Self::without_void).collect()),
+            Self::Map(entries) => {
+                let said = entries.iter().map(|(key, node)| (key.clone(), node.without_void()));
+                Self::Map(said.filter(|(_, node)| !node.is_void()).collect())
+            }
+            Self::Null | Self::Bool(_) | Self::Whole(_) | Self::Float(_) | Self::Text(_) => {
+                self.clone()
+            }
+        }
+    }
+
     /// Takes out what stands below `keys`, and the maps that are empty without it.
     pub(super) fn remove(&mut self, keys: &[&str]) -> bool {
         let (Self::Map(entries), Some((first, rest))) = (self, keys.split_first()) else {

@@ -11,13 +11,17 @@ use super::rules::Rules;
 use super::tree::Node;
 use super::wait::{Found, condition, text_of};
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Verdict};
+use crate::facts::workload::{Mode, Speech, Verdict};
 
 /// Of the conditions that say how a resource is, the first one that there is decides.
 const HEALTH: [&str; 3] = ["Ready", "Available", "Healthy"];
 
 /// Conditions by which a run says that it has ended well.
 const ENDED: [&str; 3] = ["Complete", "Completed", "Succeeded"];
+
+/// What a status says how its object is with; a status without any of them says nothing.
+const SPEECH: [&str; 6] =
+    ["conditions", "phase", "state", "status", "health", "observedGeneration"];
 
 /// How much of a reason is kept, and of what tells how far it has come.
 const REASON_BYTES: usize = 256;
@@ -26,6 +30,8 @@ const REASON_BYTES: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) observed: i64,
+    pub(super) names: Option<i64>,
+    pub(super) speech: Speech,
     pub(super) verdict: Verdict,
 }
 
@@ -38,13 +44,21 @@ pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Ju
         let observed = told.unwrap_or(generation);
         let is_plain = generation == 0 && *rules == Rules::default();
         let verdict = if is_plain { Verdict::Settled { at: None } } else { Verdict::Progressing };
-        return Judged { observed, verdict };
+        let speech = if is_plain || rules.is_silent { Speech::Silent } else { Speech::Mute };
+        return Judged { observed, names: told, speech, verdict };
     }
+    let speech = match () {
+        () if rules.is_silent => Speech::Silent,
+        () if speaks(object.status) => Speech::Spoken,
+        () => Speech::Mute,
+    };
     let (verdict, deciding) = decide(rules, object);
     let of_condition = deciding.and_then(|it| number(it.at("observedGeneration")));
     let observed = told.or(of_condition).unwrap_or(generation);
-    // The controller's own word on one condition is newer than that on the whole.
-    let is_old = observed < generation || of_condition.is_some_and(|it| it < generation);
+    // A controller's word on one condition is newer than that on the whole; and what is renewed
+    // somewhere in a status is not about what was written since.
+    let names = of_condition.or(told).or_else(|| newest(object.status));
+    let is_old = names.is_some_and(|it| it < generation);
     let is_of_another = rules.echoes.iter().any(|(spec, status)| {
         matches!((spec.find(object), status.find(object)), (Some(a), Some(b)) if a != b)
     });
@@ -55,7 +69,30 @@ pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Ju
     let has_settled = matches!(verdict, Verdict::Settled { .. });
     let is_unsettled = is_old || is_of_another || (is_restarting && has_settled);
     let verdict = if is_unsettled { Verdict::Progressing } else { verdict };
-    Judged { observed, verdict }
+    Judged { observed, names, speech, verdict }
+}
+
+/// Whether a status says how its object is, in whatever words.
+fn speaks(status: &Node<'_>) -> bool {
+    SPEECH.iter().any(|key| status.at(key).is_some())
+}
+
+/// The newest generation that is named anywhere in a status.
+fn newest(status: &Node<'_>) -> Option<i64> {
+    match status {
+        Node::Map(entries) => {
+            let own = number(status.at("observedGeneration"));
+            entries.iter().filter_map(|(_, node)| newest(node)).max().max(own)
+        }
+        Node::List(items) => items.iter().filter_map(newest).max(),
+        Node::Null
+        | Node::Bool(_)
+        | Node::Whole(_)
+        | Node::Float(_)
+        | Node::Text(_)
+        | Node::EmptyList
+        | Node::EmptyMap => None,
+    }
 }
 
 /// What holds, and the condition that decided it.
@@ -68,6 +105,9 @@ fn decide<'o, 'a>(rules: &Rules, object: Parts<'o, 'a>) -> (Verdict, Option<&'o 
     if let Some(found) = failed {
         let deciding = if let Found::Condition(condition) = found { Some(condition) } else { None };
         return (failure(found, object), deciding);
+    }
+    if let Some(found) = rules.waiting_when.iter().find_map(|wait| wait.find(object)) {
+        return waiting(found, object);
     }
     if let Some(busy) = rules.busy_when.iter().find_map(|wait| wait.find(object)) {
         let deciding = if let Found::Condition(condition) = busy { Some(condition) } else { None };
@@ -136,6 +176,22 @@ fn settled_by_convention<'o, 'a>(
         // There is a status, and no condition in it that it could wait for.
         None => (Verdict::Settled { at: None }, None),
     }
+}
+
+/// What it waits with, and the condition that says so.
+fn waiting<'o, 'a>(
+    found: Found<'_, 'o, 'a>,
+    object: Parts<'o, 'a>,
+) -> (Verdict, Option<&'o Node<'a>>) {
+    let (word, condition) = match found {
+        Found::Condition(condition) => {
+            let said = ["reason", "type"].into_iter().filter_map(|key| condition.text_at(key));
+            (said.filter(|it| !it.is_empty()).map(str::to_owned).next(), Some(condition))
+        }
+        Found::Value(_, value) => (text_of(value), None),
+    };
+    let word = start(&word.unwrap_or_default(), REASON_BYTES).into();
+    (Verdict::Waiting { word, at: time(found, object) }, condition)
 }
 
 /// Why it has failed, as the status says it.

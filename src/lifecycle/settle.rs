@@ -29,7 +29,7 @@ pub enum Standing<'a> {
 #[must_use]
 pub fn standing(workload: &Workload) -> Standing<'_> {
     match workload.status.verdict.as_deref() {
-        Some(Verdict::Progressing) => Standing::Progressing,
+        Some(Verdict::Progressing | Verdict::Waiting { .. }) => Standing::Progressing,
         Some(Verdict::Settled { at }) => Standing::Settled(*at),
         Some(Verdict::Failed { reason, message, at }) => {
             Standing::Failed { reason, message, at: *at }

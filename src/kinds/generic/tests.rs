@@ -6,7 +6,7 @@ use crate::context;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Verdict, Workload};
+use crate::facts::workload::{Mode, Speech, Verdict, Workload};
 
 mod presets;
 mod rules;
@@ -114,6 +114,68 @@ fn what_no_controller_has_looked_at_has_not_settled() {
     let flux = object(&widget(Rules::default()), "{}", r#"{"observedGeneration":-1}"#);
     assert_eq!(flux.status.observed, -1);
     assert_eq!(*flux.status.verdict.unwrap(), Verdict::Progressing);
+}
+
+#[test]
+fn a_verdict_names_the_generation_of_its_condition_else_that_of_the_status_else_the_newest() {
+    let status = |observed: &str, of_ready: Option<i64>, of_other: Option<i64>| {
+        let conditions =
+            [condition("Ready", "True", of_ready), condition("Other", "True", of_other)];
+        format!(r#"{{{observed}"conditions":[{}]}}"#, conditions.join(","))
+    };
+    for (observed, of_ready, of_other, expected) in [
+        (r#""observedGeneration":2,"#, None, None, Some(2)),
+        (r#""observedGeneration":2,"#, Some(1), None, Some(1)),
+        (r#""observedGeneration":1,"#, Some(2), None, Some(2)),
+        (r#""observedGeneration":2,"#, None, Some(1), Some(2)),
+        ("", None, Some(1), Some(1)),
+        ("", Some(2), Some(1), Some(2)),
+        ("", None, None, None),
+    ] {
+        let status = status(observed, of_ready, of_other);
+        let read = object(&widget(Rules::default()), "{}", &status).status;
+        assert_eq!(read.names, expected, "{status}");
+        let is_old = expected == Some(1);
+        let verdict = if is_old { Verdict::Progressing } else { settled() };
+        assert_eq!(*read.verdict.unwrap(), verdict, "{status}");
+    }
+    let nested = r#"{"parents":[{"conditions":[{"observedGeneration":1}]}],"phase":"X"}"#;
+    assert_eq!(object(&widget(Rules::default()), "{}", nested).status.names, Some(1));
+}
+
+#[test]
+fn a_status_that_says_nothing_is_mute_unless_its_kind_is_silent() {
+    let speech = |is_silent, status| {
+        let custom = widget(Rules { is_silent, ..Rules::default() });
+        object(&custom, "{}", status).status.speech
+    };
+    for (status, expected) in [
+        ("null", Speech::Mute),
+        ("{}", Speech::Mute),
+        (r#"{"address":"10.0.0.1"}"#, Speech::Mute),
+        (r#"{"conditions":[]}"#, Speech::Spoken),
+        (r#"{"phase":"Up"}"#, Speech::Spoken),
+        (r#"{"observedGeneration":1}"#, Speech::Spoken),
+    ] {
+        assert_eq!(speech(false, status), expected, "{status}");
+        assert_eq!(speech(true, status), Speech::Silent, "{status}");
+    }
+}
+
+// A Rollout keeps the template of its ReplicaSets, with a label of their own.
+#[test]
+fn the_pod_template_of_a_custom_resource_is_that_of_its_replica_sets() {
+    let of = |labels: &str, more: &str| {
+        let spec =
+            format!(r#"{{"template":{{"metadata":{{"labels":{{{labels}}}}},"spec":{{{more}}}}}}}"#);
+        object(&widget(Rules::default()), &spec, "{}").pod_template
+    };
+    let plain = of(r#""app":"web""#, r#""containers":[{"name":"c","image":"i"}]"#);
+    let hashed = r#""app":"web","rollouts-pod-template-hash":"abc""#;
+    let empty = r#""containers":[{"name":"c","image":"i","resources":{}}],"volumes":[]"#;
+    assert_eq!(of(hashed, empty), plain);
+    assert_ne!(of(r#""app":"db""#, r#""containers":[{"name":"c","image":"i"}]"#), plain);
+    assert_eq!(object(&widget(Rules::default()), "{}", "{}").pod_template, 0);
 }
 
 #[test]

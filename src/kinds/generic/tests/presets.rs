@@ -83,12 +83,12 @@ fn a_recorded_rollout_that_is_healthy_has_settled() {
 }
 
 #[test]
-fn a_recorded_rollout_at_a_step_of_its_canary_goes_on() {
+fn a_recorded_rollout_that_pauses_at_a_step_of_its_canary_waits() {
     let json = include_str!("../../../../tests/objects/rollout_paused.json");
     let read = recorded("rollouts.argoproj.io", json);
     // The step pauses it, not a person.
     assert_eq!((read.paused, read.status.progress.as_deref()), (false, Some("1")));
-    assert_eq!(*read.status.verdict.unwrap(), Verdict::Progressing);
+    assert_eq!(*read.status.verdict.unwrap(), Verdict::Waiting { word: "Paused".into(), at: None });
 }
 
 #[test]

@@ -109,3 +109,48 @@ fn progress_is_the_value_at_its_path() {
         assert_eq!(object(&custom, "{}", status).status.progress.as_deref(), expected, "{status}");
     }
 }
+
+#[test]
+fn what_waits_is_told_by_its_word_unless_it_has_failed() {
+    let rules = |texts: &[&str]| Rules {
+        waiting_when: waits(texts),
+        failed_when: waits(&["condition=Broken"]),
+        settled_when: waits(&["condition=Ready"]),
+        ..Rules::default()
+    };
+    let waiting = |word: &str, at: Option<i64>| Verdict::Waiting {
+        word: word.into(),
+        at: at.map(UnixNanos::from_seconds),
+    };
+    let by_phase = widget(rules(&["jsonpath={.status.phase}=Held"]));
+    let by_condition = widget(rules(&["condition=Approved=False"]));
+    let status = |phase: &str, conditions: &[String]| {
+        format!(r#"{{"phase":"{phase}","conditions":[{}]}}"#, conditions.join(","))
+    };
+    let ready = condition("Ready", "True", None);
+    let unapproved = condition("Approved", "False", None);
+    let broken = condition("Broken", "True", None);
+    for (custom, status, expected) in [
+        (&by_phase, status("Held", std::slice::from_ref(&ready)), waiting("Held", None)),
+        (&by_phase, status("Going", std::slice::from_ref(&ready)), settled()),
+        (&by_condition, status("", &[ready.clone(), unapproved]), waiting("R", Some(AT))),
+        (&by_phase, status("Held", &[ready, broken]), failed("R", "m", Some(AT))),
+    ] {
+        assert_eq!(verdict(custom, &status), expected, "{status}");
+    }
+    let old = r#"{"observedGeneration":1,"phase":"Held"}"#;
+    assert_eq!(verdict(&by_phase, old), Verdict::Progressing);
+}
+
+#[test]
+fn how_many_pods_it_wants_may_stand_anywhere_in_its_spec() {
+    let wanted = Some(JsonPath::parse("{.spec.nodes.count}").unwrap());
+    let custom = widget(Rules { wanted, ..Rules::default() });
+    for (spec, expected) in [
+        (r#"{"nodes":{"count":3},"replicas":1}"#, Some(3)),
+        (r#"{"nodes":{"count":"many"}}"#, None),
+        ("{}", None),
+    ] {
+        assert_eq!(object(&custom, spec, "{}").wanted(), expected, "{spec}");
+    }
+}
