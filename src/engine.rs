@@ -20,9 +20,13 @@ use crate::facts::meta::{Owner, Uid};
 use crate::facts::note::Note;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::lifecycle::tree::{After, Rules, Seen, Tree, Untraced};
+use crate::lifecycle::closed::Ended;
+use crate::lifecycle::rules::Rules;
+use crate::lifecycle::tree::{After, Tree};
+use crate::lifecycle::turn::{Seen, Turn, Untraced};
 use crate::order::inlet::{Inlet, Released};
 use crate::sampling::{Dropped, Policy, Sieve};
+use crate::spans;
 use crate::store::Store;
 
 /// Chains of owners are followed no further.
@@ -232,7 +236,7 @@ impl Engine {
             while let Some((due, top)) = self.deadlines.first().copied().filter(|it| it.0 <= next) {
                 self.deadlines.remove(&(due, top));
                 self.deadline_of.remove(&top);
-                self.change(top, &mut out, |tree, rules, out| tree.expire(next, rules, out));
+                self.change(top, Seen::NOTHING, &mut out, |tree, turn| tree.expire(next, turn));
             }
         }
         self.now = self.now.max(now);
@@ -260,10 +264,7 @@ impl Engine {
         let mut rest = Vec::new();
         let tops = self.store.sorted(|top, _| top);
         for top in tops {
-            self.change(top, &mut rest, |tree, rules, out| {
-                tree.release_hold(rules, out);
-                tree.after()
-            });
+            self.change(top, Seen::NOTHING, &mut rest, Tree::release_hold);
         }
         out.extend(self.hand_on(rest));
         out
@@ -274,7 +275,9 @@ impl Engine {
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
         self.store
-            .sorted(|_, tree| tree.in_progress(now, &self.rules))
+            .sorted(|_, tree| {
+                spans::in_progress(tree, |pod| self.store.left(pod), now, &self.rules)
+            })
             .into_iter()
             .flatten()
             .collect()
@@ -287,9 +290,6 @@ impl Engine {
         counts.objects = u64::try_from(self.store.n_objects()).unwrap_or(u64::MAX);
         counts.dropped = self.sieve.dropped();
         (counts.late, counts.early) = (self.inlet.n_late, self.inlet.n_early);
-        for untraced in self.store.sorted(|_, tree| tree.untraced()) {
-            counts.untraced.add(untraced);
-        }
         counts
     }
 
@@ -305,8 +305,8 @@ impl Engine {
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
         let now = self.now;
         for top in std::mem::take(&mut self.unjudged) {
-            self.change(top, out, |tree, rules, out| {
-                tree.judge(now, rules, out);
+            self.change(top, Seen::NOTHING, out, |tree, turn| {
+                tree.judge(now, turn);
                 After::Lives
             });
         }
@@ -355,13 +355,14 @@ impl Engine {
                 self.counts.changes += 1;
                 self.store.leave(uid);
                 let seen = Seen { arrival, is_listed, desired: self.inlet.desired(top) };
-                self.change(top, out, |tree, rules, out| tree.delete(&snapshot, seen, rules, out));
+                self.change(top, seen, out, |tree, turn| tree.delete(&snapshot, turn));
             }
             Change::Vanished(uid) => {
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                self.change(top, out, |tree, rules, out| tree.vanish(uid, arrival, rules, out));
+                let seen = Seen { arrival, is_listed, desired: None };
+                self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(&note, out),
         }
@@ -398,10 +399,7 @@ impl Engine {
         let top = self.top_for(snapshot, seen, out);
         let seen = Seen { desired: self.inlet.desired(top), ..seen };
         self.counts.changes += 1;
-        self.change(top, out, |tree, rules, out| {
-            tree.step(snapshot, seen, rules, out);
-            After::Lives
-        });
+        self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
         if seen.is_listed && self.store.with(top, |tree| tree.is_unjudged()) == Some(true) {
             self.unjudged.insert(top);
         }
@@ -438,7 +436,7 @@ impl Engine {
         let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
         let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
         if watched.is_some() && is_missing && seen.is_listed {
-            tree.mute();
+            tree.mute(&mut self.counts.untraced);
         }
         self.store.plant(meta.uid, tree);
         self.store.enter(meta.uid, meta.uid);
@@ -464,27 +462,54 @@ impl Engine {
             return;
         };
         self.counts.changes += 1;
-        self.change(top, out, |tree, _, _| {
+        self.change(top, Seen::NOTHING, out, |tree, _| {
             tree.note(note);
             After::Lives
         });
     }
 
-    /// Changes a tree, keeps its next deadline, and takes it out when nothing is left of it.
+    /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing
+    /// is left of it: the one door through which a tree changes.
     fn change(
         &mut self,
         top: Uid,
+        seen: Seen,
         out: &mut Vec<FinishedSpan>,
-        change: impl FnOnce(&mut Tree, &Rules, &mut Vec<FinishedSpan>) -> After,
+        change: impl FnOnce(&mut Tree, &mut Turn<'_>) -> After,
     ) {
-        let rules = &self.rules;
+        let (rules, counts) = (&self.rules, &mut self.counts.untraced);
+        let mut ended = Vec::new();
         let Some((after, deadline)) = self.store.with(top, |tree| {
-            let after = change(tree, rules, out);
+            let after = change(tree, &mut Turn { rules, seen, out: &mut ended, counts });
             (after, tree.next_deadline(rules))
         }) else {
             return;
         };
-        let deadline = deadline.filter(|_| after == After::Lives);
+        self.tell(&ended, out);
+        self.set_deadline(top, deadline.filter(|_| after == After::Lives));
+        if after == After::Empty
+            && let Some(mut tree) = self.store.fell(top)
+        {
+            let mut ended = Vec::new();
+            let counts = &mut self.counts.untraced;
+            let mut turn = Turn { rules: &self.rules, seen, out: &mut ended, counts };
+            tree.release_hold(&mut turn);
+            self.tell(&ended, out);
+            self.store.leave(top);
+            self.leave_host(top, &tree, out);
+        }
+    }
+
+    fn tell(&mut self, ended: &[Ended], out: &mut Vec<FinishedSpan>) {
+        for ended in ended {
+            let told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
+            out.extend(told.spans);
+            told.left.into_iter().for_each(|(pod, left)| self.store.keep_left(pod, left));
+        }
+    }
+
+    /// When a tree has something to do next.
+    fn set_deadline(&mut self, top: Uid, deadline: Option<UnixNanos>) {
         let known = match deadline {
             Some(deadline) => self.deadline_of.insert(top, deadline),
             None => self.deadline_of.remove(&top),
@@ -496,14 +521,6 @@ impl Engine {
             if let Some(deadline) = deadline {
                 self.deadlines.insert((deadline, top));
             }
-        }
-        if after == After::Empty
-            && let Some(mut tree) = self.store.fell(top)
-        {
-            tree.release_hold(&self.rules, out);
-            self.counts.untraced.add(tree.untraced());
-            self.store.leave(top);
-            self.leave_host(top, &tree, out);
         }
     }
 }

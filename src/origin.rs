@@ -46,6 +46,8 @@ pub fn root(
         events: Vec::new(),
         links: Vec::new(),
         dropped_events: 0,
+        dropped_links: 0,
+        n_outliving: 0,
         resource: Arc::new(Resource { attributes: vec![("service.name", "lifespan".into())] }),
     }
 }

@@ -160,7 +160,7 @@ impl Sieve {
                 kept @ (Decision::Kept | Decision::KeptById) if self.has_room(size, now) => kept,
                 Decision::Kept | Decision::KeptById | Decision::Capped => Decision::Capped,
             };
-            if root.attributes.iter().any(|(key, _)| *key == "lifespan.pods.terminating") {
+            if root.n_outliving > 0 {
                 self.remember(root.trace_id, decision);
             }
             decided.insert(root.trace_id, decision);

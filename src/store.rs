@@ -12,12 +12,15 @@ use dashmap::DashMap;
 
 use crate::facts::meta::Uid;
 use crate::lifecycle::tree::Tree;
+use crate::spans::Left;
 
 /// Trees by the uid of their topmost object, and an index from every object to its tree.
 #[derive(Debug, Default)]
 pub struct Store {
     trees: DashMap<Uid, Tree>,
     tree_of: DashMap<Uid, Uid>,
+    /// Of Pods that outlive their transition: where their spans belong.
+    left: DashMap<Uid, Left>,
 }
 
 impl Store {
@@ -71,6 +74,22 @@ impl Store {
         tops.into_iter()
             .filter_map(|top| self.trees.get(&top).map(|tree| read(top, &tree)))
             .collect()
+    }
+
+    /// Keeps where the span of a Pod belongs that is still going.
+    pub fn keep_left(&self, pod: Uid, left: Left) {
+        self.left.insert(pod, left);
+    }
+
+    /// Where the span of a Pod belongs that is still going.
+    #[must_use]
+    pub fn left(&self, pod: Uid) -> Option<Left> {
+        self.left.get(&pod).map(|left| left.clone())
+    }
+
+    /// The same, which is needed no more.
+    pub fn take_left(&self, pod: Uid) -> Option<Left> {
+        self.left.remove(&pod).map(|(_, left)| left)
     }
 
     /// How many objects are tracked.

@@ -183,6 +183,8 @@ mod tests {
             events: Vec::new(),
             links: Vec::new(),
             dropped_events: 0,
+            dropped_links: 0,
+            n_outliving: 0,
             resource: Arc::new(Resource { attributes: vec![("service.name", "web".into())] }),
         }
     }

@@ -7,6 +7,7 @@ use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::UnixNanos;
 use crate::lifecycle::tree::{After, Tree};
+use crate::lifecycle::turn::Seen;
 
 impl Engine {
     /// A run that is a tree of its own is deleted with its owner: it becomes part of that deletion.
@@ -28,8 +29,8 @@ impl Engine {
         let said = meta.deletion.as_ref().map(|deletion| deletion.at);
         let at = Evidence::object_or(said, written, arrival);
         let mut ended = None;
-        self.change(meta.uid, out, |tree, rules, out| {
-            ended = tree.end_with_owner(at, rules, out);
+        self.change(meta.uid, Seen::NOTHING, out, |tree, turn| {
+            ended = tree.end_with_owner(at, turn);
             After::Lives
         });
         self.join(meta.uid, host, owner.uid);
@@ -58,7 +59,7 @@ impl Engine {
             let host = known.and_then(|known| self.store.tree_of(known));
             self.store.with(top, |tree| tree.set_owner(owner.cloned()));
             if let Some(host) = host {
-                self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));
+                self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
         } else {
             let part = self.store.with(top, |tree| tree.split(snapshot, None)).flatten();
@@ -67,7 +68,7 @@ impl Engine {
                 self.store.enter(uid, meta.uid);
             }
             self.store.plant(meta.uid, part);
-            self.change(top, out, |tree, rules, out| tree.lost_part(at, rules, out));
+            self.change(top, Seen::NOTHING, out, |tree, turn| tree.lost_part(at, turn));
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
         if let Some((owner, host)) = adopter.filter(|(_, host)| *host != meta.uid) {
@@ -81,9 +82,7 @@ impl Engine {
     /// The tree `part` becomes part of `host`, below `owner`.
     fn join(&mut self, part: Uid, host: Uid, owner: Uid) {
         let Some(tree) = self.store.fell(part) else { return };
-        if let Some(known) = self.deadline_of.remove(&part) {
-            self.deadlines.remove(&(known, part));
-        }
+        self.set_deadline(part, None);
         for uid in tree.uids() {
             self.store.enter(uid, host);
         }
@@ -95,7 +94,7 @@ impl Engine {
         let host = tree.owner_of(top).and_then(|owner| self.store.tree_of(owner));
         if let Some(host) = host.filter(|host| *host != top) {
             let at = Evidence::arrival(self.now, None);
-            self.change(host, out, |tree, rules, out| tree.unhost(top, at, rules, out));
+            self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
         }
     }
 

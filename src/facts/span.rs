@@ -271,6 +271,10 @@ pub struct FinishedSpan {
     pub links: Vec<Link>,
     /// Events that did not fit into 128.
     pub dropped_events: u32,
+    /// Links that did not fit into 128.
+    pub dropped_links: u32,
+    /// Of a root: spans of its trace that leave later, because they outlive it.
+    pub n_outliving: u32,
     /// The tree's resource.
     pub resource: Arc<Resource>,
 }

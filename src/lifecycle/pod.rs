@@ -8,9 +8,10 @@ mod restart;
 mod run;
 mod start;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-pub use end::{End, Left, deletion_request};
+pub use end::{End, deletion_request};
 pub use restart::Restart;
 use restart::has_exited;
 pub use run::{PodRun, Run};
@@ -25,7 +26,19 @@ use crate::facts::reason::Failure;
 use crate::facts::time::UnixNanos;
 
 /// The number of a transition within its tree.
-pub type Seq = u32;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(NonZeroU32);
+
+impl Seq {
+    /// That of the first.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// That of the next.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// How many Events one Pod keeps until its spans leave.
 const MAX_NOTES: usize = 128;
@@ -183,24 +196,35 @@ impl Loss {
 }
 
 impl Pod {
-    /// A Pod as first seen, with no facts.
+    /// A Pod of which nothing but what never changes has been taken over yet.
     #[must_use]
     pub fn new(seen: &PodSnapshot, owner: Option<Uid>) -> Self {
-        let is_ready = is_ready(seen);
         Self {
             name: Arc::from(&*seen.meta.name),
             owner: owner.unwrap_or(Uid(0)),
-            version: seen.meta.resource_version,
+            version: 0,
             created: seen.meta.created,
             node: Arc::clone(&seen.node),
-            was_ready: is_ready,
-            is_ready,
-            is_going: seen.meta.deletion.is_some(),
-            is_finished: is_finished(seen),
+            was_ready: false,
+            is_ready: false,
+            is_going: false,
+            is_finished: false,
             is_untraced: seen.is_mirror,
             restarts_always: seen.restarts_always,
-            containers: seen.containers.iter().map(Known::of).collect(),
+            containers: Box::default(),
             facts: None,
+        }
+    }
+
+    /// It is first seen in a list: what has not come to its end may be of a transition that the
+    /// list proves open.
+    pub fn begin_listed(&mut self, seen: &PodSnapshot) {
+        let is_going = seen.meta.deletion.is_some();
+        if !is_going && !is_ready(seen) {
+            self.set_start(Start::new(None, seen, None));
+        }
+        if !is_going && !self.restarts_always && !is_finished(seen) {
+            self.set_run(PodRun::new(None, Evidence::object(seen.meta.created, None)));
         }
     }
 
@@ -245,10 +269,10 @@ impl Pod {
     /// What was seen of it in a list belongs to the transition `seq`, which a list proves open.
     pub fn continue_in(&mut self, seq: Seq) {
         if let Some(start) = self.start_mut() {
-            start.seq = seq;
+            start.seq = Some(seq);
         }
         if let Some(run) = self.run_mut() {
-            run.seq = seq;
+            run.seq = Some(seq);
         }
     }
 
@@ -457,10 +481,10 @@ impl Pod {
     pub fn cut(&mut self, seq: Seq) {
         let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
         if let Some(start) = facts.start.as_mut() {
-            start.is_cut |= start.seq == seq && start.is_open();
+            start.is_cut |= start.seq == Some(seq) && start.is_open();
         }
         if let Some(run) = facts.run.as_mut() {
-            run.is_cut |= run.seq == seq && run.finished.is_none();
+            run.is_cut |= run.seq == Some(seq) && run.finished.is_none();
         }
         for restart in &mut facts.restarts {
             restart.is_cut |= restart.seq == seq && restart.done.is_none();
@@ -470,13 +494,24 @@ impl Pod {
     /// What of it began after `at` is no part of the transition `seq`, which had settled by then.
     pub fn forget_later(&mut self, seq: Seq, at: UnixNanos) {
         let Some(facts) = self.facts.as_deref_mut() else { return };
-        let is_later = |of: Seq, since: &Evidence| of == seq && since.decision() > at;
+        let is_later = |of: Option<Seq>, since: &Evidence| of == Some(seq) && since.decision() > at;
         facts.start.take_if(|start| is_later(start.seq, &start.created));
         facts.run.take_if(|run| is_later(run.seq, &run.created));
-        facts.restarts.retain(|restart| !is_later(restart.seq, &restart.finished));
+        facts.restarts.retain(|restart| !is_later(Some(restart.seq), &restart.finished));
         if let Some(end) = facts.end.as_mut() {
-            end.seq = end.seq.filter(|of| !is_later(*of, &end.requested));
+            end.seq = end.seq.filter(|of| !is_later(Some(*of), &end.requested));
         }
+    }
+
+    /// Whether something of it is told by the transition `seq`.
+    #[must_use]
+    pub fn has_part_in(&self, seq: Seq) -> bool {
+        let Some(facts) = self.facts.as_deref() else { return false };
+        let is_it = |of: Option<Seq>| of == Some(seq);
+        is_it(facts.start.as_ref().and_then(|start| start.seq))
+            || is_it(facts.run.as_ref().and_then(|run| run.seq))
+            || is_it(facts.end.as_ref().and_then(|end| end.seq))
+            || facts.restarts.iter().any(|restart| restart.seq == seq)
     }
 
     /// It becomes part of another tree: no transition of that has had a part in it.
@@ -484,15 +519,28 @@ impl Pod {
         if let Some(end) = self.end_mut() {
             end.seq = None;
         }
-        self.forget(Seq::MAX);
+        self.forget(|_| true);
     }
 
-    /// Forgets what belongs to `seq`: its spans have left, or never will.
-    pub fn forget(&mut self, seq: Seq) {
+    /// The transition `seq` has left, and all before it.
+    pub fn leave(&mut self, seq: Seq) {
+        if let Some(end) = self.end_mut() {
+            end.has_left |= end.seq == Some(seq);
+        }
+        self.forget(|of| of.is_none_or(|of| of <= seq));
+    }
+
+    /// What a list showed of it is part of no transition.
+    pub fn forget_listed(&mut self) {
+        self.forget(|of| of.is_none());
+    }
+
+    /// Forgets what belongs to a transition that `is_over`: its spans have left, or never will.
+    fn forget(&mut self, is_over: impl Fn(Option<Seq>) -> bool) {
         let Some(facts) = self.facts.as_deref_mut() else { return };
-        facts.start.take_if(|start| start.seq <= seq);
-        facts.run.take_if(|run| run.seq <= seq);
-        facts.restarts.retain(|restart| restart.seq > seq);
+        facts.start.take_if(|start| is_over(start.seq));
+        facts.run.take_if(|run| is_over(run.seq));
+        facts.restarts.retain(|restart| !is_over(Some(restart.seq)));
         if !facts.has_spans() {
             facts.notes.clear();
         }
@@ -534,7 +582,7 @@ fn is_ready(pod: &PodSnapshot) -> bool {
     pod.meta.deletion.is_none() && pod.ready.as_ref().is_some_and(|ready| ready.is_true)
 }
 
-pub(super) fn is_finished(pod: &PodSnapshot) -> bool {
+pub(crate) fn is_finished(pod: &PodSnapshot) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
 }
 
@@ -548,6 +596,7 @@ fn finish(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
 }
 
 /// The object was written no earlier.
-fn lower_bound(pod: &PodSnapshot) -> UnixNanos {
+#[must_use]
+pub fn lower_bound(pod: &PodSnapshot) -> UnixNanos {
     pod.meta.written.unwrap_or(pod.meta.created)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::pod::{Noted, Pod, Seq};
-use super::tree::Rules;
+use super::rules::Rules;
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
@@ -223,6 +223,16 @@ pub struct Step {
     pub finalizers: Vec<Box<str>>,
 }
 
+impl Step {
+    /// `replicas` was written again.
+    pub fn add_write(&mut self, at: Evidence, to: i64) {
+        if self.writes.len() < MAX_KEPT {
+            self.writes.push((at, self.to, to));
+        }
+        self.to = to;
+    }
+}
+
 /// How a transition was closed.
 #[derive(Clone, Debug)]
 pub struct Closing {
@@ -234,8 +244,8 @@ pub struct Closing {
     pub declared: Option<(Box<str>, String)>,
     /// It settled: its children may extend it.
     pub is_settled: bool,
-    /// The root waits until then.
-    pub hold_until: UnixNanos,
+    /// The root waits until then; `None` where it leaves at once.
+    pub hold_until: Option<UnixNanos>,
     /// A Pod lost readiness, or a `recover` opened, before that.
     pub is_unstable: bool,
 }
@@ -252,6 +262,39 @@ pub struct Joined {
     /// Where it stood.
     pub found: Box<str>,
 }
+
+/// When a transition has settled: fixed as it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settles {
+    /// When its controller says so.
+    ByStatus,
+    /// The same, once the DaemonSet wants the number of nodes that its Pods came or went for, as
+    /// soon as that is known.
+    WhenNodesAre(Option<i64>),
+    /// When as many Pods as wanted have been ready for a while.
+    ByHealth {
+        /// A Pod came or went: it may have done so because a DaemonSet wants another number of
+        /// nodes.
+        may_be_of_nodes: bool,
+    },
+    /// When the run has come to its end.
+    WithRun,
+    /// When the bare Pod is Ready.
+    WhenReady,
+    /// When nothing of it is left.
+    WhenGone,
+    /// As it is written: no controller reports on it.
+    AtOnce,
+}
+
+/// How many changes of goals, of `replicas` and of Pods that are gone a transition keeps.
+pub const MAX_KEPT: usize = 1_000;
+
+/// How many Pods that are gone a transition keeps.
+const MAX_DEPARTED: usize = 20_000;
+
+/// OpenTelemetry's limit of links on a span.
+const MAX_LINKS: usize = 128;
 
 /// A transition of a tree, open or waiting for its hold.
 #[derive(Clone, Debug)]
@@ -288,6 +331,8 @@ pub struct Transition {
     pub replicas: Option<(i64, i64)>,
     /// Links that are known from the opening, and stamps that came later.
     pub links: Vec<Link>,
+    /// Links beyond those that a span may have.
+    pub n_links_dropped: u32,
     /// Opened by a spec write whose stamp is an old one.
     pub is_stale: bool,
     /// Goal changes.
@@ -296,12 +341,11 @@ pub struct Transition {
     pub steps: BTreeMap<Uid, Step>,
     /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
-    /// It lasts until a run has come to its end.
-    pub is_of_run: bool,
-    /// Opened by a Pod that came or went, not by a write.
-    pub is_by_pods: bool,
-    /// A new template whose Pods come only when somebody deletes the old ones.
-    pub is_on_delete: bool,
+    /// When it has settled.
+    pub settles: Settles,
+    /// Pods of an old revision wait for somebody to delete them (OnDelete): what that opens follows
+    /// this one.
+    pub leaves_old_pods: bool,
     /// When the spec was written last.
     pub written: Evidence,
     /// When a CronJob wanted it to begin.
@@ -316,9 +360,38 @@ pub struct Transition {
     pub departed: BTreeMap<Uid, Pod>,
     /// Set when it has ended and waits for its hold.
     pub closed: Option<Box<Closing>>,
+    /// What its lists could not take in any more.
+    pub n_crowded: u64,
 }
 
 impl Transition {
+    /// Adds a link, if there is room.
+    pub fn link(&mut self, link: Link) {
+        if self.links.len() < MAX_LINKS {
+            self.links.push(link);
+        } else {
+            self.n_links_dropped = self.n_links_dropped.saturating_add(1);
+        }
+    }
+
+    /// Adds a change of its goal, if there is room.
+    pub fn add_goal(&mut self, change: GoalChange) {
+        if self.goals.len() < MAX_KEPT {
+            self.goals.push(change);
+        } else {
+            self.n_crowded += 1;
+        }
+    }
+
+    /// Keeps a Pod that is gone, if there is room.
+    pub fn keep_departed(&mut self, uid: Uid, pod: Pod) {
+        if self.departed.len() < MAX_DEPARTED {
+            self.departed.insert(uid, pod);
+        } else {
+            self.n_crowded += 1;
+        }
+    }
+
     /// What its spans have in common.
     #[must_use]
     pub fn context(&self) -> SpanContext {
@@ -332,17 +405,10 @@ impl Transition {
         }
     }
 
-    /// It has settled only when what it led to has lasted for a while: where Pods opened it, and
-    /// not the nodes that are wanted.
-    #[must_use]
-    pub fn must_last(&self) -> bool {
-        self.action == Action::Recover || (self.is_by_pods && self.action != Action::Scale)
-    }
-
     /// After how long it has timed out.
     #[must_use]
     pub fn limit(&self, rules: &Rules) -> Nanos {
-        rules.limit(self.is_of_run)
+        rules.limit(self.settles == Settles::WithRun)
     }
 }
 

@@ -51,6 +51,8 @@ pub fn span(span: &FinishedSpan, out: &mut Vec<u8>) {
         events,
         links,
         dropped_events,
+        dropped_links,
+        n_outliving: _,
         resource: _,
     } = span;
     let mut message = Message::at_end_of(out);
@@ -78,7 +80,7 @@ pub fn span(span: &FinishedSpan, out: &mut Vec<u8>) {
     for link in links.iter().take(MAX_ENTRIES) {
         message.message(13, |message| write_link(message, link));
     }
-    message.number(14, surplus(links.len()));
+    message.number(14, dropped_links.saturating_add(surplus(links.len())));
     if let Some((_, sentence)) = error {
         message.message(15, |message| {
             message.bytes(2, sentence.as_bytes());

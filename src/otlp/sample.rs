@@ -120,6 +120,8 @@ impl Template {
             error: Some(("ErrImagePull".to_owned(), sentence.to_owned())),
             events: vec![event(100, "Pulling", "pulling image"), event(800, "Failed", sentence)],
             dropped_events: 3,
+            dropped_links: 0,
+            n_outliving: 0,
             ..self.span(2, Some(1), "pull image", (90, 900), Kind::Pod, attributes)
         }
     }
@@ -152,6 +154,8 @@ impl Template {
             events: Vec::new(),
             links: Vec::new(),
             dropped_events: 0,
+            dropped_links: 0,
+            n_outliving: 0,
             resource: Arc::clone(&self.resource),
         }
     }

@@ -66,6 +66,8 @@ fn span(line: &str) -> Option<FinishedSpan> {
         events: Vec::new(),
         links: Vec::new(),
         dropped_events: 0,
+        dropped_links: 0,
+        n_outliving: 0,
         resource: Arc::new(Resource { attributes: vec![("service.name", "shop".into())] }),
     })
 }

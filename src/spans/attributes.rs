@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::facts::instant::Instant;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
-use crate::facts::span::{Attribute, ObjectRef, Resource, Value};
-use crate::lifecycle::tree::Rules;
+use crate::facts::span::{Attribute, Resource, Value};
+use crate::lifecycle::closed::Portrait;
+use crate::lifecycle::rules::Rules;
 
 /// `lifespan.time.uncertainty_ms` is said from this many milliseconds on.
 const UNCERTAIN_MS: i64 = 50;
@@ -16,7 +17,11 @@ const UNCERTAIN_MS: i64 = 50;
 /// `service.name` by the rule for Kubernetes workloads: what the object says of itself, else its
 /// name; or one fixed name.
 #[must_use]
-pub fn resource(top: &ObjectRef, service: Option<&str>, rules: &Rules) -> Resource {
+pub fn resource(tree: &Portrait, rules: &Rules) -> Resource {
+    let top = &tree.top;
+    // The runs of a CronJob are one service.
+    let cron = tree.owner.as_ref().filter(|owner| owner.kind == Kind::CronJob);
+    let service = tree.service.as_deref().or(cron.map(|owner| &*owner.name));
     let service = match rules.service_name.as_str() {
         "" => service.unwrap_or(&top.name),
         fixed => fixed,

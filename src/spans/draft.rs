@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::facts::ids;
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Instant;
+use crate::facts::meta::Uid;
 use crate::facts::span::{
     Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext,
     SpanEvent, Value,
@@ -50,11 +51,24 @@ pub struct Draft {
     pub is_consumer: bool,
     /// It may outlive the span above it: `terminate Pod`.
     pub may_outlive: bool,
+    /// Links that did not fit.
+    pub dropped_links: u32,
+    /// Of the root: spans that end later.
+    pub n_outliving: u32,
 }
 
-/// What a span is the step of.
+/// What all spans of a tree have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The topmost object, which the resource names.
+    pub top: Uid,
+    /// The resource.
+    pub resource: Arc<Resource>,
+}
+
+/// What a span is a step of, and which.
 #[derive(Clone, Copy, Debug)]
-pub struct Of<'a> {
+pub struct Identity<'a> {
     /// What its id is derived from beside what follows, see [`ids::span_id`].
     pub seed: TraceId,
     /// The span above.
@@ -67,11 +81,19 @@ pub struct Of<'a> {
     pub attempt: u32,
 }
 
+impl<'a> Identity<'a> {
+    /// A step of an object of which there is one, below `parent`.
+    #[must_use]
+    pub const fn of(seed: TraceId, parent: SpanId, object: &'a ObjectRef) -> Self {
+        Self { seed, parent: Some(parent), object, container: "", attempt: 0 }
+    }
+}
+
 impl Draft {
     /// A span of `step`, which names it in its id, from `start` to `end`.
     #[must_use]
     pub fn new(
-        of: Of<'_>,
+        of: Identity<'_>,
         step: &str,
         name: impl Into<Cow<'static, str>>,
         start: Instant,
@@ -93,6 +115,8 @@ impl Draft {
             links: Vec::new(),
             is_consumer: false,
             may_outlive: false,
+            dropped_links: 0,
+            n_outliving: 0,
         }
     }
 
@@ -155,12 +179,9 @@ impl Draft {
 
     /// The span as it leaves.
     #[must_use]
-    pub fn finish(mut self, context: &SpanContext, resource: &Arc<Resource>) -> FinishedSpan {
+    pub fn finish(mut self, context: &SpanContext, tree: &Common) -> FinishedSpan {
         let mut all: Vec<Attribute> = Vec::with_capacity(self.attributes.len() + 8);
-        let is_top = resource.attributes.iter().any(|(key, value)| {
-            key.ends_with(".uid") && *value == Value::from(self.object.uid.to_string())
-        });
-        if !is_top {
+        if self.object.uid != tree.top {
             attributes::push_object(
                 &mut all,
                 &self.object.kind,
@@ -213,7 +234,9 @@ impl Draft {
             events: self.events,
             links: self.links,
             dropped_events: u32::try_from(dropped_events).unwrap_or(u32::MAX),
-            resource: Arc::clone(resource),
+            dropped_links: self.dropped_links,
+            n_outliving: self.n_outliving,
+            resource: Arc::clone(&tree.resource),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::transition::Step;
 use crate::spans::Build;
-use crate::spans::draft::{Draft, Of};
+use crate::spans::draft::{Draft, Identity};
 use crate::spans::root::with_refusal;
 
 /// The name of a step within the ids of its trace, whatever the name of its span.
@@ -35,17 +35,11 @@ impl Build<'_> {
     fn step(&self, uid: Uid, step: &Step) -> Draft {
         let object = ObjectRef {
             kind: step.kind.clone(),
-            namespace: Arc::clone(&self.tree.top().namespace),
+            namespace: Arc::clone(&self.closed.tree.top.namespace),
             name: Arc::clone(&step.name),
             uid,
         };
-        let of = Of {
-            seed: self.transition.seed,
-            parent: Some(self.above(Some(step.owner))),
-            object: &object,
-            container: "",
-            attempt: 0,
-        };
+        let of = Identity::of(self.transition.seed, self.above(Some(step.owner)), &object);
         let action = action(step);
         let from = step.start.instant(Nanos(0));
         let settled = step.settled.map(|settled| settled.instant(Nanos(0)).not_before(&from));

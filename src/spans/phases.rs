@@ -5,7 +5,7 @@ use crate::facts::instant::{Evidence, Instant};
 use crate::facts::pod::Role;
 use crate::facts::time::{Nanos, SECOND};
 use crate::lifecycle::pod::{ContainerStart, Start};
-use crate::spans::draft::{Draft, Of};
+use crate::spans::draft::{Draft, Identity};
 
 /// The instants of a start, tightened.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl Chain {
     /// The phases as spans below `of`'s parent; what has no end by `end`, where the start is closed,
     /// ends there.
     #[must_use]
-    pub fn phases(&self, start: &Start, of: Of<'_>, end: Option<Instant>) -> Vec<Draft> {
+    pub fn phases(&self, start: &Start, of: Identity<'_>, end: Option<Instant>) -> Vec<Draft> {
         let mut out = Vec::new();
         let mut add = |step: &'static str,
                        actor: &'static str,
@@ -158,7 +158,7 @@ impl Chain {
             if to.best < from.best {
                 return;
             }
-            let of = Of { container: container.map_or("", |it| &it.name), ..of };
+            let of = Identity { container: container.map_or("", |it| &it.name), ..of };
             let mut draft = Draft::new(of, step, step, from, to);
             draft.push("lifespan.actor", actor);
             if let Some(container) = container {

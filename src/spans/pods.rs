@@ -1,75 +1,78 @@
 //! Spans of Pods: their starts with the phases, restarts, and ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::draft::{Draft, Identity};
+use super::phases::Chain;
+use super::{Build, pod_ref, push_pod};
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Instant;
+use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{Outcome, Value};
 use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::closed::{Departed, Portrait};
 use crate::lifecycle::pod::{Pod, Restart, Start};
 use crate::lifecycle::transition::Action;
-use crate::lifecycle::tree::Tree;
-use crate::spans::draft::{Draft, Of};
-use crate::spans::phases::Chain;
-use crate::spans::{Build, Gating, pod_ref, push_pod};
 
-impl Build<'_> {
+const OMITTED: &str = "lifespan.pods.omitted";
+
+/// What a rollout waited for last.
+pub(super) struct Gating {
+    ready: UnixNanos,
+    pod: Arc<str>,
+    phase: std::borrow::Cow<'static, str>,
+}
+
+impl<'a> Build<'a> {
     /// The spans of all Pods that keep theirs; the others are counted above them.
     pub(super) fn pods(&mut self, kept: &BTreeSet<Uid>) {
         let seq = self.transition.seq;
-        let transition = self.transition;
-        let all: Vec<(Uid, &Pod)> = self.all_pods().into_iter().collect();
-        for (uid, pod) in all {
-            let start = pod.start().filter(|start| start.seq == seq);
-            let has_end = pod.end().is_some_and(|end| end.seq == Some(seq));
-            let restarts: Vec<&Restart> =
-                pod.restarts().iter().filter(|restart| restart.seq == seq).collect();
-            let run = pod.run().filter(|run| run.seq == seq);
-            if start.is_none() && run.is_none() && !has_end && restarts.is_empty() {
-                continue;
-            }
+        let closed = self.closed;
+        for (uid, pod) in closed.pods.iter().filter(|(_, pod)| pod.has_part_in(seq)) {
             let parent = self.above(pod.owner());
-            if has_end && pod.end().is_some_and(|end| end.gone.is_none()) {
-                self.left.push((uid, parent));
-            }
-            if !kept.contains(&uid) {
-                self.omit(parent);
-                self.left.retain(|(left, _)| *left != uid);
-                continue;
-            }
-            let chain = start.map(Chain::of);
-            let run_id = run.map(|run| {
-                let id = self.run(uid, pod, run, chain.as_ref(), parent);
-                self.container_runs(uid, pod, run, chain.as_ref(), id);
-                id
-            });
-            let above = match (start, chain) {
-                (Some(start), Some(chain)) => {
-                    self.start(uid, pod, start, &chain, run_id.unwrap_or(parent))
-                }
-                (Some(_), None) | (None, _) => None,
-            };
-            for restart in restarts {
-                let is_in_start = restart.is_in_start && above.is_some();
-                let parent = if is_in_start { above } else { None };
-                let parent = parent.or(run_id).unwrap_or(transition.span);
-                self.restart(uid, pod, restart, parent);
-            }
-            if has_end {
-                self.terminate(uid, pod, parent);
+            if kept.contains(uid) {
+                self.pod(*uid, pod, parent);
+            } else {
+                *self.omitted.entry(parent).or_default() += 1;
             }
         }
     }
 
-    fn omit(&mut self, parent: SpanId) {
-        if let Some(above) = self.drafts.iter_mut().find(|draft| draft.id == parent) {
-            let counted = above.attributes.iter_mut().find(|(key, _)| *key == OMITTED);
-            if let Some((_, Value::Int(n))) = counted {
-                *n += 1;
-            } else {
-                above.push(OMITTED, 1);
+    fn pod(&mut self, uid: Uid, pod: &'a Pod, parent: SpanId) {
+        let seq = self.transition.seq;
+        let start = pod.start().filter(|start| start.seq == Some(seq));
+        let run = pod.run().filter(|run| run.seq == Some(seq));
+        let end = pod.end().filter(|end| end.seq == Some(seq));
+        if end.is_some_and(|end| end.gone.is_none()) {
+            self.left.push((uid, parent));
+        }
+        let chain = start.map(Chain::of);
+        let run_id = run.map(|run| {
+            let id = self.run(uid, pod, run, chain.as_ref(), parent);
+            self.container_runs(uid, pod, run, chain.as_ref(), id);
+            id
+        });
+        let above = start.zip(chain);
+        let above = above.and_then(|(start, chain)| {
+            self.start(uid, pod, start, &chain, run_id.unwrap_or(parent))
+        });
+        for restart in pod.restarts().iter().filter(|restart| restart.seq == seq) {
+            let start = above.filter(|_| restart.is_in_start);
+            let parent = start.or(run_id).unwrap_or(self.transition.span);
+            self.restart(uid, pod, restart, parent);
+        }
+        if end.is_some() {
+            self.terminate(uid, pod, parent);
+        }
+    }
+
+    /// Spans say how many Pods below them keep none.
+    pub(super) fn count_omitted(&mut self) {
+        for draft in &mut self.drafts {
+            if let Some(n) = self.omitted.get(&draft.id) {
+                draft.push(OMITTED, *n);
             }
         }
     }
@@ -100,8 +103,8 @@ impl Build<'_> {
         chain: &Chain,
         parent: SpanId,
     ) -> Option<SpanId> {
-        let object = pod_ref(self.tree, uid, pod);
-        let is_bare = uid == self.tree.top().uid && !start.is_of_run;
+        let object = pod_ref(&self.closed.tree, uid, pod);
+        let is_bare = uid == self.top() && !start.is_of_run;
         let (end, outcome) = match self.start_end(pod, start, chain) {
             Some(known) if self.is_in_time(&known.0) => known,
             Some(_) | None => (self.end, Outcome::Unfinished),
@@ -109,25 +112,13 @@ impl Build<'_> {
         let is_shown = self.is_shown && outcome == Outcome::Unfinished;
         let outcome = if is_shown { Outcome::InProgress } else { outcome };
         if is_bare {
-            let of = Of {
-                seed: self.transition.seed,
-                parent: Some(self.transition.span),
-                object: &object,
-                container: "",
-                attempt: 0,
-            };
+            let of = Identity::of(self.transition.seed, self.transition.span, &object);
             self.drafts.extend(chain.phases(start, of, Some(end)));
             return Some(self.transition.span);
         }
-        let of = Of {
-            seed: self.transition.seed,
-            parent: Some(parent),
-            object: &object,
-            container: "",
-            attempt: 0,
-        };
+        let of = Identity::of(self.transition.seed, parent, &object);
         let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
-        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
+        self.push_pod(&mut draft, pod);
         draft.links = self.own_links(&start.stamps);
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
@@ -143,7 +134,7 @@ impl Build<'_> {
             }
         }
         let id = draft.id;
-        let of = Of { parent: Some(id), ..of };
+        let of = Identity { parent: Some(id), ..of };
         let phases = chain.phases(start, of, Some(end));
         if outcome == Outcome::Completed {
             self.gate(pod, end.best, &phases);
@@ -155,8 +146,8 @@ impl Build<'_> {
 
     /// From the end of one run to the next one running, and ready again if it had been.
     fn restart(&mut self, uid: Uid, pod: &Pod, restart: &Restart, parent: SpanId) {
-        let object = pod_ref(self.tree, uid, pod);
-        let of = Of {
+        let object = pod_ref(&self.closed.tree, uid, pod);
+        let of = Identity {
             seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
@@ -192,17 +183,17 @@ impl Build<'_> {
         {
             draft.fail(&failure.reason, &failure.message);
         }
-        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
+        self.push_pod(&mut draft, pod);
         self.drafts.push(draft);
     }
 
     fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
         let open_end = self.is_shown.then_some(self.end);
-        let seed = self.transition.seed;
-        let draft = terminate(self.tree, uid, pod, seed, parent, open_end);
-        if let Some(draft) = draft {
-            self.drafts.push(draft);
-        }
+        let owner = pod.owner().and_then(|uid| {
+            self.closed.workloads.get(&uid).map(|below| (&below.kind, &*below.name, uid))
+        });
+        let ending = Ending { tree: &self.closed.tree, uid, pod, owner };
+        self.drafts.extend(ending.terminate(self.transition.seed, parent, open_end));
     }
 
     /// Keeps the Pod that was the last to be ready, and of its steps the longest.
@@ -234,42 +225,56 @@ impl Build<'_> {
     }
 }
 
-const OMITTED: &str = "lifespan.pods.omitted";
+/// A Pod that goes.
+pub(super) struct Ending<'a> {
+    pub(super) tree: &'a Portrait,
+    pub(super) uid: Uid,
+    pub(super) pod: &'a Pod,
+    /// Kind, name and uid of what it belonged to.
+    pub(super) owner: Option<(&'a Kind, &'a str, Uid)>,
+}
 
-/// `terminate Pod`: from the request to gone. `None` while it is still going, unless `open_end`
-/// says where to show it to.
-pub(super) fn terminate(
-    tree: &Tree,
-    uid: Uid,
-    pod: &Pod,
-    seed: TraceId,
-    parent: SpanId,
-    open_end: Option<Instant>,
-) -> Option<Draft> {
-    let end = pod.end()?;
-    let gone = end.gone.map(|gone| gone.instant(Nanos(0)));
-    let from = end.requested.instant(Nanos(0));
-    let to = gone.or(open_end)?.not_before(&from);
-    let object = pod_ref(tree, uid, pod);
-    let of = Of { seed, parent: Some(parent), object: &object, container: "", attempt: 0 };
-    let outcome = match gone {
-        None => Outcome::InProgress,
-        Some(_) if end.has_vanished => Outcome::Vanished,
-        Some(_) => Outcome::Completed,
-    };
-    let mut draft = Draft::new(of, "terminate", "terminate Pod", from, to).outcome(outcome);
-    draft.may_outlive = true;
-    if let Some(reason) = &end.reason {
-        draft.push_text("lifespan.reason", reason);
+impl<'a> Ending<'a> {
+    /// A Pod that is gone after its transition had left.
+    pub(super) fn of(departed: &'a Departed) -> Self {
+        let Departed { tree, uid, pod, owner } = departed;
+        let owner = owner.as_ref().map(|(uid, below)| (&below.kind, &*below.name, *uid));
+        Self { tree, uid: *uid, pod, owner }
     }
-    push_end(&mut draft, pod);
-    if end.has_vanished {
-        draft.push("lifespan.watch.gap", true);
+
+    /// `terminate Pod`: from the request to gone. `None` while it is still going, unless `open_end`
+    /// says where to show it to.
+    pub(super) fn terminate(
+        &self,
+        seed: TraceId,
+        parent: SpanId,
+        open_end: Option<Instant>,
+    ) -> Option<Draft> {
+        let end = self.pod.end()?;
+        let gone = end.gone.map(|gone| gone.instant(Nanos(0)));
+        let from = end.requested.instant(Nanos(0));
+        let to = gone.or(open_end)?.not_before(&from);
+        let object = pod_ref(self.tree, self.uid, self.pod);
+        let of = Identity::of(seed, parent, &object);
+        let outcome = match gone {
+            None => Outcome::InProgress,
+            Some(_) if end.has_vanished => Outcome::Vanished,
+            Some(_) => Outcome::Completed,
+        };
+        let mut draft = Draft::new(of, "terminate", "terminate Pod", from, to).outcome(outcome);
+        draft.may_outlive = true;
+        if let Some(reason) = &end.reason {
+            draft.push_text("lifespan.reason", reason);
+        }
+        push_end(&mut draft, self.pod);
+        if end.has_vanished {
+            draft.push("lifespan.watch.gap", true);
+        }
+        if self.pod.owner().is_some() {
+            push_pod(&mut draft, self.pod, self.owner);
+        }
+        Some(draft)
     }
-    if pod.owner().is_some() {
-        push_pod(&mut draft, pod, tree, &BTreeMap::new());
-    }
-    Some(draft)
 }
 
 /// How its containers ended.

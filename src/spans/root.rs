@@ -5,9 +5,10 @@ use crate::facts::span::RemoteParent;
 use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
+use crate::lifecycle::pod::Pod;
 use crate::lifecycle::transition::{Action, GoalChange};
 use crate::spans::attributes;
-use crate::spans::draft::{Draft, MAX_ON_SPAN, Of};
+use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
 use crate::spans::{Build, owned, pods};
 
 /// `lifespan.changed` names at most so many paths.
@@ -15,13 +16,19 @@ const MAX_CHANGED: usize = 20;
 
 impl Build<'_> {
     pub(super) fn root(&mut self) {
-        let (tree, transition, closed) = (self.tree, self.transition, self.closed);
-        let top = tree.top();
-        let of = Of { seed: transition.seed, parent: None, object: top, container: "", attempt: 0 };
+        let (transition, closing) = (self.transition, self.closing);
+        let top = &self.closed.tree.top;
+        let of = Identity {
+            seed: transition.seed,
+            parent: None,
+            object: top,
+            container: "",
+            attempt: 0,
+        };
         let start = transition.start.instant(Nanos(0));
         let end = self.end.not_before(&start);
         let name = transition.action.span_name(&top.kind);
-        let mut draft = Draft::new(of, "root", name, start, end).outcome(closed.outcome);
+        let mut draft = Draft::new(of, "root", name, start, end).outcome(closing.outcome);
         draft.push("lifespan.action", transition.action.name());
         draft.push("lifespan.cause", transition.cause.clone());
         if transition.generation > 0 {
@@ -58,7 +65,8 @@ impl Build<'_> {
         for goal in &transition.goals {
             draft.events.push(goal_event(goal));
         }
-        draft.links = transition.links.iter().take(MAX_ON_SPAN).cloned().collect();
+        draft.links.clone_from(&transition.links);
+        draft.dropped_links = transition.n_links_dropped;
         draft.is_consumer = transition
             .links
             .iter()
@@ -68,8 +76,10 @@ impl Build<'_> {
             .joined
             .as_ref()
             .map(|joined| RemoteParent { span_id: joined.parent, flags: joined.flags });
+        let bare = self.closed.pods.get(&top.uid);
+        let is_gone = |pod: &&Pod| pod.end().is_some_and(|end| end.gone.is_some());
         if transition.action == Action::Terminate
-            && let Some(pod) = transition.departed.get(&top.uid)
+            && let Some(pod) = bare.filter(is_gone)
         {
             draft.push_text("k8s.node.name", &pod.node);
             pods::push_end(&mut draft, pod);
@@ -78,7 +88,7 @@ impl Build<'_> {
             }
         }
         if matches!(transition.action, Action::Start | Action::Run)
-            && let Some(pod) = tree.pods().get(&top.uid)
+            && let Some(pod) = bare.filter(|pod| !is_gone(pod))
         {
             draft.push_text("k8s.node.name", &pod.node);
         }
@@ -93,7 +103,7 @@ impl Build<'_> {
             let trace = stamp.context.trace_id;
             trace == self.transition.trace
                 || self.transition.links.iter().any(|link| link.trace_id == trace)
-                || self.tree.root_stamps().iter().any(|known| known.context.trace_id == trace)
+                || self.closed.stamps.iter().any(|known| known.context.trace_id == trace)
         };
         let own = stamps.iter().filter(|stamp| !is_said(stamp)).take(MAX_ON_SPAN);
         own.map(|stamp| Link::to_stamp(stamp.clone(), false)).collect()
@@ -107,14 +117,14 @@ impl Build<'_> {
         if transition.links.iter().any(|link| link.is_uncertain) {
             draft.push("lifespan.context.uncertain", true);
         }
-        if self.closed.is_unstable {
+        if self.closing.is_unstable {
             draft.push("lifespan.unstable", true);
         }
         if transition.has_gap {
             draft.push("lifespan.watch.gap", true);
         }
-        if let Some(owner) = self.tree.owner() {
-            if self.tree.is_owner_missing() {
+        if let Some(owner) = &self.closed.tree.owner {
+            if self.closed.tree.is_owner_missing {
                 draft.push("lifespan.owner.missing", true);
             }
             if owner.kind == Kind::CronJob {
@@ -137,6 +147,7 @@ impl Build<'_> {
         let n = i64::try_from(self.left.len() + outlive).unwrap_or(i64::MAX);
         let root = self.drafts.iter_mut().find(|it| it.parent.is_none());
         if let Some(root) = root.filter(|_| n > 0 && !self.is_shown) {
+            root.n_outliving = u32::try_from(n).unwrap_or(u32::MAX);
             root.push("lifespan.pods.terminating", n);
         }
     }
@@ -144,7 +155,7 @@ impl Build<'_> {
     /// Failed and timed out are errors; superseded, deleted and unfinished only if a Pod was in a
     /// failure state; what completed in the end is none.
     fn push_error(&self, draft: &mut Draft) {
-        let closed = self.closed;
+        let closed = self.closing;
         let is_error = matches!(closed.outcome, Outcome::Failed | Outcome::TimedOut);
         let cause = self.cause(|_| true).filter(|cause| is_error || !cause.is_waiting);
         match closed.outcome {
@@ -196,7 +207,9 @@ impl Build<'_> {
         let steps = self.transition.steps.values().filter(|step| step.settled.is_none());
         let said = steps.filter(|step| !step.is_deleted).find_map(|step| step.failure.as_ref());
         let said = said.map(|(reason, message)| (&**reason, &**message));
-        said.or_else(|| self.tree.root_refused()).or_else(|| self.refusal(|_| true))
+        let refused = self.closed.refused.as_ref();
+        let refused = refused.map(|(reason, message)| (&**reason, &**message));
+        said.or(refused).or_else(|| self.refusal(|_| true))
     }
 }
 

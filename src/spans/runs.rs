@@ -1,5 +1,8 @@
 //! Spans of Pods that run to their end: the run, and the runs of its containers.
 
+use super::draft::{Draft, Identity};
+use super::phases::Chain;
+use super::{Build, pod_ref};
 use crate::facts::ids::SpanId;
 use crate::facts::instant::Instant;
 use crate::facts::meta::Uid;
@@ -7,9 +10,6 @@ use crate::facts::pod::Role;
 use crate::facts::span::Outcome;
 use crate::facts::time::Nanos;
 use crate::lifecycle::pod::{Pod, PodRun, Run};
-use crate::spans::draft::{Draft, Of};
-use crate::spans::phases::Chain;
-use crate::spans::{Build, pod_ref, push_pod};
 
 impl Build<'_> {
     /// `run Pod`, from its creation to the end of its last container; returns its id, which is the
@@ -22,22 +22,16 @@ impl Build<'_> {
         chain: Option<&Chain>,
         parent: SpanId,
     ) -> SpanId {
-        if uid == self.tree.top().uid {
+        if uid == self.top() {
             return self.transition.span;
         }
-        let object = pod_ref(self.tree, uid, pod);
-        let of = Of {
-            seed: self.transition.seed,
-            parent: Some(parent),
-            object: &object,
-            container: "",
-            attempt: 0,
-        };
+        let object = pod_ref(&self.closed.tree, uid, pod);
+        let of = Identity::of(self.transition.seed, parent, &object);
         let skew = chain.map_or(Nanos(0), |chain| chain.skew);
         let created = chain.map_or_else(|| run.created.instant(Nanos(0)), |chain| chain.created);
         let (end, outcome) = self.run_end(pod, run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
-        push_pod(&mut draft, pod, self.tree, &self.transition.steps);
+        self.push_pod(&mut draft, pod);
         let has_failed =
             outcome == Outcome::Failed || (outcome == Outcome::Unfinished && !pod.is_going);
         if let Some((failure, _)) = pod.failure().filter(|_| has_failed) {
@@ -115,8 +109,8 @@ impl Build<'_> {
         skew: Nanos,
         parent: SpanId,
     ) -> Draft {
-        let object = pod_ref(self.tree, uid, pod);
-        let of = Of {
+        let object = pod_ref(&self.closed.tree, uid, pod);
+        let of = Identity {
             seed: self.transition.seed,
             parent: Some(parent),
             object: &object,

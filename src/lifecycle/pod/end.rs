@@ -1,11 +1,9 @@
 //! The end of a Pod: from the request to gone.
 
 use super::{Seq, lower_bound};
-use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Deletion;
 use crate::facts::pod::{ContainerState, PodSnapshot, Role};
-use crate::facts::span::SpanContext;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::transition::hold;
 
@@ -28,21 +26,8 @@ pub struct End {
     pub gone: Option<Evidence>,
     /// A complete list no longer contained it.
     pub has_vanished: bool,
-    /// The span above it, once the transition has left without it.
-    pub left: Option<Left>,
-}
-
-/// The span above an end, which has left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// Its trace.
-    pub context: SpanContext,
-    /// What ids in it are derived from.
-    pub seed: TraceId,
-    /// The span.
-    pub parent: SpanId,
-    /// When that span began: nothing below it begins earlier.
-    pub begin: UnixNanos,
+    /// The transition has left without it.
+    pub has_left: bool,
 }
 
 impl End {
@@ -58,7 +43,7 @@ impl End {
             finalizers: Vec::new(),
             gone: None,
             has_vanished: false,
-            left: None,
+            has_left: false,
         }
     }
 

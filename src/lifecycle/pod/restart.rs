@@ -11,7 +11,7 @@ const MAX_RESTARTS: usize = 100;
 /// A restart of a container.
 #[derive(Clone, Debug)]
 pub struct Restart {
-    /// The transition it belongs to; `None` if none was open.
+    /// The transition it belongs to.
     pub seq: Seq,
     /// The container.
     pub container: Box<str>,

@@ -11,8 +11,8 @@ const MAX_RUNS: usize = 200;
 /// The facts of a Pod that runs to its end.
 #[derive(Clone, Debug)]
 pub struct PodRun {
-    /// The transition it belongs to.
-    pub seq: Seq,
+    /// The transition it belongs to; `None` if it was seen in a list, and no list has been judged.
+    pub seq: Option<Seq>,
     /// Created.
     pub created: Evidence,
     /// Its containers' runs, init containers excepted.
@@ -43,7 +43,7 @@ pub struct Run {
 impl PodRun {
     /// A run that begins with the creation of its Pod.
     #[must_use]
-    pub fn new(seq: Seq, created: Evidence) -> Self {
+    pub fn new(seq: Option<Seq>, created: Evidence) -> Self {
         Self { seq, created, runs: Vec::new(), finished: None, is_cut: false }
     }
 

@@ -11,8 +11,8 @@ use crate::facts::time::{Nanos, UnixNanos};
 /// The facts of a start.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// The transition it belongs to.
-    pub seq: Seq,
+    /// The transition it belongs to; `None` if it was seen in a list, and no list has been judged.
+    pub seq: Option<Seq>,
     /// Its Pod runs to its end: it has started when all its containers have run.
     pub is_of_run: bool,
     /// The revision that its Pod was made of.
@@ -80,7 +80,7 @@ impl Pulled {
 impl Start {
     /// A start that begins with a first version.
     #[must_use]
-    pub fn new(seq: Seq, seen: &PodSnapshot, arrival: Option<UnixNanos>) -> Self {
+    pub fn new(seq: Option<Seq>, seen: &PodSnapshot, arrival: Option<UnixNanos>) -> Self {
         Self {
             seq,
             is_of_run: !seen.restarts_always,

@@ -1,27 +1,37 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
-use super::super::pod::Seq;
-use super::super::settle;
-use super::super::transition::Action;
-use super::{Rules, Tree};
+use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
-use crate::facts::span::FinishedSpan;
+use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::pod::Seq;
+use crate::lifecycle::rules::Rules;
+use crate::lifecycle::settle;
+use crate::lifecycle::transition::{Action, Settles};
+use crate::lifecycle::turn::{Turn, Untraced};
 
 /// Reasons of `Progressing` that say a rollout is under way
 /// (`pkg/controller/deployment/util/deployment_util.go`).
 const UNDER_WAY: [&str; 4] =
     ["NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated", "DeploymentResumed"];
 
+/// What a list proves to be in progress.
+struct Proof {
+    action: Action,
+    settles: Settles,
+    cause: String,
+    start: Evidence,
+}
+
 impl Tree {
     /// Nothing of this tree is to be traced: it was listed without the owner it names, so that
     /// what becomes of it belongs to something that began before we looked.
-    pub fn mute(&mut self) {
+    pub fn mute(&mut self, counts: &mut Untraced) {
         self.is_muted = true;
-        self.untraced.orphans += 1;
+        counts.orphans += 1;
     }
 
     /// Whether it was first seen in a list and waits to be judged.
@@ -31,71 +41,68 @@ impl Tree {
     }
 
     /// All lists are in: what they prove to be in progress goes on, all else is baseline.
-    pub fn judge(&mut self, now: UnixNanos, rules: &Rules, out: &mut Vec<FinishedSpan>) {
+    pub fn judge(&mut self, now: UnixNanos, turn: &mut Turn<'_>) {
         if !self.is_unjudged {
             return;
         }
         self.is_unjudged = false;
         let began = if self.is_muted {
             None
-        } else if self.top.kind == Kind::Pod {
+        } else if self.top().kind == Kind::Pod {
             self.judge_bare()
         } else {
             self.judge_workload(now)
         };
         match began {
-            Some((action, cause, start)) if is_recent(action, &start, now, rules) => {
-                self.go_on(action, cause, start, rules, out);
-            }
+            Some(proof) if proof.is_recent(now, turn.rules) => self.go_on(proof, turn),
             Some(_) | None => {
-                self.untraced.baseline += 1;
-                self.pods.values_mut().for_each(|pod| pod.forget(0));
+                turn.counts.baseline += 1;
+                self.pods.each(|(_, pod)| pod.forget_listed());
             }
         }
     }
 
-    fn judge_bare(&self) -> Option<(Action, String, Evidence)> {
-        let pod = self.pods.get(&self.top.uid)?;
+    fn judge_bare(&self) -> Option<Proof> {
+        let pod = self.pods.of(self.top().uid)?;
         if let Some(end) = pod.end() {
-            let is_over = pod.is_finished;
-            let gone = (Action::Terminate, "delete".to_owned(), end.requested);
-            return Some(gone).filter(|_| !is_over);
+            let gone = Proof::of_end(Action::Terminate, end.requested);
+            return Some(gone).filter(|_| !pod.is_finished);
         }
         let is_up = pod.was_ready && pod.restarts_always;
         if is_up || pod.is_finished || pod.is_untraced {
             return None;
         }
-        let action = if pod.restarts_always { Action::Start } else { Action::Run };
-        Some((action, "spec:1".to_owned(), Evidence::object(pod.created, None)))
+        let (action, settles) = if pod.restarts_always {
+            (Action::Start, Settles::WhenReady)
+        } else {
+            (Action::Run, Settles::WithRun)
+        };
+        let start = Evidence::object(pod.created, None);
+        Some(Proof { action, settles, cause: "spec:1".to_owned(), start })
     }
 
-    fn judge_workload(&mut self, now: UnixNanos) -> Option<(Action, String, Evidence)> {
+    fn judge_workload(&mut self, now: UnixNanos) -> Option<Proof> {
         let root = self.root.as_deref()?;
         let is_run = root.mode == Mode::Run;
         if is_run && settle::is_over(root) {
             return None;
         }
         if let Some(deletion) = &root.meta.deletion {
-            let start = Evidence::object(deletion.at, None);
-            return Some((Action::Delete, "delete".to_owned(), start));
+            return Some(Proof::of_end(Action::Delete, Evidence::object(deletion.at, None)));
         }
-        let created = || {
-            let start = Evidence::object(root.meta.created, None);
-            Some((if is_run { Action::Run } else { Action::Create }, "spec:1".to_owned(), start))
-        };
         if is_run {
-            return if root.paused { None } else { created() };
+            return (!root.paused).then(|| Proof::of_creation(root));
         }
         if settle::is_past_deadline(root) {
-            self.broken = Some((Evidence::arrival(now, None), 0));
+            let seq = self.take_seq();
+            self.broken = Some((Evidence::arrival(now, None), seq));
             return None;
         }
         if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
             return None;
         }
-        let generation = root.meta.generation;
-        if generation <= 1 {
-            return created();
+        if root.meta.generation <= 1 {
+            return Some(Proof::of_creation(root));
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();
         let status = root.status.written.unwrap_or(root.meta.created);
@@ -103,7 +110,8 @@ impl Tree {
             || Evidence::between(status, now),
             |written| Evidence::object(written, None),
         );
-        Some((Action::Update, format!("spec:{generation}"), start))
+        let cause = format!("spec:{}", root.meta.generation);
+        Some(Proof { action: Action::Update, settles: Settles::ByStatus, cause, start })
     }
 
     /// Whether the objects prove that what is not settled is in progress, and has not merely lost
@@ -134,7 +142,7 @@ impl Tree {
         let is_unobserved = root.meta.generation == 1 && !settle::is_observed(root);
         let mut current = None;
         let mut others = false;
-        for owned in self.owned.values() {
+        for owned in self.forest.iter().map(|(_, owned)| owned) {
             if owned.workload.template == root.template {
                 current = owned.workload.replicas;
             } else {
@@ -147,81 +155,98 @@ impl Tree {
 
     /// A transition that began before we looked. Below it only what is still open, and of the
     /// current revision, will be a span.
-    fn go_on(
-        &mut self,
-        action: Action,
-        cause: String,
-        start: Evidence,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        let template = self.root.as_deref().map(|root| root.template);
-        let steps = match template {
-            Some(template) if !action.is_end() => self.listed_steps(template),
-            Some(_) | None => std::collections::BTreeMap::new(),
-        };
-        let mut stamps = self.root.as_deref().map(|root| root.stamps.to_vec()).unwrap_or_default();
-        let has_stamps = !stamps.is_empty();
-        // What an older revision carries as well is no news of this one.
-        stamps.retain(|stamp| {
-            !self.owned.values().any(|owned| {
-                let is_older = owned.workload.mode == Mode::Rollout
-                    && Some(owned.workload.template) != template;
-                is_older && owned.workload.stamps.iter().any(|old| old.context == stamp.context)
-            })
-        });
-        let current = self.current(template);
-        let revision = self.root.as_deref().map(|root| root.update_revision.clone());
-        let scheduled = self.root.as_deref().and_then(|root| root.scheduled);
-        let top = self.top.uid;
-        let is_bare = self.top.kind == Kind::Pod;
-        let open = self.open_transition(action, cause, start, rules, out);
-        open.steps = steps;
+    fn go_on(&mut self, proof: Proof, turn: &mut Turn<'_>) {
+        let Proof { action, settles, cause, start } = proof;
+        let root = self.root.as_deref();
+        let template = root.map(|root| root.template);
+        let scheduled = root.and_then(|root| root.scheduled);
+        let has_stamps = root.is_some_and(|root| !root.stamps.is_empty());
+        let stamps = self.listed_stamps();
+        let steps = template.filter(|_| !action.is_end()).map(|it| self.listed_steps(it));
+        let open = self.open_transition(action, settles, cause, start, turn);
+        open.steps = steps.unwrap_or_default();
         open.scheduled = scheduled;
         open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
         let seq = open.seq;
         if action.is_end() {
+            self.pods.each(|(_, pod)| pod.forget_listed());
             self.go_on_ending(seq);
         } else {
             self.link_stamps(stamps, true);
+            self.go_on_starting(seq, template);
         }
-        for pod in self.pods.values_mut() {
-            let is_current = is_bare
-                || pod.owner().is_some_and(|owner| {
-                    let is_newest = pod.start().is_some_and(|start| {
-                        revision
-                            .as_deref()
-                            .is_none_or(|newest| newest.is_empty() || *newest == *start.revision)
-                    });
-                    current.contains(&owner) || (owner == top && is_newest)
+    }
+
+    /// Stamps of the topmost workload but for what an older revision carries as well, which is no
+    /// news of this one.
+    fn listed_stamps(&self) -> Vec<Stamp> {
+        let Some(root) = self.root.as_deref() else { return Vec::new() };
+        let is_older = |stamp: &&Stamp| {
+            self.forest.iter().any(|(_, owned)| {
+                let workload = &owned.workload;
+                let is_older = workload.mode == Mode::Rollout && workload.template != root.template;
+                is_older && workload.stamps.iter().any(|old| old.context == stamp.context)
+            })
+        };
+        root.stamps.iter().filter(|stamp| !is_older(stamp)).cloned().collect()
+    }
+
+    /// What a list shows of Pods of the current revision is part of what goes on.
+    fn go_on_starting(&mut self, seq: Seq, template: Option<u64>) {
+        let current = self.forest.current(template);
+        let revision = self.root.as_deref().map(|root| root.update_revision.clone());
+        let revision = revision.filter(|revision| !revision.is_empty());
+        let top = self.top().uid;
+        self.pods.each(|(uid, pod)| {
+            let is_of_top = pod.owner() == Some(top)
+                && pod.start().is_some_and(|start| {
+                    revision.as_deref().is_none_or(|newest| *newest == *start.revision)
                 });
-            if is_current && !action.is_end() {
+            let is_current = *uid == top || is_of_top;
+            if is_current || pod.owner().is_some_and(|owner| current.contains(&owner)) {
                 pod.continue_in(seq);
             } else {
-                pod.forget(0);
+                pod.forget_listed();
             }
-        }
+        });
     }
 
     /// What a list shows to be going below a deletion goes as part of it.
     fn go_on_ending(&mut self, seq: Seq) {
-        let going = self.owned.iter().filter_map(|(uid, owned)| {
+        let going = self.forest.iter().filter_map(|(uid, owned)| {
             let deletion = owned.workload.meta.deletion.as_ref()?;
-            Some((*uid, Evidence::object(deletion.at, None)))
+            Some((uid, Evidence::object(deletion.at, None)))
         });
         let going: Vec<(Uid, Evidence)> = going.collect();
         for (uid, at) in going {
             self.begin_delete_step(uid, at);
         }
-        let top = self.top.uid;
-        let pods = self.pods.iter_mut().filter(|(uid, pod)| **uid != top && !pod.is_finished);
-        for end in pods.filter_map(|(_, pod)| pod.end_mut()) {
-            end.seq = Some(seq);
-        }
+        let top = self.top().uid;
+        self.pods.each(|(uid, pod)| {
+            let is_below = *uid != top && !pod.is_finished;
+            if let Some(end) = pod.end_mut().filter(|_| is_below) {
+                end.seq = Some(seq);
+            }
+        });
     }
 }
 
-/// It began less than its limit ago.
-fn is_recent(action: Action, start: &Evidence, now: UnixNanos, rules: &Rules) -> bool {
-    now.since(start.lo) < rules.limit(action == Action::Run)
+impl Proof {
+    fn of_creation(root: &Workload) -> Self {
+        let (action, settles) = match root.mode {
+            Mode::Run => (Action::Run, Settles::WithRun),
+            Mode::Rollout | Mode::Plain => (Action::Create, Settles::ByStatus),
+        };
+        let start = Evidence::object(root.meta.created, None);
+        Self { action, settles, cause: "spec:1".to_owned(), start }
+    }
+
+    fn of_end(action: Action, start: Evidence) -> Self {
+        Self { action, settles: Settles::WhenGone, cause: "delete".to_owned(), start }
+    }
+
+    /// It began less than its limit ago.
+    fn is_recent(&self, now: UnixNanos, rules: &Rules) -> bool {
+        now.since(self.start.lo) < rules.limit(self.settles == Settles::WithRun)
+    }
 }

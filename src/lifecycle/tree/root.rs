@@ -1,15 +1,17 @@
 //! New versions of the topmost workload: what they open, supersede, move or settle.
 
-use super::super::settle::{self, Standing};
-use super::super::transition::{self, Action, GoalChange, SpecChange};
-use super::{Rules, Seen, Tree};
+use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
-use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::span::Outcome;
 use crate::facts::stamp::Stamp;
-use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::time::Nanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::meaning::{Meaning, Situation, Template, What, Written};
+use crate::lifecycle::settle;
+use crate::lifecycle::transition::{self, Action, GoalChange, MAX_KEPT, Settles, SpecChange};
+use crate::lifecycle::turn::Turn;
 
 /// A custom resource to which fields are added so soon after a write is defaulted by its
 /// controller (FACTS §9).
@@ -25,76 +27,65 @@ struct Write<'a> {
     change: SpecChange,
     at: Evidence,
     manager: Option<Box<str>>,
+    /// Trace contexts that came with it.
+    fresh: Vec<Stamp>,
 }
 
 impl Tree {
-    pub(super) fn root_seen(
-        &mut self,
-        new: &Workload,
-        seen: Seen,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    pub(super) fn root_seen(&mut self, new: &Workload, turn: &mut Turn<'_>) {
         let Some(old) = self.root.take() else {
             self.root = Some(Box::new(new.clone()));
-            if seen.is_listed {
+            if turn.seen.is_listed {
                 self.is_unjudged = true;
             } else {
-                self.create(new, seen, rules, out);
+                self.create(new, turn);
             }
             return;
         };
         if old.meta.resource_version >= new.meta.resource_version {
-            self.untraced.stale += u64::from(old.meta.resource_version > new.meta.resource_version);
+            let is_older = old.meta.resource_version > new.meta.resource_version;
+            turn.counts.stale += u64::from(is_older);
             self.root = Some(old);
             return;
         }
         self.root = Some(Box::new(new.clone()));
-        let (at, manager) = transition::write_of(Some(&old), new, seen.arrival);
-        let fresh = self.fresh_stamps(&old, new);
-        if let Some(deletion) = &new.meta.deletion {
-            if old.meta.deletion.is_none() {
-                let at = Evidence::object(deletion.at, seen.arrival);
-                self.open_delete(at, seen.is_listed, rules, out);
-            }
-            if let Some(open) = self.open().filter(|open| open.action == Action::Delete) {
-                transition::hold(&mut open.finalizers, &deletion.finalizers);
-            }
-        } else if let Some(change) = SpecChange::between(&old, new) {
-            let write = Write { old: &old, new, change, at, manager };
-            self.spec_written(&write, fresh, seen, rules, out);
-        } else {
-            self.untraced.churn += 1;
-            if self.is_open() {
-                if !fresh.is_empty() {
-                    self.link_stamps(fresh, false);
-                }
-            } else {
-                let fresh = fresh.into_iter().map(|stamp| (stamp, at.decision()));
-                self.waiting_stamps.extend(fresh.take(16));
-                let extra = self.waiting_stamps.len().saturating_sub(16);
-                self.waiting_stamps.drain(..extra);
-            }
-        }
-        let status = Evidence::object_or(
-            new.status.written,
-            old.meta.written.unwrap_or(old.meta.created),
-            seen.arrival,
-        );
+        self.written(&old, new, turn);
+        let lo = old.meta.written.unwrap_or(old.meta.created);
+        let status = Evidence::object_or(new.status.written, lo, turn.seen.arrival);
         if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {
             self.nodes_moved(old.status.desired, new.status.desired);
         }
         self.progressed(&old, new, status);
-        self.evaluate(status, rules, out);
+        self.evaluate(status, turn);
     }
 
-    fn create(&mut self, new: &Workload, seen: Seen, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let (at, manager) = transition::write_of(None, new, seen.arrival);
-        if new.mode == Mode::Run && settle::is_over(new) {
-            self.untraced.baseline += 1;
+    /// What was written to its spec or its stamps, or that its deletion was asked for.
+    fn written(&mut self, old: &Workload, new: &Workload, turn: &mut Turn<'_>) {
+        let (at, manager) = transition::write_of(Some(old), new, turn.seen.arrival);
+        let fresh = self.fresh_stamps(old, new);
+        if let Some(deletion) = &new.meta.deletion {
+            if old.meta.deletion.is_none() {
+                self.open_delete(Evidence::object(deletion.at, turn.seen.arrival), turn);
+            }
+            if let Some(open) = self.open().filter(|open| open.action == Action::Delete) {
+                transition::hold(&mut open.finalizers, &deletion.finalizers);
+            }
+        } else if let Some(change) = SpecChange::between(old, new) {
+            self.spec_written(Write { old, new, change, at, manager, fresh }, turn);
+        } else {
+            turn.counts.churn += 1;
+            self.stamped(fresh, at.decision());
+        }
+    }
+
+    fn create(&mut self, new: &Workload, turn: &mut Turn<'_>) {
+        let (at, manager) = transition::write_of(None, new, turn.seen.arrival);
+        let is_run = new.mode == Mode::Run;
+        if is_run && settle::is_over(new) {
+            turn.counts.baseline += 1;
             return;
         }
-        if new.mode == Mode::Run && new.paused && new.meta.deletion.is_none() {
+        if is_run && new.paused && new.meta.deletion.is_none() {
             // It has not begun: its `resume` will tell of it, and of who wrote it.
             let change = GoalChange {
                 at,
@@ -107,17 +98,17 @@ impl Tree {
             self.while_paused.push((change, new.stamps.to_vec()));
             return;
         }
-        let action = if new.mode == Mode::Run { Action::Run } else { Action::Create };
-        let open = self.open_transition(action, "spec:1".to_owned(), at, rules, out);
+        let action = if is_run { Action::Run } else { Action::Create };
+        let open = self.open_transition(action, settles(new), "spec:1".to_owned(), at, turn);
         open.manager = manager;
         open.scheduled = new.scheduled;
         open.skipped = (new.meta.generation - 1).max(0);
         open.replicas = new.replicas.map(|replicas| (0, replicas));
         self.link_stamps(new.stamps.to_vec(), false);
         if new.meta.deletion.is_some() {
-            return self.open_delete(at, seen.is_listed, rules, out);
+            return self.open_delete(at, turn);
         }
-        self.evaluate(at, rules, out);
+        self.evaluate(at, turn);
     }
 
     /// How far the object says it has come: a moment on its root span.
@@ -136,7 +127,7 @@ impl Tree {
             name: "step changed",
         };
         if let Some(open) = self.open().filter(|open| !open.action.is_end()) {
-            open.goals.push(change);
+            open.add_goal(change);
         }
     }
 
@@ -146,102 +137,91 @@ impl Tree {
         let is_old = |stamp: &&Stamp| {
             let same = |known: &Stamp| known.context == stamp.context;
             old.stamps.iter().any(same)
-                || self.owned.values().any(|owned| owned.workload.stamps.iter().any(same))
+                || self.forest.iter().any(|(_, owned)| owned.workload.stamps.iter().any(same))
         };
         new.stamps.iter().filter(|stamp| !is_old(stamp)).cloned().collect()
     }
 
-    fn spec_written(
-        &mut self,
-        write: &Write<'_>,
-        fresh: Vec<Stamp>,
-        seen: Seen,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        let (old, new, change) = (write.old, write.new, &write.change);
+    fn spec_written(&mut self, mut write: Write<'_>, turn: &mut Turn<'_>) {
         if self.is_muted || self.is_unjudged {
             return;
         }
-        if new.mode == Mode::Run {
-            return self.run_written(write, fresh, seen, rules, out);
+        let what = self.what_of(&write);
+        let written = Written { what, was_paused: write.old.paused, is_paused: write.new.paused };
+        let meaning = Meaning::of(written, self.situation(write.new));
+        if matches!((what, meaning), (What::Template(_), Meaning::Opens(_))) {
+            self.remember_template(write.old.template);
         }
-        if self.is_defaulting(write) {
-            self.untraced.churn += u64::from(!self.is_open());
-            self.goal_changes(write, true);
-            if !fresh.is_empty() {
-                self.link_stamps(fresh, false);
+        match meaning {
+            Meaning::Opens(action) => self.open_spec(action, write, turn),
+            Meaning::Moves => {
+                self.goal_changes(&write, false);
+                self.link_some(write.fresh);
             }
-            return;
-        }
-        let resumes = old.paused && !new.paused;
-        let is_healthy = self.open().is_some_and(|open| open.healthy.is_some());
-        let is_busy = self.is_open() && !is_healthy;
-        if change.template && new.paused {
-            let mut told = fresh;
-            let templates = self.goal("template", write, "template changed while paused");
-            if is_busy {
-                self.goal_changes(write, false);
-            } else if !old.paused {
-                self.open_spec(Action::Pause, write, std::mem::take(&mut told), seen, rules, out);
+            Meaning::MovesAsOne | Meaning::Suspends => {
+                turn.counts.churn += u64::from(!self.is_open());
+                self.goal_changes(&write, true);
+                self.link_some(std::mem::take(&mut write.fresh));
+                if meaning == Meaning::Suspends {
+                    self.close(Outcome::Suspended, write.at, None, turn);
+                }
             }
-            self.while_paused.push((templates, told));
-            return;
+            Meaning::Waits { pauses } => self.wait_for_resume(write, pauses, turn),
+            Meaning::Nothing => turn.counts.churn += 1,
         }
-        if change.template && !self.templates.contains(&old.template) {
-            self.templates.push(old.template);
-            let extra = self.templates.len().saturating_sub(MAX_TEMPLATES);
-            self.templates.drain(..extra);
-        }
-        let action = if resumes && !(is_busy && self.while_paused.is_empty() && !change.template) {
-            Action::Resume
-        } else if change.template {
-            self.template_action(write)
-        } else if is_busy {
-            self.goal_changes(write, false);
-            if !fresh.is_empty() {
-                self.link_stamps(fresh, false);
-            }
-            return;
-        } else if !old.paused && new.paused {
-            Action::Pause
-        } else if change.is_scale() {
-            Action::Scale
-        } else {
-            Action::Update
-        };
-        self.open_spec(action, write, fresh, seen, rules, out);
     }
 
-    /// A run is never superseded: controllers default it a moment after its creation, and people
-    /// cancel it. It may be suspended, and go on.
-    fn run_written(
-        &mut self,
-        write: &Write<'_>,
-        fresh: Vec<Stamp>,
-        seen: Seen,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        let (old, new) = (write.old, write.new);
-        if self.is_open() {
-            self.goal_changes(write, true);
-            if !fresh.is_empty() {
-                self.link_stamps(fresh, false);
-            }
-            if new.paused && !old.paused {
-                self.close(Outcome::Suspended, write.at, None, rules);
-            }
-        } else if old.paused && !new.paused && !settle::is_over(new) {
-            self.open_spec(Action::Resume, write, fresh, seen, rules, out);
+    /// A template that was written while paused, for the `resume`.
+    fn wait_for_resume(&mut self, mut write: Write<'_>, pauses: bool, turn: &mut Turn<'_>) {
+        let template = goal("template", &write, "template changed while paused");
+        let mut told = std::mem::take(&mut write.fresh);
+        if pauses {
+            write.fresh = std::mem::take(&mut told);
+            self.open_spec(Action::Pause, write, turn);
+        } else if self.is_busy() {
+            self.goal_changes(&write, false);
+        }
+        if self.while_paused.len() < MAX_KEPT {
+            self.while_paused.push((template, told));
         } else {
-            self.untraced.churn += 1;
+            turn.counts.crowded += 1;
+        }
+    }
+
+    fn link_some(&mut self, fresh: Vec<Stamp>) {
+        if !fresh.is_empty() {
+            self.link_stamps(fresh, false);
+        }
+    }
+
+    /// A transition is open, and has not settled but for the time that it must last.
+    fn is_busy(&self) -> bool {
+        self.open_ref().is_some_and(|open| open.healthy.is_none())
+    }
+
+    fn situation(&self, new: &Workload) -> Situation {
+        let is_run = new.mode == Mode::Run;
+        Situation {
+            is_run,
+            is_over: is_run && settle::is_over(new),
+            is_busy: if is_run { self.is_open() } else { self.is_busy() },
+            has_waiting_writes: !self.while_paused.is_empty(),
+        }
+    }
+
+    fn what_of(&self, write: &Write<'_>) -> What {
+        if self.is_defaulting(write) {
+            What::Defaults
+        } else if write.change.template {
+            What::Template(self.template_of(write))
+        } else {
+            What::of_goals(&write.change)
         }
     }
 
     /// The controller of a custom resource adds the fields that the write before left out.
     fn is_defaulting(&self, write: &Write<'_>) -> bool {
-        let is_custom = matches!(write.new.kind, Kind::Other(_));
+        let is_custom = matches!(write.new.kind, Kind::Other(_)) && write.new.mode != Mode::Run;
         is_custom
             && write.change.only_adds
             && self.pending.as_deref().is_some_and(|pending| {
@@ -249,36 +229,34 @@ impl Tree {
             })
     }
 
-    fn template_action(&self, write: &Write<'_>) -> Action {
+    fn template_of(&self, write: &Write<'_>) -> Template {
         let (template, current) = (write.new.template, write.old.template);
-        let is_older =
-            self.owned.values().any(|owned| {
-                owned.workload.template == template && owned.workload.template != current
-            }) || self.templates.contains(&template);
-        if is_older {
-            Action::Rollback
+        let is_kept = self.forest.iter().any(|(_, owned)| {
+            owned.workload.template == template && owned.workload.template != current
+        });
+        if is_kept || self.templates.contains(&template) {
+            Template::Older
         } else if !write.change.beyond_restart {
-            Action::Restart
+            Template::Restarted
         } else {
-            Action::Update
+            Template::New
+        }
+    }
+
+    fn remember_template(&mut self, template: u64) {
+        if !self.templates.contains(&template) {
+            self.templates.push(template);
+            let extra = self.templates.len().saturating_sub(MAX_TEMPLATES);
+            self.templates.drain(..extra);
         }
     }
 
     /// Opens the transition of a spec write.
-    fn open_spec(
-        &mut self,
-        action: Action,
-        write: &Write<'_>,
-        mut fresh: Vec<Stamp>,
-        seen: Seen,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        let (old, new) = (write.old, write.new);
-        let resumed = if action == Action::Resume {
-            std::mem::take(&mut self.while_paused)
-        } else {
-            Vec::new()
+    fn open_spec(&mut self, action: Action, write: Write<'_>, turn: &mut Turn<'_>) {
+        let Write { old, new, change, at, manager, mut fresh } = write;
+        let resumed = match action {
+            Action::Resume => std::mem::take(&mut self.while_paused),
+            _ => Vec::new(),
         };
         // A kind without generation has 0. What is told a second time would be two traces in one.
         let number = if new.meta.generation > self.generation {
@@ -287,18 +265,18 @@ impl Tree {
             new.meta.resource_version
         };
         self.generation = self.generation.max(new.meta.generation);
-        let cause = format!("spec:{number}");
-        let open = self.open_transition(action, cause, write.at, rules, out);
-        open.manager.clone_from(&write.manager);
+        let has_gap = turn.seen.is_listed;
+        let open = self.open_transition(action, settles(new), format!("spec:{number}"), at, turn);
+        open.manager = manager;
         open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);
-        open.has_gap = seen.is_listed;
-        open.changed.clone_from(&write.change.paths);
+        open.has_gap = has_gap;
         open.images = changed_images(old, new);
-        open.is_on_delete = new.is_on_delete && write.change.template;
+        open.leaves_old_pods = new.is_on_delete && change.template;
+        open.changed = change.paths;
         open.scheduled = new.scheduled;
         open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
         for (change, stamps) in resumed {
-            open.goals.push(change);
+            open.add_goal(change);
             fresh.extend(stamps);
         }
         open.is_stale = fresh.is_empty() && !new.stamps.is_empty();
@@ -309,24 +287,8 @@ impl Tree {
             open.is_stale &= !is_linked;
         }
         if new.mode == Mode::Plain {
-            // No controller reports on it: what is written has settled.
-            let outcome = if new.paused { Outcome::Paused } else { Outcome::Completed };
-            self.close(outcome, write.at, None, rules);
+            self.evaluate(at, turn);
         }
-    }
-
-    fn goal(&self, field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
-        let (from, to) = match field {
-            "replicas" => {
-                (Some(write.old.count().to_string()), Some(write.new.count().to_string()))
-            }
-            "paused" | "suspend" => {
-                (Some(write.old.paused.to_string()), Some(write.new.paused.to_string()))
-            }
-            _ => (None, None),
-        };
-        let manager = write.manager.clone();
-        GoalChange { at: write.at, field: field.into(), from, to, manager, name }
     }
 
     /// Goal fields moved inside the open transition: one span event each; where all of the spec
@@ -339,205 +301,75 @@ impl Tree {
         let goals = match paths.as_slice() {
             [_, _, ..] if as_one => {
                 let names: Vec<&str> = paths.iter().map(|path| &***path).collect();
-                vec![self.goal(&names.join(", "), write, "goal changed")]
+                vec![goal(&names.join(", "), write, "goal changed")]
             }
-            paths => paths.iter().map(|path| self.goal(path, write, "goal changed")).collect(),
+            paths => paths.iter().map(|path| goal(path, write, "goal changed")).collect(),
         };
         let generation = write.new.meta.generation;
         if let Some(open) = self.open() {
-            open.goals.extend(goals);
+            goals.into_iter().for_each(|goal| open.add_goal(goal));
             open.generation = generation;
             open.written = write.at;
         }
     }
 
-    pub(super) fn open_delete(
-        &mut self,
-        at: Evidence,
-        has_gap: bool,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    pub(super) fn open_delete(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         if self.is_muted || self.is_unjudged {
             return;
         }
-        let is_empty_set = self.top.kind == Kind::ReplicaSet
+        let root = self.root.as_deref();
+        let is_empty_set = self.top().kind == Kind::ReplicaSet
             && self.pods.is_empty()
-            && self.root.as_deref().is_some_and(|root| root.count() == 0);
-        let is_over = self
-            .root
-            .as_deref()
-            .is_some_and(|root| root.mode == Mode::Run && settle::is_over(root));
+            && root.is_some_and(|root| root.count() == 0);
+        let is_over = root.is_some_and(|root| root.mode == Mode::Run && settle::is_over(root));
         if (is_empty_set || is_over) && !self.is_open() {
             // An old revision that its owner no longer keeps, or a run that is over: nothing ends
             // with it.
-            self.untraced.churn += 1;
+            turn.counts.churn += 1;
             return;
         }
-        let is_deleting = self.open().is_some_and(|open| open.action.is_end());
-        if !is_deleting {
-            let open = self.open_transition(Action::Delete, "delete".to_owned(), at, rules, out);
+        if !self.is_ending() {
+            let has_gap = turn.seen.is_listed;
+            let (action, settles) = (Action::Delete, Settles::WhenGone);
+            let open = self.open_transition(action, settles, "delete".to_owned(), at, turn);
             open.has_gap = has_gap;
         }
     }
 
     /// The topmost workload, or one below it, is gone.
-    pub(super) fn workload_gone(
-        &mut self,
-        uid: Uid,
-        gone: Evidence,
-        has_vanished: bool,
-        rules: &Rules,
-        out: &mut Vec<FinishedSpan>,
-    ) {
-        if uid == self.top.uid {
+    pub(super) fn workload_gone(&mut self, uid: Uid, gone: Evidence, turn: &mut Turn<'_>) {
+        if uid == self.top().uid {
             if self.root.is_none() {
                 return;
             }
-            self.open_delete(gone, has_vanished, rules, out);
+            self.open_delete(gone, turn);
             self.root = None;
         } else {
             self.owned_gone(uid, gone);
         }
-        self.evaluate(gone, rules, out);
+        self.evaluate(gone, turn);
     }
+}
 
-    /// Looks whether what was just told settles or fails what is open.
-    pub(super) fn evaluate(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let Some(pending) = self.pending.as_deref() else {
-            return self.heal(at, rules, out);
-        };
-        if pending.closed.is_some() {
-            return;
-        }
-        match pending.action {
-            Action::Delete | Action::Terminate => {
-                if self.is_empty() && self.guests.is_empty() {
-                    let outcome =
-                        if pending.has_gap { Outcome::Vanished } else { Outcome::Completed };
-                    self.close(outcome, at, None, rules);
-                    self.emit(rules, out);
-                }
-            }
-            _ if pending.must_last() => self.evaluate_recover(at, rules, out),
-            Action::Start | Action::Recover => {}
-            Action::Run => self.evaluate_run(at, rules, out),
-            Action::Resume if self.is_run() => self.evaluate_run(at, rules, out),
-            Action::Create
-            | Action::Update
-            | Action::Rollback
-            | Action::Restart
-            | Action::Scale
-            | Action::Pause
-            | Action::Resume => self.evaluate_rollout(at, rules, out),
-        }
+/// When a transition of this workload has settled.
+const fn settles(workload: &Workload) -> Settles {
+    match workload.mode {
+        Mode::Run => Settles::WithRun,
+        Mode::Plain => Settles::AtOnce,
+        Mode::Rollout => Settles::ByStatus,
     }
+}
 
-    fn evaluate_rollout(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
-            return;
-        };
-        if pending.is_by_pods && pending.replicas.is_none_or(|(_, to)| to != root.count()) {
-            // The DaemonSet does not say yet that it wants another number of nodes.
-            return;
+fn goal(field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
+    let (from, to) = match field {
+        "replicas" => (Some(write.old.count().to_string()), Some(write.new.count().to_string())),
+        "paused" | "suspend" => {
+            (Some(write.old.paused.to_string()), Some(write.new.paused.to_string()))
         }
-        if let Standing::Failed { reason, message, at: said } = settle::standing(root) {
-            // A condition from before this transition says nothing about it.
-            if said.is_none_or(|said| said.seconds() >= pending.start.lo.seconds()) {
-                let end = Evidence::object_or(said, at.lo, at.arrival);
-                let declared = Some((reason.into(), message.to_owned()));
-                self.close(Outcome::Failed, end, declared, rules);
-                self.emit(rules, out);
-            }
-            return;
-        }
-        if root.mode == Mode::Plain {
-            let outcome = if root.paused { Outcome::Paused } else { Outcome::Completed };
-            self.close(outcome, pending.start, None, rules);
-        } else if root.paused && root.replicas.is_none() {
-            // Nothing counts its Pods: what is paused stands still.
-            self.close(Outcome::Paused, pending.written, None, rules);
-        } else if root.paused {
-            let tally = self.tally;
-            let is_scale = pending.action == Action::Scale;
-            let is_sized = !is_scale || tally.present == root.count();
-            let are_sets_settled =
-                pending.steps.values().all(|step| step.is_deleted || step.settled.is_some());
-            let are_pods_ready = tally.present == tally.ready && are_sets_settled;
-            if settle::is_observed(root) && are_pods_ready && is_sized {
-                self.close(Outcome::Paused, at, None, rules);
-            }
-        } else if settle::is_complete(root) {
-            self.close(Outcome::Completed, at, None, rules);
-        }
-    }
-
-    pub(super) fn is_run(&self) -> bool {
-        self.root.as_deref().is_some_and(|root| root.mode == Mode::Run)
-    }
-
-    /// A run ends with its terminal condition.
-    fn evaluate_run(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let Some(root) = self.root.as_deref() else { return };
-        let end = |said: Option<UnixNanos>| Evidence::object_or(said, at.lo, at.arrival);
-        match settle::standing(root) {
-            Standing::Progressing => {}
-            Standing::Settled(said) => self.close(Outcome::Completed, end(said), None, rules),
-            Standing::Failed { reason, message, at: said } => {
-                let declared = Some((reason.into(), message.to_owned()));
-                self.close(Outcome::Failed, end(said), declared, rules);
-                self.emit(rules, out);
-            }
-        }
-    }
-
-    /// As many Pods as wanted are there, none going, all Ready, no restart open.
-    ///
-    /// Pods that have finished do not count: a ReplicaSet keeps the evicted ones beside those that
-    /// replaced them.
-    pub(super) fn is_healthy(&self) -> bool {
-        let tally = self.tally;
-        self.wanted().is_some_and(|wanted| {
-            tally.present == wanted && tally.ready == wanted && tally.going == 0
-        })
-    }
-
-    fn evaluate_recover(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let is_healthy = self.is_healthy();
-        let Some(open) = self.open() else { return };
-        match (is_healthy, open.healthy) {
-            (true, None) => open.healthy = Some(at),
-            (false, Some(healthy)) => {
-                if at.decision().since(healthy.decision()) >= rules.stable_time {
-                    self.close_healthy(healthy, rules);
-                    self.emit(rules, out);
-                } else {
-                    open.healthy = None;
-                }
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-
-    /// A tree that failed and has become what its spec wants by itself: a `recover` from the
-    /// moment of failure.
-    fn heal(&mut self, at: Evidence, rules: &Rules, out: &mut Vec<FinishedSpan>) {
-        let Some((since, seq)) = self.broken else { return };
-        let is_complete =
-            |root: &&Workload| root.mode == Mode::Rollout && settle::is_complete(root);
-        let Some(root) = self.root.as_deref().filter(is_complete) else { return };
-        if self.tally.present != self.tally.ready {
-            return;
-        }
-        let cause = format!("heal:{}", root.meta.generation);
-        self.open_transition(Action::Recover, cause, since, rules, out);
-        if let Some(open) = self.open() {
-            // Pods that were created since carry the number that was kept for this.
-            open.seq = seq;
-        }
-        self.close(Outcome::Completed, at, None, rules);
-        self.emit(rules, out);
-    }
+        _ => (None, None),
+    };
+    let manager = write.manager.clone();
+    GoalChange { at: write.at, field: field.into(), from, to, manager, name }
 }
 
 /// Images of both versions, where they differ.

@@ -1,0 +1,28 @@
+//! The nodes that a DaemonSet wants, against its Pods: what its Pods do comes first, and a moment
+//! later its controller says of how many nodes.
+
+/// What is known of the nodes that the DaemonSet at the top wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// How many it wanted before that became another number, while nothing is open and no Pod has
+    /// come or gone yet.
+    before: Option<i64>,
+}
+
+impl Nodes {
+    /// It wants `to` now, and wanted `from`.
+    pub fn moved(&mut self, from: i64, to: i64) {
+        self.before = Some(self.before.unwrap_or(from)).filter(|first| *first != to);
+    }
+
+    /// Whether the number is another, and no Pod has come or gone for it yet.
+    #[must_use]
+    pub fn are_moving(self) -> bool {
+        self.before.is_some()
+    }
+
+    /// How many were wanted before, once.
+    pub fn take(&mut self) -> Option<i64> {
+        self.before.take()
+    }
+}

@@ -1,0 +1,40 @@
+//! What the core is told from outside.
+
+use crate::facts::time::{Nanos, SECOND};
+
+/// What the core is told from outside.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// `k8s.cluster.uid`; part of every trace id.
+    pub cluster_uid: String,
+    /// `k8s.cluster.name`, empty to leave it out.
+    pub cluster_name: String,
+    /// One fixed `service.name`, empty for each workload's own.
+    pub service_name: String,
+    /// How long a change waits in the inlet.
+    pub settle_time: Nanos,
+    /// How long a settled state must last.
+    pub stable_time: Nanos,
+    /// After which an open transition has timed out.
+    pub max_transition_duration: Nanos,
+    /// The same for a run.
+    pub max_run_duration: Nanos,
+    /// Beyond how many Pods a trace keeps only the telling ones.
+    pub max_pods_per_trace: usize,
+}
+
+impl Rules {
+    /// After how long what is open has timed out.
+    #[must_use]
+    pub const fn limit(&self, is_run: bool) -> Nanos {
+        if is_run { self.max_run_duration } else { self.max_transition_duration }
+    }
+
+    /// How long after a moment every change written before it has been released: it may arrive
+    /// up to `settle_time` late and then waits as long, and object times are rounded down by up
+    /// to a second. Timers wait for that, so that no decision depends on which lane was late.
+    #[must_use]
+    pub const fn slack(&self) -> Nanos {
+        self.settle_time.times(2).plus(SECOND)
+    }
+}

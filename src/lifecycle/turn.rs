@@ -1,0 +1,70 @@
+//! One turn of a tree: what it is told, by which rules, and what comes of it.
+
+use super::closed::Ended;
+use super::rules::Rules;
+use crate::facts::time::UnixNanos;
+
+/// How a change came to the tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Written no later than this; `None` from a list.
+    pub arrival: Option<UnixNanos>,
+    /// It comes from a list.
+    pub is_listed: bool,
+    /// How many nodes the DaemonSet at the top wants, by the newest that has arrived of it.
+    pub desired: Option<i64>,
+}
+
+impl Seen {
+    /// Nothing is told, but that a moment has come.
+    pub const NOTHING: Self = Self { arrival: None, is_listed: false, desired: None };
+}
+
+/// One turn of a tree.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// What the core was told from outside.
+    pub rules: &'a Rules,
+    /// How what it is told came.
+    pub seen: Seen,
+    /// What has ended.
+    pub out: &'a mut Vec<Ended>,
+    /// What was decided without a span.
+    pub counts: &'a mut Untraced,
+}
+
+/// What was decided without a span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untraced {
+    /// Pods lost, restarted, created or deleted where no transition was open.
+    pub pods: u64,
+    /// Objects that a list showed and that prove nothing in progress.
+    pub baseline: u64,
+    /// Versions that changed no spec.
+    pub churn: u64,
+    /// Listed objects whose owner a complete list lacks.
+    pub orphans: u64,
+    /// Versions whose facts equal those of the one before.
+    pub unchanged: u64,
+    /// Versions older than the one held.
+    pub stale: u64,
+    /// Writes, links, Events and Pods of one transition beyond what it keeps.
+    pub crowded: u64,
+}
+
+impl Untraced {
+    /// The counts by a word for the reason.
+    #[must_use]
+    pub fn by_reason(&self) -> [(&'static str, u64); 7] {
+        let Self { pods, baseline, churn, orphans, unchanged, stale, crowded } = *self;
+        [
+            ("pods", pods),
+            ("baseline", baseline),
+            ("churn", churn),
+            ("orphans", orphans),
+            ("unchanged", unchanged),
+            ("stale", stale),
+            ("crowded", crowded),
+        ]
+    }
+}
