@@ -95,7 +95,7 @@ fn engine() -> (Engine, UnixNanos) {
     let mut engine = Engine::new(Settings::default());
     let start = UnixNanos::from_seconds(1_795_173_300);
     for lane in Lane::ALL {
-        engine.hear(lane, News::ListDone(1), start);
+        assert_eq!(engine.hear(lane, News::ListDone(1), start), []);
     }
     engine.advance(start);
     (engine, start)
@@ -110,12 +110,8 @@ fn bytes_of_a_pod_to_tracked_state(bencher: Bencher<'_, '_>) {
         let mut n_spans = 0;
         for (n, json) in (0..).zip(&events) {
             let at = start.plus(Nanos(n * 1_000_000));
-            n_spans += engine.advance(at).len();
-            engine.hear(
-                Lane::Pods,
-                watched(snapshot(&CATALOG, Lane::Pods, json).unwrap().snapshot),
-                at,
-            );
+            let seen = watched(snapshot(&CATALOG, Lane::Pods, json).unwrap().snapshot);
+            n_spans += engine.hear(Lane::Pods, seen, at).len();
         }
         n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
     });
@@ -134,8 +130,7 @@ fn step(bencher: Bencher<'_, '_>) {
             let mut n_spans = 0;
             for (n, snapshot) in (0..).zip(events) {
                 let at = start.plus(Nanos(n * 1_000_000));
-                n_spans += engine.advance(at).len();
-                engine.hear(Lane::Pods, watched(snapshot), at);
+                n_spans += engine.hear(Lane::Pods, watched(snapshot), at).len();
             }
             n_spans + engine.advance(start.plus(Nanos::from_seconds(20))).len()
         },

@@ -57,12 +57,8 @@ pub async fn drive(
                 if n == 0 {
                     return engine;
                 }
-                // What was due before is decided without the news, though the process slept.
-                if let Some(first) = batch.first() {
-                    ended = engine.advance(first.at);
-                }
                 for Arrived { lane, part, news, at } in batch.drain(..) {
-                    engine.hear_part(lane, part, news, at);
+                    ended.extend(engine.hear_part(lane, part, news, at));
                 }
             }
             Some(question) = questions.recv() => answer(&engine, &delays, question, clock()),

@@ -41,13 +41,28 @@ pub(super) struct LaneState {
 }
 
 impl Engine {
-    /// Takes what `lane` said at `at`. Nothing is decided before [`Engine::advance`].
-    pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) {
-        self.hear_part(lane, Part::default(), news, at);
+    /// Takes what `lane` said at `at`, and returns what had ended by then: what was due before is
+    /// decided without it.
+    #[must_use]
+    pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) -> Vec<FinishedSpan> {
+        self.hear_part(lane, Part::default(), news, at)
     }
 
     /// As [`Engine::hear`], for a lane that consists of several lists and watches.
-    pub fn hear_part(&mut self, lane: Lane, part: Part, news: News, at: UnixNanos) {
+    #[must_use]
+    pub fn hear_part(
+        &mut self,
+        lane: Lane,
+        part: Part,
+        news: News,
+        at: UnixNanos,
+    ) -> Vec<FinishedSpan> {
+        let ended = self.advance(at);
+        self.take_in(lane, part, news, at);
+        ended
+    }
+
+    fn take_in(&mut self, lane: Lane, part: Part, news: News, at: UnixNanos) {
         let state = self.lanes.entry((lane, part)).or_default();
         state.has_spoken = true;
         match news {

@@ -46,6 +46,8 @@ pub struct Inlet {
     stair: VecDeque<(u64, UnixNanos)>,
     /// How many nodes each DaemonSet wants, by its newest version that has arrived.
     desired: BTreeMap<Uid, (u64, i64)>,
+    /// Since when more wait than may.
+    full_since: Option<UnixNanos>,
     n_arrived: u64,
     largest_released: u64,
     /// Changes that came after something written later had been released.
@@ -66,6 +68,7 @@ impl Inlet {
             due: VecDeque::new(),
             stair: VecDeque::new(),
             desired: BTreeMap::new(),
+            full_since: None,
             n_arrived: 0,
             largest_released: 0,
             n_late: 0,
@@ -112,6 +115,9 @@ impl Inlet {
         let place = (version, rank, self.n_arrived);
         self.waiting.insert(place, released);
         self.due.push_back((at.plus(self.settle_time), place));
+        if self.waiting.len() > self.max_waiting {
+            self.full_since.get_or_insert(at);
+        }
     }
 
     fn look_ahead(&mut self, change: &Change) {
@@ -145,10 +151,11 @@ impl Inlet {
         self.stair.back().map_or(0, |(version, _)| *version)
     }
 
-    /// When the next change is due.
+    /// When the next change is due: at once where more wait than may.
     #[must_use]
     pub fn next_due(&self) -> Option<UnixNanos> {
-        self.due.front().map(|(due, _)| *due)
+        let due = self.due.front().map(|(due, _)| *due);
+        [self.full_since, due].into_iter().flatten().min()
     }
 
     /// How many changes wait.
@@ -163,28 +170,29 @@ impl Inlet {
         self.waiting.is_empty()
     }
 
-    /// What is due at `now`, and all that was written before it, is ready to be taken.
+    /// What is due at `now`, and all that was written before it, is ready to be taken. Where more
+    /// wait than may, those written first are ready too, whenever they arrived.
     pub fn release(&mut self, now: UnixNanos) {
         let mut up_to: Option<Place> = None;
-        while let Some((due, place)) = self.due.front().copied() {
-            let full = self.waiting.len() > self.max_waiting;
-            if due > now && !full {
-                break;
-            }
+        while let Some((_, place)) =
+            self.due.front().filter(|(due, place)| *due <= now || !self.waiting.contains_key(place))
+        {
+            up_to = up_to.max(self.waiting.contains_key(place).then_some(*place));
             self.due.pop_front();
-            if due <= now {
-                up_to = up_to.max(Some(place));
-            } else if self.waiting.contains_key(&place) {
-                // Too many wait: the ones written first go first, whenever they arrived.
-                self.n_early += 1;
-                up_to = up_to.max(self.waiting.first_key_value().map(|(place, _)| *place));
-                break;
-            }
         }
-        let Some(up_to) = up_to else { return };
-        let rest = self.waiting.split_off(&(up_to.0, up_to.1, up_to.2 + 1));
-        self.ready.append(&mut std::mem::replace(&mut self.waiting, rest));
-        self.largest_released = self.largest_released.max(up_to.0);
+        if let Some((version, rank, n)) = up_to {
+            let rest = self.waiting.split_off(&(version, rank, n + 1));
+            self.ready.append(&mut std::mem::replace(&mut self.waiting, rest));
+        }
+        while self.waiting.len() > self.max_waiting
+            && let Some((place, released)) = self.waiting.pop_first()
+        {
+            self.n_early += 1;
+            self.ready.insert(place, released);
+        }
+        self.full_since = None;
+        let last = self.ready.last_key_value().map_or(0, |((version, ..), _)| *version);
+        self.largest_released = self.largest_released.max(last);
     }
 
     /// Takes the first that is ready.
@@ -210,5 +218,73 @@ impl Inlet {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Nanos = Nanos::from_seconds(2);
+
+    fn at(ms: u32) -> UnixNanos {
+        UnixNanos(i64::from(ms) * 1_000_000)
+    }
+
+    /// Takes all that is ready: the resourceVersions, in the order of leaving.
+    fn take_all(inlet: &mut Inlet, left: &mut Vec<u64>) {
+        while let Some(released) = inlet.take_ready() {
+            let Change::Vanished(uid) = released.change else { continue };
+            left.push(u64::try_from(uid.0).unwrap());
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever arrives leaves, in order unless it came late, and no more wait than may.
+        #[test]
+        fn whatever_arrives_leaves_and_never_more_wait_than_may(
+            mut arrivals in proptest::collection::vec((0_u32..10_000, 1_u64..100), 0..60),
+            max_waiting in 0_usize..8,
+        ) {
+            arrivals.sort_unstable();
+            let mut inlet = Inlet::new(SETTLE, max_waiting);
+            let mut left = Vec::new();
+            for (ms, version) in &arrivals {
+                let gone = Change::Vanished(Uid(u128::from(*version)));
+                inlet.watched(Lane::Pods, Some(*version), gone, at(*ms));
+                while let Some(due) = inlet.next_due().filter(|due| *due <= at(*ms)) {
+                    inlet.release(due);
+                    let first = left.len();
+                    take_all(&mut inlet, &mut left);
+                    let leaving = left.get(first..).unwrap();
+                    assert!(leaving.is_sorted(), "{leaving:?} left out of order");
+                }
+                assert!(inlet.len() <= max_waiting, "{} wait", inlet.len());
+            }
+            while let Some(due) = inlet.next_due() {
+                inlet.release(due);
+                take_all(&mut inlet, &mut left);
+            }
+            let mut arrived: Vec<u64> = arrivals.iter().map(|(_, version)| *version).collect();
+            arrived.sort_unstable();
+            left.sort_unstable();
+            assert_eq!(left, arrived, "something is stuck");
+            assert!(inlet.is_empty());
+        }
+    }
+
+    #[test]
+    fn of_too_many_the_one_written_first_leaves_at_once_and_is_counted() {
+        let mut inlet = Inlet::new(SETTLE, 1);
+        for version in [7, 5, 6] {
+            let gone = Change::Vanished(Uid(u128::from(version)));
+            inlet.watched(Lane::Pods, Some(version), gone, at(0));
+        }
+        assert_eq!(inlet.next_due(), Some(at(0)));
+        inlet.release(at(0));
+        let mut left = Vec::new();
+        take_all(&mut inlet, &mut left);
+        assert_eq!((left, inlet.n_early), (vec![5, 6], 2));
+        assert_eq!(inlet.next_due(), Some(at(2_000)), "the last one waits its time");
     }
 }

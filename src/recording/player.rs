@@ -196,17 +196,15 @@ impl Player {
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
-        // What was due before this line is decided without it, as it was when it was recorded.
         self.now = self.now.max(line.at);
-        let ended = self.engine.advance(self.now);
-        self.hand_on(ended, take)?;
         match hear(&self.catalog, line) {
             Heard::Lane(lane, Meaning::News { news, n_stamps: _, refused_stamps }) => {
                 for RefusedStamp { object, key, flaw: _, problem } in refused_stamps {
                     let text = format!("{place}: {object}: {key}: {problem}");
                     report.problem(Reason::Stamp.name(), &text)?;
                 }
-                self.engine.hear(lane, *news, line.at);
+                let ended = self.engine.hear(lane, *news, line.at);
+                self.hand_on(ended, take)?;
             }
             Heard::Nothing | Heard::Lane(_, Meaning::Nothing) => {}
             Heard::NotWatched => {

@@ -113,7 +113,6 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
         let mut alive = std::collections::BTreeMap::new();
         for told in all {
             let at = UnixNanos(told.at);
-            spans.extend(engine.advance(at));
             let part_of = |uid: lifespan::facts::meta::Uid| {
                 uid.to_string().ends_with(|c: char| "02468ace".contains(c)).into()
             };
@@ -134,23 +133,28 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
             match told.news {
                 // Each part is complete for itself.
                 News::ListDone(version) => {
-                    engine.hear_part(told.lane, 0, News::ListDone(version), at);
-                    engine.hear_part(told.lane, 1, News::ListDone(version), at);
+                    spans.extend(engine.hear_part(told.lane, 0, News::ListDone(version), at));
+                    spans.extend(engine.hear_part(told.lane, 1, News::ListDone(version), at));
                 }
                 news @ (News::Listed(_) | News::Watched(_) | News::Closed) => {
-                    engine.hear_part(told.lane, part, news, at);
+                    spans.extend(engine.hear_part(told.lane, part, news, at));
                 }
             }
             // One part lists again: what the other one holds is not gone.
             if told.at >= middle && !has_relisted {
                 has_relisted = true;
-                engine.hear_part(Lane::Pods, 0, News::Closed, at);
+                spans.extend(engine.hear_part(Lane::Pods, 0, News::Closed, at));
                 let version =
                     alive.values().map(|it| it.meta().resource_version).max().unwrap_or(0);
                 for snapshot in alive.values().filter(|it| part_of(it.meta().uid) == 0_u16) {
-                    engine.hear_part(Lane::Pods, 0, News::Listed(snapshot.clone()), at);
+                    spans.extend(engine.hear_part(
+                        Lane::Pods,
+                        0,
+                        News::Listed(snapshot.clone()),
+                        at,
+                    ));
                 }
-                engine.hear_part(Lane::Pods, 0, News::ListDone(version), at);
+                spans.extend(engine.hear_part(Lane::Pods, 0, News::ListDone(version), at));
             }
         }
         spans.extend(engine.finish());

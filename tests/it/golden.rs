@@ -50,9 +50,8 @@ fn replay(text: &str) -> Vec<FinishedSpan> {
     let mut spans = Vec::new();
     for line in text.lines() {
         let line = Line::parse(line.as_bytes()).unwrap();
-        spans.extend(engine.advance(line.at));
         if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
-            engine.hear(lane, *news, line.at);
+            spans.extend(engine.hear(lane, *news, line.at));
         }
     }
     spans.extend(engine.finish());

@@ -556,11 +556,10 @@ fn replay(text: &str) -> Run {
     let mut run = Run::default();
     for line in text.lines() {
         let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
-        run.spans.extend(engine.advance(line.at));
         if let file::Heard::Lane(lane, Meaning::News { news, .. }) =
             file::hear(&support_drive::CATALOG, &line)
         {
-            engine.hear(lane, *news, line.at);
+            run.spans.extend(engine.hear(lane, *news, line.at));
         }
         run.open = engine.in_progress(line.at);
     }

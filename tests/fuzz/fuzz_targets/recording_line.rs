@@ -26,9 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut spans = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
-        spans.extend(engine.advance(line.at));
         if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
-            engine.hear(lane, *news, line.at);
+            spans.extend(engine.hear(lane, *news, line.at));
         }
         spans.extend(engine.in_progress(line.at));
     }

@@ -144,7 +144,7 @@ pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
     for Told { at, news } in &told {
         spans.extend(engine.advance(*at));
         if let Some((lane, news)) = news {
-            engine.hear(*lane, news.clone(), *at);
+            spans.extend(engine.hear(*lane, news.clone(), *at));
         }
     }
     spans.extend(engine.finish());

@@ -108,7 +108,7 @@ pub(crate) fn drive_with(settings: Settings, all: &[Told]) -> Run {
 pub(crate) fn hear(engine: &mut Engine, told: Told, spans: &mut Vec<FinishedSpan>) {
     let at = UnixNanos(told.at);
     advance(engine, at, spans);
-    engine.hear(told.lane, told.news, at);
+    spans.extend(engine.hear(told.lane, told.news, at));
 }
 
 /// Advances deadline by deadline until `now`.
