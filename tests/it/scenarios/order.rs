@@ -229,7 +229,7 @@ fn a_full_inlet_releases_early_and_counts() {
             update Deployment web 1..2.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..2.1 completed {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..2 completed
-            counted: baseline 1, churn 1, early 3
+            counted: baseline 1, churn 1, early 5
         "#]],
     );
 }
