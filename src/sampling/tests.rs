@@ -115,7 +115,7 @@ fn a_pod_that_outlives_its_trace_goes_the_way_of_it() {
         let late = spans.remove(0);
         let root = root(&mut spans);
         root.outcome = Some(outcome);
-        root.attributes.push(("lifespan.pods.terminating", 1.into()));
+        root.n_outliving = 1;
         sieve.sift(spans, UnixNanos(0));
         assert_eq!(sieve.sift(vec![late], UnixNanos(5)).len(), n);
     }
