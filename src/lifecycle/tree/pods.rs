@@ -235,19 +235,16 @@ impl Tree {
         let Some(action) = self.open().map(|open| open.action) else { return };
         let Some(pod) = self.pods.of(new.meta.uid) else { return };
         let finished = pod.run().and_then(|run| run.finished);
-        match action {
-            Action::Run if new.phase == PodPhase::Succeeded => {
-                if let Some(finished) = finished {
-                    return self.close(Outcome::Completed, finished, None, turn);
-                }
+        if action == Action::Run {
+            if let Some(finished) = finished.filter(|_| new.phase == PodPhase::Succeeded) {
+                return self.close(Outcome::Completed, finished, None, turn);
             }
-            Action::Start if is_ready(new) => {
-                let changed = new.ready.as_ref().and_then(|ready| ready.changed);
-                let end = Evidence::object_or(changed, at.lo, turn.seen.arrival);
-                return self.close(Outcome::Completed, end, None, turn);
-            }
-            Action::Run | Action::Start => {}
-            _ => return,
+        } else if action != Action::Start {
+            return;
+        } else if is_ready(new) {
+            let changed = new.ready.as_ref().and_then(|ready| ready.changed);
+            let end = Evidence::object_or(changed, at.lo, turn.seen.arrival);
+            return self.close(Outcome::Completed, end, None, turn);
         }
         if pod.is_finished {
             let failure = pod.failure().map(|(failure, _)| failure);

@@ -254,9 +254,10 @@ impl Tree {
     /// Opens the transition of a spec write.
     fn open_spec(&mut self, action: Action, write: Write<'_>, turn: &mut Turn<'_>) {
         let Write { old, new, change, at, manager, mut fresh } = write;
-        let resumed = match action {
-            Action::Resume => std::mem::take(&mut self.while_paused),
-            _ => Vec::new(),
+        let resumed = if action == Action::Resume {
+            std::mem::take(&mut self.while_paused)
+        } else {
+            Vec::new()
         };
         // A kind without generation has 0. What is told a second time would be two traces in one.
         let number = if new.meta.generation > self.generation {
