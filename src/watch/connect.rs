@@ -124,6 +124,10 @@ pub async fn identify(client: Client, server: String) -> Result<Cluster, Connect
     if status == StatusCode::UNAUTHORIZED {
         return Err(ConnectError::Unauthorized { server, problem: status.to_string() });
     }
+    if status.is_server_error() {
+        let problem = format!("GET /version: {status}");
+        return Err(ConnectError::Unreachable { server, problem });
+    }
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Version {

@@ -1,13 +1,17 @@
 //! All lists and watches of a cluster: started owners first, ended together.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::connect::Cluster;
 use super::ear::Ear;
+use super::reach::Reach;
 use super::reader::{Reader, Stopped};
 use super::status::{Phase, Status};
 use super::target::{Manners, Target};
+use super::trouble::Trouble;
 
 /// One list and watch, and who listens to it.
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ where
 {
     let mut tasks = JoinSet::new();
     let mut statuses = Statuses::default();
+    let reach = Arc::new(watch::Sender::new(Reach::default()));
     for Watched { target, has_no_backlog, ear } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
@@ -68,7 +73,12 @@ where
             namespace: target.namespace.clone(),
             ..Status::default()
         });
+        let name = match &*target.namespace {
+            "" => target.resource(),
+            namespace => format!("{} in {namespace}", target.resource()),
+        };
         let reader = Reader {
+            trouble: Trouble::new(name, status.clone(), Arc::clone(&reach)),
             clients: cluster.clients.clone(),
             target,
             manners: manners.clone(),

@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::answer;
 use super::clients::Clients;
-use super::course::{Course, Ended, Next, Request};
+use super::course::{Course, Ended, Request};
 use super::discovery;
 use super::ear::{Ear, Heard, Refused, Said};
 use super::events::{Event, EventType, Lines};
 use super::items::Items;
 use super::status::{Phase, Status};
 use super::target::{Manners, Target};
+use super::trouble::{Kind, Trouble};
 use crate::clock;
 use crate::jitter::jitter;
 
@@ -50,6 +51,7 @@ pub(super) struct Reader<E: Ear> {
     pub(super) ear: E,
     pub(super) out: mpsc::Sender<E::Out>,
     pub(super) status: watch::Sender<Status>,
+    pub(super) trouble: Trouble,
 }
 
 /// What is read of one answer.
@@ -82,8 +84,9 @@ impl<E: Ear> Reader<E> {
                 // It may come back in another version.
                 self.target.version.clear();
             }
+            let kind = Kind::of(&ended);
             let next = course.after(ended, jitter());
-            self.told(&next, course.version());
+            self.trouble.ended(kind, &next, course.version());
             if next.is_away {
                 let closed = self.ear.hear(Said::Closed, clock::now());
                 self.hand_on(closed.out).await?;
@@ -106,20 +109,6 @@ impl<E: Ear> Reader<E> {
             Request::Watch { .. } => {
                 status.phase = Phase::Watching;
                 status.n_watches += 1;
-            }
-        });
-    }
-
-    fn told(&self, next: &Next, version: &str) {
-        self.status.send_modify(|status| {
-            status.phase = next.phase;
-            version.clone_into(&mut status.resource_version);
-            let Some(error) = &next.error else { return };
-            let is_new = status.last_error.as_ref().is_none_or(|(_, last)| last != error);
-            status.last_error = Some((clock::now(), error.clone()));
-            if is_new {
-                let resource = self.target.resource();
-                tracing::warn!(resource, error, wait = ?next.wait, "Cannot list or watch; trying again");
             }
         });
     }
@@ -170,6 +159,7 @@ impl<E: Ear> Reader<E> {
         };
         let (head, body) = answer.into_parts();
         if head.status.is_success() {
+            self.trouble.answered();
             return Ok(body);
         }
         let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());

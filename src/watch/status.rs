@@ -24,6 +24,21 @@ pub enum Phase {
     Missing,
 }
 
+impl Phase {
+    /// What a kind is at, as a person says it of the kind.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Starting => "waits for the kinds that own it",
+            Self::Listing => "is being listed",
+            Self::Watching => "is watched",
+            Self::Retrying => "is tried again",
+            Self::Forbidden => "may not be read",
+            Self::Missing => "is not served",
+        }
+    }
+}
+
 /// One list and watch: a kind, in all namespaces or in one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -59,6 +74,8 @@ pub struct Status {
     pub refused_stamps: BTreeMap<Flaw, u64>,
     /// When the server last said anything.
     pub heard_at: Option<UnixNanos>,
+    /// The API server did not answer the last request.
+    pub is_away: bool,
     /// The last error and when, until the next success.
     pub last_error: Option<(UnixNanos, String)>,
 }
