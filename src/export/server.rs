@@ -3,14 +3,20 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ::http::Uri;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use super::endpoint::Settings;
 use super::error::SettingsError;
 use super::settings::Wire;
 use super::{grpc, http};
+
+/// Whether a server is there is known after this.
+const REACH: Duration = Duration::from_secs(3);
 
 /// An attempt that failed.
 #[derive(Debug)]
@@ -58,6 +64,20 @@ impl Server {
         }
     }
 
+    /// Whether anything listens there, found out by connecting.
+    pub(super) async fn reach(&self) -> Result<(), Status> {
+        let name = self.name();
+        let Ok(uri) = name.parse::<Uri>() else { return Ok(()) };
+        let port =
+            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        match timeout(REACH, TcpStream::connect((host, port))).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
+            Err(_) => Err(timed_out(REACH)),
+        }
+    }
+
     /// One attempt.
     pub(super) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
         let limit = self.timeout;
@@ -76,7 +96,7 @@ impl Server {
             return answer.await;
         }
         let late = |_| Err(Refusal { status: timed_out(limit), after: None });
-        tokio::time::timeout(limit, answer).await.unwrap_or_else(late)
+        timeout(limit, answer).await.unwrap_or_else(late)
     }
 }
 

@@ -58,6 +58,9 @@ impl Worker {
         let mut ready = VecDeque::new();
         let mut under_way = JoinSet::new();
         let mut is_open = true;
+        let server = self.server.clone();
+        let mut reached = std::pin::pin!(server.reach());
+        let mut is_reached = false;
         loop {
             while under_way.len() < self.queue.num_consumers {
                 let Some(request) = ready.pop_front() else { break };
@@ -83,11 +86,31 @@ impl Worker {
                     }
                 },
                 _ = under_way.join_next(), if !under_way.is_empty() => {}
+                answer = &mut reached, if !is_reached => {
+                    is_reached = true;
+                    if let Err(status) = answer {
+                        self.unanswered(&Failure::new(&status, self.server.wire()));
+                    }
+                }
                 () = sleep_until(began + due.unwrap_or_default()), if due.is_some() => {
                     ready.extend(batcher.as_mut().and_then(Batcher::flush));
                 }
             }
         }
+    }
+
+    /// Nobody listens there: that is said before there is anything to send.
+    fn unanswered(&self, failure: &Failure) {
+        self.account.write(|books| {
+            books.last_error.get_or_insert_with(|| failure.to_string());
+        });
+        tracing::warn!(
+            otelcol.component.id = self.account.id(),
+            otelcol.component.kind = "exporter",
+            otelcol.signal = "traces",
+            error = failure.to_string(),
+            "The endpoint does not answer"
+        );
     }
 
     /// Delivers one request, and keeps the account of it.

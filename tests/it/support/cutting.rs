@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
@@ -32,11 +34,18 @@ impl Cutting {
         let mut proxy = JoinSet::new();
         proxy.spawn(async move {
             let mut connections = JoinSet::new();
-            for n in 0.. {
+            let n_left = Arc::new(AtomicUsize::new(n_cuts));
+            loop {
                 let (mut client, _) = listener.accept().await.unwrap();
-                let mut server = TcpStream::connect(&to).await.unwrap();
+                let (to, n_left) = (to.clone(), Arc::clone(&n_left));
                 connections.spawn(async move {
-                    if n < n_cuts {
+                    // Who connects and says nothing only wants to know whether anybody is there.
+                    if client.peek(&mut [0]).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    let mut server = TcpStream::connect(&to).await.unwrap();
+                    let take = |n: usize| n.checked_sub(1);
+                    if n_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                         cut(client, server).await;
                     } else {
                         drop(copy_bidirectional(&mut client, &mut server).await);
