@@ -69,7 +69,14 @@ fn title(root: &FinishedSpan, look: Look, width: usize) -> Canvas {
     let mut line = Canvas::default();
     let outcome = root.outcome;
     let style = if root.error.is_some() { RED } else { outcome_style(outcome) };
-    line.push(if look.has_unicode { "● " } else { "* " }, style);
+    // Where there is no colour the mark alone tells a failure from a success.
+    let mark = match (root.error.is_some(), look.has_unicode) {
+        (false, true) => "● ",
+        (true, true) => "✗ ",
+        (false, false) => "* ",
+        (true, false) => "! ",
+    };
+    line.push(mark, style);
     let object = &root.object;
     let name = match &*object.namespace {
         "" => clean(&object.name),

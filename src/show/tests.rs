@@ -232,7 +232,7 @@ fn what_did_not_complete_says_how_it_ended_and_why() {
         &spans,
         Look::PLAIN,
         &expect![[r#"
-        ● update Deployment default/web  failed in 2.31s                            2026-11-20 11:10:37.000Z
+        ✗ update Deployment default/web  failed in 2.31s                            2026-11-20 11:10:37.000Z
           cause spec:2 · by kubectl-client-side-apply · image registry.local/web:v1 → registry.local/web:v2
           1 Pod still terminating at its end
           trace abababababababababababababababab · service shop

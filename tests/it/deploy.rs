@@ -55,6 +55,8 @@ fn probes_and_ports_are_those_that_are_served() {
         "containerPort: 13133",
         "containerPort: 8888",
         "path: /, port: health",
+        "path: /livez, port: health",
+        "imagePullPolicy: IfNotPresent",
         "runAsNonRoot: true",
         "readOnlyRootFilesystem: true",
         "drop: [ALL]",
