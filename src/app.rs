@@ -1,15 +1,16 @@
 //! The running program: lanes, core and exporters wired together, started and stopped in order.
 
 pub mod driver;
+pub mod look;
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::driver::{Figures, Question, drive};
+use self::driver::{Figures, drive};
 use crate::clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, Trees};
 use crate::export::books::Books;
 use crate::export::{AllBooks, Delivery};
 use crate::facts::span::FinishedSpan;
@@ -21,52 +22,49 @@ use crate::watch::target::Manners;
 /// News that may wait for the core; a watch that fills it waits, which takes microseconds.
 const WAITING: usize = 4_096;
 
-/// Questions that may wait for an answer.
-const QUESTIONS: usize = 16;
-
 /// Lanes, core and exporters.
 #[derive(Debug)]
 pub struct App {
     watches: Watches,
-    core: JoinSet<(Engine, Delivery)>,
+    core: JoinSet<(Core, Delivery)>,
     view: View,
 }
 
-/// What is running, for whoever looks at it.
+/// What is running, for whoever looks at it: a look waits for nothing and holds nothing up.
 #[derive(Clone, Debug)]
 pub struct View {
     /// The lists and watches.
     pub statuses: Statuses,
     /// The exporters.
     pub books: AllBooks,
-    questions: mpsc::Sender<Question>,
+    /// What is open, and what settles.
+    pub trees: Trees,
+    /// What the core has counted.
+    pub figures: watch::Receiver<Figures>,
 }
 
 impl View {
-    /// What is open, as spans that end now; nothing if the core has ended.
-    pub async fn in_progress(&self) -> Vec<FinishedSpan> {
-        self.ask(Question::InProgress).await
-    }
-
     /// What the core has counted.
-    pub async fn figures(&self) -> Figures {
-        self.ask(Question::Figures).await
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.figures.borrow().clone()
     }
+}
 
-    async fn ask<T: Default>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> T {
-        let (to, answer) = oneshot::channel();
-        if self.questions.send(question(to)).await.is_err() {
-            return T::default();
-        }
-        answer.await.unwrap_or_default()
-    }
+/// The core as it was at the end.
+#[derive(Debug)]
+pub struct Core {
+    /// It, with what is still open.
+    pub engine: Engine,
+    /// How many transitions had settled and left before their hold was over.
+    pub n_cut: u64,
 }
 
 /// What was left when the program stopped.
 #[derive(Debug)]
 pub struct Stopped {
-    /// The core as it was, with what is still open; `None` if it had panicked.
-    pub engine: Option<Engine>,
+    /// The core; `None` if it had panicked.
+    pub core: Option<Core>,
     /// What became of the spans.
     pub books: Vec<Books>,
 }
@@ -83,9 +81,14 @@ impl App {
         shown: Option<mpsc::Sender<Vec<FinishedSpan>>>,
     ) -> Self {
         let (say, told) = mpsc::channel(WAITING);
-        let (questions, asked) = mpsc::channel(QUESTIONS);
+        let (figures, counted) = watch::channel(Figures::default());
         let watches = start(cluster, manners, watched, &say);
-        let view = View { statuses: watches.statuses(), books: delivery.books(), questions };
+        let view = View {
+            statuses: watches.statuses(),
+            books: delivery.books(),
+            trees: engine.trees(),
+            figures: counted,
+        };
         let mut core = JoinSet::new();
         core.spawn(async move {
             let hand_on = |spans: Vec<FinishedSpan>| {
@@ -94,8 +97,14 @@ impl App {
                     tracing::warn!("Too much to show; exporters are not affected");
                 }
             };
-            let engine = drive(engine, told, asked, clock::now, hand_on).await;
-            (engine, delivery)
+            let mut engine = drive(engine, told, clock::now, &figures, hand_on).await;
+            // Nothing goes on with what is held.
+            let n_cut = engine.trees().n_settling();
+            let cut = engine.cut_holds(clock::now());
+            if !cut.is_empty() {
+                hand_on(cut);
+            }
+            (Core { engine, n_cut }, delivery)
         });
         Self { watches, core, view }
     }
@@ -122,10 +131,10 @@ impl App {
     pub async fn stop(mut self, grace: Duration) -> Stopped {
         drop(self.watches);
         match self.core.join_next().await {
-            Some(Ok((engine, delivery))) => {
-                Stopped { engine: Some(engine), books: delivery.drain(grace).await }
+            Some(Ok((core, delivery))) => {
+                Stopped { core: Some(core), books: delivery.drain(grace).await }
             }
-            Some(Err(_)) | None => Stopped { engine: None, books: self.view.books.now() },
+            Some(Err(_)) | None => Stopped { core: None, books: self.view.books.now() },
         }
     }
 }

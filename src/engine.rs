@@ -6,12 +6,14 @@
 mod lanes;
 mod orphans;
 mod trees;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
+pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::kind::Kind;
@@ -119,7 +121,7 @@ pub struct Counts {
 /// Inlet, store and trees.
 #[derive(Debug)]
 pub struct Engine {
-    rules: Rules,
+    rules: Arc<Rules>,
     owner_wait: Nanos,
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
@@ -129,7 +131,7 @@ pub struct Engine {
     orphans: Orphans,
     /// Objects whose tree is being looked for, each owned by the one after it.
     entering: Vec<Uid>,
-    store: Store,
+    store: Arc<Store>,
     lanes: BTreeMap<(Lane, Part), LaneState>,
     /// When the first list of any lane was complete, until all have entered.
     first_list: Option<UnixNanos>,
@@ -192,8 +194,8 @@ impl Engine {
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
             entering: Vec::new(),
-            rules,
-            store: Store::default(),
+            rules: Arc::new(rules),
+            store: Arc::default(),
             lanes,
             first_list: None,
             have_lists_entered: false,
@@ -262,25 +264,37 @@ impl Engine {
         let end = self.now.plus(self.rules.settle_time);
         let mut out = self.advance(end);
         let mut rest = Vec::new();
-        let tops = self.store.sorted(|top, _| top);
-        for top in tops {
+        for top in self.store.busy() {
             self.change(top, Seen::NOTHING, &mut rest, Tree::release_hold);
         }
         out.extend(self.hand_on(rest));
         out
     }
 
+    /// The process ends at `now`, and nothing goes on with what is held: what waits in the inlet is
+    /// taken in, and what has closed leaves, its hold cut short. What is open or on trial stays
+    /// open, see [`Trees::n_open`].
+    pub fn cut_holds(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
+        let mut out = self.advance(now.plus(self.rules.settle_time));
+        let mut cut = Vec::new();
+        for (top, _) in self.store.settling() {
+            self.change(top, Seen::NOTHING, &mut cut, Tree::cut_hold);
+        }
+        out.extend(self.hand_on(cut));
+        out
+    }
+
+    /// The trees, to be read beside the engine.
+    #[must_use]
+    pub fn trees(&self) -> Trees {
+        Trees::new(Arc::clone(&self.store), Arc::clone(&self.rules))
+    }
+
     /// What is open at `now`, as spans with [`crate::facts::span::Outcome::InProgress`] that
     /// end at `now`: for showing, never for export.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
-        self.store
-            .sorted(|_, tree| {
-                spans::in_progress(tree, |pod| self.store.left(pod), now, &self.rules)
-            })
-            .into_iter()
-            .flatten()
-            .collect()
+        self.trees().in_progress(now)
     }
 
     /// What was counted so far.

@@ -37,7 +37,8 @@
 //!   is its socket and its certificate. [`origin`] is the span of a trace that begins with a stamp.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
 //! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
-//! * [`store`]: all trees, and which tree an object belongs to. The one file that names `DashMap`.
+//! * [`store`]: all trees, and which tree an object belongs to; which of them are not at rest, and
+//!   how many. The one file that names `DashMap`.
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
 //! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
 //!   bytes are encoded once and resent as they are.
@@ -48,10 +49,11 @@
 //!   becomes of them, [`watch::discovery`] what a server serves, all pure; its shell is the one room
 //!   that names kube.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
-//!   [`app::driver`] is the one task that steps the core.
+//!   [`app::driver`] is the one task that steps the core, [`app::look`] what pages and probes are
+//!   told beside it.
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
 //! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure,
-//!   sockets are in [`admin::server`] alone.
+//!   sockets are in [`admin::server`] alone, on a thread of their own.
 //! * [`sampling`]: which traces are kept; pure.
 //! * [`rbac`]: the permissions that a configuration needs; pure.
 //! * [`clock`] and [`jitter`]: the one reader of the wall clock, the one place that draws.
@@ -101,6 +103,11 @@
 //!   first. (`driver::a_history_that_begins_again_is_told_as_if_it_were_the_first`)
 //! * **Invariant:** each span that was handed to an exporter is in exactly one of its counts.
 //!   (`delivery::the_books_balance_whatever_a_server_answers`)
+//! * **Invariant:** nothing that has settled is lost when the process ends; what is open is counted,
+//!   and never told as if it had ended.
+//!   (`ends::at_the_end_holds_are_released_and_say_so_and_what_is_open_stays_open`)
+//! * **Invariant:** what is counted as open is what is shown as open.
+//!   (`ends::what_is_counted_as_open_is_what_is_shown_as_open`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.
 //!   (`tidy::all_rooms_are_pure_but_those_of_the_shell`)
 //! * **Invariant:** what is deployed may read what is watched and nothing else.

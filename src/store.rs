@@ -1,17 +1,22 @@
 //! All trees, and which tree an object belongs to. The one file that names `DashMap`.
 //!
 //! One task changes trees, debug pages and checkpoints read them beside it. No guard leaves this
-//! file, so that no lock is held across anything.
+//! file, so that no lock is held across anything. What is not at rest is kept apart and counted as
+//! it changes, so that to look at it costs nothing that grows with the cluster.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "this is the file that names DashMap"
 )]
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use dashmap::DashMap;
 
+use crate::facts::ids::TraceId;
 use crate::facts::meta::Uid;
-use crate::lifecycle::tree::Tree;
+use crate::lifecycle::tree::{Stage, Tree};
 use crate::spans::Left;
 
 /// Trees by the uid of their topmost object, and an index from every object to its tree.
@@ -21,6 +26,10 @@ pub struct Store {
     tree_of: DashMap<Uid, Uid>,
     /// Of Pods that outlive their transition: where their spans belong.
     left: DashMap<Uid, Left>,
+    /// How far the trees are that have a transition.
+    stages: DashMap<Uid, Stage>,
+    n_open: AtomicU64,
+    n_settling: AtomicU64,
 }
 
 impl Store {
@@ -49,31 +58,92 @@ impl Store {
 
     /// Adds a tree.
     pub fn plant(&self, top: Uid, tree: Tree) {
-        self.trees.insert(top, tree);
+        let stage = tree.stage();
+        let before = self.trees.insert(top, tree);
+        self.keep_stage(top, before.map_or(Stage::AtRest, |before| before.stage()), stage);
     }
 
     /// Takes a tree out.
     pub fn fell(&self, top: Uid) -> Option<Tree> {
-        self.trees.remove(&top).map(|(_, tree)| tree)
+        let (_, tree) = self.trees.remove(&top)?;
+        self.keep_stage(top, tree.stage(), Stage::AtRest);
+        Some(tree)
     }
 
     /// Changes a tree; nothing else sees it meanwhile.
     pub fn with<R>(&self, top: Uid, change: impl FnOnce(&mut Tree) -> R) -> Option<R> {
-        self.trees.get_mut(&top).map(|mut tree| change(&mut tree))
+        let mut tree = self.trees.get_mut(&top)?;
+        let before = tree.stage();
+        let done = change(&mut tree);
+        self.keep_stage(top, before, tree.stage());
+        Some(done)
+    }
+
+    /// Reads a tree; it does not change meanwhile.
+    pub fn read<R>(&self, top: Uid, read: impl FnOnce(&Tree) -> R) -> Option<R> {
+        self.trees.get(&top).map(|tree| read(&tree))
+    }
+
+    /// The trees with a transition, or with Pods that outlive theirs, in order of the uid of the
+    /// topmost object.
+    #[must_use]
+    pub fn busy(&self) -> Vec<Uid> {
+        let mut busy: BTreeSet<Uid> = self.stages.iter().map(|it| *it.key()).collect();
+        busy.extend(self.left.iter().filter_map(|it| self.top_of(*it.key())));
+        busy.into_iter().collect()
+    }
+
+    /// The trees whose transition has closed and waits for its hold, and its trace.
+    #[must_use]
+    pub fn settling(&self) -> Vec<(Uid, TraceId)> {
+        let settling = self.stages.iter().filter_map(|it| match it.value() {
+            Stage::Settling(trace) => Some((*it.key(), *trace)),
+            Stage::AtRest | Stage::Open => None,
+        });
+        let mut settling: Vec<_> = settling.collect();
+        settling.sort_unstable_by_key(|(top, _)| *top);
+        settling
+    }
+
+    /// How many transitions are open.
+    #[must_use]
+    pub fn n_open(&self) -> u64 {
+        self.n_open.load(Ordering::Relaxed)
+    }
+
+    /// How many transitions have closed and wait for their hold.
+    #[must_use]
+    pub fn n_settling(&self) -> u64 {
+        self.n_settling.load(Ordering::Relaxed)
+    }
+
+    fn keep_stage(&self, top: Uid, before: Stage, now: Stage) {
+        if before == now {
+            return;
+        }
+        match now {
+            Stage::AtRest => drop(self.stages.remove(&top)),
+            Stage::Open | Stage::Settling(_) => drop(self.stages.insert(top, now)),
+        }
+        if let Some(counter) = self.counter(now) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(counter) = self.counter(before) {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter(&self, stage: Stage) -> Option<&AtomicU64> {
+        match stage {
+            Stage::AtRest => None,
+            Stage::Open => Some(&self.n_open),
+            Stage::Settling(_) => Some(&self.n_settling),
+        }
     }
 
     /// Changes every tree, in no order.
     pub fn each(&self, change: impl Fn(&mut Tree)) {
         self.trees.iter_mut().for_each(|mut tree| change(&mut tree));
-    }
-
-    /// Reads every tree in order of the uid of its topmost object.
-    pub fn sorted<R>(&self, mut read: impl FnMut(Uid, &Tree) -> R) -> Vec<R> {
-        let mut tops: Vec<Uid> = self.trees.iter().map(|entry| *entry.key()).collect();
-        tops.sort_unstable();
-        tops.into_iter()
-            .filter_map(|top| self.trees.get(&top).map(|tree| read(top, &tree)))
-            .collect()
     }
 
     /// Keeps where the span of a Pod belongs that is still going.

@@ -1,8 +1,10 @@
 //! What is answered to a request; pure.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::known::Known;
+use super::known::{Known, Needs};
 use super::pages;
 use crate::config::MetricsLevel;
 use crate::telemetry::metrics;
@@ -14,7 +16,12 @@ pub enum Serves {
     /// `/metrics`
     Metrics(MetricsLevel),
     /// Health, at this path.
-    Health(String),
+    Health {
+        /// `/`
+        path: String,
+        /// Whether it is not ready while a kind may not be read.
+        is_strict: bool,
+    },
     /// `/debug/…z`
     Zpages,
 }
@@ -30,9 +37,33 @@ pub struct Answer {
     pub body: String,
 }
 
+/// Where it is served whether the process lives, whatever it waits for.
+const ALIVE: &str = "/livez";
+
+/// The core goes round once a minute at least; if it has not for so long, it never will.
+const STUCK: Duration = Duration::from_secs(300);
+
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+impl Serves {
+    /// What must be known to answer a GET of `path`. A probe builds no page, and what is not there
+    /// costs nothing.
+    #[must_use]
+    pub fn needs(&self, path: &str) -> Needs {
+        match (self, path) {
+            (Self::Health { path: at, .. }, path) if path == at => Needs::Health,
+            (Self::Health { .. }, ALIVE) => Needs::Figures,
+            (Self::Metrics(_), "/metrics")
+            | (Self::Zpages, "/debug/watchz" | "/debug/servicez" | "/debug/pipelinez") => {
+                Needs::Figures
+            }
+            (Self::Zpages, "/debug/lifecyclez") => Needs::Open,
+            _ => Needs::Nothing,
+        }
+    }
+}
 
 /// Answers a GET of `path`. `wants_json` if the request asks for JSON rather than a page.
 #[must_use]
@@ -41,7 +72,8 @@ pub fn answer(serves: &Serves, path: &str, wants_json: bool, known: &Known) -> A
         (Serves::Metrics(level), "/metrics") => {
             Answer { status: 200, content: TEXT, body: metrics::text(&known.snapshot, *level) }
         }
-        (Serves::Health(at), path) if path == at => health(known),
+        (Serves::Health { path: at, is_strict }, path) if path == at => health(known, *is_strict),
+        (Serves::Health { .. }, ALIVE) => alive(known),
         (Serves::Zpages, "/debug/lifecyclez") if wants_json => data(pages::lifecyclez_data(known)),
         (Serves::Zpages, "/debug/watchz") if wants_json => data(pages::watchz_data(known)),
         (Serves::Zpages, "/debug/lifecyclez") => page(pages::lifecyclez(known)),
@@ -61,42 +93,68 @@ fn data(value: Value) -> Answer {
     Answer { status: 200, content: JSON, body: format!("{value}\n") }
 }
 
+/// Whether the process does anything at all, for whoever would start it anew if it did not.
+fn alive(known: &Known) -> Answer {
+    let is_stuck = known.still_for > STUCK;
+    let (status, said) = if is_stuck { (503, "the core stands still") } else { (200, "alive") };
+    let body = json!({"status": said, "stillSeconds": known.still_for.as_secs()}).to_string();
+    Answer { status, content: JSON, body }
+}
+
 /// Ready when every kind has been listed. A kind that may not be read, or is not there, is told
-/// and does not hold the others up.
-fn health(known: &Known) -> Answer {
-    let waiting: Vec<_> = known.snapshot.watches.iter().filter(|it| holds_up(it)).collect();
+/// and does not hold the others up, unless it shall.
+fn health(known: &Known, is_strict: bool) -> Answer {
+    let watches = &known.snapshot.watches;
+    let is_held_up = known.is_starting.is_some()
+        || known.is_stopping
+        || watches.iter().any(|it| holds_up(it, is_strict));
+    let (status, said) =
+        if is_held_up { (503, "Server not available") } else { (200, "Server available") };
     let uptime = format!("{:.1}s", known.snapshot.uptime_seconds);
     let since = jiff::Timestamp::from_nanosecond(i128::from(known.started.0)).unwrap_or_default();
-    let (status, said) = match (known.is_stopping, waiting.is_empty()) {
-        (true, _) => (503, "Server not available"),
-        (false, true) => (200, "Server available"),
-        (false, false) => (503, "Server not available"),
-    };
     let mut body = json!({"status": said, "upSince": since.to_string(), "uptime": uptime});
-    if status == 503 {
-        let why: Vec<_> = waiting
-            .iter()
-            .map(|it| match &it.last_error {
-                Some((_, error)) => format!("{}: {error}", it.resource),
-                None => format!("{}: not listed yet", it.resource),
-            })
-            .collect();
-        let why = if known.is_stopping { vec!["stopping".to_owned()] } else { why };
-        if let Some(object) = body.as_object_mut() {
-            object.insert("reasons".to_owned(), json!(why));
-        }
+    let reasons = reasons(known);
+    if let Some(object) = body.as_object_mut().filter(|_| !reasons.is_empty()) {
+        object.insert("reasons".to_owned(), json!(reasons));
     }
     Answer { status, content: JSON, body: body.to_string() }
 }
 
-fn holds_up(status: &Status) -> bool {
-    let is_denied = matches!(status.phase, Phase::Forbidden | Phase::Missing);
-    !status.is_synced && !is_denied
+/// All that is not as it should be, whether it holds anything up or not.
+fn reasons(known: &Known) -> Vec<String> {
+    if known.is_stopping {
+        return vec!["stopping".to_owned()];
+    }
+    let starting = known.is_starting.iter().map(|why| format!("the API server: {why}"));
+    let watches = known.snapshot.watches.iter().filter_map(|it| {
+        let is_denied = matches!(it.phase, Phase::Forbidden | Phase::Missing);
+        match &it.last_error {
+            Some((_, error)) => Some(format!("{}: {}: {error}", it.resource, it.phase.words())),
+            None if is_denied || !it.is_synced => {
+                Some(format!("{}: {}", it.resource, it.phase.words()))
+            }
+            None => None,
+        }
+    });
+    let exporters = known.snapshot.exporters.iter().filter_map(|books| {
+        books.last_error.as_ref().map(|error| format!("{}: {error}", books.id))
+    });
+    starting.chain(watches).chain(exporters).collect()
+}
+
+fn holds_up(status: &Status, is_strict: bool) -> bool {
+    match status.phase {
+        Phase::Forbidden => is_strict,
+        Phase::Missing => false,
+        Phase::Starting | Phase::Listing | Phase::Watching | Phase::Retrying => !status.is_synced,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::books::Books;
+    use crate::facts::time::UnixNanos;
     use crate::telemetry::metrics::Snapshot;
 
     fn known(watches: Vec<Status>) -> Known {
@@ -109,8 +167,12 @@ mod tests {
     }
 
     fn health_of(known: &Known) -> (u16, String) {
-        let answer = answer(&Serves::Health("/".to_owned()), "/", false, known);
+        let answer = answer(&at("/", false), "/", false, known);
         (answer.status, answer.body)
+    }
+
+    fn at(path: &str, is_strict: bool) -> Serves {
+        Serves::Health { path: path.to_owned(), is_strict }
     }
 
     #[test]
@@ -121,8 +183,8 @@ mod tests {
         ]);
         let (code, body) = health_of(&listing);
         assert_eq!(code, 503);
-        assert!(body.contains("pods: not listed yet") && !body.contains("events"), "{body}");
-        let (code, body) = health_of(&known(vec![status("pods", true, Phase::Retrying)]));
+        assert!(body.contains("pods: is being listed") && !body.contains("events"), "{body}");
+        let (code, body) = health_of(&known(vec![status("pods", true, Phase::Watching)]));
         assert_eq!(code, 200);
         assert_eq!(
             body,
@@ -131,8 +193,35 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_may_not_be_read_does_not_hold_the_others_up() {
-        assert_eq!(health_of(&known(vec![status("jobs.batch", false, Phase::Forbidden)])).0, 200);
+    fn a_kind_that_may_not_be_read_is_told_and_holds_up_only_where_it_shall() {
+        let error = Some((UnixNanos(0), "403 jobs.batch is forbidden".to_owned()));
+        let denied = Status { last_error: error, ..status("jobs.batch", false, Phase::Forbidden) };
+        let owned = status("pods", true, Phase::Watching);
+        let known = known(vec![denied, owned]);
+        let (code, body) = health_of(&known);
+        assert_eq!(code, 200);
+        let reasons = r#""reasons":["jobs.batch: may not be read: 403 jobs.batch is forbidden"]"#;
+        assert!(body.contains(reasons), "{body}");
+        let strict = answer(&at("/", true), "/", false, &known);
+        assert_eq!((strict.status, strict.body.contains(reasons)), (503, true));
+    }
+
+    #[test]
+    fn a_back_end_and_an_api_server_that_do_not_answer_are_told() {
+        let away = Books {
+            id: "otlp_grpc".to_owned(),
+            last_error: Some("Connection refused".to_owned()),
+            ..Books::default()
+        };
+        let mut known = known(vec![status("pods", true, Phase::Watching)]);
+        known.snapshot.exporters.push(away);
+        let (code, body) = health_of(&known);
+        assert_eq!(code, 200, "its queue holds what it is not sent");
+        assert!(body.contains(r#""reasons":["otlp_grpc: Connection refused"]"#), "{body}");
+        let known = Known { is_starting: Some("refused".to_owned()), ..Known::default() };
+        let (code, body) = health_of(&known);
+        assert_eq!(code, 503);
+        assert!(body.contains(r#""reasons":["the API server: refused"]"#), "{body}");
     }
 
     #[test]
@@ -142,11 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn a_process_lives_whatever_it_waits_for_until_its_core_stands_still() {
+        let alive = |known: &Known| {
+            let serves = at("/", true);
+            assert_eq!(serves.needs("/livez"), Needs::Figures);
+            answer(&serves, "/livez", false, known).status
+        };
+        let waiting = Known { is_starting: Some("refused".to_owned()), ..Known::default() };
+        assert_eq!((health_of(&waiting).0, alive(&waiting)), (503, 200));
+        let still_for = STUCK + Duration::from_secs(1);
+        assert_eq!(alive(&Known { still_for, ..Known::default() }), 503);
+    }
+
+    #[test]
     fn each_address_serves_its_own_and_nothing_else() {
         let known = known(vec![]);
         let status = |serves: &Serves, path: &str| answer(serves, path, false, &known).status;
-        let (metrics, health) =
-            (Serves::Metrics(MetricsLevel::Normal), Serves::Health("/h".to_owned()));
+        let (metrics, health) = (Serves::Metrics(MetricsLevel::Normal), at("/h", false));
         assert_eq!(
             [
                 status(&metrics, "/metrics"),
@@ -162,5 +263,17 @@ mod tests {
             assert_eq!(status(&Serves::Zpages, path), 200, "{path}");
         }
         assert_eq!(status(&Serves::Zpages, "/metrics"), 404);
+    }
+
+    #[test]
+    fn only_the_page_of_transitions_needs_what_is_open() {
+        let (metrics, health) = (Serves::Metrics(MetricsLevel::Normal), at("/", false));
+        assert_eq!(health.needs("/"), Needs::Health);
+        assert_eq!(metrics.needs("/metrics"), Needs::Figures);
+        assert_eq!(Serves::Zpages.needs("/debug/pipelinez"), Needs::Figures);
+        assert_eq!(Serves::Zpages.needs("/debug/lifecyclez"), Needs::Open);
+        for (serves, path) in [(&metrics, "/"), (&health, "/metrics"), (&Serves::Zpages, "/x")] {
+            assert_eq!(serves.needs(path), Needs::Nothing, "{path}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use crate::text::put;
 use serde_json::{Value, json};
 
 use super::known::Known;
-use super::waits::{Open, Wait};
+use super::waits::{Open, Settled, Wait};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::{Phase, Status};
 
@@ -59,15 +59,28 @@ pub fn lifecyclez(known: &Known) -> String {
             open.trace_id,
         );
     }
-    let body = match known.open.as_slice() {
-        [] => "<p>Nothing is in progress.</p>".to_owned(),
-        _ => format!(
+    for settled in &known.settling {
+        put!(
+            rows,
+            "<tr><td>{}<br><span class=dim>{}</span></td><td class=n>{}</td><td>{} <span class=dim>and settling: held until that has lasted</span></td><td><code>{}</code></td></tr>",
+            escaped(&settled.object),
+            escaped(&settled.name),
+            duration(settled.took),
+            settled.outcome,
+            settled.trace_id,
+        );
+    }
+    let body = if rows.is_empty() {
+        "<p>Nothing is in progress.</p>".to_owned()
+    } else {
+        format!(
             "<table><tr><th>Object</th><th class=n>Open for</th><th>Waits for</th><th>Trace</th></tr>{rows}</table>"
-        ),
+        )
     };
     let said = format!(
-        "{} in progress · {} objects tracked",
+        "{} in progress · {} settling · {} objects tracked",
         known.open.len(),
+        known.settling.len(),
         known.snapshot.counts.objects
     );
     page("lifecyclez", "Transitions", &said, &body)
@@ -111,7 +124,21 @@ pub fn lifecyclez_data(known: &Known) -> Value {
             "waits_for": waits,
         })
     };
-    json!({"objects": known.snapshot.counts.objects, "open": known.open.iter().map(open).collect::<Vec<_>>()})
+    let settled = |settled: &Settled| {
+        json!({
+            "trace_id": settled.trace_id.to_string(),
+            "name": settled.name,
+            "object": settled.object,
+            "outcome": settled.outcome,
+            "at": time(settled.at),
+            "seconds": seconds(settled.took),
+        })
+    };
+    json!({
+        "objects": known.snapshot.counts.objects,
+        "open": known.open.iter().map(open).collect::<Vec<_>>(),
+        "settling": known.settling.iter().map(settled).collect::<Vec<_>>(),
+    })
 }
 
 /// How each kind's list and watch is doing.
@@ -179,14 +206,12 @@ pub fn watchz_data(known: &Known) -> Value {
 }
 
 fn phase(status: &Status) -> (&'static str, &'static str) {
-    match status.phase {
-        Phase::Starting => ("dim", "waits for the kinds that own it"),
-        Phase::Listing => ("dim", "lists"),
-        Phase::Watching => ("good", "watches"),
-        Phase::Retrying => ("bad", "is tried again"),
-        Phase::Forbidden => ("bad", "may not be read"),
-        Phase::Missing => ("bad", "is not served"),
-    }
+    let class = match status.phase {
+        Phase::Starting | Phase::Listing => "dim",
+        Phase::Watching => "good",
+        Phase::Retrying | Phase::Forbidden | Phase::Missing => "bad",
+    };
+    (class, status.phase.words())
 }
 
 /// What this process is.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http::{Method, Request, Response};
@@ -12,11 +13,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Serves, answer};
-use super::known::Known;
+use super::known::{Known, Needs};
 
 /// Connections at the same time; more wait.
 const MAX_CONNECTIONS: usize = 32;
@@ -36,6 +39,63 @@ pub struct CannotListen {
     source: io::Error,
 }
 
+/// A thread that answers until this is dropped: whatever else the process is at, a probe does not
+/// wait for it.
+#[derive(Debug)]
+pub struct Answering {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Answering {
+    /// Listens on `addresses`, each with a word for what, and answers from now on; `known` is asked
+    /// at each request for what that needs. Must not be called inside a runtime.
+    ///
+    /// # Errors
+    /// An address is none, something else listens on it, or the system refuses a thread.
+    pub fn start(
+        addresses: Vec<(&'static str, String, Serves)>,
+        known: impl Fn(Needs) -> Known + Clone + Send + 'static,
+    ) -> Result<Self, CannotListen> {
+        let refused = |source| CannotListen {
+            what: "this process",
+            address: "any address".to_owned(),
+            source,
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        let listeners = runtime.block_on(async {
+            let mut listeners = Vec::new();
+            for (what, address, serves) in addresses {
+                listeners.push((listen(what, &address).await?, serves));
+            }
+            Ok(listeners)
+        })?;
+        let (stop, stopped) = oneshot::channel();
+        let answer = move || {
+            runtime.block_on(async {
+                let mut tasks = JoinSet::new();
+                for (listener, serves) in listeners {
+                    tasks.spawn(serve(listener, serves, known.clone()));
+                }
+                // It ends as well when nobody is left to end it.
+                drop::<Result<(), _>>(stopped.await);
+            });
+        };
+        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(answer);
+        Ok(Self { stop: Some(stop), thread: Some(thread.map_err(refused)?) })
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It panicked: nothing depends on it, and what it said was told.
+            drop(thread.join());
+        }
+    }
+}
+
 /// Listens on `address`, for `what`.
 ///
 /// # Errors
@@ -45,14 +105,11 @@ pub async fn listen(what: &'static str, address: &str) -> Result<TcpListener, Ca
     TcpListener::bind(address).await.map_err(failed)
 }
 
-/// Answers on `listener` for ever; `known` is asked at each request.
-pub async fn serve<K>(
+async fn serve(
     listener: TcpListener,
     serves: Serves,
-    known: impl Fn() -> K + Clone + Send + 'static,
-) where
-    K: Future<Output = Known> + Send + 'static,
-{
+    known: impl Fn(Needs) -> Known + Clone + Send + 'static,
+) {
     let mut connections = JoinSet::new();
     loop {
         while connections.len() >= MAX_CONNECTIONS {
@@ -70,7 +127,10 @@ pub async fn serve<K>(
         let (serves, known) = (serves.clone(), known.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (serves, known) = (serves.clone(), known.clone());
-            async move { Ok::<_, Infallible>(respond(&serves, &request, known().await)) }
+            async move {
+                let known = known(serves.needs(request.uri().path()));
+                Ok::<_, Infallible>(respond(&serves, &request, &known))
+            }
         });
         connections.spawn(async move {
             let connection = http1::Builder::new()
@@ -84,14 +144,14 @@ pub async fn serve<K>(
     }
 }
 
-fn respond(serves: &Serves, request: &Request<Incoming>, known: Known) -> Response<Full<Bytes>> {
+fn respond(serves: &Serves, request: &Request<Incoming>, known: &Known) -> Response<Full<Bytes>> {
     let uri = request.uri();
     let accepts = request.headers().get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
     let wants_json =
         uri.query().is_some_and(|query| query.split('&').any(|it| it == "format=json"))
             || accepts.is_some_and(|accepts| accepts.starts_with("application/json"));
     let Answer { status, content, body } = match *request.method() {
-        Method::GET | Method::HEAD => answer(serves, uri.path(), wants_json, &known),
+        Method::GET | Method::HEAD => answer(serves, uri.path(), wants_json, known),
         _ => Answer { status: 405, content: "text/plain", body: "only GET\n".to_owned() },
     };
     let response = Response::builder()

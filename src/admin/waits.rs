@@ -34,6 +34,40 @@ pub struct Wait {
     pub age: Nanos,
 }
 
+/// A transition that has settled and is held until that has lasted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// `update Deployment`
+    pub name: String,
+    /// `shop/web`
+    pub object: String,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// When it ended.
+    pub at: UnixNanos,
+    /// How long it took.
+    pub took: Nanos,
+}
+
+/// The transitions whose roots are among `spans`, those that ended first before the others.
+#[must_use]
+pub fn settled(spans: &[FinishedSpan]) -> Vec<Settled> {
+    let roots = spans.iter().filter(|span| span.parent.is_none());
+    let settled = roots.map(|root| Settled {
+        trace_id: root.trace_id,
+        name: root.name.to_string(),
+        object: object(root),
+        outcome: root.outcome.map_or("completed", Outcome::name),
+        at: root.end,
+        took: root.end.since(root.start),
+    });
+    let mut settled: Vec<_> = settled.collect();
+    settled.sort_by(|one, other| (one.at, &one.object).cmp(&(other.at, &other.object)));
+    settled
+}
+
 /// The transitions among `spans`, which are in progress and end when that was asked; the oldest
 /// first.
 ///
@@ -75,12 +109,17 @@ fn transition(spans: &[&FinishedSpan]) -> Option<Open> {
     Some(Open {
         trace_id: root.trace_id,
         name: root.name.to_string(),
-        object: match &*root.object.namespace {
-            "" => root.object.name.to_string(),
-            namespace => format!("{namespace}/{}", root.object.name),
-        },
+        object: object(root),
         since: root.start,
         age: root.end.since(root.start),
         waits,
     })
+}
+
+/// `shop/web`
+fn object(root: &FinishedSpan) -> String {
+    match &*root.object.namespace {
+        "" => root.object.name.to_string(),
+        namespace => format!("{namespace}/{}", root.object.name),
+    }
 }

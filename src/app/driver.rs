@@ -1,9 +1,10 @@
-//! The one task that steps the core: hears what lanes say, acts when a deadline comes, answers
-//! those who ask what is open.
+//! The one task that steps the core: hears what lanes say, and acts when a deadline comes. Who wants
+//! to know what is open reads it beside this task; what was counted is left where it can be read.
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::engine::{Counts, Engine};
 use crate::facts::span::FinishedSpan;
@@ -17,15 +18,6 @@ const TOGETHER: usize = 256;
 /// Without a deadline the task still looks at the clock this often: a wall clock can be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// What is asked of the core while it runs.
-#[derive(Debug)]
-pub enum Question {
-    /// What is open, as spans that end now.
-    InProgress(oneshot::Sender<Vec<FinishedSpan>>),
-    /// What was counted so far.
-    Figures(oneshot::Sender<Figures>),
-}
-
 /// What the core and its task have counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -33,17 +25,19 @@ pub struct Figures {
     pub counts: Counts,
     /// How late spans were handed on.
     pub delays: Delays,
+    /// When the task last went round.
+    pub at: Option<Instant>,
 }
 
 /// Drives `engine` until no lane is left that could say anything; returns it as it then is.
 ///
 /// `hand_on` gets what ended, children before parents; it must not wait. `clock` reads the wall
-/// clock, and may step back.
+/// clock, and may step back. `figures` always has what was counted last.
 pub async fn drive(
     mut engine: Engine,
     mut told: mpsc::Receiver<Arrived>,
-    mut questions: mpsc::Receiver<Question>,
     clock: impl Fn() -> UnixNanos,
+    figures: &watch::Sender<Figures>,
     mut hand_on: impl FnMut(Vec<FinishedSpan>),
 ) -> Engine {
     let mut batch = Vec::with_capacity(TOGETHER);
@@ -61,7 +55,6 @@ pub async fn drive(
                     ended.extend(engine.hear_part(lane, part, news, at));
                 }
             }
-            Some(question) = questions.recv() => answer(&engine, &delays, question, clock()),
             () = tokio::time::sleep(wait) => {}
         }
         ended.extend(engine.advance(clock()));
@@ -70,21 +63,15 @@ pub async fn drive(
             let late = due.map_or(Nanos(0), |due| clock().since(due));
             delays.add(late);
         }
+        figures.send_replace(Figures {
+            counts: engine.counts(),
+            delays: delays.clone(),
+            at: Some(Instant::now()),
+        });
     }
 }
 
 fn until(due: UnixNanos, now: UnixNanos) -> Duration {
     let nanos = u64::try_from(due.since(now).0).unwrap_or(0);
     Duration::from_nanos(nanos).min(LONGEST_SLEEP)
-}
-
-/// Who asked may have gone meanwhile; then the answer is for nobody.
-fn answer(engine: &Engine, delays: &Delays, question: Question, now: UnixNanos) {
-    match question {
-        Question::InProgress(to) => drop(to.send(engine.in_progress(now))),
-        Question::Figures(to) => {
-            let figures = Figures { counts: engine.counts(), delays: delays.clone() };
-            drop(to.send(figures));
-        }
-    }
 }

@@ -15,12 +15,12 @@ use super::output::{Form, Output, counted};
 use super::runtime::{Signals, runtime};
 use super::send;
 use super::terminal::Terminal;
-use crate::app::{App, Stopped, View};
+use crate::app::{App, Core, Stopped, View};
 use crate::clock;
-use crate::engine::{Engine, Settings};
+use crate::engine::{Engine, Settings, Trees};
 use crate::export::Delivery;
-use crate::export::books::Books;
 use crate::facts::duration;
+use crate::facts::ids::TraceId;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::Nanos;
 use crate::report::Report;
@@ -40,6 +40,9 @@ const WAITING: usize = 1_024;
 
 /// How long exporters have at the end.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The source of what is said of the API server.
+const SERVER: &str = "";
 
 /// Arguments of `lifespan` without a command.
 #[derive(Debug, Args)]
@@ -75,7 +78,7 @@ pub(super) fn run(
         let told = watch(arguments, &mut output, &mut report, &mut signals).await?;
         report.clear()?;
         match told {
-            Ok(told) => output.finish(&told, &mut report).map(|()| ExitCode::SUCCESS),
+            Ok((told, code)) => output.finish(&told, &mut report).map(|()| code),
             Err(code) => Ok(code),
         }
     })
@@ -86,7 +89,7 @@ async fn watch(
     output: &mut Output<'_>,
     report: &mut Report<'_>,
     signals: &mut Signals,
-) -> io::Result<Result<Vec<String>, ExitCode>> {
+) -> io::Result<Result<(Vec<String>, ExitCode), ExitCode>> {
     let exporters = arguments.endpoint.iter().map(|to| send::exporter(to, arguments.insecure));
     let delivery = match Delivery::start(exporters.collect()) {
         Ok(delivery) => delivery,
@@ -129,68 +132,131 @@ async fn watch(
     let mut app =
         App::start(&cluster, &Manners::default(), watched.collect(), engine, delivery, Some(show));
     let view = app.view();
-    let mut tick = interval(Duration::from_millis(250));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = Told::default();
-    loop {
-        tokio::select! {
-            Some(spans) = shown.recv() => {
-                report.clear()?;
-                show_traces(spans, output)?;
-                output.flush()?;
-            }
-            _ = tick.tick() => {
-                told.news(&view, report)?;
-                report.progress(&progress(&view).await)?;
-            }
-            why = app.failed() => {
-                report.say(&why)?;
-                return Ok(Err(ExitCode::FAILURE));
-            }
-            _ = signals.next() => break,
-        }
-    }
-    report.clear()?;
+    let seen = until_the_end(&mut app, &mut shown, output, report, signals).await;
     let stopped = tokio::select! {
         stopped = app.stop(GRACE) => stopped,
         _ = signals.next() => return Ok(Err(ExitCode::FAILURE)),
     };
+    // What could not be shown has been sent all the same.
+    let Some(mut settling) = seen? else { return Ok(Err(ExitCode::FAILURE)) };
+    report.clear()?;
     while let Ok(spans) = shown.try_recv() {
-        show_traces(spans, output)?;
+        show_traces(spans, &mut settling, output)?;
     }
     finish(stopped, &view, output).map(Ok)
 }
 
-/// Each trace of which the root has left, and a line for each span that outlived its trace.
-fn show_traces(spans: Vec<FinishedSpan>, output: &mut Output<'_>) -> io::Result<()> {
+/// Shows what happens until a signal comes; what was shown as settling then, `None` if a task has
+/// ended that must not.
+async fn until_the_end(
+    app: &mut App,
+    shown: &mut mpsc::Receiver<Vec<FinishedSpan>>,
+    output: &mut Output<'_>,
+    report: &mut Report<'_>,
+    signals: &mut Signals,
+) -> io::Result<Option<Settling>> {
+    let view = app.view();
+    let mut tick = interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = Told::default();
+    let mut settling = Settling::default();
+    loop {
+        tokio::select! {
+            Some(spans) = shown.recv() => {
+                report.clear()?;
+                show_traces(spans, &mut settling, output)?;
+                output.flush()?;
+            }
+            _ = tick.tick() => {
+                told.news(&view, report)?;
+                let settled = settling.newly(&view.trees);
+                if !settled.is_empty() {
+                    report.clear()?;
+                    for trace in settled {
+                        output.put_settling(&trace)?;
+                    }
+                    output.flush()?;
+                }
+                report.progress(&progress(&view))?;
+            }
+            why = app.failed() => {
+                report.say(&why)?;
+                return Ok(None);
+            }
+            _ = signals.next() => return Ok(Some(settling)),
+        }
+    }
+}
+
+/// Traces that were shown when they had settled, before their hold was over, as they were then.
+#[derive(Debug, Default)]
+struct Settling(BTreeMap<TraceId, Vec<FinishedSpan>>);
+
+impl Settling {
+    /// Those that have settled since this was asked last.
+    fn newly(&mut self, trees: &Trees) -> Vec<Trace> {
+        let spans = trees.settled(|trace| !self.0.contains_key(&trace));
+        let traces = gathered(spans);
+        for (id, trace) in &traces {
+            self.0.insert(*id, trace.spans.clone());
+        }
+        traces.into_values().collect()
+    }
+
+    /// Whether `trace`, which has left, was shown exactly so.
+    fn was_shown(&mut self, id: TraceId, trace: &Trace) -> bool {
+        self.0.remove(&id).is_some_and(|shown| shown == trace.spans)
+    }
+}
+
+fn gathered(spans: Vec<FinishedSpan>) -> BTreeMap<TraceId, Trace> {
     let mut traces: BTreeMap<_, Trace> = BTreeMap::new();
     for span in spans {
         traces.entry(span.trace_id).or_default().spans.push(span);
     }
-    traces.into_values().try_for_each(|trace| output.put(trace))
+    traces
 }
 
-/// What is still open, and what there was.
-fn finish(stopped: Stopped, view: &View, output: &mut Output<'_>) -> io::Result<Vec<String>> {
+/// Each trace of which the root has left, and a line for each span that outlived its trace. One that
+/// was shown when it had settled, and is the same now, gets a line.
+fn show_traces(
+    spans: Vec<FinishedSpan>,
+    settling: &mut Settling,
+    output: &mut Output<'_>,
+) -> io::Result<()> {
+    gathered(spans).into_iter().try_for_each(|(id, trace)| {
+        if settling.was_shown(id, &trace) { output.put_lasting(trace) } else { output.put(trace) }
+    })
+}
+
+/// What is still open, what there was, and whether all of it was sent.
+fn finish(
+    stopped: Stopped,
+    view: &View,
+    output: &mut Output<'_>,
+) -> io::Result<(Vec<String>, ExitCode)> {
     let mut told = Vec::new();
-    if let Some(engine) = stopped.engine {
-        show_traces(engine.in_progress(clock::now()), output)?;
+    if let Some(Core { engine, n_cut }) = stopped.core {
+        let open = engine.in_progress(clock::now());
+        gathered(open).into_values().try_for_each(|trace| output.put(trace))?;
         told.push(counted(engine.counts().objects, "object"));
+        if n_cut > 0 {
+            told.push(format!("{n_cut} settled so late that whether it lasted is not known"));
+        }
     }
     let refused: u64 = view.statuses.now().iter().map(|status| status.n_refused).sum();
     if refused > 0 {
         told.push(format!("{refused} objects that cannot be tracked"));
     }
     told.extend(stopped.books.iter().map(|books| {
-        let Books { id, sent, rejected, failed, refused, last_error, .. } = books;
-        let lost = rejected + failed + refused;
-        let why = last_error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        match lost {
-            0 => format!("{sent} sent to {id}"),
-            _ => format!("{sent} sent to {id}, {lost} not{why}"),
+        let why = books.last_error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        match books.lost() {
+            0 => format!("{} sent to {}", books.sent, books.id),
+            lost => format!("{} sent to {}, {lost} not{why}", books.sent, books.id),
         }
     }));
-    Ok(told)
+    let is_sent = stopped.books.iter().all(|books| books.lost() == 0);
+    Ok((told, if is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 /// Errors of watches and exporters that have been told.
@@ -200,9 +266,17 @@ struct Told {
 }
 
 impl Told {
-    /// Says what went wrong, once for each new problem.
+    /// Says what went wrong, once for each new problem. An API server that is away is one problem,
+    /// however many kinds are asked for.
     fn news(&mut self, view: &View, report: &mut Report<'_>) -> io::Result<()> {
-        let watches = view.statuses.now().into_iter().map(|status| {
+        let statuses = view.statuses.now();
+        let away = statuses.iter().find(|status| status.is_away);
+        let away = away.and_then(|status| Some(&status.last_error.as_ref()?.1));
+        let server = away.map(|error| format!("the API server does not answer: {error}"));
+        if server.is_none() && self.by_source.contains_key(SERVER) {
+            report.say("the API server answers again")?;
+        }
+        let watches = statuses.iter().filter(|status| !status.is_away).map(|status| {
             let Status { resource, phase, last_error, .. } = status;
             let what = match phase {
                 Phase::Forbidden => "may not be listed or watched, so its spans are missing",
@@ -211,19 +285,26 @@ impl Told {
                     "could not be read and is tried again"
                 }
             };
-            let told = last_error.map(|(_, error)| format!("{resource} {what}: {error}"));
-            (resource, told)
+            let told = last_error.as_ref().map(|(_, error)| format!("{resource} {what}: {error}"));
+            (resource.clone(), told)
         });
         let exporters = view.books.now().into_iter().map(|books| {
             let told = books.last_error.map(|error| format!("spans for {}: {error}", books.id));
             (books.id, told)
         });
-        for (source, told) in watches.chain(exporters) {
+        for (source, told) in
+            [(SERVER.to_owned(), server)].into_iter().chain(watches).chain(exporters)
+        {
             let Some(told) = told else {
                 self.by_source.remove(&source);
                 continue;
             };
-            if self.by_source.get(&source) != Some(&told) {
+            // What an API server that is away says differs from try to try.
+            let is_known = match self.by_source.get(&source) {
+                Some(known) => source == SERVER || *known == told,
+                None => false,
+            };
+            if !is_known {
                 report.say(&told)?;
                 self.by_source.insert(source, told);
             }
@@ -232,7 +313,7 @@ impl Told {
     }
 }
 
-async fn progress(view: &View) -> String {
+fn progress(view: &View) -> String {
     let statuses = view.statuses.now();
     let is_waiting = |status: &&Status| {
         !status.is_synced && matches!(status.phase, Phase::Starting | Phase::Listing)
@@ -240,7 +321,7 @@ async fn progress(view: &View) -> String {
     if let Some(status) = statuses.iter().find(is_waiting) {
         return format!("listing {}: {} so far", status.resource, status.n_listed);
     }
-    let n_open = view.in_progress().await.iter().filter(|span| span.parent.is_none()).count();
-    let objects = counted(view.figures().await.counts.objects, "object");
-    format!("{objects}, {n_open} in progress; Ctrl-C ends")
+    let objects = counted(view.figures.borrow().counts.objects, "object");
+    let (n_open, n_settling) = (view.trees.n_open(), view.trees.n_settling());
+    format!("{objects}, {n_open} in progress, {n_settling} settling; Ctrl-C ends")
 }

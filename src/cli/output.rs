@@ -7,6 +7,7 @@ use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
 use crate::otlp::json;
 use crate::report::Report;
 use crate::show::{Look, waterfall};
+use crate::text::clean;
 use crate::traces::{Selection, Trace};
 
 use super::send::Sender;
@@ -49,15 +50,20 @@ impl<'a> Output<'a> {
             self.n_left_out += 1;
             return Ok(());
         }
+        if let Form::Waterfall(look) = self.form {
+            writeln!(self.out, "{}", waterfall(&trace.spans, look))?;
+        }
+        self.hand_on(trace)
+    }
+
+    /// Counts a trace, and gives its spans to whoever wants them as they are.
+    fn hand_on(&mut self, trace: Trace) -> io::Result<()> {
         if trace.is_in_progress() {
             self.n_in_progress += 1;
         } else {
             self.n_traces += 1;
         }
         let is_open = |span: &FinishedSpan| span.outcome == Some(Outcome::InProgress);
-        if let Form::Waterfall(look) = self.form {
-            writeln!(self.out, "{}", waterfall(&trace.spans, look))?;
-        }
         let ended: Vec<_> = trace.spans.into_iter().filter(|span| !is_open(span)).collect();
         self.n_spans += u64::try_from(ended.len()).unwrap_or(u64::MAX);
         if self.form == Form::Json {
@@ -70,6 +76,29 @@ impl<'a> Output<'a> {
             sender.put(ended);
         }
         Ok(())
+    }
+
+    /// Shows a trace that has settled and may still change; it is put out when it leaves.
+    pub(super) fn put_settling(&mut self, trace: &Trace) -> io::Result<()> {
+        if let Form::Waterfall(look) = self.form
+            && self.selection.admits(trace)
+        {
+            write!(self.out, "{}", waterfall(&trace.spans, look))?;
+            writeln!(self.out, "  settling: shown as it is now, and sent when that has lasted\n")?;
+        }
+        Ok(())
+    }
+
+    /// Puts out a trace that was shown as settling and is the same: a line is enough to show that.
+    pub(super) fn put_lasting(&mut self, trace: Trace) -> io::Result<()> {
+        if let (Form::Waterfall(_), Some(root)) = (self.form, trace.root()) {
+            let object = match &*root.object.namespace {
+                "" => clean(&root.object.name),
+                namespace => format!("{}/{}", clean(namespace), clean(&root.object.name)),
+            };
+            writeln!(self.out, "{} {object} has lasted\n", clean(&root.name))?;
+        }
+        self.hand_on(trace)
     }
 
     /// Writes out what is held.

@@ -1,201 +1,252 @@
 //! `lifespan --config …`: runs as configured, until a signal comes.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
 use crate::admin::answer::Serves;
-use crate::admin::known::Known;
-use crate::admin::server::{CannotListen, listen, serve};
-use crate::admin::waits;
-use crate::app::{App, View};
-use crate::clock;
-use crate::config::{Config, Extension, Metrics, MetricsLevel};
+use crate::admin::server::Answering;
+use crate::app::look::{Look, Stage};
+use crate::app::{App, Stopped};
+use crate::config::{Config, Extension, MetricsLevel, Receiver};
 use crate::engine::Engine;
 use crate::export::Delivery;
-use crate::facts::time::UnixNanos;
 use crate::jitter;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
-use crate::telemetry::metrics::Snapshot;
-use crate::telemetry::process::process;
 use crate::text::Chain;
-use crate::watch::connect::{Cluster, connect};
+use crate::watch::connect::{Cluster, ConnectError, connect};
 
 /// How long exporters have at the end; a Pod has 30 s by default.
 const GRACE: Duration = Duration::from_secs(25);
 
-/// Runs until a signal comes; a second one ends it at once.
+/// An API server that is away at the start is asked again this often at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Runs until a signal comes; a second one ends it at once. SIGHUP reads the configuration again and
+/// starts anew with it, as the Collector does; one that cannot be used is refused, and what runs
+/// goes on.
 pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(loaded) = sources.load_or_tell(err)? else { return Ok(ExitCode::FAILURE) };
-    let resource = resource(jitter::key(), &loaded.config.service.resource);
-    logs::start(loaded.config.service.logs, &resource);
+    let key = jitter::key();
+    let logging =
+        logs::start(loaded.config.service.logs, &resource(key, &loaded.config.service.resource));
     for warning in &loaded.warnings {
         tracing::warn!(place = warning.place.to_string(), "{}", warning.message);
     }
     tracing::info!(Version = env!("CARGO_PKG_VERSION"), "Starting lifespan...");
-    runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
-        match start(loaded.config, resource, &mut signals).await {
-            Ok(Some(running)) => Ok(running.until_a_signal(&mut signals).await),
-            Ok(None) => Ok(ExitCode::SUCCESS),
-            Err(problem) => {
-                writeln!(err, "lifespan: {problem}")?;
-                Ok(ExitCode::FAILURE)
+    let runtime = runtime()?;
+    let mut signals = runtime.block_on(async { Signals::with_reload() })?;
+    let mut config = loaded.config;
+    let mut before = None;
+    loop {
+        let resource = resource(key, &config.service.resource);
+        logging.set(config.service.logs, &resource);
+        match one_run(&config, resource, sources, &runtime, &mut signals) {
+            Ended::With(code) => return Ok(code),
+            Ended::Reload(new) => {
+                tracing::info!("Config updated, restart service");
+                before = Some(std::mem::replace(&mut config, *new));
+            }
+            Ended::CannotStart(problem) => {
+                let Some(old) = before.take() else {
+                    writeln!(err, "lifespan: {problem}")?;
+                    return Ok(ExitCode::FAILURE);
+                };
+                tracing::error!(
+                    problem,
+                    "The new configuration cannot be applied; going on with the one before"
+                );
+                config = old;
             }
         }
-    })
+    }
 }
 
-/// What runs.
-struct Running {
-    app: App,
-    /// Pages and metrics.
-    admin: JoinSet<()>,
-    is_stopping: watch::Sender<bool>,
+/// How a run ended.
+enum Ended {
+    /// The program ends.
+    With(ExitCode),
+    /// It goes on with another configuration.
+    Reload(Box<Config>),
+    /// It could not begin.
+    CannotStart(String),
 }
 
-type Resource = std::collections::BTreeMap<String, String>;
+/// What came that ends what is going on.
+enum Come {
+    End,
+    Reload(Box<Config>),
+}
 
-/// Starts everything; `None` if a signal came first.
-async fn start(
-    config: Config,
-    resource: Resource,
+/// Waits for a signal that ends a run. A configuration that cannot be read ends none.
+async fn come(signals: &mut Signals, sources: &Sources) -> Come {
+    loop {
+        let signal = signals.next().await;
+        tracing::info!(signal, "Received signal from OS");
+        if signal != "SIGHUP" {
+            return Come::End;
+        }
+        match sources.load() {
+            Ok(loaded) => return Come::Reload(Box::new(loaded.config)),
+            Err(faults) => tracing::error!(
+                faults = faults.to_string(),
+                "The new configuration cannot be applied; going on with the one before"
+            ),
+        }
+    }
+}
+
+/// Everything from the first address to the last span.
+fn one_run(
+    config: &Config,
+    resource: BTreeMap<String, String>,
+    sources: &Sources,
+    runtime: &Runtime,
     signals: &mut Signals,
-) -> Result<Option<Running>, String> {
-    let Config { receiver, exporters, extensions, service } = config;
-    let told = |error: &dyn std::error::Error| Chain(error).to_string();
+) -> Ended {
+    let (stage, seen) = watch::channel(Stage::Starting("not reached yet".to_owned()));
+    let look = Look::new(resource, seen);
     // Addresses first: what is wrong with them is wrong before anything is watched.
-    let listeners = listeners(extensions.into_values(), &service.metrics).await;
-    let listeners = listeners.map_err(|error| error.to_string())?;
-    let delivery = Delivery::start(exporters).map_err(|error| told(&error))?;
-    let connected = tokio::select! {
-        connected = connect(&receiver.access) => connected.map_err(|error| error.to_string())?,
-        _ = signals.next() => return Ok(None),
+    let answering = match Answering::start(addresses(config), move |needs| look.known(needs)) {
+        Ok(answering) => answering,
+        Err(error) => return Ended::CannotStart(error.to_string()),
     };
-    let cluster = Cluster {
-        has_watch_list: receiver.watch_list.unwrap_or(connected.has_watch_list),
-        ..connected
+    let ended = runtime.block_on(watching(config, sources, &stage, signals));
+    drop(answering);
+    ended
+}
+
+async fn watching(
+    config: &Config,
+    sources: &Sources,
+    stage: &watch::Sender<Stage>,
+    signals: &mut Signals,
+) -> Ended {
+    let delivery = match Delivery::start(config.exporters.clone()) {
+        Ok(delivery) => delivery,
+        Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
+    };
+    let connected = tokio::select! {
+        connected = reached(&config.receiver, stage) => connected,
+        come = come(signals, sources) => return ended(ExitCode::SUCCESS, come),
+    };
+    let cluster = match connected {
+        Ok(cluster) => cluster,
+        Err(error) => return Ended::CannotStart(error.to_string()),
     };
     tracing::info!(server = cluster.server, version = cluster.version, "Connected to the cluster");
+    let mut app = start(&config.receiver, &cluster, delivery);
+    let running = (app.view(), cluster.server);
+    stage.send_replace(Stage::Running(running.0.clone(), running.1.clone()));
+    tracing::info!("Everything is ready. Begin running and processing data.");
+    let (code, come) = tokio::select! {
+        come = come(signals, sources) => (ExitCode::SUCCESS, come),
+        problem = app.failed() => {
+            tracing::error!(problem, "A task has ended that must not");
+            (ExitCode::FAILURE, Come::End)
+        }
+    };
+    tracing::info!("Starting shutdown...");
+    stage.send_replace(Stage::Stopping(Some(running)));
+    tokio::select! {
+        stopped = app.stop(GRACE) => tell(&stopped),
+        signal = signals.next() => {
+            tracing::warn!(signal, "A second signal: what waits is dropped");
+            return Ended::With(ExitCode::FAILURE);
+        }
+    }
+    ended(code, come)
+}
+
+fn ended(code: ExitCode, come: Come) -> Ended {
+    match come {
+        Come::End => Ended::With(code),
+        Come::Reload(config) => Ended::Reload(config),
+    }
+}
+
+/// The cluster, waited for while its API server is away.
+async fn reached(
+    receiver: &Receiver,
+    stage: &watch::Sender<Stage>,
+) -> Result<Cluster, ConnectError> {
+    let mut pause = Duration::from_secs(1);
+    let mut is_told = false;
+    loop {
+        let error = match connect(&receiver.access).await {
+            Ok(connected) => {
+                let has_watch_list = receiver.watch_list.unwrap_or(connected.has_watch_list);
+                return Ok(Cluster { has_watch_list, ..connected });
+            }
+            Err(error @ ConnectError::Unreachable { .. }) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        if !is_told {
+            tracing::warn!(error, "The API server does not answer; waiting for it");
+            is_told = true;
+        }
+        stage.send_replace(Stage::Starting(error));
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
     let watched = receiver.watched();
-    let mut settings = receiver.settings;
+    let mut settings = receiver.settings.clone();
     if settings.cluster_uid.is_empty() {
         settings.cluster_uid.clone_from(&cluster.uid);
     }
     settings.waits_for =
         watched.iter().map(|watched| (watched.ear.lane, watched.ear.part)).collect();
-    let engine = Engine::new(settings);
-    let app = App::start(&cluster, &receiver.manners, watched, engine, delivery, None);
-    let (is_stopping, stopping) = watch::channel(false);
-    let facts = Facts {
-        view: app.view(),
-        resource,
-        started: clock::now(),
-        server: cluster.server.clone(),
-        stopping,
-    };
-    let mut admin = JoinSet::new();
-    for (listener, serves) in listeners {
-        let facts = facts.clone();
-        admin.spawn(serve(listener, serves, move || known(facts.clone())));
-    }
-    tracing::info!("Everything is ready. Begin running and processing data.");
-    Ok(Some(Running { app, admin, is_stopping }))
+    App::start(cluster, &receiver.manners, watched, Engine::new(settings), delivery, None)
 }
 
-impl Running {
-    async fn until_a_signal(mut self, signals: &mut Signals) -> ExitCode {
-        let (signal, code) = tokio::select! {
-            signal = signals.next() => (signal, ExitCode::SUCCESS),
-            problem = self.app.failed() => {
-                tracing::error!(problem, "A task has ended that must not");
-                ("none", ExitCode::FAILURE)
-            }
-        };
-        tracing::info!(signal, "Received signal from OS");
-        tracing::info!("Starting shutdown...");
-        self.is_stopping.send_replace(true);
-        let stopped = tokio::select! {
-            stopped = self.app.stop(GRACE) => stopped,
-            _ = signals.next() => {
-                tracing::warn!("A second signal: what waits is dropped");
-                return ExitCode::FAILURE;
-            }
-        };
-        for books in &stopped.books {
-            let lost = books.failed + books.refused;
-            tracing::info!(
-                otelcol.component.id = books.id.as_str(),
-                otelcol.component.kind = "exporter",
-                sent = books.sent,
-                rejected = books.rejected,
-                lost,
-                "Exporter stopped"
-            );
-        }
-        let n_open = stopped.engine.map_or(0, |engine| {
-            let open = engine.in_progress(clock::now());
-            open.iter().filter(|span| span.parent.is_none()).count() as u64
-        });
-        tracing::info!(open_transitions = n_open, "Shutdown complete.");
-        self.admin.abort_all();
-        code
+/// What became of all spans, and what was still open.
+fn tell(stopped: &Stopped) {
+    for books in &stopped.books {
+        tracing::info!(
+            otelcol.component.id = books.id.as_str(),
+            otelcol.component.kind = "exporter",
+            sent = books.sent,
+            rejected = books.rejected,
+            lost = books.failed + books.refused,
+            "Exporter stopped"
+        );
     }
+    let (n_open, n_cut) =
+        stopped.core.as_ref().map_or((0, 0), |core| (core.engine.trees().n_open(), core.n_cut));
+    tracing::info!(
+        open_transitions = n_open,
+        settling_transitions_released = n_cut,
+        lost_spans = stopped.books.iter().map(|books| books.lost()).sum::<u64>(),
+        "Shutdown complete."
+    );
 }
 
-async fn listeners(
-    extensions: impl Iterator<Item = Extension>,
-    metrics: &Metrics,
-) -> Result<Vec<(tokio::net::TcpListener, Serves)>, CannotListen> {
+/// What is listened on, and for what.
+fn addresses(config: &Config) -> Vec<(&'static str, String, Serves)> {
+    let metrics = &config.service.metrics;
     let mut out = Vec::new();
     if metrics.level != MetricsLevel::None {
-        let listener = listen("the metrics reader", &metrics.endpoint).await?;
-        out.push((listener, Serves::Metrics(metrics.level)));
+        let serves = Serves::Metrics(metrics.level);
+        out.push(("the metrics reader", metrics.endpoint.clone(), serves));
     }
-    for extension in extensions {
+    for extension in config.extensions.values().cloned() {
         out.push(match extension {
-            Extension::HealthCheck { endpoint, path } => {
-                (listen("health_check", &endpoint).await?, Serves::Health(path))
+            Extension::HealthCheck { endpoint, path, is_strict } => {
+                ("health_check", endpoint, Serves::Health { path, is_strict })
             }
-            Extension::Zpages { endpoint } => (listen("zpages", &endpoint).await?, Serves::Zpages),
+            Extension::Zpages { endpoint } => ("zpages", endpoint, Serves::Zpages),
         });
     }
-    Ok(out)
-}
-
-/// Where pages find what they tell.
-#[derive(Clone)]
-struct Facts {
-    view: View,
-    resource: Resource,
-    started: UnixNanos,
-    server: String,
-    stopping: watch::Receiver<bool>,
-}
-
-async fn known(facts: Facts) -> Known {
-    let Facts { view, resource, started, server, stopping } = facts;
-    let now = clock::now();
-    let open = waits::open(&view.in_progress().await);
-    let figures = view.figures().await;
-    let snapshot = Snapshot {
-        receiver: "k8s_lifecycle".to_owned(),
-        resource,
-        uptime_seconds: now.since(started).millis() as f64 / 1_000.0,
-        process: process(),
-        counts: figures.counts,
-        delays: figures.delays,
-        n_open: open.len() as u64,
-        watches: view.statuses.now(),
-        exporters: view.books.now(),
-        now,
-    };
-    let is_stopping = *stopping.borrow();
-    Known { snapshot, open, is_stopping, started, server }
+    out
 }

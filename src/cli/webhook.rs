@@ -90,7 +90,8 @@ pub(super) fn run(
 ) -> io::Result<ExitCode> {
     let mut report = Report::new(err, terminal.error_columns());
     let resource = resource(jitter::key(), &std::collections::BTreeMap::new());
-    logs::start(Logs { level: LogLevel::Info, encoding: LogEncoding::Console }, &resource);
+    let _logging =
+        logs::start(Logs { level: LogLevel::Info, encoding: LogEncoding::Console }, &resource);
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         match answer_until(arguments, &mut signals).await {

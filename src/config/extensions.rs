@@ -16,6 +16,8 @@ pub enum Extension {
         endpoint: String,
         /// `/`
         path: String,
+        /// Whether it is not ready while a kind may not be read.
+        is_strict: bool,
     },
     /// What it is at.
     Zpages {
@@ -42,6 +44,11 @@ pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: N
                 "Where health is served: 200 when every kind has been listed, else 503",
             );
             let path = s.text("path", "/", "The path of it");
+            let is_strict = s.flag(
+                "strict",
+                false,
+                "Whether it is 503 as long as a kind may not be read; the body tells it in any case",
+            );
             for key in [
                 "response_body",
                 "use_v2",
@@ -54,7 +61,7 @@ pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: N
             ] {
                 s.unsupported(key, "the answer is the Collector's");
             }
-            Extension::HealthCheck { endpoint, path }
+            Extension::HealthCheck { endpoint, path, is_strict }
         }
     };
     s.end();

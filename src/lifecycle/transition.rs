@@ -248,6 +248,8 @@ pub struct Closing {
     pub hold_until: Option<UnixNanos>,
     /// A Pod lost readiness, or a `recover` opened, before that.
     pub is_unstable: bool,
+    /// The process ended before that.
+    pub is_cut: bool,
 }
 
 /// The span of others that a transition is a part of.

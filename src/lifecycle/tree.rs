@@ -93,6 +93,17 @@ pub enum After {
     Empty,
 }
 
+/// How far a tree is with its transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It has none.
+    AtRest,
+    /// It is open, or on trial.
+    Open,
+    /// That of this trace has closed and waits for its hold.
+    Settling(TraceId),
+}
+
 /// The moments at which something is to be done.
 #[derive(Clone, Copy, Debug, Default)]
 struct Timers {
@@ -294,6 +305,34 @@ impl Tree {
         self.after()
     }
 
+    /// How far it is.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match self.pending.as_deref() {
+            Some(pending) if pending.closed.is_some() => Stage::Settling(pending.trace),
+            Some(_) => Stage::Open,
+            None => Stage::AtRest,
+        }
+    }
+
+    /// The transition that waits for its hold leaves before that is over, and says so.
+    pub fn cut_hold(&mut self, turn: &mut Turn<'_>) -> After {
+        let closed = self.pending.as_deref_mut().and_then(|pending| pending.closed.as_deref_mut());
+        if let Some(closed) = closed {
+            closed.is_cut = true;
+            self.emit(turn);
+        }
+        self.after()
+    }
+
+    /// What would leave if the hold were over; `None` if none is waited for. For showing.
+    #[must_use]
+    pub fn settling(&self) -> Option<Closed> {
+        let mut pending = self.pending.as_deref()?.clone();
+        let closing = pending.closed.take()?;
+        Some(self.closed(pending, *closing))
+    }
+
     /// What is open at `now`, as if it ended then: for showing.
     #[must_use]
     pub fn as_of(&self, now: UnixNanos) -> Option<Closed> {
@@ -305,6 +344,7 @@ impl Tree {
             is_settled: false,
             hold_until: None,
             is_unstable: false,
+            is_cut: false,
         };
         Some(self.closed(open.clone(), closing))
     }

@@ -120,6 +120,9 @@ impl Build<'_> {
         if self.closing.is_unstable {
             draft.push("lifespan.unstable", true);
         }
+        if self.closing.is_cut {
+            draft.push("lifespan.hold.cut", true);
+        }
         if transition.has_gap {
             draft.push("lifespan.watch.gap", true);
         }

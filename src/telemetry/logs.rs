@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -14,21 +15,35 @@ use crate::config::{LogEncoding, LogLevel, Logs};
 use crate::facts::time::UnixNanos;
 
 /// Writes lines to standard error from now on, for the whole process; the first call counts.
-pub fn start(logs: Logs, resource: &BTreeMap<String, String>) {
-    let lines = Lines { logs, resource: resource.clone(), clock: crate::clock::now };
+pub fn start(logs: Logs, resource: &BTreeMap<String, String>) -> Logging {
+    let (manner, used) = watch::channel((logs, resource.clone()));
+    let lines = Lines { manner: used, clock: crate::clock::now };
     // It fails where lines are written already: then they go on as they do.
     drop(tracing::subscriber::set_global_default(registry().with(lines)));
+    Logging(manner)
+}
+
+/// How lines are written, to be changed while they are.
+#[derive(Debug)]
+pub struct Logging(watch::Sender<(Logs, BTreeMap<String, String>)>);
+
+impl Logging {
+    /// From now on.
+    pub fn set(&self, logs: Logs, resource: &BTreeMap<String, String>) {
+        self.0.send_replace((logs, resource.clone()));
+        // What was once below the level is asked about again.
+        tracing::callsite::rebuild_interest_cache();
+    }
 }
 
 struct Lines {
-    logs: Logs,
-    resource: BTreeMap<String, String>,
+    manner: watch::Receiver<(Logs, BTreeMap<String, String>)>,
     clock: fn() -> UnixNanos,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        let limit = match self.logs.level {
+        let limit = match self.manner.borrow().0.level {
             LogLevel::Debug => Level::DEBUG,
             LogLevel::Info => Level::INFO,
             LogLevel::Warn => Level::WARN,
@@ -48,7 +63,10 @@ impl<S: Subscriber> Layer<S> for Lines {
             message: fields.message,
             fields: fields.others,
         };
-        let text = line.text(self.logs.encoding, &self.resource);
+        let text = {
+            let manner = self.manner.borrow();
+            line.text(manner.0.encoding, &manner.1)
+        };
         // Where standard error is gone, nobody can be told.
         drop(std::io::stderr().lock().write_all(text.as_bytes()));
     }

@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub delays: Delays,
     /// Transitions that are open.
     pub n_open: u64,
+    /// Transitions that have settled and wait for their hold.
+    pub n_settling: u64,
     /// The lists and watches.
     pub watches: Vec<Status>,
     /// The exporters.
@@ -163,7 +165,7 @@ fn ours(page: &mut Page, of: &Snapshot) {
     let Counts {
         objects, changes, traces, strange_events, late, early, dropped, ref untraced, ..
     } = of.counts;
-    let all: [(Metric, u64); 7] = [
+    let all: [(Metric, u64); 8] = [
         (
             ("otelcol_k8s_lifecycle_objects", GAUGE, "Objects that are tracked. [Development]"),
             objects,
@@ -175,6 +177,14 @@ fn ours(page: &mut Page, of: &Snapshot) {
                 "Transitions that are in progress. [Development]",
             ),
             of.n_open,
+        ),
+        (
+            (
+                "otelcol_k8s_lifecycle_transitions_settling",
+                GAUGE,
+                "Transitions that have settled and are held until that has lasted. [Development]",
+            ),
+            of.n_settling,
         ),
         (
             (

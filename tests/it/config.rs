@@ -140,7 +140,11 @@ service:
     let extensions: Vec<_> = config.extensions.values().collect();
     assert_eq!(
         extensions,
-        [&Extension::HealthCheck { endpoint: "0.0.0.0:13133".into(), path: "/".into() }]
+        [&Extension::HealthCheck {
+            endpoint: "0.0.0.0:13133".into(),
+            path: "/".into(),
+            is_strict: false
+        }]
     );
     assert_eq!(config.service.metrics.level, MetricsLevel::Detailed);
     assert_eq!(config.service.metrics.endpoint, "0.0.0.0:9999");

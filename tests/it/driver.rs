@@ -5,7 +5,7 @@
 use std::sync::mpsc as results;
 use std::time::Duration;
 
-use lifespan::app::driver::{Question, drive};
+use lifespan::app::driver::{Figures, drive};
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::kind::Lane;
@@ -13,7 +13,7 @@ use lifespan::facts::span::{FinishedSpan, Outcome};
 use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::kinds::list_version;
 use lifespan::watch::ear::Arrived;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::support::drive::{self as replayed, Told as Heard, decode};
@@ -32,7 +32,8 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
     let (began, first) = (Instant::now(), all.first().unwrap().at);
     let clock = move || UnixNanos(first + i64::try_from(began.elapsed().as_nanos()).unwrap());
     let (say, told) = mpsc::channel(16);
-    let (ask, questions) = mpsc::channel(1);
+    let engine = Engine::new(replayed::settings());
+    let trees = engine.trees();
     let (hand_on, handed) = results::channel();
     let middle = all.len() * 2 / 3;
     let lanes = async move {
@@ -44,17 +45,18 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
                 .await
                 .unwrap();
             if n == middle {
-                let (to, answer) = oneshot::channel();
-                ask.send(Question::InProgress(to)).await.unwrap();
-                open = answer.await.unwrap();
+                // The core hears it first.
+                sleep(Duration::from_millis(1)).await;
+                open = trees.in_progress(clock());
             }
         }
         sleep(AFTERWARDS).await;
         open
     };
-    let engine = Engine::new(replayed::settings());
-    let core = drive(engine, told, questions, clock, |spans| hand_on.send(spans).unwrap());
-    let (_, open) = tokio::join!(core, lanes);
+    let (figures, counted) = watch::channel(Figures::default());
+    let core = drive(engine, told, clock, &figures, |spans| hand_on.send(spans).unwrap());
+    let (engine, open) = tokio::join!(core, lanes);
+    assert_eq!(counted.borrow().counts, engine.counts());
     (handed.try_iter().flatten().collect(), open)
 }
 
@@ -170,7 +172,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_open_is_answered_while_it_runs() {
+async fn what_is_open_is_read_while_it_runs() {
     let (_, open) = live("02-rolling-update").await;
     let root = open.iter().find(|span| span.parent.is_none()).unwrap();
     assert_eq!(root.outcome, Some(Outcome::InProgress));
@@ -242,7 +244,6 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
     let last = UnixNanos(all.last().unwrap().at);
     let woken = last.plus(Nanos::from_seconds(3_000));
     let (say, told) = mpsc::channel(1_000);
-    let (_ask, questions) = mpsc::channel(1);
     let (hand_on, handed) = results::channel();
     for one in all {
         let said = Arrived { lane: one.lane, part: 0, news: one.news, at: UnixNanos(one.at) };
@@ -254,7 +255,8 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
         .unwrap();
     drop(say);
     let engine = Engine::new(Settings::default());
-    drive(engine, told, questions, || woken, |spans| hand_on.send(spans).unwrap()).await;
+    let figures = watch::Sender::new(Figures::default());
+    drive(engine, told, || woken, &figures, |spans| hand_on.send(spans).unwrap()).await;
     let spans: Vec<_> = handed.try_iter().flatten().collect();
     let expected = replayed::drive(&decode(&lines::recording("02-rolling-update"))).spans;
     assert_eq!(spans, expected);

@@ -122,7 +122,7 @@ async fn run(api: &FakeApi, exporters: Vec<Exporter>, n: u64) {
         assert!(books.balance(), "{books:?}");
         assert_eq!((books.offered, books.sent), (n, n), "nothing else was told: {books:?}");
     }
-    assert_eq!(stopped.engine.unwrap().in_progress(lifespan::clock::now()), []);
+    assert_eq!(stopped.core.unwrap().engine.in_progress(lifespan::clock::now()), []);
 }
 
 #[tokio::test]

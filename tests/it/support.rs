@@ -10,4 +10,5 @@ pub(crate) mod https;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod moved;
+pub(crate) mod service;
 pub(crate) mod truth;

@@ -30,6 +30,7 @@ const SHELL_FILES: &[&str] = &[
     "admin/server.rs",
     "app.rs",
     "app/driver.rs",
+    "app/look.rs",
     "cli.rs",
     "cli/cluster.rs",
     "cli/configured.rs",
@@ -63,6 +64,7 @@ const SHELL_FILES: &[&str] = &[
     "watch/lanes.rs",
     "watch/reader.rs",
     "watch/stamp.rs",
+    "watch/trouble.rs",
     "webhook/server.rs",
 ];
 

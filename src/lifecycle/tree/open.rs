@@ -146,8 +146,15 @@ impl Tree {
         let has_waited = matches!(open.settles, Settles::WhenGone | Settles::ByHealth { .. });
         let waits = (is_settled && !has_waited) || outcome == Outcome::Suspended;
         let hold_until = waits.then(|| end.decision().plus(turn.rules.stable_time));
-        let closing =
-            Closing { outcome, end, declared, is_settled, hold_until, is_unstable: false };
+        let closing = Closing {
+            outcome,
+            end,
+            declared,
+            is_settled,
+            hold_until,
+            is_unstable: false,
+            is_cut: false,
+        };
         open.closed = Some(Box::new(closing));
         let seq = open.seq;
         self.pods.each(|(_, pod)| pod.cut(seq));

@@ -1,0 +1,70 @@
+//! The trees as whoever looks at them sees them, beside the task that changes them.
+
+use std::sync::Arc;
+
+use crate::facts::ids::TraceId;
+use crate::facts::span::FinishedSpan;
+use crate::facts::time::UnixNanos;
+use crate::lifecycle::closed::Ended;
+use crate::lifecycle::rules::Rules;
+use crate::spans;
+use crate::store::Store;
+
+/// The trees of an engine, read tree by tree: a look waits for one change of one tree at most, and
+/// holds up one.
+#[derive(Clone, Debug)]
+pub struct Trees {
+    store: Arc<Store>,
+    rules: Arc<Rules>,
+}
+
+impl Trees {
+    pub(super) fn new(store: Arc<Store>, rules: Arc<Rules>) -> Self {
+        Self { store, rules }
+    }
+
+    /// How many transitions are open. It is counted as they open and close.
+    #[must_use]
+    pub fn n_open(&self) -> u64 {
+        self.store.n_open()
+    }
+
+    /// How many transitions have closed and wait for their hold.
+    #[must_use]
+    pub fn n_settling(&self) -> u64 {
+        self.store.n_settling()
+    }
+
+    /// What is open at `now`, as spans with [`crate::facts::span::Outcome::InProgress`] that end
+    /// then: for showing, never for export.
+    #[must_use]
+    pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
+        let read = |top| {
+            self.store.read(top, |tree| {
+                spans::in_progress(tree, |pod| self.store.left(pod), now, &self.rules)
+            })
+        };
+        self.store.busy().into_iter().filter_map(read).flatten().collect()
+    }
+
+    /// The traces whose transition has closed and waits for its hold.
+    #[must_use]
+    pub fn settling(&self) -> Vec<TraceId> {
+        self.store.settling().into_iter().map(|(_, trace)| trace).collect()
+    }
+
+    /// The spans of those traces that `are_wanted`, as they would leave if their hold were over now:
+    /// for showing, never for export.
+    #[must_use]
+    pub fn settled(&self, are_wanted: impl Fn(TraceId) -> bool) -> Vec<FinishedSpan> {
+        let wanted = self.store.settling().into_iter().filter(|(_, trace)| are_wanted(*trace));
+        let read = |(top, _)| self.store.read(top, |tree| tree.settling()).flatten();
+        let closed = wanted.filter_map(read);
+        closed
+            .flat_map(|closed| {
+                let ended = Ended::Transition(Box::new(closed));
+                spans::tell(&ended, |_| None, &self.rules).spans
+            })
+            .collect()
+    }
+}

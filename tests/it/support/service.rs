@@ -1,0 +1,184 @@
+//! The program as a process, as a person or a Pod runs it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+
+/// Everything that is waited for comes within this, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program; it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Service {
+    child: Child,
+    folder: PathBuf,
+}
+
+/// A folder of one test.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    static N: AtomicUsize = AtomicUsize::new(0);
+    let n = N.fetch_add(1, Ordering::Relaxed);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("service-{}-{n}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// An address that nothing listens on.
+pub(crate) async fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+}
+
+impl Service {
+    /// Starts the program in `folder`, with a kubeconfig that names `server`.
+    pub(crate) fn start(folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
+        let kubeconfig = folder.join("kubeconfig");
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
+        );
+        fs::write(&kubeconfig, text).unwrap();
+        let file = |name: &str| File::create(folder.join(name)).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_lifespan"))
+            .args(arguments)
+            .env("KUBECONFIG", &kubeconfig)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("stderr")).unwrap()
+    }
+
+    /// What it has put out so far.
+    pub(crate) fn shown(&self) -> String {
+        fs::read_to_string(self.folder.join("stdout")).unwrap()
+    }
+
+    /// Waits until `is_so`.
+    pub(crate) async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{what}: it has ended\n{}", self.said());
+            assert!(began.elapsed() < PATIENCE, "{what}\n{}\n{}", self.said(), self.shown());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it has said `what`, `n` times.
+    pub(crate) async fn says(&mut self, what: &str, n: usize) {
+        self.until(what, |it| it.said().matches(what).count() >= n).await;
+    }
+
+    /// Sends it a signal: `TERM`, `INT`, `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; its exit status.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end\n{}", self.said());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Status and body of a GET; `None` where nobody answers.
+pub(crate) async fn get(address: &str, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
+
+/// Waits until a GET is answered so; the body.
+pub(crate) async fn until_answered(
+    address: &str,
+    path: &str,
+    is_so: impl Fn(u16, &str) -> bool,
+) -> String {
+    let began = Instant::now();
+    loop {
+        let answer = get(address, path).await;
+        if let Some((status, body)) = &answer
+            && is_so(*status, body)
+        {
+            return body.clone();
+        }
+        assert!(began.elapsed() < PATIENCE, "{path}: {answer:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A way to a server that can be closed and opened: what is connected is cut off, and who connects
+/// is turned away.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// `http://127.0.0.1:port`
+    pub(crate) url: String,
+    /// Whether it is open.
+    pub(crate) is_open: tokio::sync::watch::Sender<bool>,
+    _proxy: tokio::task::JoinSet<()>,
+}
+
+impl Gate {
+    pub(crate) async fn start(to: &str, is_open: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let to = to.trim_start_matches("http://").to_owned();
+        let is_open = tokio::sync::watch::Sender::new(is_open);
+        let seen = is_open.subscribe();
+        let mut proxy = tokio::task::JoinSet::new();
+        proxy.spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let Ok((mut client, _)) = listener.accept().await else { panic!("no socket") };
+                let (mut seen, to) = (seen.clone(), to.clone());
+                if !*seen.borrow_and_update() {
+                    continue;
+                }
+                connections.spawn(async move {
+                    let mut server = TcpStream::connect(&to).await.unwrap();
+                    tokio::select! {
+                        done = tokio::io::copy_bidirectional(&mut client, &mut server) => drop(done),
+                        changed = seen.changed() => drop(changed),
+                    }
+                });
+            }
+        });
+        Self { url, is_open, _proxy: proxy }
+    }
+}
