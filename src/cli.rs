@@ -2,6 +2,7 @@
 
 mod cluster;
 mod configured;
+mod explain;
 mod live;
 mod output;
 mod record;
@@ -55,6 +56,8 @@ enum Command {
     PrintConfig(configured::PrintArguments),
     /// Lists what can be configured
     Components,
+    /// Tells which rule a kind gets, and what it says of an object and why
+    Explain(explain::Arguments),
     /// Writes a trace context onto manifests, or onto objects in a cluster
     Stamp(stamp::Arguments),
     /// Stamps what is written to a cluster, as an admission webhook
@@ -95,6 +98,9 @@ where
         Ok(Arguments { command: Some(Command::Webhook(arguments)), .. }) => {
             webhook::run(&arguments, terminal, err)
         }
+        Ok(Arguments { command: Some(Command::Explain(arguments)), .. }) => {
+            explain::run(&arguments, terminal, out, err)
+        }
         Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
         Ok(Arguments { command: Some(Command::Rbac(arguments)), .. }) => {
             configured::rbac(&arguments, out, err)
@@ -103,7 +109,7 @@ where
             serve::run(&sources, err)
         }
         Ok(Arguments { command: None, live, .. }) => live::run(&live, terminal, out, err),
-        Err(error) => explain(&error, terminal, out, err),
+        Err(error) => usage(&error, terminal, out, err),
     };
     let done = done.and_then(|code| out.flush().map(|()| code));
     match done {
@@ -117,7 +123,7 @@ where
 }
 
 /// Help and versions go to standard output, wrong usage to standard error.
-fn explain(
+fn usage(
     error: &clap::Error,
     terminal: &Terminal,
     out: &mut dyn Write,

@@ -4,7 +4,10 @@
 //! over. What is kept of one object is bounded, however large or strange it is.
 
 mod catalog;
+mod counts;
+mod custom;
 mod event;
+mod explain;
 mod generic;
 mod hear;
 mod job;
@@ -17,6 +20,7 @@ mod read;
 mod refusal;
 mod rfc3339;
 mod rules;
+mod says;
 mod spec_hash;
 mod stamps;
 mod status;
@@ -24,9 +28,12 @@ mod template;
 mod tree;
 mod verdict;
 mod wait;
+mod words;
 mod workload;
 
-pub use catalog::{Catalog, Custom, resource};
+pub use catalog::Catalog;
+pub use custom::{Custom, resource};
+pub use explain::{Explained, explain, told_rules};
 pub use hear::{Meaning, Told, hear};
 pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
@@ -81,6 +88,13 @@ pub struct RefusedStamp {
 /// Tells the object, the key and what is expected where it is not such an object.
 pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     let rules = catalog.context();
+    let built_in = |kind| {
+        let mut decoded = workload::workload(kind, json, rules)?;
+        if let Snapshot::Workload(workload) = &mut decoded.snapshot {
+            workload.limit = catalog.limit(lane);
+        }
+        Ok(decoded)
+    };
     match lane {
         Lane::Pods => pod::pod(json, rules),
         Lane::Events => Err(SnapshotError {
@@ -94,15 +108,13 @@ pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, S
                 problem: "one that is known is expected".to_owned(),
             }),
         },
-        Lane::CronJobs => workload::workload(Kind::CronJob, json, rules),
-        Lane::Deployments => workload::workload(Kind::Deployment, json, rules),
-        Lane::StatefulSets => workload::workload(Kind::StatefulSet, json, rules),
-        Lane::DaemonSets => workload::workload(Kind::DaemonSet, json, rules),
-        Lane::Jobs => workload::workload(Kind::Job, json, rules),
-        Lane::ReplicaSets => workload::workload(Kind::ReplicaSet, json, rules),
-        Lane::ReplicationControllers => {
-            workload::workload(Kind::ReplicationController, json, rules)
-        }
+        Lane::CronJobs => built_in(Kind::CronJob),
+        Lane::Deployments => built_in(Kind::Deployment),
+        Lane::StatefulSets => built_in(Kind::StatefulSet),
+        Lane::DaemonSets => built_in(Kind::DaemonSet),
+        Lane::Jobs => built_in(Kind::Job),
+        Lane::ReplicaSets => built_in(Kind::ReplicaSet),
+        Lane::ReplicationControllers => built_in(Kind::ReplicationController),
     }
 }
 
@@ -150,8 +162,8 @@ mod tests {
     use super::{Catalog, note, snapshot};
     use crate::facts::kind::Lane;
 
-    const TRAIN_JOBS: Lane = Lane::Custom(7);
-    const ROLLOUTS: Lane = Lane::Custom(14);
+    const TRAIN_JOBS: Lane = Lane::Custom(13);
+    const ROLLOUTS: Lane = Lane::Custom(37);
 
     /// Recorded objects, and the lane that each came by.
     const OBJECTS: [(Lane, &str); 14] = [

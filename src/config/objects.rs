@@ -1,25 +1,38 @@
 //! `objects:` of the receiver: what is watched, and by which rules custom resources are read.
 
-use super::node::{Node, Place, Value};
+mod rules;
+
+use super::node::{Node, Value};
 use super::reader::{Section, nearest, quoted};
+use super::receiver::excluded_namespaces;
+use crate::facts::duration;
 use crate::facts::kind::Lane;
+use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
-use crate::kinds::{Catalog, Custom, JsonPath, Wait};
+use crate::kinds::{Catalog, Custom};
+use rules::{custom, limit};
 
 /// What `objects` means, with a line for each of its keys.
 pub(super) const HELP: &str = "\
 What is watched; owners must be watched for spans to be nested. Built-in kinds and presets go by their name, any other resource by group, name and kind:
   {name: widgets, group: example.com, kind: Widget, settled_when: [condition=Ready]}
-- name, group: as `kubectl api-resources` has them; a preset's name alone is enough. Presets: applications, workflows, rollouts (argoproj.io), kustomizations, helmreleases, certificates, clusters, machinedeployments, trainjobs, jobsets, pipelineruns, taskruns, configurations, revisions, and services with group serving.knative.dev. What is given here goes over what a preset says
+`lifespan explain widgets.example.com -f widget.yaml` tells which rule a kind gets, and what it says of an object and why
+- name, group: as `kubectl api-resources` has them; a preset's name alone is enough. Presets: applications, workflows, cronworkflows, rollouts (argoproj.io), kustomizations, helmreleases, providers, functions, clusters, kubeadmcontrolplanes, machinedeployments, machinesets, certificates, trainjobs, jobsets, rayjobs, rayclusters, pipelineruns, taskruns, workloads (kueue.x-k8s.io), inferenceservices, configurations, revisions, kafkas, kafkaconnects, kafkatopics, externalsecrets, gateways, httproutes, grpcroutes, scaledobjects, scaledjobs, leaderworkersets, nodeclaims, virtualmachines, compositions; with their group services of serving.knative.dev and clusters of postgresql.cnpg.io. What is given here goes over what a preset says
 - version: the one that the server prefers, if empty
 - kind: needed for what is no preset, so that a configuration means the same without a cluster
 - mode: rollout (it is to be as its spec says) or run (it is to end)
-- settled_when: all of these hold when it has settled, in the words of `kubectl wait --for`: condition=Ready, condition=Ready=False, 'jsonpath={.status.phase}=Running'. If empty: of a rollout Ready (else Available, else Healthy) is True and Reconciling is not, or there is a status without these; of a run Complete, Completed or Succeeded is True. Nothing holds before observedGeneration has reached the generation
-- failed_when: one of these holds when it has failed. If empty: of a rollout Stalled is True; of a run Failed is True or Succeeded is False
+- settled_when: all of these hold when it has settled, in the words of `kubectl wait --for`: condition=Ready, condition=Ready=False, 'jsonpath={.status.phase}=Running'. If empty: of a rollout Ready (else Available, else Healthy) is True, Reconciling is not, and no condition, phase, state or number of replicas says otherwise, or there is a status without these; of a run Complete, Completed or Succeeded is True, or its phase or state says that it ended. Nothing holds before observedGeneration has reached the generation, that of the condition itself where it names one
+- failed_when: one of these holds when it has failed. If empty: Stalled, Degraded, Failed and the like are True, its phase or state says so, or what is not Ready is so for the reason of a failure; of a run Failed is True or Succeeded is False
+- waiting_when: one of these holds while it goes no further before somebody lets it, such as a canary that pauses. If empty: its phase, state or a condition says paused, suspended or held
 - goal_fields: parts of its spec that say how much or how fast, such as strategy.canary.steps, beside replicas, paused and suspend: their change is no update
+- wanted: where it says how many Pods it wants, such as '{.spec.instances}', if not in replicas
 - progress: what tells how far it has come, such as '{.status.currentStepIndex}'
+- spawns: what runs below it is a trace of its own, as the Jobs of a CronJob are
+- silent: its status never says how it is: it has settled with what is below it
+- max_transition_duration: for this kind, built-in ones too; of a run in place of max_run_duration
 - label_selector, field_selector: as kubectl has them
-Crossplane's composites and managed resources have kinds of their own: name each with its group and settled_when: [condition=Ready, condition=Synced]";
+- exclude_namespaces: beside those of the receiver
+Crossplane's composites and managed resources have kinds of their own: name each with its group; their conditions Ready and Synced are known";
 
 /// A kind that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +43,10 @@ pub struct Object {
     pub label_selector: String,
     /// As `kubectl get --field-selector` has it.
     pub field_selector: String,
+    /// Namespaces whose objects are left out.
+    pub excluded: Vec<String>,
+    /// How long a transition of a built-in kind may take, if that is a time of its own.
+    pub limit: Option<Nanos>,
 }
 
 /// What is watched, and the custom resources among it.
@@ -38,6 +55,29 @@ pub(super) struct Objects {
     pub(super) objects: Vec<Object>,
     pub(super) catalog: Catalog,
 }
+
+/// Keys of the Collector's k8s_objects that mean nothing here, and why.
+const OF_PEERS: [(&str, &str); 3] = [
+    ("interval", "objects are watched and not pulled: every change is seen when it happens"),
+    ("exclude_watch_type", "spans are made of all that a watch tells, deletions among it"),
+    (
+        "resource_version",
+        "a watch begins where the list before it ended, so that nothing is missed",
+    ),
+];
+
+/// Keys that are for custom resources alone.
+const OF_CUSTOMS: [&str; 9] = [
+    "kind",
+    "settled_when",
+    "failed_when",
+    "waiting_when",
+    "goal_fields",
+    "wanted",
+    "progress",
+    "spawns",
+    "silent",
+];
 
 /// What an item names.
 enum Named {
@@ -48,14 +88,30 @@ enum Named {
 /// An item that was read.
 struct Item {
     named: Named,
+    /// Which of its objects.
+    which: Which,
+}
+
+/// Which objects of a kind are watched, and how long they may take.
+#[derive(Default)]
+struct Which {
     label_selector: String,
     field_selector: String,
+    excluded: Vec<String>,
+    limit: Option<Nanos>,
+}
+
+impl Which {
+    fn of(self, lane: Lane) -> Object {
+        let Self { label_selector, field_selector, excluded, limit } = self;
+        Object { lane, label_selector, field_selector, excluded, limit }
+    }
 }
 
 impl Object {
     /// As it may be configured again.
     pub(super) fn written(&self, catalog: &Catalog) -> String {
-        let Self { lane, label_selector, field_selector } = self;
+        let Self { lane, label_selector, field_selector, excluded, limit } = self;
         let resource = catalog.resource(*lane);
         let (name, group) = resource.split_once('.').unwrap_or((&resource, ""));
         let mut out = format!("{{name: {}", quoted(name));
@@ -73,10 +129,18 @@ impl Object {
             put("mode", if rules.mode == Mode::Run { "run" } else { "rollout" });
             put("settled_when", &listed(&rules.settled_when));
             put("failed_when", &listed(&rules.failed_when));
+            put("waiting_when", &listed(&rules.waiting_when));
             put("goal_fields", &listed(&rules.goal_fields));
+            let wanted = rules.wanted.as_ref().map(ToString::to_string);
+            put("wanted", &text(&wanted.unwrap_or_default()));
+            put("spawns", if rules.spawns { "true" } else { "" });
+            put("silent", if rules.is_silent { "true" } else { "" });
             let progress = rules.progress.as_ref().map(ToString::to_string);
             put("progress", &text(&progress.unwrap_or_default()));
         }
+        let limit = limit.or_else(|| catalog.custom(*lane)?.rules.limit);
+        put("max_transition_duration", &limit.map(duration::written).unwrap_or_default());
+        put("exclude_namespaces", &listed(excluded));
         put("label_selector", &text(label_selector));
         put("field_selector", &text(field_selector));
         out + "}"
@@ -96,11 +160,7 @@ fn listed(items: &[impl ToString]) -> String {
 pub(super) fn objects(s: &mut Section<'_>) -> Objects {
     let place = s.place();
     let all = || {
-        let plain = |lane| Item {
-            named: Named::BuiltIn(lane),
-            label_selector: String::new(),
-            field_selector: String::new(),
-        };
+        let plain = |lane| Item { named: Named::BuiltIn(lane), which: Which::default() };
         in_order(Lane::ALL.into_iter().map(plain).collect())
     };
     let Some(node) = s.node("objects") else { return all() };
@@ -131,30 +191,19 @@ fn in_order(items: Vec<Item>) -> Objects {
     let presets = Catalog::default();
     let mut customs = Vec::new();
     let mut built_in = Vec::new();
-    for item in items {
-        match item.named {
-            Named::BuiltIn(lane) => {
-                let Item { label_selector, field_selector, .. } = item;
-                built_in.push(Object { lane, label_selector, field_selector });
-            }
-            Named::Custom(custom) => {
-                customs.push((*custom, item.label_selector, item.field_selector));
-            }
+    for Item { named, which } in items {
+        match named {
+            Named::BuiltIn(lane) => built_in.push(which.of(lane)),
+            Named::Custom(custom) => customs.push((*custom, which)),
         }
     }
-    customs.sort_by_key(|(custom, ..)| presets.lane_of(&custom.resource()));
+    customs.sort_by_key(|(custom, _)| presets.lane_of(&custom.resource()));
     built_in.sort_by_key(|object| object.lane);
-    let mut objects: Vec<_> = (0..)
-        .zip(&customs)
-        .map(|(at, (_, label_selector, field_selector))| Object {
-            lane: Lane::Custom(at),
-            label_selector: label_selector.clone(),
-            field_selector: field_selector.clone(),
-        })
-        .collect();
-    objects.append(&mut built_in);
-    let catalog = Catalog::new(customs.into_iter().map(|(custom, ..)| custom).collect());
-    Objects { objects, catalog }
+    let (customs, which): (Vec<_>, Vec<_>) = customs.into_iter().unzip();
+    let limits = built_in.iter().filter_map(|object| Some((object.lane, object.limit?)));
+    let catalog = Catalog::new(customs).with_limits(limits.collect());
+    let numbered = (0..).zip(which).map(|(at, which)| which.of(Lane::Custom(at)));
+    Objects { objects: numbered.chain(built_in).collect(), catalog }
 }
 
 /// Reads one item; the resource that it names as recordings have it.
@@ -163,13 +212,20 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
     let mut section = s.reader().section(vec!["objects".to_owned()], node);
     let name = section.text("name", "", "");
     let group = section.text("group", "", "");
-    let label_selector = section.text("label_selector", "", "");
-    let field_selector = section.text("field_selector", "", "");
+    let mut which = Which {
+        label_selector: section.text("label_selector", "", ""),
+        field_selector: section.text("field_selector", "", ""),
+        excluded: excluded_namespaces(&mut section, ""),
+        limit: limit(&mut section),
+    };
     section.unsupported("namespaces", "namespaces stand beside objects and concern all of them");
+    for (key, instead) in OF_PEERS {
+        section.unsupported(key, instead);
+    }
     let named = match known(&name, &group) {
         Some(Named::BuiltIn(lane)) => {
             let why = "it is for custom resources; how built-in kinds settle is Kubernetes' own";
-            for key in ["kind", "settled_when", "failed_when", "goal_fields", "progress"] {
+            for key in OF_CUSTOMS {
                 section.unsupported(key, why);
             }
             section.unsupported("version", "built-in kinds are of version v1");
@@ -196,12 +252,15 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
         }
     };
     section.end();
-    let named = named?;
-    let resource = match &named {
+    let mut named = named?;
+    let resource = match &mut named {
         Named::BuiltIn(lane) => lane.resource().unwrap_or_default().to_owned(),
-        Named::Custom(custom) => custom.resource(),
+        Named::Custom(custom) => {
+            custom.rules.limit = which.limit.take();
+            custom.resource()
+        }
     };
-    Some((resource, Item { named, label_selector, field_selector }))
+    Some((resource, Item { named, which }))
 }
 
 /// The built-in kind or preset of this name; a group that is left out is that of the kind.
@@ -249,84 +308,4 @@ fn unknown(name: &str) -> String {
         message.push_str(&format!("; did you mean {near}?"));
     }
     message
-}
-
-/// Reads the keys of a custom resource over what is known of it.
-fn custom(section: &mut Section<'_>, place: &Place, known: Custom) -> Box<Custom> {
-    let mut custom = known;
-    let resource = custom.resource();
-    let fault = |section: &mut Section<'_>, place: &Place, problem: String| {
-        section.reader().fault(place, format!("objects: {resource}: {problem}"));
-    };
-    if !is_label(&custom.plural) {
-        let problem = "name: expected a plural such as widgets, as kubectl api-resources has it";
-        fault(section, place, problem.to_owned());
-    }
-    if !custom.group.is_empty() && !custom.group.split('.').all(is_label) {
-        let problem = "group: expected an API group such as example.com";
-        fault(section, place, problem.to_owned());
-    }
-    let version = section.text("version", custom.version.as_deref().unwrap_or_default(), "");
-    if !version.is_empty() && !is_label(&version) {
-        fault(section, place, format!("version is {version:?}: expected such as v1alpha1"));
-    }
-    custom.version = (!version.is_empty()).then_some(version);
-    let default = custom.kind.clone();
-    custom.kind = section.text("kind", &default, "");
-    if custom.kind.is_empty() {
-        fault(section, place, "kind is needed, such as Widget".to_owned());
-    } else if !custom.kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        fault(section, place, format!("kind is {:?}: expected such as Widget", custom.kind));
-    }
-    let default = if custom.rules.mode == Mode::Run { "run" } else { "rollout" };
-    match &*section.text("mode", default, "") {
-        "run" => custom.rules.mode = Mode::Run,
-        "rollout" => custom.rules.mode = Mode::Rollout,
-        other => {
-            let problem = format!("mode is {other:?}: expected rollout or run");
-            fault(section, place, problem);
-        }
-    }
-    let waits = |section: &mut Section<'_>, key| {
-        let mut waits = Vec::new();
-        for (text, place) in section.texts(key, "") {
-            match Wait::parse(&text) {
-                Ok(wait) => waits.push(wait),
-                Err(problem) => fault(section, &place, format!("{key}: {problem}")),
-            }
-        }
-        waits
-    };
-    let is_given = [section.has("settled_when"), section.has("failed_when")];
-    let (settled_when, failed_when) =
-        (waits(section, "settled_when"), waits(section, "failed_when"));
-    if let [true, _] = is_given {
-        custom.rules.settle_when(settled_when);
-    }
-    if let [_, true] = is_given {
-        custom.rules.failed_when = failed_when;
-    }
-    for (field, place) in section.texts("goal_fields", "") {
-        if field.is_empty() || field.starts_with('.') {
-            let problem = format!(
-                "goal_fields: {field:?} is no field of a spec: expected such as strategy.steps"
-            );
-            fault(section, &place, problem);
-        }
-        custom.rules.goal_fields.push(field);
-    }
-    let progress = section.text("progress", "", "");
-    if !progress.is_empty() {
-        match JsonPath::parse(&progress) {
-            Ok(path) => custom.rules.progress = Some(path),
-            Err(problem) => fault(section, place, format!("progress: {problem}")),
-        }
-    }
-    Box::new(custom)
-}
-
-/// Whether it may stand in the path of a request (RFC 1123 label).
-fn is_label(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty() && text.len() <= 63 && text.bytes().all(is_inner)
 }

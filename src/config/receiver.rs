@@ -1,8 +1,8 @@
 //! `receivers: k8s_lifecycle`
 
-use super::node::Node;
+use super::node::{Node, Place, Value};
 use super::objects::{HELP, Object, Objects, objects};
-use super::reader::{Reader, Section};
+use super::reader::{Reader, Section, quoted};
 use super::sampling::sampling;
 use super::trace_context::trace_context;
 use crate::engine::Settings;
@@ -22,6 +22,8 @@ pub struct Receiver {
     pub access: Access,
     /// The namespaces that are watched; empty for all.
     pub namespaces: Vec<String>,
+    /// The namespaces that are left out.
+    pub excluded: Vec<String>,
     /// What is watched, owners first.
     pub objects: Vec<Object>,
     /// The custom resources among them, and where trace contexts stand on objects.
@@ -41,11 +43,18 @@ impl Receiver {
         let all = [String::new()];
         let namespaces = if self.namespaces.is_empty() { &all[..] } else { &self.namespaces };
         let watched = self.objects.iter().flat_map(|object| {
-            (0..).zip(namespaces).map(|(part, namespace)| Watched {
+            let mut excluded = self.excluded.clone();
+            excluded.extend(object.excluded.iter().cloned());
+            let is_left = |namespace: &&String| !excluded.contains(namespace);
+            let left: Vec<_> = namespaces.iter().filter(is_left).cloned().collect();
+            // Where namespaces are named, those that are left out are not asked for at all.
+            let to_exclude = if self.namespaces.is_empty() { excluded } else { Vec::new() };
+            (0..).zip(left).map(move |(part, namespace)| Watched {
                 target: Target {
                     field_selector: object.field_selector.clone(),
-                    ..Target::of(&self.catalog, object.lane, namespace, &object.label_selector)
-                },
+                    ..Target::of(&self.catalog, object.lane, &namespace, &object.label_selector)
+                }
+                .without(&to_exclude),
                 has_no_backlog: !object.lane.has_lives(),
                 ear: ForCore { catalog: Arc::clone(&self.catalog), lane: object.lane, part },
             })
@@ -68,12 +77,19 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         s.fault("context is for auth_type kubeConfig alone");
     }
     let namespaces = namespaces(s);
+    let excluded = excluded_namespaces(
+        s,
+        "Namespaces to leave out, each by its name or as {strict: NAME}; nothing is asked for of them. Objects without a namespace are not concerned",
+    );
+    let is_left = |name: &String| !excluded.contains(name);
+    if !namespaces.is_empty() && !namespaces.iter().any(is_left) {
+        s.fault("exclude_namespaces leaves none of the namespaces to watch");
+    }
     let mark = s.mark();
     let Objects { objects, catalog } = objects(s);
     let written: Vec<_> = objects.iter().map(|object| object.written(&catalog)).collect();
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), HELP);
     let catalog = Arc::new(catalog.with_context(trace_context(s)));
-    s.unsupported("exclude_namespaces", "watch the namespaces that are wanted, or all");
     s.unsupported(
         "k8s_leader_elector",
         "run one replica; two would send every span twice, with the same ids",
@@ -172,6 +188,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
             _ => Access::ServiceAccount,
         },
         namespaces,
+        excluded,
         objects,
         catalog,
         manners: Manners {
@@ -203,6 +220,49 @@ fn size(s: &mut Section<'_>, key: &'static str, default: u64, help: &'static str
 
 fn namespaces(s: &mut Section<'_>) -> Vec<String> {
     let given = s.texts("namespaces", "The namespaces to watch; all if empty");
+    names(s, given)
+}
+
+/// Namespaces that are left out: names, or filters as the Collector has them.
+pub(super) fn excluded_namespaces(s: &mut Section<'_>, help: &'static str) -> Vec<String> {
+    const KEY: &str = "exclude_namespaces";
+    let mark = s.mark();
+    let mut given = Vec::new();
+    let items = match s.node(KEY) {
+        Some(Node { value: Value::List(items), .. }) => items,
+        other => other.into_iter().collect(),
+    };
+    for node in items {
+        let place = node.place.clone();
+        match &node.value {
+            Value::Scalar { text, .. } => {
+                given.extend(text.split(',').map(|name| (name.trim().to_owned(), place.clone())));
+            }
+            Value::Null | Value::List(_) => {
+                let problem = format!("{KEY}: expected names of namespaces, or {{strict: NAME}}");
+                s.reader().fault(&place, problem);
+            }
+            Value::Map(_) => {
+                let mut filter = s.reader().section(vec![KEY.to_owned()], node);
+                filter.unsupported(
+                    "regexp",
+                    "namespaces are left out by the API server, by their names: {strict: NAME}",
+                );
+                if filter.has("strict") {
+                    given.push((filter.text("strict", "", ""), place));
+                }
+                filter.end();
+            }
+        }
+    }
+    let names = names(s, given);
+    let written: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    s.enter_instead(mark, KEY, format!("[{}]", written.join(", ")), help);
+    names
+}
+
+/// What may be names of namespaces, each once.
+fn names(s: &mut Section<'_>, given: Vec<(String, Place)>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, place) in given {
         let is_inner =

@@ -17,6 +17,21 @@ const UNITS: [(&str, i64); 7] = [
     ("h", 3_600_000_000_000),
 ];
 
+/// A duration of 0 or more as [`parse`] reads it: `1h30m`, `1500ms`, `0s`.
+#[must_use]
+pub fn written(time: Nanos) -> String {
+    let mut rest = time.0;
+    let mut out = String::new();
+    for (unit, size) in UNITS.into_iter().rev().filter(|(unit, _)| *unit != "us") {
+        let whole = rest / size;
+        if whole > 0 {
+            out.push_str(&format!("{whole}{unit}"));
+        }
+        rest %= size;
+    }
+    if out.is_empty() { "0s".to_owned() } else { out }
+}
+
 /// Reads a duration of 0 or more, as Go's `time.ParseDuration` does.
 pub fn parse(text: &str) -> Result<Nanos, NotADuration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
@@ -65,6 +80,21 @@ fn nanos(number: &str, unit: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use crate::facts::duration::*;
+
+    #[test]
+    fn a_duration_is_written_as_it_may_be_read() {
+        for (text, expected) in [
+            ("90m", "1h30m"),
+            ("1500ms", "1s500ms"),
+            ("0", "0s"),
+            ("1us1ns", "1µs1ns"),
+            ("24h", "24h"),
+        ] {
+            let time = parse(text).unwrap();
+            assert_eq!(written(time), expected);
+            assert_eq!(parse(expected), Ok(time));
+        }
+    }
 
     #[test]
     fn durations_are_read_as_go_reads_them() {

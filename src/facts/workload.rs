@@ -180,7 +180,7 @@ pub enum Speech {
     /// It does.
     #[default]
     Spoken,
-    /// It has not yet.
+    /// It has not yet: whatever the verdict is meanwhile, it may still.
     Mute,
     /// It never will: no controller of its kind writes such a status.
     Silent,

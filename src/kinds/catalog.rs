@@ -1,60 +1,21 @@
 //! The kinds that are known: the built-in ones, and custom resources with the rules by which they
 //! are read; and where trace contexts stand on objects of any of them.
 
-use std::sync::Arc;
-
+use super::custom::Custom;
 use super::presets::presets;
-use super::rules::{GOALS, Rules};
 use crate::context;
 use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
+use crate::facts::time::Nanos;
 
 /// The custom resources that are known, beside the built-in kinds, and where trace contexts stand;
 /// by default the presets and the built-in rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     customs: Vec<Custom>,
+    /// How long a transition of a built-in kind may take, where that is a time of its own.
+    limits: Vec<(Lane, Nanos)>,
     context: context::Rules,
-}
-
-/// A custom resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Custom {
-    /// API group: `argoproj.io`.
-    pub group: String,
-    /// Plural name: `rollouts`.
-    pub plural: String,
-    /// Kind: `Rollout`.
-    pub kind: String,
-    /// Version: `v1alpha1`; where it is not given the one that the server prefers.
-    pub version: Option<String>,
-    /// How it is read.
-    pub rules: Rules,
-}
-
-/// A resource as `kubectl` and recordings name it: `deployments.apps`, in the core group `pods`.
-#[must_use]
-pub fn resource(plural: &str, group: &str) -> String {
-    if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
-}
-
-impl Custom {
-    /// The resource as recordings name it: `rollouts.argoproj.io`.
-    #[must_use]
-    pub fn resource(&self) -> String {
-        resource(&self.plural, &self.group)
-    }
-
-    /// The kind of its objects.
-    fn kind(&self) -> Kind {
-        Kind::of(&self.group, &self.kind)
-    }
-
-    /// The fields of its spec that are goals.
-    pub(super) fn goals(&self) -> Arc<[Box<str>]> {
-        let configured = self.rules.goal_fields.iter().map(|goal| goal.as_str().into());
-        GOALS.into_iter().map(Into::into).chain(configured).collect()
-    }
 }
 
 impl Default for Catalog {
@@ -68,13 +29,24 @@ impl Catalog {
     /// say.
     #[must_use]
     pub fn new(customs: Vec<Custom>) -> Self {
-        Self { customs, context: context::Rules::built_in() }
+        Self { customs, limits: Vec::new(), context: context::Rules::built_in() }
     }
 
     /// The same, with trace contexts where these rules say, on objects of all kinds.
     #[must_use]
     pub fn with_context(self, rules: context::Rules) -> Self {
         Self { context: rules, ..self }
+    }
+
+    /// The same, with a limit of their own for transitions of these built-in kinds.
+    #[must_use]
+    pub fn with_limits(self, limits: Vec<(Lane, Nanos)>) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How long a transition of a built-in kind may take, where that is a time of its own.
+    pub(super) fn limit(&self, lane: Lane) -> Option<Nanos> {
+        self.limits.iter().find(|(limited, _)| *limited == lane).map(|(_, limit)| *limit)
     }
 
     /// Where trace contexts stand.

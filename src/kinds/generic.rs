@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::catalog::Custom;
+use super::custom::Custom;
 use super::json_path::Parts;
 use super::metadata::Metadata;
 use super::read::Text;
@@ -14,7 +14,7 @@ use super::{Decoded, SnapshotError, check_kind, spec_hash, stamps, template};
 use crate::context;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
-use crate::facts::workload::{Workload, WorkloadStatus};
+use crate::facts::workload::{Verdict, Workload, WorkloadStatus};
 
 /// Written by `kubectl rollout restart`.
 const RESTARTED_AT: &str = "annotations.kubectl.kubernetes.io/restartedAt";
@@ -61,18 +61,21 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let paused = is_set("paused") || is_set("suspend");
     let images = template::images(&spec, "template");
     let object = Parts { spec: &spec, status: &status };
-    let wanted = match &custom.rules.wanted {
-        Some(path) => path.find(object),
-        None => spec.at("replicas"),
-    };
-    let replicas = wanted.and_then(Node::whole);
+    let replicas = custom.rules.n_wanted(object);
     let pod_template = spec.at("template").map_or(0, template::of_replica_sets);
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
     let revision = metadata.annotations.revision;
+    let workload = metadata.annotations.workload_generation;
     let meta = metadata.meta()?;
-    let Judged { observed, names, speech, verdict } =
+    let Judged { observed, names, speech, verdict, .. } =
         verdict::judge(&custom.rules, meta.generation, object);
+    // A Rollout that takes its template from another workload says which generation of that it has
+    // seen.
+    let is_behind = spec.at("workloadRef").is_some()
+        && workload.is_some()
+        && verdict::number(status.at("workloadObservedGeneration")) != workload;
+    let verdict = if is_behind { Verdict::Progressing } else { verdict };
     let n_stamps = found.stamps.len();
     let refused_stamps = stamps::told(found.refused, || {
         label(&custom.kind, Some(&meta.namespace), Some(&meta.name))

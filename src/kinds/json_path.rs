@@ -61,10 +61,22 @@ impl JsonPath {
         follow(self.root(object), &self.steps)
     }
 
-    /// The value at `key` beside the one that it leads to.
-    pub(super) fn beside<'o, 'a>(&self, object: Parts<'o, 'a>, key: &str) -> Option<&'o Node<'a>> {
-        let (_, above) = self.steps.split_last()?;
-        follow(self.root(object), above)?.at(key)
+    /// The same, after the map or list in which it stands.
+    pub(super) fn find_within<'o, 'a>(
+        &self,
+        object: Parts<'o, 'a>,
+    ) -> Option<(&'o Node<'a>, &'o Node<'a>)> {
+        let root = self.root(object);
+        let Some((last, above)) = self.steps.split_last() else { return Some((root, root)) };
+        let map = follow(root, above)?;
+        Some((map, follow(map, std::slice::from_ref(last))?))
+    }
+
+    /// The same as the path of a field of the spec, `nodes.count`, if it leads into that.
+    pub(super) fn of_spec(&self) -> Option<String> {
+        let written = self.to_string();
+        let below = written.strip_prefix("{.spec.")?.strip_suffix('}')?;
+        Some(below.to_owned())
     }
 
     fn root<'o, 'a>(&self, object: Parts<'o, 'a>) -> &'o Node<'a> {
@@ -211,7 +223,10 @@ mod tests {
         let (spec, status) =
             (Node::Null, serde_json::from_str(r#"{"a":{"b":1,"message":"m"}}"#).unwrap());
         let parts = Parts { spec: &spec, status: &status };
-        let beside = |path| JsonPath::parse(path).unwrap().beside(parts, "message").cloned();
+        let beside = |path| {
+            let (map, _) = JsonPath::parse(path).unwrap().find_within(parts).unwrap();
+            map.at("message").cloned()
+        };
         assert_eq!(beside(".status.a.b"), Some(Node::Text("m".into())));
         assert_eq!(beside(".status.a"), None);
         assert_eq!(beside(".status"), None);

@@ -252,6 +252,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 pub(super) struct Annotations<'a> {
     service: Option<Text<'a>>,
     pub(super) revision: i64,
+    /// Of a Rollout, the generation of the workload whose template it takes.
+    pub(super) workload_generation: Option<i64>,
     pub(super) template_generation: Option<Text<'a>>,
     pub(super) scheduled: Option<UnixNanos>,
     pub(super) is_mirror: bool,
@@ -281,6 +283,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                             if let Some(text) = map.next_value::<LenientText<'de>>()?.0 {
                                 annotations.revision = text.parse().unwrap_or_default();
                             }
+                        }
+                        "rollout.argoproj.io/workload-generation" => {
+                            let text = map.next_value::<LenientText<'de>>()?.0;
+                            annotations.workload_generation =
+                                text.and_then(|text| text.parse().ok());
                         }
                         "deprecated.daemonset.template.generation" => {
                             let text = map.next_value::<LenientText<'de>>()?.0;

@@ -1,7 +1,10 @@
 //! Custom resources that are known without a word of configuration, and why their rules are as
 //! they are.
+//!
+//! What says how it is by the conventions, or in words that many kinds share, has no rule here but
+//! its name.
 
-use super::catalog::Custom;
+use super::custom::Custom;
 use super::json_path::JsonPath;
 use super::rules::Rules;
 use super::wait::Wait;
@@ -15,8 +18,12 @@ struct Preset {
     mode: Mode,
     settled_when: &'static [&'static str],
     failed_when: &'static [&'static str],
-    busy_when: &'static [&'static str],
     waiting_when: &'static [&'static str],
+    busy_when: &'static [&'static str],
+    wanted: &'static str,
+    counts: bool,
+    spawns: bool,
+    is_silent: bool,
     progress: &'static str,
     echoes: &'static [(&'static str, &'static str)],
     restart: (&'static str, &'static str),
@@ -29,8 +36,12 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
         mode: Mode::Rollout,
         settled_when: &[],
         failed_when: &[],
-        busy_when: &[],
         waiting_when: &[],
+        busy_when: &[],
+        wanted: "",
+        counts: false,
+        spawns: false,
+        is_silent: false,
         progress: "",
         echoes: &[],
         restart: ("", ""),
@@ -47,9 +58,15 @@ const fn run(
 }
 
 const ARGO: &str = "argoproj.io";
-const TEKTON: &str = "tekton.dev";
-const KNATIVE: &str = "serving.knative.dev";
 const CLUSTER_API: &str = "cluster.x-k8s.io";
+const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io";
+const CROSSPLANE: &str = "pkg.crossplane.io";
+const GATEWAY: &str = "gateway.networking.k8s.io";
+const KEDA: &str = "keda.sh";
+const KNATIVE: &str = "serving.knative.dev";
+const RAY: &str = "ray.io";
+const STRIMZI: &str = "kafka.strimzi.io";
+const TEKTON: &str = "tekton.dev";
 
 /// Of Knative's resources `Ready=False` is final: while work goes on it is Unknown (conditions
 /// specification of Knative).
@@ -62,17 +79,42 @@ const fn knative(plural: &'static str, kind: &'static str) -> Preset {
 }
 
 /// While a Cluster API resource is rolled out or scaled it may be Available all the same
-/// (v1beta2); before v1beta2 it has `Ready`, which the conventions know.
-const fn cluster_api(plural: &'static str, kind: &'static str) -> Preset {
+/// (v1beta2); before v1beta2 it has `Ready`, which the conventions know. A Machine that cannot be
+/// had is tried again: only the phase says that it is given up.
+const fn cluster_api(
+    (plural, group): (&'static str, &'static str),
+    kind: &'static str,
+    counts: bool,
+) -> Preset {
     Preset {
         failed_when: &["jsonpath={.status.phase}=Failed"],
         busy_when: &["condition=RollingOut", "condition=ScalingUp", "condition=ScalingDown"],
-        ..rollout((plural, CLUSTER_API), kind)
+        counts,
+        ..rollout((plural, group), kind)
+    }
+}
+
+/// A package is installed when its revision is active, and healthy when that runs: both are tried
+/// again (Crossplane, package/v1 conditions).
+const fn package(plural: &'static str, kind: &'static str) -> Preset {
+    Preset {
+        settled_when: &["condition=Installed", "condition=Healthy"],
+        ..rollout((plural, CROSSPLANE), kind)
+    }
+}
+
+/// The cluster operator tells `NotReady` with the reason `Creating` before there is anything, and
+/// passes over what is annotated to be paused.
+const fn strimzi(plural: &'static str, kind: &'static str) -> Preset {
+    Preset {
+        settled_when: &["condition=Ready"],
+        waiting_when: &["condition=ReconciliationPaused"],
+        ..rollout((plural, STRIMZI), kind)
     }
 }
 
 /// Owners first: a lane's list begins when those before it have listed.
-const PRESETS: [Preset; 15] = [
+const PRESETS: [Preset; 38] = [
     Preset {
         // Its status has no observedGeneration, and writes of its status bump its generation. The
         // controller says which source it compared, and which it synced last.
@@ -85,6 +127,7 @@ const PRESETS: [Preset; 15] = [
             "jsonpath={.status.operationState.phase}=Error",
             "jsonpath={.status.health.status}=Degraded",
         ],
+        waiting_when: &["jsonpath={.status.health.status}=Suspended"],
         echoes: &[
             ("{.spec.source}", "{.status.sync.comparedTo.source}"),
             ("{.spec.sources}", "{.status.sync.comparedTo.sources}"),
@@ -95,8 +138,14 @@ const PRESETS: [Preset; 15] = [
     // it gives up, a HelmRelease out of retries, it calls Stalled. So do the conventions.
     rollout(("kustomizations", "kustomize.toolkit.fluxcd.io"), "Kustomization"),
     rollout(("helmreleases", "helm.toolkit.fluxcd.io"), "HelmRelease"),
-    cluster_api("clusters", "Cluster"),
-    cluster_api("machinedeployments", "MachineDeployment"),
+    package("providers", "Provider"),
+    package("functions", "Function"),
+    cluster_api(("clusters", CLUSTER_API), "Cluster", false),
+    // Ready, Available and Running it stays throughout a rolling update before v1beta2: the numbers
+    // tell, as those of a Deployment do.
+    cluster_api(("kubeadmcontrolplanes", CONTROL_PLANE), "KubeadmControlPlane", true),
+    cluster_api(("machinedeployments", CLUSTER_API), "MachineDeployment", true),
+    cluster_api(("machinesets", CLUSTER_API), "MachineSet", true),
     Preset {
         settled_when: &["condition=Ready"],
         // An issuance that failed is taken up again after an hour at the soonest.
@@ -104,6 +153,10 @@ const PRESETS: [Preset; 15] = [
         busy_when: &["condition=Issuing"],
         ..rollout(("certificates", "cert-manager.io"), "Certificate")
     },
+    // They make Workflows and Jobs at their times, each of which is a story of its own, and say
+    // nothing of themselves until the first.
+    Preset { spawns: true, is_silent: true, ..rollout(("cronworkflows", ARGO), "CronWorkflow") },
+    Preset { spawns: true, ..rollout(("scaledjobs", KEDA), "ScaledJob") },
     run(
         ("workflows", ARGO),
         "Workflow",
@@ -117,6 +170,17 @@ const PRESETS: [Preset; 15] = [
         &["condition=Failed"],
     ),
     run(("jobsets", "jobset.x-k8s.io"), "JobSet", &["condition=Completed"], &["condition=Failed"]),
+    // Its job may have failed though its deployment is Complete.
+    run(
+        ("rayjobs", RAY),
+        "RayJob",
+        &["jsonpath={.status.jobStatus}=SUCCEEDED"],
+        &[
+            "jsonpath={.status.jobStatus}=FAILED",
+            "jsonpath={.status.jobStatus}=STOPPED",
+            "jsonpath={.status.jobDeploymentStatus}=Failed",
+        ],
+    ),
     // While they run, and while they are tried again, `Succeeded` is Unknown.
     run(
         ("pipelineruns", TEKTON),
@@ -125,9 +189,69 @@ const PRESETS: [Preset; 15] = [
         &["condition=Succeeded=False"],
     ),
     run(("taskruns", TEKTON), "TaskRun", &["condition=Succeeded"], &["condition=Succeeded=False"]),
+    Preset {
+        // Not admitted it waits for quota; what it is about is suspended until then.
+        settled_when: &["condition=Admitted"],
+        failed_when: &["condition=DeactivationTarget"],
+        waiting_when: &["condition=QuotaReserved=False"],
+        ..rollout(("workloads", "kueue.x-k8s.io"), "Workload")
+    },
+    Preset {
+        // Not ready for another reason than its model it is still being deployed.
+        settled_when: &["condition=Ready"],
+        failed_when: &[
+            "jsonpath={.status.modelStatus.transitionStatus}=BlockedByFailedLoad",
+            "jsonpath={.status.modelStatus.transitionStatus}=InvalidSpec",
+        ],
+        ..rollout(("inferenceservices", "serving.kserve.io"), "InferenceService")
+    },
     knative("services", "Service"),
     knative("configurations", "Configuration"),
     knative("revisions", "Revision"),
+    strimzi("kafkas", "Kafka"),
+    strimzi("kafkaconnects", "KafkaConnect"),
+    strimzi("kafkatopics", "KafkaTopic"),
+    Preset {
+        // Ready it is with one instance; whether all is done the phase tells, in a sentence.
+        settled_when: &["jsonpath={.status.phase}=Cluster in healthy state"],
+        // `primaryUpdateStrategy: supervised`.
+        waiting_when: &["jsonpath={.status.phase}=Waiting for user action"],
+        wanted: "{.spec.instances}",
+        ..rollout(("clusters", "postgresql.cnpg.io"), "Cluster")
+    },
+    rollout(("externalsecrets", "external-secrets.io"), "ExternalSecret"),
+    Preset {
+        // Accepted says that it is valid, Programmed that the data plane has it.
+        settled_when: &["condition=Accepted", "condition=Programmed"],
+        ..rollout(("gateways", GATEWAY), "Gateway")
+    },
+    // Of routes each parent says whether it accepts them.
+    rollout(("httproutes", GATEWAY), "HTTPRoute"),
+    rollout(("grpcroutes", GATEWAY), "GRPCRoute"),
+    Preset {
+        settled_when: &["condition=Ready"],
+        waiting_when: &["condition=Paused"],
+        ..rollout(("scaledobjects", KEDA), "ScaledObject")
+    },
+    Preset {
+        settled_when: &["condition=Available"],
+        busy_when: &["condition=Progressing", "condition=UpdateInProgress"],
+        ..rollout(("leaderworkersets", "leaderworkerset.x-k8s.io"), "LeaderWorkerSet")
+    },
+    // `state` and, since 1.2, conditions; numbers of workers are those of the conventions.
+    rollout(("rayclusters", RAY), "RayCluster"),
+    Preset {
+        // Launched, Registered and Initialized are steps to Ready.
+        settled_when: &["condition=Ready"],
+        busy_when: &["condition=Disrupting"],
+        ..rollout(("nodeclaims", "karpenter.sh"), "NodeClaim")
+    },
+    rollout(("virtualmachines", "kubevirt.io"), "VirtualMachine"),
+    // Nothing reports on what others are made after.
+    Preset {
+        is_silent: true,
+        ..rollout(("compositions", "apiextensions.crossplane.io"), "Composition")
+    },
     Preset {
         // Conditions lag behind the phase.
         settled_when: &["jsonpath={.status.phase}=Healthy"],
@@ -161,16 +285,20 @@ impl Preset {
                 settled_when: waits(self.settled_when),
                 failed_when: waits(self.failed_when),
                 waiting_when: waits(self.waiting_when),
+                wanted: path(self.wanted),
+                spawns: self.spawns,
+                is_silent: self.is_silent,
+                limit: None,
                 goal_fields: Vec::new(),
                 progress: path(self.progress),
                 busy_when: waits(self.busy_when),
+                counts: self.counts,
                 echoes: self
                     .echoes
                     .iter()
                     .filter_map(|(spec, status)| Some((path(spec)?, path(status)?)))
                     .collect(),
                 restart: path(self.restart.1).map(|status| (self.restart.0, status)),
-                ..Rules::default()
             },
         }
     }
@@ -192,6 +320,7 @@ mod tests {
             assert_eq!(written(&rules.busy_when), preset.busy_when, "{}", preset.kind);
             assert_eq!(written(&rules.waiting_when), preset.waiting_when, "{}", preset.kind);
             assert_eq!(rules.echoes.len(), preset.echoes.len(), "{}", preset.kind);
+            assert_eq!(rules.wanted.is_some(), !preset.wanted.is_empty(), "{}", preset.kind);
             assert_eq!(rules.progress.is_some(), !preset.progress.is_empty(), "{}", preset.kind);
             assert_eq!(rules.restart.is_some(), !preset.restart.0.is_empty(), "{}", preset.kind);
         }

@@ -1,6 +1,7 @@
 //! The rules by which a custom resource is read.
 
-use super::json_path::JsonPath;
+use super::json_path::{JsonPath, Parts};
+use super::tree::Node;
 use super::wait::Wait;
 use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
@@ -34,6 +35,8 @@ pub struct Rules {
     pub progress: Option<JsonPath>,
     /// While one of these holds it has not settled, whatever else holds.
     pub(super) busy_when: Vec<Wait>,
+    /// Its status has the numbers of a Deployment, and they tell when it has settled.
+    pub(super) counts: bool,
     /// Where its status repeats a part of the spec that it is about, for what has no
     /// `observedGeneration`: until both are equal the status is about an older spec.
     pub(super) echoes: Vec<(JsonPath, JsonPath)>,
@@ -48,7 +51,17 @@ impl Rules {
         if waits != self.settled_when {
             self.settled_when = waits;
             self.busy_when.clear();
+            self.counts = false;
         }
+    }
+
+    /// How many Pods an object wants, where it says so.
+    pub(super) fn n_wanted(&self, object: Parts<'_, '_>) -> Option<i64> {
+        let wanted = match &self.wanted {
+            Some(path) => path.find(object),
+            None => object.spec.at("replicas"),
+        };
+        wanted.and_then(Node::whole)
     }
 }
 

@@ -64,6 +64,11 @@ impl<'a> Node<'a> {
         if let Self::List(items) = self { items } else { &[] }
     }
 
+    /// The entries, if this is a map.
+    pub(super) fn entries(&self) -> &[(Cow<'a, str>, Self)] {
+        if let Self::Map(entries) = self { entries } else { &[] }
+    }
+
     /// Whether it says nothing.
     pub(super) fn is_void(&self) -> bool {
         match self {

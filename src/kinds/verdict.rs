@@ -1,64 +1,80 @@
 //! What the status of a custom resource says of it: by its rules, else by convention.
 //!
-//! The conventions are those of kstatus (sigs.k8s.io/cli-utils), with two differences: a status
-//! that no controller has written yet settles nothing, and a condition may say for itself which
-//! generation it is about.
+//! The conventions are those of kstatus (sigs.k8s.io/cli-utils) and the words of
+//! [`super::words`] beside them. A status that no controller has written yet settles nothing, and a
+//! condition counts for the generation that it names.
 
+use super::counts;
 use super::json_path::Parts;
 use super::read::{message, start};
 use super::rfc3339::rfc3339;
 use super::rules::Rules;
+use super::says::{Place, Rank, Statement, of_rollout, of_run, speaks};
 use super::tree::Node;
-use super::wait::{Found, condition, text_of};
+use super::wait::{Wait, text_of};
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Speech, Verdict};
-
-/// Of the conditions that say how a resource is, the first one that there is decides.
-const HEALTH: [&str; 3] = ["Ready", "Available", "Healthy"];
-
-/// Conditions by which a run says that it has ended well.
-const ENDED: [&str; 3] = ["Complete", "Completed", "Succeeded"];
-
-/// What a status says how its object is with; a status without any of them says nothing.
-const SPEECH: [&str; 6] =
-    ["conditions", "phase", "state", "status", "health", "observedGeneration"];
 
 /// How much of a reason is kept, and of what tells how far it has come.
 const REASON_BYTES: usize = 256;
 
 /// What a status says, and of which generation.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Judged {
+#[derive(Debug)]
+pub(super) struct Judged<'w, 'o, 'a> {
     pub(super) observed: i64,
     pub(super) names: Option<i64>,
     pub(super) speech: Speech,
     pub(super) verdict: Verdict,
+    /// Why.
+    pub(super) by: By<'w, 'o, 'a>,
+}
+
+/// What decided a verdict.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By<'w, 'o, 'a> {
+    /// There is no status; nor will there be of what nobody counts.
+    NoStatus,
+    /// The status says nothing of how it is.
+    Nothing,
+    /// What it says is not in words that are known, and kstatus takes it for current.
+    Unknown,
+    /// A rule holds, by this.
+    Rule(&'w Wait, Place<'o, 'a>),
+    /// A rule does not hold that has to.
+    Unmet(&'w Wait),
+    /// It counts as a Deployment, and its numbers differ.
+    Counts,
+    /// It says so, in words that many kinds share.
+    Said(Statement<'o, 'a>),
+    /// What it says is about this generation, which is an older one.
+    Old(i64),
+    /// What it says is about another spec, which it repeats.
+    Echo,
+    /// Its Pods are still to be made anew.
+    Restart,
 }
 
 /// Judges an object of this `generation`.
-pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Judged {
+pub(super) fn judge<'w, 'o, 'a>(
+    rules: &'w Rules,
+    generation: i64,
+    object: Parts<'o, 'a>,
+) -> Judged<'w, 'o, 'a> {
     let told = number(object.status.at("observedGeneration"));
     if matches!(object.status, Node::Null | Node::EmptyMap) {
         // Nobody has looked at it yet; where nothing counts what is written (ConfigMaps), nobody
         // is going to.
-        let observed = told.unwrap_or(generation);
-        let is_plain = generation == 0 && *rules == Rules::default();
+        let is_plain = generation == 0 && *rules == Rules::default() && *object.spec == Node::Null;
         let verdict = if is_plain { Verdict::Settled { at: None } } else { Verdict::Progressing };
         let speech = if is_plain || rules.is_silent { Speech::Silent } else { Speech::Mute };
-        return Judged { observed, names: told, speech, verdict };
+        let observed = told.unwrap_or(generation);
+        return Judged { observed, names: told, speech, verdict, by: By::NoStatus };
     }
-    let speech = match () {
-        () if rules.is_silent => Speech::Silent,
-        () if speaks(object.status) => Speech::Spoken,
-        () => Speech::Mute,
-    };
-    let (verdict, deciding) = decide(rules, object);
-    let of_condition = deciding.and_then(|it| number(it.at("observedGeneration")));
+    let Decision { verdict, by, generation: of_condition } = decide(rules, generation, object);
     let observed = told.or(of_condition).unwrap_or(generation);
     // A controller's word on one condition is newer than that on the whole; and what is renewed
-    // somewhere in a status is not about what was written since.
+    // nowhere in a status is not about what was written since.
     let names = of_condition.or(told).or_else(|| newest(object.status));
-    let is_old = names.is_some_and(|it| it < generation);
     let is_of_another = rules.echoes.iter().any(|(spec, status)| {
         matches!((spec.find(object), status.find(object)), (Some(a), Some(b)) if a != b)
     });
@@ -67,150 +83,188 @@ pub(super) fn judge(rules: &Rules, generation: i64, object: Parts<'_, '_>) -> Ju
         asked.is_some() && asked != status.find(object)
     });
     let has_settled = matches!(verdict, Verdict::Settled { .. });
-    let is_unsettled = is_old || is_of_another || (is_restarting && has_settled);
-    let verdict = if is_unsettled { Verdict::Progressing } else { verdict };
-    Judged { observed, names, speech, verdict }
-}
-
-/// Whether a status says how its object is, in whatever words.
-fn speaks(status: &Node<'_>) -> bool {
-    SPEECH.iter().any(|key| status.at(key).is_some())
+    let doubt = match names {
+        Some(older) if older < generation => Some(By::Old(older)),
+        _ if is_of_another => Some(By::Echo),
+        _ if is_restarting && has_settled => Some(By::Restart),
+        _ => None,
+    };
+    let speech = match () {
+        () if rules.is_silent => Speech::Silent,
+        () if speaks(object.status) || !matches!(by, By::Nothing) => Speech::Spoken,
+        () => Speech::Mute,
+    };
+    let verdict = if doubt.is_some() { Verdict::Progressing } else { verdict };
+    Judged { observed, names, speech, verdict, by: doubt.unwrap_or(by) }
 }
 
 /// The newest generation that is named anywhere in a status.
 fn newest(status: &Node<'_>) -> Option<i64> {
-    match status {
-        Node::Map(entries) => {
-            let own = number(status.at("observedGeneration"));
-            entries.iter().filter_map(|(_, node)| newest(node)).max().max(own)
-        }
-        Node::List(items) => items.iter().filter_map(newest).max(),
-        Node::Null
-        | Node::Bool(_)
-        | Node::Whole(_)
-        | Node::Float(_)
-        | Node::Text(_)
-        | Node::EmptyList
-        | Node::EmptyMap => None,
+    let below = status.entries().iter().map(|(_, node)| node).chain(status.items());
+    below.filter_map(newest).max().max(number(status.at("observedGeneration")))
+}
+
+/// What holds, why, and the generation that the condition names which decided it.
+struct Decision<'w, 'o, 'a> {
+    verdict: Verdict,
+    by: By<'w, 'o, 'a>,
+    generation: Option<i64>,
+}
+
+impl<'w, 'o, 'a> Decision<'w, 'o, 'a> {
+    fn new(verdict: Verdict, by: By<'w, 'o, 'a>) -> Self {
+        let generation = match by {
+            By::Rule(_, Place::Condition(it))
+            | By::Said(Statement { place: Place::Condition(it), .. }) => of_generation(it),
+            By::Rule(..)
+            | By::Said(_)
+            | By::NoStatus
+            | By::Nothing
+            | By::Unknown
+            | By::Unmet(_)
+            | By::Counts
+            | By::Old(_)
+            | By::Echo
+            | By::Restart => None,
+        };
+        Self { verdict, by, generation }
     }
 }
 
-/// What holds, and the condition that decided it.
-fn decide<'o, 'a>(rules: &Rules, object: Parts<'o, 'a>) -> (Verdict, Option<&'o Node<'a>>) {
-    let failed = if rules.failed_when.is_empty() {
-        failed_by_convention(rules.mode, object)
-    } else {
-        rules.failed_when.iter().find_map(|wait| wait.find(object))
+fn decide<'w, 'o, 'a>(
+    rules: &'w Rules,
+    generation: i64,
+    object: Parts<'o, 'a>,
+) -> Decision<'w, 'o, 'a> {
+    let held = |waits: &'w [Wait]| waits.iter().find_map(|it| Some((it, it.find(object)?)));
+    if let Some((wait, place)) = held(&rules.failed_when) {
+        return Decision::new(failure(place, object), By::Rule(wait, place));
+    }
+    let wanted = rules.n_wanted(object);
+    let said = match rules.mode {
+        Mode::Run => of_run(object.status),
+        Mode::Rollout | Mode::Plain => of_rollout(object, wanted, generation),
     };
-    if let Some(found) = failed {
-        let deciding = if let Found::Condition(condition) = found { Some(condition) } else { None };
-        return (failure(found, object), deciding);
+    let strongest = said.into_iter().min_by_key(|it| it.rank);
+    let may_fail = rules.failed_when.is_empty();
+    let by_word = strongest.map(|said| Decision::new(of(said, may_fail, object), By::Said(said)));
+    let is_given_up = |it: &Statement<'_, '_>| matches!(it.rank, Rank::GivenUp | Rank::Failed);
+    if may_fail
+        && strongest.as_ref().is_some_and(is_given_up)
+        && let Some(failed) = by_word
+    {
+        return failed;
     }
-    if let Some(found) = rules.waiting_when.iter().find_map(|wait| wait.find(object)) {
-        return waiting(found, object);
+    if let Some((wait, place)) = held(&rules.waiting_when) {
+        return Decision::new(waiting(place), By::Rule(wait, place));
     }
-    if let Some(busy) = rules.busy_when.iter().find_map(|wait| wait.find(object)) {
-        let deciding = if let Found::Condition(condition) = busy { Some(condition) } else { None };
-        return (Verdict::Progressing, deciding);
+    if let Some((wait, place)) = held(&rules.busy_when) {
+        return Decision::new(Verdict::Progressing, By::Rule(wait, place));
+    }
+    if rules.counts && !counts::agree(object.status, wanted) {
+        return Decision::new(Verdict::Progressing, By::Counts);
     }
     if rules.settled_when.is_empty() {
-        return settled_by_convention(rules.mode, object);
+        return by_word.unwrap_or_else(|| unsaid(rules.mode, object));
     }
-    let mut deciding = None;
-    let mut at = None;
-    for wait in &rules.settled_when {
-        let Some(found) = wait.find(object) else {
-            return (Verdict::Progressing, wait.condition(object));
+    by_rules(rules, object).unwrap_or_else(|unmet| {
+        let is_more = |it: &Decision<'_, '_, '_>| match it.verdict {
+            Verdict::Failed { .. } => may_fail,
+            Verdict::Waiting { .. } => rules.waiting_when.is_empty(),
+            Verdict::Progressing | Verdict::Settled { .. } => false,
         };
-        if let Found::Condition(condition) = found {
-            deciding = older(deciding, condition);
+        by_word.filter(is_more).unwrap_or(Decision {
+            verdict: Verdict::Progressing,
+            by: By::Unmet(unmet),
+            generation: unmet.condition(object).and_then(of_generation),
+        })
+    })
+}
+
+/// Whether all holds that has to; else what does not.
+fn by_rules<'w, 'o, 'a>(
+    rules: &'w Rules,
+    object: Parts<'o, 'a>,
+) -> Result<Decision<'w, 'o, 'a>, &'w Wait> {
+    let (mut at, mut generation, mut by) = (None, None, By::Nothing);
+    for wait in &rules.settled_when {
+        let place = wait.find(object).ok_or(wait)?;
+        if let Place::Condition(condition) = place {
+            // Of conditions that must hold the one counts that is about the oldest generation.
+            let own = of_generation(condition);
+            generation = own.into_iter().chain(generation).min();
         }
-        at = at.max(time(found, object));
+        at = at.max(time(place));
+        by = By::Rule(wait, place);
     }
     // Conditions of what is to last may have been true long before this spec.
     let at = at.filter(|_| rules.mode == Mode::Run);
-    (Verdict::Settled { at }, deciding)
+    Ok(Decision { verdict: Verdict::Settled { at }, by, generation })
 }
 
-/// Of two conditions that must hold, the one that is about the older generation.
-fn older<'o, 'a>(first: Option<&'o Node<'a>>, second: &'o Node<'a>) -> Option<&'o Node<'a>> {
-    let generation = |it: &Node<'_>| number(it.at("observedGeneration")).unwrap_or(i64::MAX);
-    match first {
-        Some(first) if generation(first) <= generation(second) => Some(first),
-        Some(_) | None => Some(second),
-    }
-}
-
-fn failed_by_convention<'w, 'o, 'a>(
-    mode: Mode,
-    object: Parts<'o, 'a>,
-) -> Option<Found<'w, 'o, 'a>> {
-    let is = |name, status| {
-        let found = condition(object.status, name)?;
-        (found.text_at("status") == Some(status)).then_some(Found::Condition(found))
+/// What is decided where nothing is said in words that are known: a run has not ended, and what is
+/// to be as its spec says is so, in the eyes of kstatus.
+fn unsaid<'w, 'o, 'a>(mode: Mode, object: Parts<'o, 'a>) -> Decision<'w, 'o, 'a> {
+    let by = if speaks(object.status) { By::Unknown } else { By::Nothing };
+    let verdict = match mode {
+        Mode::Run => Verdict::Progressing,
+        Mode::Rollout | Mode::Plain => Verdict::Settled { at: None },
     };
-    match mode {
-        Mode::Run => is("Failed", "True").or_else(|| is("Succeeded", "False")),
-        Mode::Rollout | Mode::Plain => is("Stalled", "True"),
-    }
+    Decision::new(verdict, by)
 }
 
-fn settled_by_convention<'o, 'a>(
-    mode: Mode,
-    object: Parts<'o, 'a>,
-) -> (Verdict, Option<&'o Node<'a>>) {
-    let is_true = |condition: &Node<'_>| condition.text_at("status") == Some("True");
-    let find = |name: &&str| condition(object.status, name);
-    if mode == Mode::Run {
-        return match ENDED.iter().filter_map(find).find(|it| is_true(it)) {
-            Some(ended) => (Verdict::Settled { at: transition_time(ended) }, Some(ended)),
-            None => (Verdict::Progressing, ENDED.iter().find_map(find)),
-        };
-    }
-    if let Some(busy) = condition(object.status, "Reconciling").filter(|it| is_true(it)) {
-        return (Verdict::Progressing, Some(busy));
-    }
-    match HEALTH.iter().find_map(find) {
-        Some(health) if is_true(health) => (Verdict::Settled { at: None }, Some(health)),
-        Some(health) => (Verdict::Progressing, Some(health)),
-        // There is a status, and no condition in it that it could wait for.
-        None => (Verdict::Settled { at: None }, None),
-    }
-}
-
-/// What it waits with, and the condition that says so.
-fn waiting<'o, 'a>(
-    found: Found<'_, 'o, 'a>,
-    object: Parts<'o, 'a>,
-) -> (Verdict, Option<&'o Node<'a>>) {
-    let (word, condition) = match found {
-        Found::Condition(condition) => {
-            let said = ["reason", "type"].into_iter().filter_map(|key| condition.text_at(key));
-            (said.filter(|it| !it.is_empty()).map(str::to_owned).next(), Some(condition))
+/// What a statement comes to. What fails by the rules of its kind alone is otherwise still at work.
+fn of(said: Statement<'_, '_>, may_fail: bool, object: Parts<'_, '_>) -> Verdict {
+    match said.rank {
+        Rank::GivenUp | Rank::Failed | Rank::FailedByReason if may_fail => {
+            failure(said.place, object)
         }
-        Found::Value(_, value) => (text_of(value), None),
+        Rank::Waiting => waiting(said.place),
+        Rank::Settled => Verdict::Settled { at: None },
+        Rank::Ended => Verdict::Settled { at: time(said.place) },
+        Rank::GivenUp
+        | Rank::Failed
+        | Rank::FailedByReason
+        | Rank::Reconciling
+        | Rank::AtWork
+        | Rank::NotYet => Verdict::Progressing,
+    }
+}
+
+/// With what word it waits.
+fn waiting(place: Place<'_, '_>) -> Verdict {
+    let word = match place {
+        Place::Condition(condition) => {
+            let said = ["reason", "type"].into_iter().filter_map(|key| condition.text_at(key));
+            said.filter(|it| !it.is_empty()).map(str::to_owned).next()
+        }
+        Place::Value { value, .. } => text_of(value),
+        Place::Count { .. } => Some("partition".to_owned()),
     };
-    let word = start(&word.unwrap_or_default(), REASON_BYTES).into();
-    (Verdict::Waiting { word, at: time(found, object) }, condition)
+    Verdict::Waiting {
+        word: start(&word.unwrap_or_default(), REASON_BYTES).into(),
+        at: time(place),
+    }
 }
 
 /// Why it has failed, as the status says it.
-fn failure(found: Found<'_, '_, '_>, object: Parts<'_, '_>) -> Verdict {
-    let at = time(found, object);
+fn failure(place: Place<'_, '_>, object: Parts<'_, '_>) -> Verdict {
+    let at = time(place);
     let said = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let (reason, text) = match found {
-        Found::Condition(condition) => {
+    let (reason, text) = match place {
+        Place::Condition(condition) => {
             let reason = said(condition.text_at("reason"));
             (reason.or_else(|| said(condition.text_at("type"))), said(condition.text_at("message")))
         }
-        Found::Value(path, value) => {
-            let beside = |key| said(path.beside(object, key).and_then(Node::text).map(|it| &**it));
+        Place::Value { map, value } => {
+            let beside = |key| said(map.text_at(key));
             let text = beside("message").or_else(|| beside("failureMessage"));
             let reason = beside("reason")
                 .or_else(|| beside("failureReason"))
                 .or_else(|| text.as_deref().and_then(|text| named_reason(text, object)));
             (reason.or_else(|| text_of(value)), text)
         }
+        Place::Count { .. } => (None, None),
     };
     Verdict::Failed {
         reason: start(&reason.unwrap_or_default(), REASON_BYTES).into(),
@@ -222,28 +276,29 @@ fn failure(found: Found<'_, '_, '_>, object: Parts<'_, '_>) -> Verdict {
 /// Argo Rollouts' message begins with the reason or type of the condition that made it fail.
 fn named_reason(text: &str, object: Parts<'_, '_>) -> Option<String> {
     let (name, _) = text.split_once(": ")?;
-    let conditions = object.status.at("conditions").map(Node::items)?;
+    let conditions = super::wait::conditions(object.status);
     let is_named =
         |it: &Node<'_>| ["reason", "type"].iter().any(|key| it.text_at(key) == Some(name));
     conditions.iter().any(is_named).then(|| name.to_owned())
 }
 
 /// When what was found became so, where the status says it.
-fn time(found: Found<'_, '_, '_>, object: Parts<'_, '_>) -> Option<UnixNanos> {
-    match found {
-        Found::Condition(condition) => transition_time(condition),
-        Found::Value(path, _) => ["finishedAt", "completionTime"]
-            .into_iter()
-            .find_map(|key| rfc3339(path.beside(object, key)?.text()?)),
+fn time(place: Place<'_, '_>) -> Option<UnixNanos> {
+    match place {
+        Place::Condition(condition) => rfc3339(condition.text_at("lastTransitionTime")?),
+        Place::Value { map, .. } => {
+            ["finishedAt", "completionTime"].into_iter().find_map(|key| rfc3339(map.text_at(key)?))
+        }
+        Place::Count { .. } => None,
     }
 }
 
-fn transition_time(condition: &Node<'_>) -> Option<UnixNanos> {
-    rfc3339(condition.text_at("lastTransitionTime")?)
+fn of_generation(condition: &Node<'_>) -> Option<i64> {
+    number(condition.at("observedGeneration"))
 }
 
 /// A whole number, or one in a string, as Argo Rollouts writes it.
-fn number(node: Option<&Node<'_>>) -> Option<i64> {
+pub(super) fn number(node: Option<&Node<'_>>) -> Option<i64> {
     if let Node::Text(text) = node? { text.parse().ok() } else { node?.whole() }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::json_path::{JsonPath, Parts};
+use super::says::Place;
 use super::tree::Node;
 
 /// A test of an object.
@@ -17,15 +18,6 @@ enum What {
     Condition { name: Box<str>, status: &'static str },
     /// A value is this one, or is there at all.
     Value { path: JsonPath, expected: Option<Box<str>> },
-}
-
-/// What was found where a test holds.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Found<'w, 'o, 'a> {
-    /// This condition.
-    Condition(&'o Node<'a>),
-    /// This value, at this path.
-    Value(&'w JsonPath, &'o Node<'a>),
 }
 
 /// What conditions may be; anything else never holds.
@@ -73,22 +65,33 @@ impl Wait {
     }
 
     /// What of the object makes it hold, if it does.
-    pub(super) fn find<'w, 'o, 'a>(&'w self, object: Parts<'o, 'a>) -> Option<Found<'w, 'o, 'a>> {
+    pub(super) fn find<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<Place<'o, 'a>> {
         match &self.what {
             What::Condition { name, status } => {
                 let condition = condition(object.status, name)?;
-                let is_so = condition.text_at("status")?.eq_ignore_ascii_case(status);
-                is_so.then_some(Found::Condition(condition))
+                let is_so = text_of(condition.at("status")?)?.eq_ignore_ascii_case(status);
+                is_so.then_some(Place::Condition(condition))
             }
             What::Value { path, expected } => {
-                let value = path.find(object)?;
+                let (map, value) = path.find_within(object)?;
                 let is_so = match expected {
                     None => true,
                     Some(expected) => {
                         text_of(value).is_some_and(|text| text.trim() == expected.trim())
                     }
                 };
-                is_so.then_some(Found::Value(path, value))
+                is_so.then_some(Place::Value { map, value })
+            }
+        }
+    }
+
+    /// What it looks at, whatever that says.
+    pub(super) fn looked_at<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<Place<'o, 'a>> {
+        match &self.what {
+            What::Condition { .. } => self.condition(object).map(Place::Condition),
+            What::Value { path, .. } => {
+                let (map, value) = path.find_within(object)?;
+                Some(Place::Value { map, value })
             }
         }
     }
@@ -114,15 +117,19 @@ impl fmt::Display for Wait {
     }
 }
 
+/// The conditions of a status, or of a part of it.
+pub(super) fn conditions<'o, 'a>(status: &'o Node<'a>) -> &'o [Node<'a>] {
+    status.at("conditions").map(Node::items).unwrap_or_default()
+}
+
 /// The condition of this type in a status; names are compared without regard to case, as kubectl
 /// does.
 pub(super) fn condition<'o, 'a>(status: &'o Node<'a>, name: &str) -> Option<&'o Node<'a>> {
-    let conditions = status.at("conditions").map(Node::items).unwrap_or_default();
     let is_it = |found: &&Node<'a>| {
         found.text_at("type").is_some_and(|found| found.eq_ignore_ascii_case(name))
-            && found.text_at("status").is_some()
+            && found.at("status").is_some()
     };
-    conditions.iter().find(is_it)
+    conditions(status).iter().find(is_it)
 }
 
 /// A value as kubectl compares it; maps and lists cannot be compared.
@@ -138,8 +145,9 @@ pub(super) fn text_of(node: &Node<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Wait};
+    use super::Wait;
     use crate::kinds::json_path::Parts;
+    use crate::kinds::says::Place;
     use crate::kinds::tree::Node;
 
     fn holds(wait: &str, status: &str) -> bool {
@@ -194,7 +202,7 @@ mod tests {
         );
         let (spec, status) = (Node::Null, status.unwrap());
         let wait = Wait::parse("condition=Failed").unwrap();
-        let Some(Found::Condition(found)) = wait.find(Parts { spec: &spec, status: &status })
+        let Some(Place::Condition(found)) = wait.find(Parts { spec: &spec, status: &status })
         else {
             panic!("it holds");
         };

@@ -119,6 +119,25 @@ pub async fn stamp(
     Err(refused(format!("others wrote it {TRIES} times while it was read")))
 }
 
+/// Reads an object in `namespace`, or the one that the kubeconfig names.
+///
+/// # Errors
+/// The object is not there, or may not be read.
+pub async fn read(
+    client: &Client,
+    namespace: Option<&str>,
+    named: &Named,
+) -> Result<Value, StampError> {
+    let namespace = namespace.unwrap_or_else(|| client.default_namespace());
+    let path = path(client, namespace, named).await?;
+    let refused = |problem| StampError::Refused {
+        object: format!("{} {}", named.resource, named.name),
+        problem,
+    };
+    let (status, read) = ask(client, Method::GET, &path, "").await.map_err(refused)?;
+    if status.is_success() { Ok(read) } else { Err(refused(told(status, &read))) }
+}
+
 /// The path of the object at the API server.
 async fn path(client: &Client, namespace: &str, named: &Named) -> Result<String, StampError> {
     let Named { resource, name } = named;

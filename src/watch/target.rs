@@ -26,7 +26,12 @@ pub struct Target {
     pub label_selector: String,
     /// In the syntax of `kubectl get --field-selector`; empty for all objects.
     pub field_selector: String,
+    /// Namespaces whose objects are not asked for.
+    pub excluded: Vec<String>,
 }
+
+/// Resources of the core group without a namespace, which cannot be selected by one.
+const OF_CLUSTER: [&str; 3] = ["namespaces", "nodes", "persistentvolumes"];
 
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,7 @@ impl Target {
             namespace: namespace.to_owned(),
             label_selector: label_selector.to_owned(),
             field_selector: String::new(),
+            excluded: Vec::new(),
         }
     }
 
@@ -69,6 +75,22 @@ impl Target {
             Some(custom) => Self { version: custom.version.clone().unwrap_or_default(), ..target },
             None => target,
         }
+    }
+
+    /// The same without the objects of these namespaces.
+    #[must_use]
+    pub fn without(self, excluded: &[String]) -> Self {
+        if self.group.is_empty() && OF_CLUSTER.contains(&self.plural.as_str()) {
+            return self;
+        }
+        Self { excluded: excluded.to_vec(), ..self }
+    }
+
+    /// The field selector, with which the API server leaves out what is excluded.
+    fn fields(&self) -> String {
+        let own = Some(self.field_selector.clone()).filter(|own| !own.is_empty());
+        let others = self.excluded.iter().map(|name| format!("metadata.namespace!={name}"));
+        own.into_iter().chain(others).collect::<Vec<_>>().join(",")
     }
 
     /// The kind as recordings and debug pages name it: `deployments.apps`, `pods`.
@@ -92,9 +114,10 @@ impl Target {
         uri.push_str(&self.plural);
         let seconds = manners.watch_timeout.as_secs().to_string();
         let size = if is_version_only { 1 } else { manners.page_size }.to_string();
+        let fields = self.fields();
         let mut pairs = vec![
             ("labelSelector", self.label_selector.as_str()),
-            ("fieldSelector", self.field_selector.as_str()),
+            ("fieldSelector", fields.as_str()),
         ];
         match request {
             Request::Page { next } => pairs.extend([("limit", size.as_str()), ("continue", next)]),
@@ -142,6 +165,7 @@ mod tests {
             namespace: "shop".into(),
             label_selector: "app in (web, api),!canary".into(),
             field_selector: "metadata.name=a&b".into(),
+            excluded: Vec::new(),
         };
         assert_eq!(web.resource(), "deployments.apps");
         let next = Request::Page { next: "ey/+=".into() };
@@ -160,5 +184,28 @@ mod tests {
             "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &allowWatchBookmarks=true&timeoutSeconds=200"
         );
+    }
+
+    #[test]
+    fn namespaces_are_left_out_by_the_server_of_all_that_is_in_one() {
+        let excluded = ["kube-system".to_owned(), "ci".to_owned()];
+        let uri = |plural: &str, field_selector: &str| {
+            let target = Target {
+                version: "v1".into(),
+                plural: plural.into(),
+                field_selector: field_selector.into(),
+                ..Target::default()
+            };
+            let first = Request::Page { next: String::new() };
+            target.without(&excluded).uri(&first, &Manners::default(), true)
+        };
+        let left_out = "metadata.namespace%21%3Dkube-system%2Cmetadata.namespace%21%3Dci";
+        assert_eq!(uri("pods", ""), format!("/api/v1/pods?fieldSelector={left_out}&limit=1"));
+        let both = format!("spec.nodeName%3Da%2C{left_out}");
+        assert_eq!(
+            uri("pods", "spec.nodeName=a"),
+            format!("/api/v1/pods?fieldSelector={both}&limit=1")
+        );
+        assert_eq!(uri("nodes", ""), "/api/v1/nodes?limit=1");
     }
 }

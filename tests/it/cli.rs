@@ -115,6 +115,65 @@ fn components_and_permissions_are_listed() {
 }
 
 #[test]
+fn a_kind_is_explained_with_its_rule_and_the_word_that_decides_on_an_object() {
+    let said = |arguments: &[&str], input: &str| {
+        let output = lifespan(&[&["explain"][..], arguments].concat(), input);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout)
+    };
+    let rollout = fs::read_to_string("tests/objects/rollout_paused.json").unwrap();
+    expect![[r#"
+        rollouts.argoproj.io: a preset, mode rollout
+          settled when: jsonpath={.status.phase}=Healthy
+          failed when: jsonpath={.status.phase}=Degraded
+          waiting when: jsonpath={.status.phase}=Paused
+          goal fields: paused, replicas, suspend
+          progress: {.status.currentStepIndex}
+        Rollout default/ar, generation 4: waiting: Paused
+          because jsonpath={.status.phase}=Paused holds: status.phase is "Paused"
+          its status is about generation 4
+          it wants 4 Pods or the like
+    "#]]
+    .assert_eq(&said(&["Rollout", "-f", "-"], &rollout));
+    let widget = "kind: Widget\nmetadata: {name: left, namespace: shop, generation: 2}\n\
+                  spec: {replicas: 2}\nstatus:\n  conditions:\n  - {type: Synced, status: 'False', \
+                  reason: ReconcileError, observedGeneration: 2}\n";
+    expect![[r#"
+        widgets.example.com: neither configured nor a preset, mode rollout
+          settled when: by convention: Ready (else Available, else Healthy) is True, and no condition, word or number says otherwise
+          failed when: by convention: a condition, reason or word says so
+          waiting when: by convention: paused, suspended, held
+          goal fields: paused, replicas, suspend
+        Widget shop/left, generation 2: failed: ReconcileError
+          because condition Synced is False, reason ReconcileError
+          its status is about generation 2
+          it wants 2 Pods or the like
+    "#]]
+    .assert_eq(&said(&["widgets.example.com", "-f", "-"], widget));
+    let deployment = fs::read_to_string("tests/objects/deployment.json").unwrap();
+    expect![[r#"
+        deployments.apps: built in
+          settled when: its controller has observed the generation, and updated = replicas = available = wanted; failed: Progressing is False for ProgressDeadlineExceeded
+        Deployment default/web, generation 2: in progress
+          because it wants 3, and has 4 replicas, 2 updated, 3 ready, 3 available
+          its status is about generation 2
+    "#]]
+    .assert_eq(&said(&["deployments", "-f", "-"], &deployment));
+    expect![[r#"
+        cronjobs.batch: built in
+          settled when: at once: its Jobs are traces of their own
+    "#]]
+    .assert_eq(&said(&["cronjobs"], ""));
+    fails(
+        &["explain", "widgets"],
+        "",
+        &expect![[r#"
+            lifespan: widgets is not known: name it as RESOURCE.GROUP, such as widgets.example.com
+        "#]],
+    );
+}
+
+#[test]
 fn wrong_usage_ends_with_2() {
     for arguments in [
         &["replay"][..],

@@ -221,7 +221,9 @@ fn objects_are_shown_as_they_may_be_configured_again() {
     };
     let sources = ["good.yaml", "c.yaml"].map(|name| Source::Config(name.to_owned()));
     let text = "receivers: {k8s_lifecycle: {objects: [{name: clusters}, {name: widgets, \
-        group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}']}, \
+        group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}'], \
+        waiting_when: [condition=Held], wanted: '{.spec.n}', spawns: true, silent: true, \
+        max_transition_duration: 90m, exclude_namespaces: [ci]}, \
         {name: services, kind: Service}]}}\n";
     let first = load(&sources, &world(text)).unwrap();
     let shown = lifespan::config::shown(&first.entries, true);
@@ -229,6 +231,71 @@ fn objects_are_shown_as_they_may_be_configured_again() {
     let again = load(&sources, &world(&shown)).unwrap();
     assert_eq!(again.config.receiver.catalog.customs(), first.config.receiver.catalog.customs());
     assert_eq!(again.entries, first.entries);
+}
+
+#[test]
+fn a_kind_has_rules_of_its_own_for_what_waits_what_it_wants_and_how_long_it_may_take() {
+    let config = watching(
+        "[{name: widgets, group: example.com, kind: Widget, waiting_when: [condition=Held], \
+         wanted: '{.spec.nodes}', spawns: true, silent: true, max_transition_duration: 90m}, \
+         {name: deployments, max_transition_duration: 20m}, {name: pods}]",
+    );
+    let catalog = &config.receiver.catalog;
+    let rules = &catalog.customs()[0].rules;
+    assert_eq!(rules.waiting_when[0].to_string(), "condition=Held");
+    assert_eq!(rules.wanted.as_ref().unwrap().to_string(), "{.spec.nodes}");
+    assert!(rules.spawns && rules.is_silent);
+    let minutes = |it: i64| Some(Nanos::from_seconds(it * 60));
+    assert_eq!(rules.limit, minutes(90));
+    let object = |kind: &str| {
+        format!(
+            r#"{{"kind":"{kind}","metadata":{{"name":"w","namespace":"default","generation":1,
+                "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"933"}},
+                "spec":{{"nodes":3}}}}"#
+        )
+    };
+    for (resource, kind, limit) in [
+        ("widgets.example.com", "Widget", minutes(90)),
+        ("deployments.apps", "Deployment", minutes(20)),
+    ] {
+        let lane = catalog.lane_of(resource).unwrap();
+        let read = lifespan::kinds::snapshot(catalog, lane, object(kind).as_bytes()).unwrap();
+        let lifespan::facts::change::Snapshot::Workload(workload) = read.snapshot else {
+            panic!("{kind}")
+        };
+        assert_eq!(workload.limit, limit, "{kind}");
+        assert_eq!(workload.spawns, kind == "Widget");
+        assert_eq!(workload.replicas, Some(if kind == "Widget" { 3 } else { 1 }));
+    }
+}
+
+#[test]
+fn namespaces_are_left_out_of_all_kinds_or_of_one() {
+    let fields = |text: &str| {
+        let config = loaded(&[("good.yaml", GOOD), ("c.yaml", text)], &[]);
+        let watched = config.receiver.watched().into_iter();
+        watched.map(|it| (it.target.plural, it.target.namespace, it.target.excluded)).collect()
+    };
+    let watched: Vec<_> = fields(
+        "receivers: {k8s_lifecycle: {exclude_namespaces: [{strict: kube-system}], \
+         objects: [{name: deployments}, {name: pods, exclude_namespaces: [ci]}]}}\n",
+    );
+    let named = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        watched,
+        [
+            ("deployments".to_owned(), String::new(), named(&["kube-system"])),
+            ("pods".to_owned(), String::new(), named(&["kube-system", "ci"])),
+        ]
+    );
+    // Of namespaces that are named those that are left out are not asked for.
+    let watched: Vec<_> = fields(
+        "receivers: {k8s_lifecycle: {namespaces: [a, ci], \
+         objects: [{name: deployments}, {name: pods, exclude_namespaces: [ci]}]}}\n",
+    );
+    let all: Vec<_> = watched.iter().map(|(plural, name, _)| format!("{plural} {name}")).collect();
+    assert_eq!(all, ["deployments a", "deployments ci", "pods a"]);
+    assert!(watched.iter().all(|(.., excluded)| excluded.is_empty()));
 }
 
 #[test]

@@ -34,6 +34,7 @@ const SHELL_FILES: &[&str] = &[
     "cli.rs",
     "cli/cluster.rs",
     "cli/configured.rs",
+    "cli/explain.rs",
     "cli/live.rs",
     "cli/record.rs",
     "cli/replay.rs",

@@ -8,9 +8,11 @@ use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Speech, Verdict, Workload};
 
+mod of_kinds;
 mod presets;
 mod rules;
 mod stamps;
+mod words;
 
 fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
     super::generic(custom, json, &context::Rules::built_in())
@@ -153,7 +155,8 @@ fn a_status_that_says_nothing_is_mute_unless_its_kind_is_silent() {
         ("null", Speech::Mute),
         ("{}", Speech::Mute),
         (r#"{"address":"10.0.0.1"}"#, Speech::Mute),
-        (r#"{"conditions":[]}"#, Speech::Spoken),
+        (r#"{"conditions":[]}"#, Speech::Mute),
+        (r#"{"conditions":[{"type":"Ready"}]}"#, Speech::Spoken),
         (r#"{"phase":"Up"}"#, Speech::Spoken),
         (r#"{"observedGeneration":1}"#, Speech::Spoken),
     ] {
@@ -191,7 +194,8 @@ fn without_rules_ready_decides_once_the_generation_is_observed() {
         ("Ready", "Unknown", "2", Verdict::Progressing),
         ("Available", "False", "2", Verdict::Progressing),
         ("Available", "True", "2", settled()),
-        ("Synced", "False", "2", settled()),
+        ("Synced", "False", "2", Verdict::Progressing),
+        ("Upgradeable", "False", "2", settled()),
         ("Reconciling", "True", "2", Verdict::Progressing),
         ("Reconciling", "False", "2", settled()),
         ("Stalled", "True", "2", failed("R", "m", Some(AT))),

@@ -1,0 +1,70 @@
+//! Numbers in a status that say how far it is from what is wanted, where their shape is
+//! unmistakable: `readyReplicas` of `replicas`, `currentHealthy` of `desiredHealthy`.
+
+use super::json_path::Parts;
+use super::says::{Place, Rank, Statement};
+use super::tree::Node;
+
+/// Numbers of replicas that are all of them when it has settled.
+const OF_REPLICAS: [&str; 5] = [
+    "availableReplicas",
+    "readyReplicas",
+    "updatedAvailableReplicas",
+    "updatedReadyReplicas",
+    "updatedReplicas",
+];
+
+/// What is counted of what is desired.
+const OF_DESIRED: [&str; 4] = ["available", "current", "ready", "updated"];
+
+/// The number that is short of what is wanted, of an object that wants so many Pods.
+pub(super) fn short<'o, 'a>(
+    object: Parts<'o, 'a>,
+    wanted: Option<i64>,
+) -> Option<Statement<'o, 'a>> {
+    let status = object.status;
+    let number = |key: &str| status.at(key).and_then(Node::whole);
+    let all = wanted.max(number("replicas"));
+    let partition = partition(object.spec);
+    for (key, node) in status.entries() {
+        let Some(is) = node.whole() else { continue };
+        let short = |wanted: i64, rank| {
+            let place = Place::Count { value: node, wanted };
+            (is < wanted).then_some(Statement { rank, place })
+        };
+        let found = if OF_REPLICAS.contains(&&**key) {
+            let Some(wanted) = all else { continue };
+            let is_kept_back = key.starts_with("updated") && is >= wanted - partition;
+            short(wanted, if is_kept_back { Rank::Waiting } else { Rank::NotYet })
+        } else if key == "replicas" {
+            wanted.and_then(|wanted| short(wanted, Rank::NotYet))
+        } else {
+            let of = OF_DESIRED.iter().find_map(|it| key.strip_prefix(it));
+            let desired = of.and_then(|of| number(&format!("desired{of}")));
+            desired.and_then(|desired| short(desired, Rank::NotYet))
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// How many replicas are to stay as they were, as a StatefulSet has it.
+fn partition(spec: &Node<'_>) -> i64 {
+    let at = |keys: &[&str]| spec.below(keys).and_then(Node::whole);
+    at(&["updateStrategy", "rollingUpdate", "partition"])
+        .or_else(|| at(&["updateStrategy", "partition"]))
+        .unwrap_or(0)
+}
+
+/// Whether a kind that counts as a Deployment has come to what it wants, if it says how many that
+/// are: updated = replicas = wanted, and as many are ready.
+pub(super) fn agree(status: &Node<'_>, wanted: Option<i64>) -> bool {
+    let number = |key: &str| status.at(key).and_then(Node::whole);
+    let Some(wanted) = wanted else { return true };
+    // As Cluster API calls them before v1beta2, and since; a MachineSet updates none.
+    let updated = number("updatedReplicas").or_else(|| number("upToDateReplicas"));
+    let all = [updated.or(number("replicas")), number("replicas"), number("readyReplicas")];
+    all.into_iter().all(|is| is.unwrap_or(0) == wanted)
+}

@@ -1,0 +1,398 @@
+//! The words with which kinds of all sorts say how they are, and how a word is read.
+//!
+//! A table, so that a word has one meaning for every kind; each line tells kinds that use it. What
+//! is not in it, nor of a shape that is, says nothing, and the conventions of kstatus decide.
+
+/// What a word says of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It is as it is to be, and stays so.
+    Settled,
+    /// The same, and of a run that it has ended well.
+    Ended,
+    /// It is not there yet.
+    Busy,
+    /// It goes no further before it is let.
+    Waiting,
+    /// It has failed.
+    Failed,
+}
+
+use Says::{Busy, Ended, Failed, Settled, Waiting};
+
+/// Words of phases, states and health, and of the reasons of conditions: in small letters and
+/// without what stands between their parts.
+const WORDS: &[(&str, Says, &str)] = &[
+    ("accepted", Settled, "Gloo routes, Gateway API"),
+    ("active", Settled, "Namespace, Crossplane on AWS, StackGres"),
+    ("applied", Settled, "Terraform controllers, Karmada Work"),
+    ("approved", Settled, "CertificateRequest, InstallPlan"),
+    ("attached", Settled, "Longhorn Volume, VolumeAttachment"),
+    ("available", Settled, "PersistentVolume, Seldon, BareMetalHost"),
+    ("bound", Settled, "PersistentVolumeClaim, ObjectBucketClaim"),
+    ("configured", Settled, "SR-IOV, nmstate"),
+    ("connected", Settled, "MongoDB Atlas, Rancher Cluster"),
+    ("created", Settled, "CephCluster, Humio"),
+    ("deployed", Settled, "HelmRelease, SAP BTP"),
+    ("enabled", Settled, "Istio addons"),
+    ("established", Settled, "CustomResourceDefinition, BGP peers"),
+    ("exists", Settled, "Humio"),
+    ("green", Settled, "Elasticsearch, Kibana, OpenSearch"),
+    ("healthok", Settled, "CephCluster"),
+    ("healthy", Settled, "Application, Rollout, Percona"),
+    ("initialized", Settled, "MinIO Tenant, Canary"),
+    ("installed", Settled, "TridentOrchestrator, Operator"),
+    ("issued", Settled, "Certificate, CertificateRequest"),
+    ("normal", Settled, "GameServer, TiDB"),
+    ("ok", Settled, "Ceph pools, MySQL InnoDB Cluster"),
+    ("online", Settled, "MySQL InnoDB Cluster, RedisEnterprise"),
+    ("operational", Settled, "VictoriaMetrics"),
+    ("programmed", Settled, "Gateway API, Kong"),
+    ("provisioned", Settled, "Cluster API, BareMetalHost"),
+    ("published", Settled, "ExternalDNS, catalogues"),
+    ("ready", Settled, "CephCluster, Elasticsearch, Percona, Keycloak"),
+    ("reconciled", Settled, "Couchbase, Knative"),
+    ("registered", Settled, "Issuer, NodeClaim"),
+    ("resolved", Settled, "Subscription, Gateway API"),
+    ("running", Settled, "VirtualMachine, MongoDB, Jaeger, Postgres of Zalando"),
+    ("serving", Settled, "RayService, KServe"),
+    ("stable", Settled, "Experiment, TiKV"),
+    ("success", Ended, "PromotionStrategy, Velero"),
+    ("successful", Ended, "AnalysisRun, Canary, Nexus"),
+    ("succeeded", Ended, "Pod, Workflow, DataVolume, Canary, ClusterServiceVersion"),
+    ("complete", Ended, "Job, InstallPlan, Migration"),
+    ("completed", Ended, "ClickHouse, Velero, ResourceBackup, SparkApplication"),
+    ("done", Ended, "ResourceBackup, Tekton"),
+    ("finished", Ended, "Chaos Mesh, Kueue Workload"),
+    ("synced", Settled, "SealedSecret, Application, ExternalSecret"),
+    ("synchronized", Settled, "Grafana"),
+    ("up", Settled, "Skupper, Submariner"),
+    ("uptodate", Settled, "Config Connector, Longhorn"),
+    ("valid", Settled, "HTTPProxy, Certificate of GKE"),
+    ("validated", Settled, "SecretStore, Vault"),
+    ("verified", Settled, "OCIRepository, Domain"),
+    ("accepting", Settled, "queues"),
+    ("installready", Busy, "ClusterServiceVersion"),
+    ("inprogress", Busy, "ClickHouse, Velero, DataVolume"),
+    ("none", Busy, "GameServerSet, Chaos Mesh"),
+    ("new", Busy, "Velero, SparkApplication, CertificateRequest"),
+    ("missing", Busy, "Application"),
+    ("pending", Busy, "Pod, ObjectBucketClaim, Workflow"),
+    ("progress", Busy, "DataVolume"),
+    ("queued", Busy, "Kueue Workload, Tekton"),
+    ("retry", Busy, "SparkApplication"),
+    ("scheduled", Busy, "DataVolume, ScheduledVolume"),
+    ("started", Busy, "Strimzi rebalances"),
+    ("submitted", Busy, "SparkApplication, FlinkDeployment"),
+    ("unavailable", Busy, "Solr, MachinePool"),
+    ("unknown", Busy, "Application, Humio"),
+    ("unready", Busy, "OpenSearch"),
+    ("unsynced", Busy, "ArangoDB"),
+    ("outofsync", Busy, "Application, KafkaCluster"),
+    ("yellow", Busy, "Elasticsearch, OpenSearch"),
+    ("blocked", Waiting, "Kueue, admission checks"),
+    ("halted", Waiting, "VirtualMachine"),
+    ("held", Waiting, "MachineConfigPool"),
+    ("hibernated", Waiting, "ClusterDeployment of Hive, Couchbase"),
+    ("onhold", Waiting, "MaintenanceWindow"),
+    ("paused", Waiting, "Rollout, VirtualMachine, VictoriaMetrics, Percona"),
+    ("stopped", Waiting, "VirtualMachine, Percona"),
+    ("suspended", Waiting, "Application, Workflow, HelmRelease, RayCluster"),
+    ("aborted", Failed, "Rollout, Experiment"),
+    ("broken", Failed, "FlinkSessionJob"),
+    ("cancelled", Failed, "Tekton"),
+    ("canceled", Failed, "Flink"),
+    ("conflict", Failed, "MultiKueue"),
+    ("crashed", Failed, "GameServer"),
+    ("crashloopbackoff", Failed, "what copies it from a Pod"),
+    ("critical", Failed, "Piraeus, Ondat"),
+    ("degraded", Failed, "Application, Longhorn Volume, Rollout"),
+    ("denied", Failed, "CertificateRequest"),
+    ("err", Failed, "CephCluster"),
+    ("error", Failed, "Workflow, TridentOrchestrator, Percona"),
+    ("errored", Failed, "Issuer, PushSecret, Certificate order"),
+    ("expired", Failed, "Certificate order, License"),
+    ("failed", Failed, "Pod, Workflow, ClickHouse, Cluster API"),
+    ("failure", Failed, "CommitStatus, Nexus"),
+    ("fatal", Failed, "Spinnaker"),
+    ("faulted", Failed, "Longhorn Volume"),
+    ("invalid", Failed, "Elasticsearch, HTTPProxy, Certificate order"),
+    ("lost", Failed, "PersistentVolumeClaim"),
+    ("misconfigured", Failed, "MetalLB"),
+    ("red", Failed, "Elasticsearch, OpenSearch"),
+    ("rejected", Failed, "Gloo routes"),
+    ("stalled", Failed, "HelmRelease"),
+    ("terminal", Failed, "controllers of AWS"),
+    ("timedout", Failed, "Velero, PipelineRun"),
+    ("timeout", Failed, "AnalysisRun"),
+    ("unhealthy", Failed, "CatalogSource, Operator"),
+    ("warn", Failed, "CephCluster"),
+    ("warning", Failed, "Gloo routes"),
+];
+
+/// What ends in `-ing` says that it is busy, `Provisioning`, but for these.
+const NO_WORK: [&str; 10] = [
+    "everything",
+    "existing",
+    "listening",
+    "missing",
+    "nothing",
+    "outstanding",
+    "remaining",
+    "running",
+    "serving",
+    "warning",
+];
+
+/// What the type of a condition says where that is True.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// All is well; and where it is not True, not yet.
+    Good,
+    /// A part of it is well: it says something where nothing says more.
+    Partly,
+    /// Work goes on.
+    Busy,
+    /// It waits.
+    Waiting,
+    /// It has failed.
+    Bad,
+}
+
+/// Words in the types of conditions, as those of [`WORDS`].
+const TYPES: &[(&str, Sense, &str)] = &[
+    ("accepted", Sense::Good, "Gateway API"),
+    ("active", Sense::Good, "KEDA, DatadogMetric"),
+    ("admitted", Sense::Good, "Route of OpenShift, Kueue Workload"),
+    ("adopted", Sense::Good, "DNSSDServiceInstance"),
+    ("advertised", Sense::Good, "DNSSDServiceInstance"),
+    ("applied", Sense::Good, "Karmada Work, ManifestWork"),
+    ("attached", Sense::Good, "Longhorn"),
+    ("available", Sense::Good, "Deployment, ClusterOperator, Prometheus"),
+    ("bound", Sense::Good, "ServiceBinding, DataVolume"),
+    ("complete", Sense::Good, "Job, StorageCluster"),
+    ("completed", Sense::Good, "JobSet, CronWorkflow, ResourceBackup"),
+    ("configured", Sense::Good, "SR-IOV"),
+    ("created", Sense::Good, "ResourceBackup, Atlas"),
+    ("deployed", Sense::Good, "Strimzi, Tower"),
+    ("discoverable", Sense::Good, "DNSSDServiceInstance"),
+    ("established", Sense::Good, "CustomResourceDefinition, XRD"),
+    ("healthy", Sense::Good, "Kustomization, Provider of Crossplane"),
+    ("initialized", Sense::Good, "NodeClaim, Cluster API"),
+    ("installed", Sense::Good, "Provider of Crossplane, cluster add-ons"),
+    ("launched", Sense::Good, "NodeClaim"),
+    ("normal", Sense::Good, "GameServer"),
+    ("programmed", Sense::Good, "Gateway API"),
+    ("promoted", Sense::Good, "Canary"),
+    ("provisioned", Sense::Good, "Cluster API, Hive"),
+    ("published", Sense::Good, "catalogues"),
+    ("ready", Sense::Good, "nearly all"),
+    ("reconciled", Sense::Good, "Prometheus, Knative"),
+    ("registered", Sense::Good, "NodeClaim"),
+    ("resolved", Sense::Good, "Gateway API: ResolvedRefs"),
+    ("rollouted", Sense::Good, "OpenKruise"),
+    ("succeeded", Sense::Good, "TaskRun, KnativeServing"),
+    ("success", Sense::Good, "RabbitmqCluster: ReconcileSuccess"),
+    ("synced", Sense::Good, "Crossplane, Grafana, controllers of AWS"),
+    ("synchronized", Sense::Good, "Grafana"),
+    ("valid", Sense::Good, "HTTPProxy, SealedSecret"),
+    ("verified", Sense::Good, "Flux sources"),
+    ("partially", Sense::Partly, "ClusterExternalSecret: PartiallyReady"),
+    ("creating", Sense::Busy, "Couchbase"),
+    ("deleting", Sense::Busy, "Hive, Cluster API"),
+    ("disrupting", Sense::Busy, "NodeClaim"),
+    ("initializing", Sense::Busy, "Kafka operators"),
+    ("inprogress", Sense::Busy, "ProxyConfigPromote"),
+    ("installing", Sense::Busy, "Rancher"),
+    ("issuing", Sense::Busy, "Certificate"),
+    ("migrating", Sense::Busy, "OpenShift storage"),
+    ("pending", Sense::Busy, "Subscription: InstallPlanPending"),
+    ("progressing", Sense::Busy, "ClusterOperator, nmstate, CephCluster"),
+    ("provisioning", Sense::Busy, "Hive, RayCluster"),
+    ("reconciling", Sense::Busy, "kstatus, Flux"),
+    ("restoring", Sense::Busy, "MariaDB"),
+    ("rolling", Sense::Busy, "Kafka of Confluent, Cluster API"),
+    ("scaling", Sense::Busy, "Couchbase, Cluster API"),
+    ("updating", Sense::Busy, "MachineConfigPool"),
+    ("upgrading", Sense::Busy, "Couchbase, Rancher"),
+    ("hibernated", Sense::Waiting, "ClusterDeployment of Hive"),
+    ("ignored", Sense::Waiting, "nmstate"),
+    ("paused", Sense::Waiting, "VirtualMachine, KEDA, Cluster API"),
+    ("suspended", Sense::Waiting, "Job, RayCluster, Workload"),
+    ("aborted", Sense::Bad, "Experiment"),
+    ("conflict", Sense::Bad, "PodDisruptionBudget operators"),
+    ("degraded", Sense::Bad, "ClusterOperator, MachineConfigPool"),
+    ("error", Sense::Bad, "DatadogMetric, CronWorkflow: SpecError"),
+    ("failed", Sense::Bad, "Job, 3scale, CatalogSource: ResolutionFailed"),
+    ("failure", Sense::Bad, "ReplicaSet: ReplicaFailure, VMI"),
+    ("invalid", Sense::Bad, "3scale Product"),
+    ("misconfigured", Sense::Bad, "operators of 3scale"),
+    ("orphan", Sense::Bad, "3scale Product"),
+    ("rejected", Sense::Bad, "Karmada"),
+    ("stalled", Sense::Bad, "kstatus, Flux"),
+    ("terminal", Sense::Bad, "controllers of AWS"),
+    ("unhealthy", Sense::Bad, "Subscription: CatalogSourcesUnhealthy"),
+];
+
+/// What a word or phrase says of an object, if it is known.
+pub(super) fn word(text: &str) -> Option<Says> {
+    let parts = parts(text);
+    let (first, last) = (parts.first()?.as_str(), parts.last()?.as_str());
+    if let Some(says) = known(&parts.concat()) {
+        return Some(says);
+    }
+    let is_work = |part: &str| part.ends_with("ing") && !NO_WORK.contains(&part);
+    let has_not = parts.iter().any(|part| matches!(part.as_str(), "not" | "no" | "cannot"));
+    match (known(first), known(last)) {
+        (Some(Failed), _) | (_, Some(Failed)) => Some(Failed),
+        _ if is_work(first) => Some(Busy),
+        // `NotFound`, `DependencyNotReady`, `StatefulSet not controlled by operator`.
+        _ if has_not => Some(Busy),
+        // `NewReplicaSetAvailable` is available.
+        (_, Some(says)) => Some(says),
+        _ if is_work(last) => Some(Busy),
+        // `PendingRerun`, `PausedByUser`.
+        (Some(says @ (Busy | Waiting)), None) => Some(says),
+        // CloudNativePG: `Cluster in healthy state`.
+        _ => parts.iter().any(|part| part == "healthy").then_some(Settled),
+    }
+}
+
+/// What a condition of this type says where it is True, if that is known; a domain before it is
+/// left out.
+pub(super) fn sense(name: &str) -> Option<Sense> {
+    let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+    let parts = parts(name);
+    let (first, last) = (parts.first()?.as_str(), parts.last()?.as_str());
+    if first == "not" {
+        return Some(Sense::Bad);
+    }
+    let known = |text: &str| TYPES.iter().find(|(known, ..)| *known == text).map(|it| it.1);
+    // `FailedCreate` and `ResolutionFailed`, `ScalingUp`, `AllReplicasReady`, `ResolvedRefs`.
+    let whole = known(&parts.concat());
+    whole.or_else(|| known(first).filter(|it| *it == Sense::Partly)).or_else(|| match known(last) {
+        Some(sense) => Some(sense),
+        None => known(first),
+    })
+}
+
+fn known(text: &str) -> Option<Says> {
+    WORDS.iter().find(|(word, ..)| *word == text).map(|(_, says, _)| *says)
+}
+
+/// The parts of `ImportInProgress`, `HEALTH_OK` or `Waiting for Pods`, in small letters.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut before = ' ';
+    let mut chars = text.chars().take(MAX_WORD).peekable();
+    while let Some(char) = chars.next() {
+        if char.is_ascii_alphanumeric() {
+            let is_hump = char.is_ascii_uppercase()
+                && (before.is_ascii_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_ascii_uppercase()
+                        && chars.peek().is_some_and(char::is_ascii_lowercase)));
+            if is_hump || !before.is_ascii_alphanumeric() {
+                parts.push(String::new());
+            }
+            if let Some(part) = parts.last_mut() {
+                part.push(char.to_ascii_lowercase());
+            }
+        }
+        before = char;
+    }
+    parts
+}
+
+/// How much of a text is looked at; no word for how something is is longer.
+const MAX_WORD: usize = 96;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_stands_once_in_its_plainest_form_and_tells_who_uses_it() {
+        let words = WORDS.iter().map(|(word, _, users)| (*word, *users));
+        let types = TYPES.iter().map(|(word, _, users)| (*word, *users));
+        for table in [words.collect::<Vec<_>>(), types.collect()] {
+            let mut seen = Vec::new();
+            for (word, users) in table {
+                assert_eq!(parts(word), [word], "it is looked for in this form");
+                assert!(!users.is_empty(), "{word} is used by nobody");
+                assert!(!seen.contains(&word), "{word} stands there twice");
+                seen.push(word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_at_its_humps_and_at_what_is_no_letter() {
+        for (text, expected) in [
+            ("ImportInProgress", "import in progress"),
+            ("HEALTH_OK", "health ok"),
+            ("CRDsReady", "cr ds ready"),
+            ("HTTPRoute", "http route"),
+            ("Waiting for user action", "waiting for user action"),
+            ("v1Ready2Go", "v1 ready2 go"),
+            ("in-sync", "in sync"),
+            ("", ""),
+            ("--", ""),
+            ("Größe", "gr e"),
+        ] {
+            assert_eq!(parts(text).join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_known_alone_and_as_the_end_or_the_beginning_of_another() {
+        for (text, expected) in [
+            ("Ready", Some(Settled)),
+            ("HEALTH_OK", Some(Settled)),
+            ("SUCCEEDED", Some(Ended)),
+            ("up-to-date", Some(Settled)),
+            ("MinimumReplicasAvailable", Some(Settled)),
+            ("Provisioning", Some(Busy)),
+            ("RollingUpgrade", Some(Busy)),
+            ("ClusterReconciling", Some(Busy)),
+            ("Setting up primary", Some(Busy)),
+            ("PendingRerun", Some(Busy)),
+            ("NotFound", Some(Busy)),
+            ("DependencyNotReady", Some(Busy)),
+            ("Unknown", Some(Busy)),
+            ("Running", Some(Settled)),
+            ("Warning", Some(Failed)),
+            ("InstallFailed", Some(Failed)),
+            ("ErrorImagePull", Some(Failed)),
+            ("ReconcileError", Some(Failed)),
+            ("ReconcilePaused", Some(Waiting)),
+            ("", None),
+            ("Quux", None),
+            ("Everything", None),
+            ("Failing over", Some(Busy)),
+            ("Installing failed", Some(Failed)),
+        ] {
+            assert_eq!(word(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_a_condition_is_known_by_its_end_or_its_beginning() {
+        for (name, expected) in [
+            ("Ready", Some(Sense::Good)),
+            ("AllReplicasReady", Some(Sense::Good)),
+            ("ResolvedRefs", Some(Sense::Good)),
+            ("example.com/cluster-ready", Some(Sense::Good)),
+            ("PartiallyReady", Some(Sense::Partly)),
+            ("ScalingUp", Some(Sense::Busy)),
+            ("ReconciliationPaused", Some(Sense::Waiting)),
+            ("ResolutionFailed", Some(Sense::Bad)),
+            ("FailedCreate", Some(Sense::Bad)),
+            ("NotReady", Some(Sense::Bad)),
+            ("Upgradeable", None),
+            ("", None),
+        ] {
+            assert_eq!(sense(name), expected, "{name}");
+        }
+    }
+}
