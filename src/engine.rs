@@ -5,6 +5,8 @@
 
 mod lanes;
 mod orphans;
+mod owners;
+mod settings;
 mod trees;
 mod view;
 
@@ -13,12 +15,14 @@ use std::sync::Arc;
 
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
+pub use settings::Settings;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
+use crate::facts::instant::Arrival;
 use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
-use crate::facts::meta::{Owner, Uid};
+use crate::facts::meta::Uid;
 use crate::facts::note::Note;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -27,7 +31,7 @@ use crate::lifecycle::rules::Rules;
 use crate::lifecycle::tree::{After, Tree};
 use crate::lifecycle::turn::{Seen, Turn, Untraced};
 use crate::order::inlet::{Inlet, Released};
-use crate::sampling::{Dropped, Policy, Sieve};
+use crate::sampling::{Dropped, Sieve};
 use crate::spans;
 use crate::store::Store;
 
@@ -41,59 +45,6 @@ pub type Part = u16;
 
 /// How many values of one sort are shared before those that nobody holds any more are let go.
 const MAX_SHARED: usize = 20_000;
-
-/// How long things are waited for.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `k8s.cluster.uid`; part of every trace id. Empty where unknown.
-    pub cluster_uid: String,
-    /// `k8s.cluster.name`, empty to leave it out.
-    pub cluster_name: String,
-    /// One fixed `service.name` for everything; empty for the name of each workload.
-    pub service_name: String,
-    /// How long a change waits in the inlet for slower lanes.
-    pub settle_time: Nanos,
-    /// How long an object waits for its owner while the lane of that is away.
-    pub owner_wait: Nanos,
-    /// How long a settled state must last.
-    pub stable_time: Nanos,
-    /// After which an open transition has timed out.
-    pub max_transition_duration: Nanos,
-    /// The same for a run: a Job, a Pod that runs to its end.
-    pub max_run_duration: Nanos,
-    /// Beyond how many Pods a trace keeps only the telling ones.
-    pub max_pods_per_trace: usize,
-    /// How many changes may wait in the inlet.
-    pub max_waiting: usize,
-    /// Lanes whose first lists are waited for, however long they take, unless they break off; what
-    /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
-    /// `settle_time`: a recording does not say which lanes there are.
-    pub waits_for: Vec<(Lane, Part)>,
-    /// The kinds of custom resources, in the order of their lanes.
-    pub custom_kinds: Vec<Kind>,
-    /// Which traces are kept.
-    pub sampling: Policy,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            cluster_uid: String::new(),
-            cluster_name: String::new(),
-            service_name: String::new(),
-            settle_time: Nanos::from_seconds(2),
-            owner_wait: Nanos::from_seconds(30),
-            stable_time: Nanos::from_seconds(10),
-            max_transition_duration: Nanos::from_seconds(3_600),
-            max_run_duration: Nanos::from_seconds(24 * 3_600),
-            max_pods_per_trace: 200,
-            max_waiting: 100_000,
-            waits_for: Vec::new(),
-            custom_kinds: Vec::new(),
-            sampling: Policy::default(),
-        }
-    }
-}
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,6 +89,9 @@ pub struct Engine {
     have_lists_entered: bool,
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
+    /// Trees whose topmost object was adopted while something was open: they join their owner's as soon
+    /// as they are quiet.
+    adopted: BTreeMap<Uid, Uid>,
     /// Which history resourceVersions count, see [`Engine::history_begins`].
     history: u32,
     /// What waited when a history began anew; it enters before all else.
@@ -150,6 +104,8 @@ pub struct Engine {
     deadlines: BTreeSet<(UnixNanos, Uid)>,
     deadline_of: BTreeMap<Uid, UnixNanos>,
     counts: Counts,
+    /// How many changes have entered: the order in which everything is decided.
+    n_entered: u64,
     now: UnixNanos,
 }
 
@@ -200,6 +156,7 @@ impl Engine {
             first_list: None,
             have_lists_entered: false,
             reference: None,
+            adopted: BTreeMap::new(),
             history: 0,
             before: Vec::new(),
             is_new_history: false,
@@ -209,6 +166,7 @@ impl Engine {
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
             counts: Counts::default(),
+            n_entered: 0,
             now: UnixNanos(i64::MIN),
         }
     }
@@ -261,8 +219,10 @@ impl Engine {
     /// The input has ended: time runs on until every hold is released. What is still open stays
     /// open, see [`Engine::in_progress`].
     pub fn finish(&mut self) -> Vec<FinishedSpan> {
-        let end = self.now.plus(self.rules.settle_time);
-        let mut out = self.advance(end);
+        let mut out = self.advance(self.now.plus(self.rules.settle_time));
+        while let Some(due) = self.orphans.next_due() {
+            out.extend(self.advance(due));
+        }
         let mut rest = Vec::new();
         for top in self.store.busy() {
             self.change(top, Seen::NOTHING, &mut rest, Tree::release_hold);
@@ -318,17 +278,30 @@ impl Engine {
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
         let now = self.now;
+        // What a list tells of one kind, those of the others may be still to tell of.
+        let is_listing = self.inlet.has_listed() || self.lanes.values().any(|lane| lane.is_away);
         for top in std::mem::take(&mut self.unjudged) {
-            self.change(top, Seen::NOTHING, out, |tree, turn| {
-                tree.judge(now, turn);
-                After::Lives
-            });
+            let is_first = self.store.with(top, |tree| tree.is_unjudged()) == Some(true);
+            if is_first {
+                self.change(top, Seen::NOTHING, out, |tree, turn| {
+                    tree.judge(now, turn);
+                    After::Lives
+                });
+            } else if is_listing {
+                self.unjudged.insert(top);
+            } else {
+                self.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
+            }
         }
     }
 
     fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         let object = orphans::object_of(&released.change);
-        let awaited = self.orphans.owner_of(object).or_else(|| self.awaited_owner(&released));
+        let awaited = self
+            .orphans
+            .owner_of(object)
+            .or_else(|| self.awaited_owner(&released))
+            .or_else(|| self.awaited_version(&released));
         match awaited {
             Some(owner) if self.orphans.len() < self.max_waiting => {
                 let deadline = self.now.plus(self.owner_wait);
@@ -338,29 +311,15 @@ impl Engine {
         }
     }
 
-    /// The unknown owner of a new object, if the lane that would tell of it is away, or if the
-    /// owner waits itself.
-    fn awaited_owner(&self, released: &Released) -> Option<Uid> {
-        let Change::Seen(snapshot) = &released.change else { return None };
-        if self.store.top_of(snapshot.meta().uid).is_some() {
-            return None;
-        }
-        let owner = snapshot.meta().owner.as_ref().filter(|owner| self.is_watched(&owner.kind))?;
-        if self.store.top_of(owner.uid).is_some() {
-            return None;
-        }
-        let is_away = self.lanes.iter().any(|((lane, _), state)| {
-            state.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
-        });
-        self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
-    }
-
     fn enter(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
-        let Released { lane, change, arrival, is_listed } = released;
+        let Released { lane, change, arrival, is_listed, is_late } = released;
+        self.n_entered += 1;
+        let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });
         match change {
             Change::Seen(mut snapshot) => {
                 self.share(&mut snapshot);
-                self.seen(lane, &snapshot, arrival, is_listed, out);
+                let seen = Seen { arrival, is_listed, is_late, desired: None };
+                self.seen(lane, &snapshot, seen, out);
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
@@ -368,14 +327,16 @@ impl Engine {
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let seen = Seen { arrival, is_listed, desired: self.inlet.desired(top) };
+                let desired = self.inlet.desired(top);
+                let seen = Seen { arrival, is_listed, is_late, desired };
                 self.change(top, seen, out, |tree, turn| tree.delete(&snapshot, turn));
             }
             Change::Vanished(uid) => {
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let seen = Seen { arrival, is_listed, desired: None };
+                let seen = Seen { arrival, is_listed, is_late, desired: None };
+                self.unjudged.insert(top);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(&note, out),
@@ -390,20 +351,17 @@ impl Engine {
         }
     }
 
-    fn seen(
-        &mut self,
-        lane: Lane,
-        snapshot: &Snapshot,
-        arrival: Option<UnixNanos>,
-        is_listed: bool,
-        out: &mut Vec<FinishedSpan>,
-    ) {
+    fn seen(&mut self, lane: Lane, snapshot: &Snapshot, seen: Seen, out: &mut Vec<FinishedSpan>) {
+        let Seen { arrival, is_listed, .. } = seen;
         let uid = snapshot.meta().uid;
         let is_new = self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
-        let is_listed = is_listed || (is_new && !has_listed);
-        let seen = Seen { arrival, is_listed, desired: None };
+        // What is new to a watch and was written after its creation has only begun to match a selector.
+        let has_begun_to_match =
+            is_new && arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
+        let is_listed = is_listed || (is_new && !has_listed) || has_begun_to_match;
+        let seen = Seen { is_listed, ..seen };
         if !is_new {
             if snapshot.meta().deletion.is_some() {
                 self.reunite(snapshot, arrival, out);
@@ -414,7 +372,7 @@ impl Engine {
         let seen = Seen { desired: self.inlet.desired(top), ..seen };
         self.counts.changes += 1;
         self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
-        if seen.is_listed && self.store.with(top, |tree| tree.is_unjudged()) == Some(true) {
+        if seen.is_listed {
             self.unjudged.insert(top);
         }
         let waited = self.orphans.take(uid);
@@ -425,49 +383,6 @@ impl Engine {
         for waited in waited {
             self.release(waited, out);
         }
-    }
-
-    /// The tree an object belongs to; a new one if it is a top.
-    fn top_for(&mut self, snapshot: &Snapshot, seen: Seen, out: &mut Vec<FinishedSpan>) -> Uid {
-        let meta = snapshot.meta();
-        if let Some(top) = self.store.top_of(meta.uid) {
-            return top;
-        }
-        let owner = meta.owner.as_ref();
-        let watched = owner.filter(|owner| self.is_watched(&owner.kind) && owner.uid != meta.uid);
-        self.entering.push(meta.uid);
-        let found = watched.and_then(|owner| self.top_of_owner(owner, out));
-        self.entering.pop();
-        let owner_uid = owner.map_or(meta.uid, |owner| owner.uid);
-        if let Some(top) = found {
-            let is_taken = self.store.with(top, |tree| tree.takes_in(snapshot, owner_uid));
-            if is_taken == Some(true) {
-                self.store.enter(meta.uid, top);
-                return top;
-            }
-            self.store.with(top, |tree| tree.host(meta.uid));
-        }
-        let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
-        let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
-        if watched.is_some() && is_missing && seen.is_listed {
-            tree.mute(&mut self.counts.untraced);
-        }
-        self.store.plant(meta.uid, tree);
-        self.store.enter(meta.uid, meta.uid);
-        meta.uid
-    }
-
-    /// The tree of an owner; if that waits in the inlet behind what it owns, it enters first.
-    /// Chains that are too long end, and so do circles.
-    fn top_of_owner(&mut self, owner: &Owner, out: &mut Vec<FinishedSpan>) -> Option<Uid> {
-        self.store.top_of(owner.uid).or_else(|| {
-            if self.entering.len() > MAX_OWNERS || self.entering.contains(&owner.uid) {
-                return None;
-            }
-            let waiting = self.inlet.take(owner.uid)?;
-            self.release(waiting, out);
-            self.store.top_of(owner.uid)
-        })
     }
 
     fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
@@ -501,6 +416,7 @@ impl Engine {
         };
         self.tell(&ended, out);
         self.set_deadline(top, deadline.filter(|_| after == After::Lives));
+        self.join_adopter(top);
         if after == After::Empty
             && let Some(mut tree) = self.store.fell(top)
         {

@@ -27,8 +27,10 @@
 //! * [`facts`]: the ground, data only: time, ids, what is kept of objects, instants, spans.
 //! * [`order`]: in what order things are taken in: [`order::inlet`], and [`order::relist`], what a
 //!   complete list proves gone.
-//! * [`lifecycle`]: all decisions: [`lifecycle::tree`].
-//! * [`spans`]: what a transition that has closed is told as.
+//! * [`lifecycle`]: all decisions. A [`lifecycle::tree`] changes by a [`lifecycle::turn`] alone, and
+//!   hands out what has ended as plain data ([`lifecycle::closed`]). [`lifecycle::meaning`] is the
+//!   table of what a write means, [`lifecycle::settle`] when a workload has settled.
+//! * [`spans`]: what has ended, told as spans: parents, links, phases, attributes.
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
 //!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
@@ -84,6 +86,11 @@
 //!   (`properties::histories_of_the_model_are_told_as_they_truly_happened`)
 //! * **Invariant:** a lane that is late by less than `settle_time` changes nothing but times.
 //!   (`properties::lanes_that_come_late_change_nothing_but_times`)
+//! * **Invariant:** nothing is in or out of a transition because the times of two clocks were
+//!   compared. (`clocks::a_node_whose_clock_is_off_changes_nothing_but_times`,
+//!   `clocks::this_machines_clock_changes_nothing_but_times`)
+//! * **Invariant:** whatever arrives in the inlet leaves it, in order, and no more wait than may.
+//!   (`inlet::whatever_arrives_leaves_and_never_more_wait_than_may`)
 //! * **Invariant:** ids depend on the object and the cause alone, and are never zero.
 //!   (`ids::an_id_depends_on_each_of_its_parts_and_on_nothing_else`, `ids::zero_is_never_an_id`)
 //! * **Invariant:** the estimate of a moment lies within its bounds.

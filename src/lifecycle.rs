@@ -6,6 +6,7 @@
 //! has settled; [`pods`], [`forest`] and [`nodes`] hold the parts of a tree and what is counted of
 //! them, [`transition`] what it goes through.
 
+pub mod action;
 pub mod closed;
 pub mod forest;
 pub mod meaning;
@@ -14,6 +15,8 @@ pub mod pod;
 pub mod pods;
 pub mod rules;
 pub mod settle;
+pub mod spec_change;
+pub mod step;
 pub mod transition;
 pub mod tree;
 pub mod turn;

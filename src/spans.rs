@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod draft;
+mod in_place;
 mod nest;
 mod notes;
 mod owned;
@@ -179,19 +180,13 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Told {
 fn failing(closed: &Closed) -> Vec<(&Pod, &Failure)> {
     let failing = closed.pods.iter().filter(|(_, pod)| !pod.is_going);
     let mut failing: Vec<_> = failing
-        .filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since.decision(), *uid, pod, it)))
+        .filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since.order(), *uid, pod, it)))
         .collect();
     failing.sort_by_key(|(since, uid, ..)| (*since, *uid));
     failing.into_iter().map(|(_, _, pod, failure)| (pod, failure)).collect()
 }
 
 impl<'a> Build<'a> {
-    /// Whether what ended then belongs to it: a root that settles waits for what is below it, one
-    /// that closes unsettled does not.
-    fn is_in_time(&self, end: &Instant) -> bool {
-        end.best <= self.end.best || self.closing.is_settled
-    }
-
     fn top(&self) -> Uid {
         self.closed.tree.top.uid
     }
@@ -211,8 +206,12 @@ impl<'a> Build<'a> {
             let run = pod.run().filter(|run| run.seq == Some(seq));
             run.map_or_else(|| start_of(pod)?.ready, |run| run.finished)
         };
-        let length = |pod| Some(over(pod)?.decision().since(pod.created));
-        let ready = |pod| Some(over(pod)?.decision());
+        let began = |pod: &'a Pod| {
+            let run = pod.run().map(|run| run.created);
+            pod.start().map(|start| start.created).or(run)
+        };
+        let length = |pod| Some(over(pod)?.moment().since(began(pod)?.moment()));
+        let ready = |pod| Some(over(pod)?.order());
         let last = pods.iter().filter_map(|(uid, pod)| Some((ready(pod)?, **uid))).max();
         let mut slowest = Nanos::default();
         let mut kept = BTreeSet::new();

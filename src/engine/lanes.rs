@@ -6,7 +6,7 @@ use crate::facts::change::{Change, Snapshot};
 use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
 use crate::facts::span::FinishedSpan;
-use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::time::{Nanos, SECOND, UnixNanos};
 use crate::order::inlet::{Inlet, Released};
 use crate::order::relist::Relist;
 
@@ -32,6 +32,10 @@ pub(super) struct LaneState {
     has_spoken: bool,
     /// It broke off, and has neither listed nor watched since.
     pub(super) is_away: bool,
+    /// Its watch was resumed: until then it may tell what was written while it was away.
+    resumed_until: Option<UnixNanos>,
+    /// The moment that its last change was of.
+    moment: Option<UnixNanos>,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
     last_version: u64,
     /// Its resourceVersions count another history than those of the other lanes.
@@ -82,7 +86,9 @@ impl Engine {
                 state.list.clear();
             }
             News::Watched(mut change) => {
-                state.is_away = false;
+                if std::mem::replace(&mut state.is_away, false) {
+                    state.resumed_until = Some(at.plus(self.rules.settle_time));
+                }
                 let version = change.version();
                 if version.is_some_and(|version| version <= state.last_version) {
                     // A watch that was resumed tells again what it had told.
@@ -103,7 +109,9 @@ impl Engine {
                 };
                 let version = version.filter(|_| !state.is_foreign);
                 if is_news {
-                    self.inlet.watched(lane, version, change, at);
+                    self.inlet.watched(lane, version, change, at, |change, bound| {
+                        state.moment_of(change, bound, at)
+                    });
                 } else {
                     self.counts.untraced.unchanged += 1;
                     self.inlet.arrived(version.unwrap_or(0), at);
@@ -219,7 +227,10 @@ impl Engine {
                 let has_owner = self.has_known_owner(&snapshot);
                 let change = Change::Seen(snapshot);
                 if has_owner {
-                    self.release(Released { lane, change, arrival: None, is_listed: true }, out);
+                    self.release(
+                        Released { lane, change, arrival: None, is_listed: true, is_late: false },
+                        out,
+                    );
                 } else {
                     // Its owner may be younger than the list of that kind: then the watch tells.
                     self.inlet.listed(lane, version, change, now);
@@ -264,6 +275,25 @@ impl Engine {
         let owner = meta.owner.as_ref();
         let watched = owner.filter(|owner| self.is_watched(&owner.kind) && owner.uid != meta.uid);
         watched.is_none_or(|owner| self.store.top_of(owner.uid).is_some())
+    }
+}
+
+impl LaneState {
+    /// The moment that a change is taken to be of, which arrived at `at` and was written no later than
+    /// `bound`: what came late tells of it by the newest time that stands on the object, never before
+    /// what its lane told before.
+    fn moment_of(&mut self, change: &Change, bound: UnixNanos, at: UnixNanos) -> UnixNanos {
+        let is_resumed = self.resumed_until.is_some_and(|until| at <= until);
+        let is_late = bound.plus(SECOND) < at;
+        let mut moment = bound;
+        if (is_resumed || is_late)
+            && let Some(newest) = change.newest_time()
+        {
+            moment = moment.min(newest);
+        }
+        moment = self.moment.map_or(moment, |before| moment.max(before));
+        self.moment = Some(moment);
+        moment
     }
 }
 

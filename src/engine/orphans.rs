@@ -35,6 +35,11 @@ impl Orphans {
         self.n_waiting += 1;
     }
 
+    /// Whether something waits for `owner`.
+    pub(super) fn is_awaited(&self, owner: Uid) -> bool {
+        !self.by_owner.is_empty() && self.by_owner.contains_key(&owner)
+    }
+
     /// Takes what waited for `owner`, in order.
     pub(super) fn take(&mut self, owner: Uid) -> Vec<Released> {
         let Some((_, waited)) = self.by_owner.remove(&owner) else { return Vec::new() };

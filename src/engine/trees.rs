@@ -2,10 +2,9 @@
 
 use super::Engine;
 use crate::facts::change::Snapshot;
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
-use crate::facts::time::UnixNanos;
 use crate::lifecycle::tree::{After, Tree};
 use crate::lifecycle::turn::Seen;
 
@@ -14,7 +13,7 @@ impl Engine {
     pub(super) fn reunite(
         &mut self,
         snapshot: &Snapshot,
-        arrival: Option<UnixNanos>,
+        arrival: Option<Arrival>,
         out: &mut Vec<FinishedSpan>,
     ) {
         let meta = snapshot.meta();
@@ -44,7 +43,7 @@ impl Engine {
     pub(super) fn rehome(
         &mut self,
         snapshot: &Snapshot,
-        arrival: Option<UnixNanos>,
+        arrival: Option<Arrival>,
         out: &mut Vec<FinishedSpan>,
     ) {
         let meta = snapshot.meta();
@@ -75,7 +74,23 @@ impl Engine {
             let is_quiet = self.store.with(meta.uid, |tree| tree.is_settled()) == Some(true);
             if is_quiet {
                 self.join(meta.uid, host, owner);
+            } else {
+                self.adopted.insert(meta.uid, owner);
             }
+        }
+    }
+
+    /// A tree whose topmost object was adopted has become quiet: it joins that of its owner.
+    pub(super) fn join_adopter(&mut self, top: Uid) {
+        if self.adopted.is_empty() || !self.adopted.contains_key(&top) {
+            return;
+        }
+        if self.store.with(top, |tree| tree.is_settled()) == Some(false) {
+            return;
+        }
+        let host = self.adopted.remove(&top).map(|owner| (owner, self.store.top_of(owner)));
+        if let Some((owner, Some(host))) = host.filter(|(_, host)| *host != Some(top)) {
+            self.join(top, host, owner);
         }
     }
 

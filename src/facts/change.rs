@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::meta::{Meta, Uid};
 use super::note::Note;
 use super::pod::PodSnapshot;
+use super::time::{Nanos, SECOND, UnixNanos};
 use super::workload::Workload;
 
 /// One observed version of an object.
@@ -77,6 +78,34 @@ pub enum Change {
     Noted(Box<Note>),
 }
 
+/// No clock is off by so much.
+const LONG_AGO: Nanos = Nanos::from_seconds(3_600);
+
+impl Snapshot {
+    /// Whether it was written again since it was created, or was created long before `arrival`: then
+    /// a watch that tells of it for the first time tells of no creation, but of an object that has
+    /// begun to match its selector.
+    #[must_use]
+    pub fn is_older_than(&self, arrival: UnixNanos) -> bool {
+        let meta = self.meta();
+        let was_written = meta.written.is_some_and(|written| written.since(meta.created) > SECOND);
+        was_written || meta.generation > 1 || arrival.since(meta.created) > LONG_AGO
+    }
+
+    /// The newest time that stands on the object: it was written no earlier, and as a rule then.
+    #[must_use]
+    pub fn newest_time(&self) -> UnixNanos {
+        let meta = self.meta();
+        let deletion = meta.deletion.as_deref();
+        let deletion = deletion.map(|it| it.at.minus(Nanos::from_seconds(it.grace_seconds)));
+        let own = match self {
+            Self::Workload(workload) => workload.status.newest_time(),
+            Self::Pod(pod) => pod.newest_time(),
+        };
+        [meta.written, deletion, own].into_iter().flatten().fold(meta.created, UnixNanos::max)
+    }
+}
+
 impl Change {
     /// The resourceVersion that it was written with; what vanished tells none.
     #[must_use]
@@ -86,6 +115,16 @@ impl Change {
                 Some(snapshot.meta().resource_version)
             }
             Self::Noted(note) => Some(note.resource_version),
+            Self::Vanished(_) => None,
+        }
+    }
+
+    /// The newest time that it tells of.
+    #[must_use]
+    pub fn newest_time(&self) -> Option<UnixNanos> {
+        match self {
+            Self::Seen(snapshot) | Self::Deleted(snapshot) => Some(snapshot.newest_time()),
+            Self::Noted(note) => Some(note.exact.unwrap_or(note.seconds)),
             Self::Vanished(_) => None,
         }
     }
@@ -115,5 +154,27 @@ impl News {
             Self::Watched(change) => change.version(),
             Self::Closed => None,
         }
+    }
+}
+
+/// A hasher whose values may be stored: the same in every process.
+#[must_use]
+pub fn stable_hasher() -> StableHasher {
+    StableHasher(0xcbf2_9ce4_8422_2325)
+}
+
+/// FNV-1a, 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct StableHasher(u64);
+
+impl Hasher for StableHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -107,20 +107,32 @@ pub struct Evidence {
     /// An Event written after it, by its emitter's clock.
     pub event: Option<UnixNanos>,
     /// The arrival of a watched change written after it.
-    pub arrival: Option<UnixNanos>,
+    pub arrival: Option<Arrival>,
+}
+
+/// When and in what order a watched change came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// It was written no later than this, by this machine's clock.
+    pub at: UnixNanos,
+    /// The moment that it is taken to be of, for what must last and for limits: its arrival, unless
+    /// that came late (DESIGN §7).
+    pub moment: UnixNanos,
+    /// Its place in the order in which everything is decided.
+    pub order: u64,
 }
 
 impl Evidence {
     /// A time on an object, first shown by a change that arrived at `arrival` (`None` from a
     /// list).
     #[must_use]
-    pub const fn object(time: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+    pub const fn object(time: UnixNanos, arrival: Option<Arrival>) -> Self {
         Self { lo: time, is_object_time: true, listed: None, event: None, arrival }
     }
 
     /// Nothing but a lower bound and an arrival.
     #[must_use]
-    pub const fn arrival(lo: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+    pub const fn arrival(lo: UnixNanos, arrival: Option<Arrival>) -> Self {
         Self { lo, is_object_time: false, listed: None, event: None, arrival }
     }
 
@@ -138,7 +150,7 @@ impl Evidence {
 
     /// An object time if there is one, else what the arrival says.
     #[must_use]
-    pub fn object_or(time: Option<UnixNanos>, lo: UnixNanos, arrival: Option<UnixNanos>) -> Self {
+    pub fn object_or(time: Option<UnixNanos>, lo: UnixNanos, arrival: Option<Arrival>) -> Self {
         time.map_or_else(|| Self::arrival(lo, arrival), |time| Self::object(time, arrival))
     }
 
@@ -147,25 +159,30 @@ impl Evidence {
         self.event = Some(self.event.map_or(time, |known| known.min(time)));
     }
 
-    /// The moment for decisions: object time where there is one, because it is the same however
-    /// late a lane is; never after the arrival.
+    /// The moment for what must last and for limits: that of the change which told it; what a list
+    /// tells is of its object time.
     #[must_use]
-    pub fn decision(&self) -> UnixNanos {
-        self.arrival.map_or(self.lo, |arrival| arrival.min(self.lo))
+    pub fn moment(&self) -> UnixNanos {
+        self.arrival.map_or(self.lo, |arrival| arrival.moment)
     }
 
-    /// The moment from which a limit runs: where no object time says when it was, `lo` may lie days
-    /// before, and only the arrival is near.
+    /// When the API server wrote it, by its own clock where it says so.
     #[must_use]
-    pub fn limited_from(&self) -> UnixNanos {
-        self.arrival.filter(|_| !self.is_object_time).unwrap_or_else(|| self.decision())
+    pub fn written(&self) -> UnixNanos {
+        if self.is_object_time { self.lo } else { self.moment() }
+    }
+
+    /// Its place in the order in which everything is decided; what a list tells comes first.
+    #[must_use]
+    pub fn order(&self) -> u64 {
+        self.arrival.map_or(0, |arrival| arrival.order)
     }
 
     /// By how much the emitter's clock is ahead of ours, if an object time or an Event lies after
     /// the arrival of what tells of it: a length above zero.
     #[must_use]
     pub fn ahead(&self) -> Option<Nanos> {
-        let ahead = self.lo.since(self.arrival?);
+        let ahead = self.lo.since(self.arrival?.at);
         (ahead.0 > 0).then_some(ahead)
     }
 
@@ -175,15 +192,18 @@ impl Evidence {
     #[must_use]
     pub fn instant(&self, shift: Nanos) -> Instant {
         let lo = self.lo.plus(shift);
-        let mut hi = if self.is_object_time {
+        // Of a clock that is off nothing is known to the second: what arrived bounds it.
+        let is_exact = shift == Nanos(0) || self.arrival.is_none();
+        let mut hi = if self.is_object_time && is_exact {
             lo.plus(Nanos(SECOND.0 - 1))
         } else {
             self.listed.map_or(UnixNanos(i64::MAX), |listed| listed.max(lo))
         };
         let mut source = Source::Object;
-        for (bound, from) in
-            [(self.event.map(|at| at.plus(shift)), Source::Event), (self.arrival, Source::Watch)]
-        {
+        for (bound, from) in [
+            (self.event.map(|at| at.plus(shift)), Source::Event),
+            (self.arrival.map(|it| it.at), Source::Watch),
+        ] {
             if let Some(bound) = bound
                 && bound < hi
             {
@@ -209,6 +229,10 @@ mod tests {
         T.plus(Nanos(ms * 1_000_000))
     }
 
+    fn came(at: UnixNanos) -> Option<Arrival> {
+        Some(Arrival { at, moment: at, order: 1 })
+    }
+
     #[test]
     fn an_object_time_alone_is_taken_as_it_stands() {
         let instant = Evidence::object(T, None).instant(Nanos(0));
@@ -218,9 +242,9 @@ mod tests {
 
     #[test]
     fn live_data_gives_the_least_upper_bound() {
-        let instant = Evidence::object(T, Some(at(120))).instant(Nanos(0));
+        let instant = Evidence::object(T, came(at(120))).instant(Nanos(0));
         assert_eq!((instant.lo, instant.best, instant.source), (T, at(120), Source::Watch));
-        let mut evidence = Evidence::object(T, Some(at(120)));
+        let mut evidence = Evidence::object(T, came(at(120)));
         evidence.add_event(at(90));
         evidence.add_event(at(95));
         let instant = evidence.instant(Nanos(0));
@@ -229,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_late_arrival_does_not_move_a_moment_out_of_its_second() {
-        let instant = Evidence::object(T, Some(at(5_000))).instant(Nanos(0));
+        let instant = Evidence::object(T, came(at(5_000))).instant(Nanos(0));
         assert_eq!((instant.best, instant.source), (T.plus(Nanos(SECOND.0 - 1)), Source::Object));
     }
 
     #[test]
     fn what_was_caused_bounds_its_cause() {
-        let cause = Evidence::object(T, Some(at(300))).instant(Nanos(0));
+        let cause = Evidence::object(T, came(at(300))).instant(Nanos(0));
         let effect = Evidence::event(at(50)).instant(Nanos(0));
         let cause = cause.before(&effect);
         let just_before = at(50).minus(Nanos(1));
@@ -246,14 +270,14 @@ mod tests {
 
     #[test]
     fn a_step_never_precedes_the_one_before_it() {
-        let before = Evidence::object(T, Some(at(700))).instant(Nanos(0));
+        let before = Evidence::object(T, came(at(700))).instant(Nanos(0));
         let step = Evidence::object(T, None).instant(Nanos(0)).not_before(&before);
         assert_eq!(step.best, at(700));
     }
 
     #[test]
     fn a_time_after_its_own_arrival_is_another_clock() {
-        let evidence = Evidence::object(at(3_000), Some(at(500)));
+        let evidence = Evidence::object(at(3_000), came(at(500)));
         assert_eq!(evidence.ahead(), Some(Nanos(2_500_000_000)));
         let instant = evidence.instant(Nanos(-2_500_000_000));
         assert_eq!((instant.lo, instant.best), (at(500), at(500)));
@@ -268,7 +292,7 @@ mod tests {
             other in -4_000_i64..4_000,
         ) {
             let evidence = Evidence {
-                lo: at(lo), is_object_time: object, listed: None, event: event.map(at), arrival: arrival.map(at),
+                lo: at(lo), is_object_time: object, listed: None, event: event.map(at), arrival: arrival.and_then(|ms| came(at(ms))),
             };
             let instant = evidence.instant(Nanos(shift * 1_000_000));
             let other = Evidence::event(at(other)).instant(Nanos(0));

@@ -40,6 +40,50 @@ pub struct PodSnapshot {
     pub disruption: Option<Condition>,
     /// Containers that have a status: init containers in order, then the others.
     pub containers: Box<[ContainerSnapshot]>,
+    /// What may be written in place: hashes of the resources and of the images that its spec asks for.
+    pub in_place: InPlace,
+    /// `status.observedGeneration`.
+    pub observed: i64,
+    /// How a resize stands, by its conditions.
+    pub resize: Option<ResizeState>,
+    /// Ephemeral containers that have a status.
+    pub debuggers: Box<[ContainerSnapshot]>,
+}
+
+/// What of a Pod's spec may be written in place, hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct InPlace {
+    /// CPU and memory of its containers.
+    pub resources: u32,
+    /// Their images.
+    pub images: u32,
+}
+
+/// Conditions `PodResizePending` and `PodResizeInProgress`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ResizeState {
+    /// The kubelet is at it.
+    InProgress,
+    /// The node has no room now.
+    Deferred,
+    /// The node can never give so much: the message.
+    Infeasible(Box<str>),
+}
+
+impl PodSnapshot {
+    /// The newest time in its status.
+    #[must_use]
+    pub fn newest_time(&self) -> Option<UnixNanos> {
+        let conditions =
+            [&self.scheduled, &self.sandbox, &self.initialized, &self.ready, &self.disruption];
+        let conditions = conditions.into_iter().flatten().filter_map(|it| it.changed);
+        let containers = self.containers.iter().filter_map(|container| match &container.state {
+            ContainerState::Running(since) => *since,
+            ContainerState::Terminated(exit) => exit.finished,
+            ContainerState::Waiting { .. } => container.last.as_ref()?.finished,
+        });
+        conditions.chain(containers).max()
+    }
 }
 
 /// `status.phase` of a Pod.
@@ -67,6 +111,8 @@ pub enum Role {
     Sidecar,
     /// One of `spec.containers`.
     Main,
+    /// One of `spec.ephemeralContainers`: `kubectl debug`.
+    Ephemeral,
 }
 
 /// What is kept of a container's status.

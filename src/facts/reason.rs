@@ -126,6 +126,41 @@ fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
     })
 }
 
+/// Why a Pod is lost, as its last version says it: reason and sentence, both empty where nothing does.
+#[must_use]
+pub fn of_loss(pod: &PodSnapshot) -> (Box<str>, Box<str>) {
+    let disruption = pod.disruption.as_ref().filter(|it| it.is_true);
+    if !pod.reason.is_empty() {
+        return (pod.reason.clone(), pod.message.clone());
+    }
+    if let Some(disruption) = disruption {
+        let reason = match &*disruption.reason {
+            "EvictionByEvictionAPI" => "Evicted",
+            "PreemptionByScheduler" => "Preempted",
+            "DeletionByTaintManager" | "DeletionByPodGC" => "NodeLost",
+            other => other,
+        };
+        return (reason.into(), disruption.message.clone());
+    }
+    if pod.meta.deletion.is_some() {
+        return (Box::default(), Box::default());
+    }
+    let exits = pod.containers.iter().filter_map(|container| {
+        let exit = match &container.state {
+            ContainerState::Terminated(exit) => exit,
+            ContainerState::Waiting { .. } | ContainerState::Running(_) => {
+                container.last.as_ref()?
+            }
+        };
+        Some((exit.finished, container, exit))
+    });
+    let Some((_, container, exit)) = exits.max_by_key(|(finished, ..)| *finished) else {
+        return (Box::default(), Box::default());
+    };
+    let reason = if exit.reason.is_empty() { "Error".into() } else { exit.reason.clone() };
+    (reason, format!("container {} exited with {}", container.name, exit.code).into())
+}
+
 /// Reasons of Events that say what keeps a Pod from its sandbox (kubelet `events/event.go`,
 /// attach-detach controller).
 const OBSTACLES: [&str; 6] = [

@@ -173,6 +173,17 @@ pub struct WorkloadStatus {
     pub written: Option<UnixNanos>,
 }
 
+impl WorkloadStatus {
+    /// The newest time in it.
+    #[must_use]
+    pub fn newest_time(&self) -> Option<UnixNanos> {
+        let conditions = [self.progressing.as_deref(), self.replica_failure.as_deref()];
+        let times = conditions.into_iter().flatten().flat_map(|it| [it.changed, it.updated]);
+        let said = self.verdict.as_deref().and_then(Verdict::at);
+        times.chain([said, self.written]).flatten().max()
+    }
+}
+
 /// Whether the status of a custom resource says anything of how that is: conditions, a phase, a
 /// state, an observed generation. Built-in kinds always do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -213,4 +224,15 @@ pub enum Verdict {
         /// When, where the status says it.
         at: Option<UnixNanos>,
     },
+}
+
+impl Verdict {
+    /// When, where the status says it.
+    #[must_use]
+    pub fn at(&self) -> Option<UnixNanos> {
+        match self {
+            Self::Progressing => None,
+            Self::Waiting { at, .. } | Self::Settled { at } | Self::Failed { at, .. } => *at,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Pods: `metadata`, what the spec says of containers, and what the kubelet says of them.
 
+use std::hash::Hasher;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -9,8 +11,11 @@ use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::{Decoded, SnapshotError, check_kind, stamps};
 use crate::context::Rules;
-use crate::facts::change::Snapshot;
-use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role};
+use crate::facts::change::{Snapshot, stable_hasher};
+use crate::facts::meta::Condition;
+use crate::facts::pod::{
+    ContainerSnapshot, ContainerState, Exit, InPlace, PodPhase, PodSnapshot, ResizeState, Role,
+};
 
 /// How many containers of a Pod are kept; the kubelet takes a few dozen.
 const MAX_CONTAINERS: usize = 1_000;
@@ -42,6 +47,8 @@ struct Spec<'a> {
     init_containers: Few<Container<'a>, MAX_CONTAINERS>,
     #[serde(borrow)]
     containers: Few<Container<'a>, MAX_CONTAINERS>,
+    #[serde(borrow)]
+    ephemeral_containers: Few<Container<'a>, MAX_CONTAINERS>,
 }
 
 /// A container of the spec.
@@ -56,7 +63,28 @@ struct Container<'a> {
     restart_policy: Text<'a>,
     startup_probe: Option<IgnoredAny>,
     #[serde(borrow)]
+    resources: Option<Resources<'a>>,
+    #[serde(borrow)]
     env: Few<Env<'a>, MAX_ENV>,
+}
+
+/// What of its resources may be written in place.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Resources<'a> {
+    #[serde(borrow)]
+    requests: Option<Amounts<'a>>,
+    #[serde(borrow)]
+    limits: Option<Amounts<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Amounts<'a> {
+    #[serde(borrow)]
+    cpu: Text<'a>,
+    #[serde(borrow)]
+    memory: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -81,6 +109,9 @@ struct Status<'a> {
     init_container_statuses: Few<ContainerStatus<'a>, MAX_CONTAINERS>,
     #[serde(borrow)]
     container_statuses: Few<ContainerStatus<'a>, MAX_CONTAINERS>,
+    #[serde(borrow)]
+    ephemeral_container_statuses: Few<ContainerStatus<'a>, MAX_CONTAINERS>,
+    observed_generation: Count,
 }
 
 #[derive(Default, Deserialize)]
@@ -166,8 +197,17 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         ready: None,
         disruption: None,
         containers: Box::default(),
+        in_place: in_place(spec.init_containers.0.iter().chain(&spec.containers.0)),
+        observed: status.observed_generation.or_zero(),
+        resize: None,
+        debuggers: Box::default(),
     };
     for condition in status.conditions.0 {
+        let is_pending = &*condition.r#type.0 == "PodResizePending";
+        if is_pending || &*condition.r#type.0 == "PodResizeInProgress" {
+            pod.resize = resize(is_pending, condition.into()).or(pod.resize);
+            continue;
+        }
         let slot = match &*condition.r#type.0 {
             "PodScheduled" => &mut pod.scheduled,
             "PodReadyToStartContainers" => &mut pod.sandbox,
@@ -182,7 +222,39 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         (spec.init_containers.0, status.init_container_statuses.0),
         (spec.containers.0, status.container_statuses.0),
     );
+    let ephemeral = (spec.ephemeral_containers.0, status.ephemeral_container_statuses.0);
+    pod.debuggers = containers((Vec::new(), Vec::new()), ephemeral);
+    pod.debuggers.iter_mut().for_each(|debugger| debugger.role = Role::Ephemeral);
     Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), n_stamps, refused_stamps })
+}
+
+/// Hashes of what may be written in place.
+fn in_place<'c>(containers: impl Iterator<Item = &'c Container<'c>>) -> InPlace {
+    let (mut resources, mut images) = (stable_hasher(), stable_hasher());
+    for container in containers {
+        images.write(container.image.0.as_bytes());
+        images.write_u8(0);
+        let Some(own) = &container.resources else { continue };
+        for amounts in [&own.requests, &own.limits] {
+            for text in amounts.iter().flat_map(|it| [&it.cpu, &it.memory]) {
+                resources.write(text.0.as_bytes());
+                resources.write_u8(0);
+            }
+            resources.write_u8(1);
+        }
+    }
+    let folded = |hash: u64| u32::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default();
+    InPlace { resources: folded(resources.finish()), images: folded(images.finish()) }
+}
+
+/// How a resize stands, by one of its conditions.
+fn resize(is_pending: bool, condition: Condition) -> Option<ResizeState> {
+    match (is_pending, &*condition.reason) {
+        _ if !condition.is_true => None,
+        (true, "Infeasible") => Some(ResizeState::Infeasible(condition.message)),
+        (true, _) => Some(ResizeState::Deferred),
+        (false, _) => Some(ResizeState::InProgress),
+    }
 }
 
 fn phase(phase: &str) -> PodPhase {

@@ -1,6 +1,7 @@
 //! What a write of the topmost spec means: a table of writes and situations.
 
-use super::transition::{Action, SpecChange};
+use super::action::Action;
+use super::spec_change::SpecChange;
 
 /// A write of the topmost spec, as far as its meaning goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Situation {
     pub is_over: bool,
     /// A transition is open, and has not settled but for the time that it must last.
     pub is_busy: bool,
+    /// The run waits to be resumed, and has not begun.
+    pub awaits_resume: bool,
     /// Something was written while it was paused.
     pub has_waiting_writes: bool,
 }
@@ -61,6 +64,8 @@ pub enum Meaning {
     MovesAsOne,
     /// It suspends the run that is under way.
     Suspends,
+    /// It lets a run begin that was created suspended.
+    Begins,
     /// It is kept for the `resume`; a transition to be paused opens where none is under way and it
     /// was not paused before.
     Waits {
@@ -78,6 +83,7 @@ impl Meaning {
         let is_resumed = write.was_paused && !write.is_paused;
         if tree.is_run {
             return match (tree.is_busy, is_resumed) {
+                (true, true) if tree.awaits_resume => Self::Begins,
                 (true, _) if write.is_paused && !write.was_paused => Self::Suspends,
                 (true, _) => Self::MovesAsOne,
                 (false, true) if !tree.is_over => Self::Opens(Action::Resume),
@@ -117,8 +123,13 @@ impl What {
 mod tests {
     use super::*;
 
-    const QUIET: Situation =
-        Situation { is_run: false, is_over: false, is_busy: false, has_waiting_writes: false };
+    const QUIET: Situation = Situation {
+        is_run: false,
+        is_over: false,
+        is_busy: false,
+        awaits_resume: false,
+        has_waiting_writes: false,
+    };
     const BUSY: Situation = Situation { is_busy: true, ..QUIET };
 
     fn write(what: What, was_paused: bool, is_paused: bool) -> Written {

@@ -3,7 +3,11 @@
 //! A settled Pod keeps a few dozen bytes; the facts of a start, of restarts and of the end are
 //! boxed beside it and go as soon as their spans have left.
 
+mod belongs;
 mod end;
+mod events;
+mod in_place;
+mod loss;
 mod restart;
 mod run;
 mod start;
@@ -12,17 +16,20 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 pub use end::{End, deletion_request};
+pub use events::Noted;
+pub use in_place::{Debugger, Resize, WrittenInPlace};
+pub use loss::{Loss, Tally};
 pub use restart::Restart;
 use restart::has_exited;
 pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start};
 
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Uid;
-use crate::facts::note::Note;
-use crate::facts::pod::{ContainerSnapshot, ContainerState, PodPhase, PodSnapshot, Role};
+use crate::facts::pod::{ContainerSnapshot, ContainerState, InPlace, PodPhase, PodSnapshot, Role};
 use crate::facts::reason;
 use crate::facts::reason::Failure;
+use crate::facts::time::Nanos;
 use crate::facts::time::UnixNanos;
 
 /// The number of a transition within its tree.
@@ -32,6 +39,9 @@ pub struct Seq(NonZeroU32);
 impl Seq {
     /// That of the first.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// Greater than all: of nothing.
+    const NONE: Self = Self(NonZeroU32::MAX);
 
     /// That of the next.
     #[must_use]
@@ -69,6 +79,10 @@ pub struct Pod {
     pub is_untraced: bool,
     /// restartPolicy is Always: it does not run to its end.
     pub restarts_always: bool,
+    /// How many ephemeral containers it has had.
+    n_debuggers: u8,
+    /// What of its spec may be written in place.
+    in_place: InPlace,
     /// Its containers.
     pub containers: Box<[Known]>,
     /// What transitions need of it; `None` for most of its life.
@@ -84,6 +98,8 @@ struct Facts {
     failure: Option<(Failure, Evidence)>,
     /// What an Event says keeps it from starting, until it has a sandbox.
     obstacle: Option<(Failure, Evidence)>,
+    /// The liveness or startup probe that failed last.
+    probe: Option<FailedProbe>,
     /// Its start, until the spans of that have left.
     start: Option<Start>,
     /// Its run, where it runs to its end, until the spans of that have left.
@@ -92,8 +108,23 @@ struct Facts {
     end: Option<End>,
     /// Restarts whose spans have not left.
     restarts: Vec<Restart>,
+    /// The same of resizes in place.
+    resizes: Vec<Resize>,
+    /// The same of ephemeral containers.
+    debuggers: Vec<Debugger>,
     /// Events that may belong to spans that have not left.
     notes: Vec<Noted>,
+}
+
+/// A probe that failed, and what it said.
+#[derive(Clone, Debug)]
+struct FailedProbe {
+    container: Box<str>,
+    /// `LivenessProbeFailed`, `StartupProbeFailed`.
+    reason: &'static str,
+    output: Box<str>,
+    /// The container is restarted for it.
+    is_fatal: bool,
 }
 
 /// What is always known of a container.
@@ -105,94 +136,6 @@ pub struct Known {
     pub restarts: u32,
     /// It exited and does not run again yet.
     pub has_exited: bool,
-}
-
-/// A Kubernetes Event, as it becomes a span event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Noted {
-    /// The Event.
-    pub uid: Uid,
-    /// Its count: each count is one span event.
-    pub count: u32,
-    /// When.
-    pub at: UnixNanos,
-    /// Its reason.
-    pub reason: Box<str>,
-    /// Its message.
-    pub message: Box<str>,
-    /// The container it is about.
-    pub container: Box<str>,
-    /// `type: Warning`.
-    pub is_warning: bool,
-}
-
-impl From<&Note> for Noted {
-    fn from(note: &Note) -> Self {
-        Self {
-            uid: note.uid,
-            count: note.count,
-            at: note.exact.unwrap_or(note.seconds),
-            reason: note.reason.clone(),
-            message: note.message.clone(),
-            container: note.container.clone(),
-            is_warning: note.is_warning,
-        }
-    }
-}
-
-/// What a tree counts of its Pods.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Neither going nor finished.
-    pub present: i64,
-    /// Of these, Ready with all containers running.
-    pub ready: i64,
-    /// Going.
-    pub going: i64,
-    /// Finished, not going.
-    pub finished: i64,
-}
-
-impl Tally {
-    /// `self` with one Pod's share taken away and its new share added.
-    #[must_use]
-    pub fn replacing(self, old: Self, new: Self) -> Self {
-        Self {
-            present: self.present - old.present + new.present,
-            ready: self.ready - old.ready + new.ready,
-            going: self.going - old.going + new.going,
-            finished: self.finished - old.finished + new.finished,
-        }
-    }
-}
-
-/// How a Pod that was wanted is lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// Going, or finished: one Pod fewer.
-    Gone(Evidence),
-    /// A container of it exited.
-    Exited(Evidence),
-    /// A complete list no longer contained it.
-    Vanished(Evidence),
-}
-
-impl Loss {
-    /// When.
-    #[must_use]
-    pub const fn at(&self) -> Evidence {
-        let (Self::Gone(at) | Self::Exited(at) | Self::Vanished(at)) = self;
-        *at
-    }
-
-    /// The second that names it as a cause: the object time of it. Of what vanished none is known:
-    /// the second of its creation may name another cause already.
-    #[must_use]
-    pub fn second(&self) -> i64 {
-        let at = self.at();
-        let listed = at.arrival.filter(|_| matches!(self, Self::Vanished(_)));
-        listed.unwrap_or(at.lo).seconds()
-    }
 }
 
 impl Pod {
@@ -211,6 +154,8 @@ impl Pod {
             is_finished: false,
             is_untraced: seen.is_mirror,
             restarts_always: seen.restarts_always,
+            n_debuggers: 0,
+            in_place: InPlace::default(),
             containers: Box::default(),
             facts: None,
         }
@@ -327,46 +272,18 @@ impl Pod {
         self.facts.get_or_insert_default()
     }
 
-    /// Its share of the tally.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        let present = !self.is_going && !self.is_finished;
-        let runs = !self.containers.iter().any(|known| known.has_exited);
-        Tally {
-            present: i64::from(present),
-            ready: i64::from(present && self.is_ready && runs),
-            going: i64::from(self.is_going),
-            finished: i64::from(self.is_finished && !self.is_going),
-        }
-    }
-
-    /// What a new version of it takes away, before it is applied.
-    #[must_use]
-    pub fn loss(&self, new: &PodSnapshot, arrival: Option<UnixNanos>) -> Option<Loss> {
-        if self.is_going || self.is_finished {
-            return None;
-        }
-        if new.meta.deletion.is_some() {
-            return Some(Loss::Gone(deletion_request(new, arrival)));
-        }
-        if is_finished(new) {
-            return Some(Loss::Gone(finish(new, arrival)));
-        }
-        if !self.restarts_always {
-            return None;
-        }
-        let exits = new.containers.iter().filter_map(|container| {
-            let exit = self.new_exit(container)?;
-            Some(Evidence::object_or(exit.finished, lower_bound(new), arrival))
-        });
-        exits.min_by_key(Evidence::decision).map(Loss::Exited)
-    }
-
     /// Takes over a new version; what happened belongs to the transition `seq`, if one is open.
     ///
     /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
     /// Pod was created in.
-    pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>, seq: Option<Seq>) {
+    pub fn apply(
+        &mut self,
+        new: &PodSnapshot,
+        arrival: Option<Arrival>,
+        seq: Option<Seq>,
+        stable_time: Nanos,
+    ) {
+        self.apply_in_place(new, arrival, seq, stable_time);
         self.version = new.meta.resource_version;
         self.node = Arc::clone(&new.node);
         self.apply_start(new, arrival);
@@ -387,14 +304,14 @@ impl Pod {
         self.containers = new.containers.iter().map(Known::of).collect();
     }
 
-    fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+    fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
         // A start ends when its deletion is asked for: what the Pod still does is its end.
         if let Some(start) = self.start_mut().filter(|start| start.is_open()) {
             start.apply(new, arrival);
         }
     }
 
-    fn apply_ready(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+    fn apply_ready(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
         let is_ready = is_ready(new);
         if is_ready {
             self.was_ready = true;
@@ -409,7 +326,7 @@ impl Pod {
         self.is_ready = is_ready;
     }
 
-    fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+    fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
         match reason::of(new) {
             // A run that had failed stays so, whatever becomes of its Pod.
             None if self.is_finished && !self.restarts_always => {}
@@ -432,41 +349,8 @@ impl Pod {
         }
     }
 
-    /// Takes over an Event about it.
-    pub fn note(&mut self, note: &Note) {
-        let Some(facts) = self.facts.as_deref_mut().filter(|facts| facts.has_spans()) else {
-            return;
-        };
-        let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
-        if facts.notes.len() < MAX_NOTES && !facts.notes.iter().any(known) {
-            facts.notes.push(note.into());
-        }
-        if note.is_warning && facts.start.as_ref().is_some_and(Start::waits_for_sandbox) {
-            facts.obstacle = reason::of_event(note).or(facts.obstacle.take());
-        }
-        let Some(exact) = note.exact else { return };
-        if let Some(end) = facts.end.as_mut()
-            && &*note.reason == "Killing"
-            && exact >= end.requested.lo
-        {
-            end.requested.add_event(exact);
-        }
-        let Some(start) = facts.start.as_mut() else { return };
-        match &*note.reason {
-            "Scheduled" => {
-                if let Some(scheduled) = &mut start.scheduled {
-                    scheduled.add_event(exact);
-                } else {
-                    start.scheduled = Some(Evidence::event(exact));
-                }
-            }
-            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
-            _ => {}
-        }
-    }
-
     /// It is gone: `arrival` tells when at the latest.
-    pub fn gone(&mut self, last: Option<&PodSnapshot>, arrival: Option<UnixNanos>, lo: UnixNanos) {
+    pub fn gone(&mut self, last: Option<&PodSnapshot>, arrival: Option<Arrival>, lo: UnixNanos) {
         self.is_going = true;
         if let Some(end) = self.end_mut() {
             let ended = last.and_then(|last| last.meta.deletion.as_ref());
@@ -474,78 +358,6 @@ impl Pod {
             let ended = ended.filter(|deletion| deletion.grace_seconds == 0).map(|it| it.at);
             let lo = end.requested.lo.max(ended.unwrap_or(lo));
             end.gone = Some(Evidence::arrival(lo, arrival));
-        }
-    }
-
-    /// The transition `seq` has closed: what is open of it here stays unfinished.
-    pub fn cut(&mut self, seq: Seq) {
-        let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
-        if let Some(start) = facts.start.as_mut() {
-            start.is_cut |= start.seq == Some(seq) && start.is_open();
-        }
-        if let Some(run) = facts.run.as_mut() {
-            run.is_cut |= run.seq == Some(seq) && run.finished.is_none();
-        }
-        for restart in &mut facts.restarts {
-            restart.is_cut |= restart.seq == seq && restart.done.is_none();
-        }
-    }
-
-    /// What of it began after `at` is no part of the transition `seq`, which had settled by then.
-    pub fn forget_later(&mut self, seq: Seq, at: UnixNanos) {
-        let Some(facts) = self.facts.as_deref_mut() else { return };
-        let is_later = |of: Option<Seq>, since: &Evidence| of == Some(seq) && since.decision() > at;
-        facts.start.take_if(|start| is_later(start.seq, &start.created));
-        facts.run.take_if(|run| is_later(run.seq, &run.created));
-        facts.restarts.retain(|restart| !is_later(Some(restart.seq), &restart.finished));
-        if let Some(end) = facts.end.as_mut() {
-            end.seq = end.seq.filter(|of| !is_later(Some(*of), &end.requested));
-        }
-    }
-
-    /// Whether something of it is told by the transition `seq`.
-    #[must_use]
-    pub fn has_part_in(&self, seq: Seq) -> bool {
-        let Some(facts) = self.facts.as_deref() else { return false };
-        let is_it = |of: Option<Seq>| of == Some(seq);
-        is_it(facts.start.as_ref().and_then(|start| start.seq))
-            || is_it(facts.run.as_ref().and_then(|run| run.seq))
-            || is_it(facts.end.as_ref().and_then(|end| end.seq))
-            || facts.restarts.iter().any(|restart| restart.seq == seq)
-    }
-
-    /// It becomes part of another tree: no transition of that has had a part in it.
-    pub fn detach(&mut self) {
-        if let Some(end) = self.end_mut() {
-            end.seq = None;
-        }
-        self.forget(|_| true);
-    }
-
-    /// The transition `seq` has left, and all before it.
-    pub fn leave(&mut self, seq: Seq) {
-        if let Some(end) = self.end_mut() {
-            end.has_left |= end.seq == Some(seq);
-        }
-        self.forget(|of| of.is_none_or(|of| of <= seq));
-    }
-
-    /// What a list showed of it is part of no transition.
-    pub fn forget_listed(&mut self) {
-        self.forget(|of| of.is_none());
-    }
-
-    /// Forgets what belongs to a transition that `is_over`: its spans have left, or never will.
-    fn forget(&mut self, is_over: impl Fn(Option<Seq>) -> bool) {
-        let Some(facts) = self.facts.as_deref_mut() else { return };
-        facts.start.take_if(|start| is_over(start.seq));
-        facts.run.take_if(|run| is_over(run.seq));
-        facts.restarts.retain(|restart| !is_over(Some(restart.seq)));
-        if !facts.has_spans() {
-            facts.notes.clear();
-        }
-        if facts.is_empty() {
-            self.facts = None;
         }
     }
 }
@@ -557,6 +369,8 @@ impl Facts {
             || self.run.is_some()
             || self.end.is_some()
             || !self.restarts.is_empty()
+            || !self.resizes.is_empty()
+            || !self.debuggers.is_empty()
     }
 
     fn is_empty(&self) -> bool {
@@ -564,6 +378,7 @@ impl Facts {
             && self.unready.is_none()
             && self.failure.is_none()
             && self.obstacle.is_none()
+            && self.probe.as_ref().is_none_or(|probe| !probe.is_fatal)
     }
 }
 
@@ -572,8 +387,17 @@ impl Known {
         Self {
             name: container.name.clone(),
             restarts: container.restarts,
-            has_exited: container.role != Role::Init && has_exited(container),
+            has_exited: has_exited(container)
+                && (container.role != Role::Init || has_failed(container)),
         }
+    }
+}
+
+/// An init container that will be run again.
+fn has_failed(container: &ContainerSnapshot) -> bool {
+    match &container.state {
+        ContainerState::Terminated(exit) => exit.code != 0,
+        ContainerState::Waiting { .. } | ContainerState::Running(_) => true,
     }
 }
 
@@ -587,7 +411,8 @@ pub(crate) fn is_finished(pod: &PodSnapshot) -> bool {
 }
 
 /// When all its containers had ended.
-fn finish(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
+#[must_use]
+pub fn finish(pod: &PodSnapshot, arrival: Option<Arrival>) -> Evidence {
     let finished = pod.containers.iter().filter_map(|container| match &container.state {
         ContainerState::Terminated(exit) => exit.finished,
         ContainerState::Waiting { .. } | ContainerState::Running(_) => None,

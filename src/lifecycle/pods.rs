@@ -65,6 +65,12 @@ impl Pods {
         at.ok().and_then(|at| self.shares.get(at)).map(|(_, share)| *share).unwrap_or_default()
     }
 
+    /// Whether what was written to one of them in place is not there yet.
+    #[must_use]
+    pub fn waits_in_place(&self) -> bool {
+        self.by_uid.values().any(Pod::waits_in_place)
+    }
+
     /// A Pod joins.
     pub fn insert(&mut self, uid: Uid, pod: Pod) {
         self.count(&pod, 1);

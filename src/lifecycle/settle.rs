@@ -2,7 +2,7 @@
 
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Verdict, Workload};
+use crate::facts::workload::{Verdict, Workload, WorkloadStatus};
 
 /// The reason of a rollout that ran past its deadline.
 pub const DEADLINE: &str = "ProgressDeadlineExceeded";
@@ -45,6 +45,33 @@ pub fn standing(workload: &Workload) -> Standing<'_> {
         None if counts_agree(workload) => Standing::Settled(None),
         None => Standing::Progressing,
     }
+}
+
+/// How a workload stands by what its controller said after a write that left it with the status
+/// `before`: a condition that stood then says nothing of that write.
+#[must_use]
+pub fn standing_since<'a>(workload: &'a Workload, before: Option<&WorkloadStatus>) -> Standing<'a> {
+    let is_of_before = before.is_some_and(|before| {
+        workload.status.verdict.is_none() && workload.status.progressing == before.progressing
+    });
+    match standing(workload) {
+        Standing::Failed { .. } if is_of_before && counts_agree(workload) => {
+            Standing::Settled(None)
+        }
+        Standing::Failed { .. } if is_of_before => Standing::Progressing,
+        standing => standing,
+    }
+}
+
+/// Whether the controller of a custom resource has said anything since a write that left it with the
+/// status `before` (DESIGN §3.1): its verdict names the generation, or the status was written again.
+#[must_use]
+pub fn has_spoken(workload: &Workload, before: Option<&WorkloadStatus>) -> bool {
+    let status = &workload.status;
+    // A kind without generations says no more than that it was written.
+    let is_without_generation = workload.meta.generation == 0;
+    let has_written = before.is_none_or(|before| before != status);
+    is_without_generation || status.names.is_some() || has_written
 }
 
 /// The workload is what its spec wants.

@@ -1,170 +1,18 @@
 //! What a new version of a spec means, and the transition that it opens.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
+use super::action::Action;
+use super::step::Step;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::pod::{Noted, Pod, Seq};
 use super::rules::Rules;
-use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::ids::{self, SpanId, TraceId};
 use crate::facts::instant::Evidence;
-use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{Link, Outcome, SpanContext};
-use crate::facts::stamp::Stamp;
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::facts::workload::{SpecHashes, Workload};
-
-/// What a transition does: `lifespan.action`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The first version of a spec.
-    Create,
-    /// Another pod template, or other goal fields than those below.
-    Update,
-    /// The pod template of an older revision.
-    Rollback,
-    /// Only `kubectl.kubernetes.io/restartedAt` changed.
-    Restart,
-    /// Only `replicas` changed.
-    Scale,
-    /// `paused: true`.
-    Pause,
-    /// `paused` taken away.
-    Resume,
-    /// A wanted Pod was lost.
-    Recover,
-    /// Deletion of the object and all below it.
-    Delete,
-    /// The start of a bare Pod.
-    Start,
-    /// A run from its creation to its end.
-    Run,
-    /// The end of a bare Pod.
-    Terminate,
-}
-
-impl Action {
-    /// The value of `lifespan.action`, and the first word of the span's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Rollback => "rollback",
-            Self::Restart => "restart",
-            Self::Scale => "scale",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Recover => "recover",
-            Self::Delete => "delete",
-            Self::Start => "start",
-            Self::Run => "run",
-            Self::Terminate => "terminate",
-        }
-    }
-
-    /// The name of the root span: `update Deployment`.
-    #[must_use]
-    pub fn span_name(self, kind: &Kind) -> Cow<'static, str> {
-        format!("{} {}", self.name(), kind.name()).into()
-    }
-
-    /// Whether it is the end of its tree.
-    #[must_use]
-    pub const fn is_end(self) -> bool {
-        matches!(self, Self::Delete | Self::Terminate)
-    }
-}
-
-/// What changed between two versions of a workload's spec.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpecChange {
-    /// Paths that were added, removed or have another value, sorted.
-    pub paths: Vec<Box<str>>,
-    /// The pod template is another; where the kind has none: something that is no goal field.
-    pub template: bool,
-    /// The pod template differs in more than `restartedAt`.
-    pub beyond_restart: bool,
-    /// Fields were added, and nothing else changed.
-    pub only_adds: bool,
-}
-
-impl SpecChange {
-    /// Compares two versions: a bump of the generation alone is no change of the spec, since
-    /// deletion and annotations bump it too (FACTS §1.1). Kinds without a generation have 0.
-    #[must_use]
-    pub fn between(old: &Workload, new: &Workload) -> Option<Self> {
-        let (was, is) = (old.meta.generation, new.meta.generation);
-        let is_bumped = is > was || (was, is) == (0, 0);
-        if !is_bumped || old.spec == new.spec {
-            return None;
-        }
-        let (paths, only_adds) = changed_paths(&old.spec, &new.spec);
-        Some(Self {
-            paths,
-            only_adds,
-            template: old.template != new.template,
-            beyond_restart: old.template_without_restart != new.template_without_restart,
-        })
-    }
-
-    /// Nothing but `replicas` changed.
-    #[must_use]
-    pub fn is_scale(&self) -> bool {
-        matches!(self.paths.as_slice(), [path] if &**path == "replicas")
-    }
-}
-
-/// Walks two sorted lists of (path, hash).
-///
-/// Returns the paths that differ, and whether all of them are new ones.
-fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> (Vec<Box<str>>, bool) {
-    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
-    let mut changed = Vec::new();
-    let mut only_adds = true;
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return (changed, only_adds),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((before, _)), Some((after, _))) => before.cmp(after),
-        };
-        let before = old.next_if(|_| order != Ordering::Greater);
-        let after = new.next_if(|_| order != Ordering::Less);
-        if before != after
-            && let Some((path, _)) = after.or(before)
-        {
-            changed.push(path.clone());
-            only_adds &= before.is_none();
-        }
-    }
-}
-
-/// Who wrote a version, and when: the non-status entry of `managedFields` that is new, or has a
-/// new time, against the version before.
-///
-/// A `scale` entry has no time: then only the arrival is known. Where no entry is new the manager
-/// is not known.
-#[must_use]
-pub fn write_of(
-    old: Option<&Workload>,
-    new: &Workload,
-    arrival: Option<UnixNanos>,
-) -> (Evidence, Option<Box<str>>) {
-    let old_writers = old.map_or(&[][..], |old| &old.writers);
-    let writer = new
-        .writers
-        .iter()
-        .filter(|writer| !old_writers.contains(writer))
-        .max_by_key(|writer| writer.time);
-    let lo = old.map_or(new.meta.created, |old| old.meta.written.unwrap_or(old.meta.created));
-    let time = writer.and_then(|writer| writer.time);
-    let time = if old.is_none() { Some(new.meta.created) } else { time };
-    let evidence = Evidence::object_or(time, lo.min(new.meta.written.unwrap_or(lo)), arrival);
-    (evidence, writer.map(|writer| writer.manager.clone()))
-}
+use crate::facts::workload::WorkloadStatus;
 
 /// A change of goal fields inside a transition.
 #[derive(Clone, Debug)]
@@ -181,56 +29,6 @@ pub struct GoalChange {
     pub manager: Option<Box<str>>,
     /// The span event: `goal changed`, or `template changed while paused`.
     pub name: &'static str,
-}
-
-/// What a transition does to one workload below the topmost one: one span.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// Its kind.
-    pub kind: Kind,
-    /// `metadata.name`.
-    pub name: Arc<str>,
-    /// The workload above it.
-    pub owner: Uid,
-    /// It is to run to its end.
-    pub is_run: bool,
-    /// More than `replicas` was written.
-    pub is_update: bool,
-    /// It was created in this transition.
-    pub is_created: bool,
-    /// It is being deleted.
-    pub is_deleted: bool,
-    /// Its first write in the transition, its creation, or the first evidence of its deletion.
-    pub start: Evidence,
-    /// `replicas` before that write.
-    pub from: i64,
-    /// `replicas` after the last write.
-    pub to: i64,
-    /// Further writes of `replicas`.
-    pub writes: Vec<(Evidence, i64, i64)>,
-    /// Since when it has been settled, or over; for a deletion: since when it and all below it are
-    /// gone.
-    pub settled: Option<Evidence>,
-    /// Its revision.
-    pub revision: i64,
-    /// Trace contexts on it that no older ReplicaSet carries.
-    pub stamps: Vec<Stamp>,
-    /// Its ReplicaFailure condition, or how its run failed: reason and message.
-    pub failure: Option<(Box<str>, Box<str>)>,
-    /// When a CronJob wanted it to begin.
-    pub scheduled: Option<UnixNanos>,
-    /// Finalizers that held its deletion.
-    pub finalizers: Vec<Box<str>>,
-}
-
-impl Step {
-    /// `replicas` was written again.
-    pub fn add_write(&mut self, at: Evidence, to: i64) {
-        if self.writes.len() < MAX_KEPT {
-            self.writes.push((at, self.to, to));
-        }
-        self.to = to;
-    }
 }
 
 /// How a transition was closed.
@@ -263,6 +61,50 @@ pub struct Joined {
     pub flags: u8,
     /// Where it stood.
     pub found: Box<str>,
+}
+
+/// What an open transition has come to, if that lasts (DESIGN §3.2).
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// As what it would be closed.
+    pub outcome: Outcome,
+    /// Since when.
+    pub end: Evidence,
+    /// From when on it must last: since then, or since the last of what was written below settled.
+    pub since: UnixNanos,
+    /// `error.type` and sentence where a controller declared a failure.
+    pub declared: Option<(Box<str>, String)>,
+    /// The first Pod that was lost meanwhile: it is told by the `recover` that follows.
+    pub lost: Option<Box<(ByPod, Lost)>>,
+    /// A Pod of it was lost, or lost readiness.
+    pub is_unstable: bool,
+}
+
+/// A Pod that came, went or is lost, and so names a cause.
+#[derive(Clone, Copy, Debug)]
+pub struct ByPod {
+    /// The Pod.
+    pub uid: Uid,
+    /// The second that names it.
+    pub second: i64,
+    /// It came or went, so that it may have done so because a DaemonSet wants another number of
+    /// nodes.
+    pub comes_or_goes: bool,
+    /// When.
+    pub at: Evidence,
+}
+
+/// What a loss says: which Pod, where, and why (DESIGN §3.11).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Its name.
+    pub pod: Arc<str>,
+    /// Its node, empty where it had none.
+    pub node: Arc<str>,
+    /// `Evicted`, `OOMKilled`, `Error`; empty where nothing says it.
+    pub reason: Box<str>,
+    /// One sentence, or empty.
+    pub message: Box<str>,
 }
 
 /// When a transition has settled: fixed as it opens.
@@ -319,6 +161,8 @@ pub struct Transition {
     pub start: Evidence,
     /// Only an uncertain start is known, or a change may have been missed (`lifespan.watch.gap`).
     pub has_gap: bool,
+    /// A complete list no longer contained its topmost object.
+    pub has_vanished: bool,
     /// `metadata.generation`.
     pub generation: i64,
     /// Generations that were never seen.
@@ -356,8 +200,24 @@ pub struct Transition {
     pub finalizers: Vec<Box<str>>,
     /// Baggage that came with its stamps, of the keys that are allowed.
     pub baggage: Vec<(Box<str>, Box<str>)>,
-    /// Where Pods must stay well for a while: since when all is well.
-    pub healthy: Option<Evidence>,
+    /// It has settled or failed, if that lasts: since when, and as what.
+    pub trial: Option<Trial>,
+    /// A verdict that stood when the spec was written says nothing of that write.
+    pub before: Option<Box<WorkloadStatus>>,
+    /// The Pod whose loss opened it.
+    pub lost: Option<Box<Lost>>,
+    /// When it waited to be resumed: from, and to where that is over.
+    pub waits: Vec<(Evidence, Option<Evidence>)>,
+    /// How long it had been suspended before it was opened by its `resume`.
+    pub queued: Option<Nanos>,
+    /// `reconcile`s of this tree that were only counted since the last one that was told.
+    pub n_omitted: u64,
+    /// Its controller never said that it agrees (`lifespan.verdict.unconfirmed`).
+    pub is_unconfirmed: bool,
+    /// Its kind says nothing of how it is (`lifespan.verdict=none`).
+    pub is_without_verdict: bool,
+    /// It is told only if the tree heals: what happens after a failure.
+    pub is_healing: bool,
     /// Pods that are gone and still have spans here.
     pub departed: BTreeMap<Uid, Pod>,
     /// Set when it has ended and waits for its hold.
@@ -367,6 +227,56 @@ pub struct Transition {
 }
 
 impl Transition {
+    /// A `recover` turns out to be how the deletion of `top` began.
+    pub fn becomes_deletion(&mut self, cluster: &str, top: Uid) {
+        self.action = Action::Delete;
+        self.settles = Settles::WhenGone;
+        self.cause = "delete".to_owned();
+        self.trace = ids::trace_id(cluster, top, &self.cause);
+        self.seed = self.trace;
+        self.span = ids::span_id(self.trace, top, "root", "", 0);
+        self.links.clear();
+        self.lost = None;
+        self.trial = None;
+    }
+
+    /// A Pod of it was lost: health has to last anew.
+    pub fn begin_again(&mut self) {
+        if matches!(self.settles, Settles::ByHealth { .. }) {
+            self.trial = None;
+        }
+    }
+
+    /// It waits from now on.
+    pub fn begin_wait(&mut self, at: Evidence) {
+        if !self.is_waiting() && self.waits.len() < MAX_KEPT {
+            self.waits.push((at, None));
+        }
+    }
+
+    /// It goes on.
+    pub fn end_wait(&mut self, at: Evidence) {
+        if let Some((_, to)) = self.waits.last_mut() {
+            to.get_or_insert(at);
+        }
+    }
+
+    /// Whether it waits.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.waits.last(), Some((_, None)))
+    }
+
+    /// From when on its limit runs: what it waited does not count.
+    #[must_use]
+    pub fn limited_from(&self) -> UnixNanos {
+        let waited = self
+            .waits
+            .iter()
+            .filter_map(|(from, to)| Some(to.as_ref()?.moment().since(from.moment())));
+        waited.fold(self.start.moment(), UnixNanos::plus)
+    }
+
     /// Adds a link, if there is room.
     pub fn link(&mut self, link: Link) {
         if self.links.len() < MAX_LINKS {
@@ -420,29 +330,5 @@ pub fn hold(known: &mut Vec<Box<str>>, finalizers: &[Box<str>]) {
         if !known.contains(finalizer) && known.len() < 32 {
             known.push(finalizer.clone());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changed_paths_are_those_added_removed_or_of_another_value() {
-        let spec = |pairs: &[(&str, u64)]| -> SpecHashes {
-            let pairs = pairs.iter().map(|(path, hash)| ((*path).into(), *hash));
-            pairs.collect::<Vec<(Box<str>, u64)>>().into()
-        };
-        let old = spec(&[("a", 1), ("b", 1), ("d", 1)]);
-        let new = spec(&[("a", 1), ("b", 2), ("c", 1)]);
-        assert_eq!(
-            changed_paths(&old, &new).0,
-            ["b".into(), "c".into(), "d".into()] as [Box<str>; 3]
-        );
-        assert_eq!(changed_paths(&old, &old).0, Vec::<Box<str>>::new());
-        assert_eq!(
-            changed_paths(&SpecHashes::default(), &spec(&[("a", 1)])).0,
-            ["a".into()] as [Box<str>; 1]
-        );
     }
 }

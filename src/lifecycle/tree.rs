@@ -3,17 +3,21 @@
 //!
 //! [`Tree::step`], [`Tree::delete`] and [`Tree::vanish`] take one change, [`Tree::expire`] the
 //! passing of time; nothing else decides anything. The rooms below: `root` reads new versions of
-//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends; `open` opens and closes
+//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends; `reconcile` opens what is written below; `open` opens and closes
 //! transitions, `evaluate` looks whether they have settled; `list` judges what a list proves in
 //! progress; `whole` moves parts from one tree to another.
 
 mod evaluate;
 mod gone;
+mod healing;
 mod list;
 mod open;
 mod owned;
 mod pods;
+mod reconcile;
 mod root;
+mod stamps;
+mod timers;
 mod whole;
 
 use std::collections::BTreeSet;
@@ -25,12 +29,12 @@ use super::forest::Forest;
 use super::nodes::Nodes;
 use super::pod::{Noted, Pod, Seq};
 use super::pods::Pods;
-use super::rules::Rules;
 use super::transition::{Closing, GoalChange, Transition};
 use super::turn::Turn;
 use crate::facts::change::Snapshot;
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::note::Note;
 use crate::facts::pod::PodSnapshot;
@@ -38,6 +42,7 @@ use crate::facts::span::{ObjectRef, Outcome};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::Workload;
+use reconcile::Reconciled;
 
 /// How many Events about workloads a transition keeps.
 const MAX_NOTES: usize = 1_000;
@@ -53,13 +58,12 @@ pub struct Tree {
     nodes: Nodes,
     pending: Option<Box<Transition>>,
     last: Option<Last>,
-    /// Failed or timed out, and not healthy since: the moment, and the number kept for the
-    /// `recover` that tells of its healing.
-    broken: Option<(Evidence, Seq)>,
     /// Stamps that were written without a spec change, and when.
     waiting_stamps: Vec<(Stamp, UnixNanos)>,
     /// What was written to a paused workload, for the `resume`.
     while_paused: Vec<(GoalChange, Vec<Stamp>)>,
+    /// Writes below while nothing was open.
+    writes_below: Reconciled,
     /// Earlier templates of the topmost workload.
     templates: Vec<u64>,
     /// Runs that this tree owns and that are trees of their own.
@@ -82,6 +86,10 @@ struct Last {
     is_followed: bool,
     /// Its outcome was `paused`.
     is_paused: bool,
+    /// It was the end of its tree.
+    is_end: bool,
+    /// When it ended.
+    end: Evidence,
 }
 
 /// What a change means for the tree it went into.
@@ -104,25 +112,6 @@ pub enum Stage {
     Settling(TraceId),
 }
 
-/// The moments at which something is to be done.
-#[derive(Clone, Copy, Debug, Default)]
-struct Timers {
-    /// The hold is over.
-    hold: Option<UnixNanos>,
-    /// What had to last has lasted.
-    lasted: Option<UnixNanos>,
-    /// What is open has timed out.
-    limit: Option<UnixNanos>,
-    /// A Pod has been unready for so long that it is lost.
-    unready: Option<UnixNanos>,
-}
-
-impl Timers {
-    fn first(self) -> Option<UnixNanos> {
-        [self.hold, self.lasted, self.limit, self.unready].into_iter().flatten().min()
-    }
-}
-
 impl Tree {
     /// A tree whose topmost object is `top`.
     #[must_use]
@@ -143,9 +132,9 @@ impl Tree {
             nodes: Nodes::default(),
             pending: None,
             last: None,
-            broken: None,
             waiting_stamps: Vec::new(),
             while_paused: Vec::new(),
+            writes_below: Reconciled::default(),
             templates: Vec::new(),
             generation: 0,
             guests: BTreeSet::new(),
@@ -157,16 +146,21 @@ impl Tree {
 
     /// Takes in an object in a version.
     pub fn step(&mut self, snapshot: &Snapshot, turn: &mut Turn<'_>) -> After {
+        self.pass_before(turn);
         match snapshot {
             Snapshot::Workload(new) if new.meta.uid == self.top().uid => self.root_seen(new, turn),
             Snapshot::Workload(new) => self.owned_seen(new, turn),
             Snapshot::Pod(new) => self.pod_seen(new, turn),
+        }
+        if let Some(open) = self.open().filter(|_| turn.seen.is_late) {
+            open.has_gap = true;
         }
         After::Lives
     }
 
     /// Takes in that an object is gone, with its last version.
     pub fn delete(&mut self, last: &Snapshot, turn: &mut Turn<'_>) -> After {
+        self.pass_before(turn);
         let uid = last.meta().uid;
         match last {
             Snapshot::Workload(_) => {
@@ -182,6 +176,7 @@ impl Tree {
 
     /// Takes in that a complete list no longer contained an object.
     pub fn vanish(&mut self, uid: Uid, turn: &mut Turn<'_>) -> After {
+        self.pass_before(turn);
         if self.pods.of(uid).is_some() {
             self.pod_vanished(uid, turn);
         } else {
@@ -226,55 +221,34 @@ impl Tree {
         }
     }
 
-    /// When [`Tree::expire`] has something to do.
-    #[must_use]
-    pub fn next_deadline(&self, rules: &Rules) -> Option<UnixNanos> {
-        self.timers(rules).first().map(|first| first.plus(rules.slack()))
-    }
-
-    /// Time has come to `now`.
-    pub fn expire(&mut self, now: UnixNanos, turn: &mut Turn<'_>) -> After {
-        let now = now.minus(turn.rules.slack());
-        let is_due = |timer: Option<UnixNanos>| timer.is_some_and(|due| due <= now);
-        let timers = self.timers(turn.rules);
-        if is_due(timers.hold) {
-            self.emit(turn);
-        } else if is_due(timers.lasted) {
-            self.has_lasted(turn);
-        } else if is_due(timers.limit)
-            && let Some(limit) = timers.limit
-        {
-            self.close(Outcome::TimedOut, Evidence::event(limit), None, turn);
-        }
-        if is_due(self.timers(turn.rules).unready) {
-            self.recover_unready(turn);
+    /// A list has told all that it tells of this tree: whether it settles what is open.
+    pub fn evaluate_listed(&mut self, turn: &mut Turn<'_>) -> After {
+        if let Some(root) = self.root.as_deref() {
+            let lo = root.meta.written.unwrap_or(root.meta.created);
+            let at = Evidence::object_or(root.status.written, lo, None);
+            self.evaluate(at, turn);
         }
         self.after()
     }
 
-    /// What is waited for: one place that says when there is something to do and what it is.
-    fn timers(&self, rules: &Rules) -> Timers {
-        let mut timers = Timers::default();
-        match self.pending.as_deref() {
-            Some(Transition { closed: Some(closed), .. }) => timers.hold = closed.hold_until,
-            Some(open) => {
-                timers.limit = Some(open.start.limited_from().plus(open.limit(rules)));
-                let healthy = open.healthy.map(|since| since.decision().plus(rules.stable_time));
-                timers.lasted = healthy;
-            }
-            None => {}
-        }
-        if self.may_recover() {
-            let longest = self.pods.longest_unready();
-            timers.unready = longest.map(|(since, ..)| since.plus(rules.stable_time));
-        }
-        timers
+    /// Whether a version of the topmost Deployment can be seen to be missing: `set` is of a newer
+    /// revision, and of a template that is not the Deployment's.
+    #[must_use]
+    pub fn is_behind(&self, set: &Workload) -> bool {
+        self.root.as_deref().is_some_and(|root| {
+            root.kind == Kind::Deployment
+                && set.kind == Kind::ReplicaSet
+                && root.revision > 0
+                && set.revision > root.revision
+                && set.template != root.template
+                && !self.templates.contains(&set.template)
+        })
     }
 
     /// Whether nothing of it is open or waits.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.pending.is_none()
+        self.pending.as_deref().is_none_or(|pending| pending.is_healing)
     }
 
     /// How many objects it holds.
@@ -299,7 +273,7 @@ impl Tree {
     pub fn release_hold(&mut self, turn: &mut Turn<'_>) -> After {
         match self.pending.as_deref() {
             Some(Transition { closed: Some(_), .. }) => self.emit(turn),
-            Some(Transition { healthy: Some(_), .. }) => self.has_lasted(turn),
+            Some(Transition { trial: Some(_), .. }) => self.has_lasted(turn),
             Some(_) | None => {}
         }
         self.after()
@@ -310,6 +284,7 @@ impl Tree {
     pub fn stage(&self) -> Stage {
         match self.pending.as_deref() {
             Some(pending) if pending.closed.is_some() => Stage::Settling(pending.trace),
+            Some(pending) if pending.is_healing => Stage::AtRest,
             Some(_) => Stage::Open,
             None => Stage::AtRest,
         }
@@ -372,13 +347,23 @@ impl Tree {
         seq
     }
 
-    /// The transition that is open; none if it waits for its hold.
+    /// The transition that is open; none if it waits for its hold, or is a healing of which nobody
+    /// knows yet whether it will be told.
     fn open(&mut self) -> Option<&mut Transition> {
-        self.pending.as_deref_mut().filter(|pending| pending.closed.is_none())
+        self.telling().filter(|pending| !pending.is_healing)
     }
 
     fn open_ref(&self) -> Option<&Transition> {
-        self.pending.as_deref().filter(|pending| pending.closed.is_none())
+        self.pending.as_deref().filter(|pending| pending.closed.is_none() && !pending.is_healing)
+    }
+
+    /// The transition, open or healing, that what happens now is part of.
+    fn telling(&mut self) -> Option<&mut Transition> {
+        self.pending.as_deref_mut().filter(|pending| pending.closed.is_none())
+    }
+
+    fn healing(&self) -> Option<&Transition> {
+        self.pending.as_deref().filter(|pending| pending.is_healing)
     }
 
     fn is_open(&self) -> bool {

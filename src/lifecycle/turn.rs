@@ -2,22 +2,25 @@
 
 use super::closed::Ended;
 use super::rules::Rules;
-use crate::facts::time::UnixNanos;
+use crate::facts::instant::Arrival;
 
 /// How a change came to the tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     /// Written no later than this; `None` from a list.
-    pub arrival: Option<UnixNanos>,
+    pub arrival: Option<Arrival>,
     /// It comes from a list.
     pub is_listed: bool,
+    /// Something written later had been taken in before it.
+    pub is_late: bool,
     /// How many nodes the DaemonSet at the top wants, by the newest that has arrived of it.
     pub desired: Option<i64>,
 }
 
 impl Seen {
     /// Nothing is told, but that a moment has come.
-    pub const NOTHING: Self = Self { arrival: None, is_listed: false, desired: None };
+    pub const NOTHING: Self =
+        Self { arrival: None, is_listed: false, is_late: false, desired: None };
 }
 
 /// One turn of a tree.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::facts::change::{Change, Snapshot};
+use crate::facts::instant::Arrival;
 use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
 use crate::facts::meta::Uid;
@@ -20,11 +21,13 @@ pub struct Released {
     pub lane: Lane,
     /// What it told.
     pub change: Change,
-    /// It was written no later than this; `None` where it comes from a list, which tells nothing
-    /// of when.
-    pub arrival: Option<UnixNanos>,
+    /// When it came, without its place in the order yet; `None` where it comes from a list, which
+    /// tells nothing of when.
+    pub arrival: Option<Arrival>,
     /// It comes from a list, or from a lane that has not listed yet.
     pub is_listed: bool,
+    /// Something written later had left before it came.
+    pub is_late: bool,
 }
 
 /// Where a change stands in the order: resourceVersion, watched before listed, owners before
@@ -48,6 +51,8 @@ pub struct Inlet {
     desired: BTreeMap<Uid, (u64, i64)>,
     /// Since when more wait than may.
     full_since: Option<UnixNanos>,
+    /// How many of what waits, or is ready, a list told.
+    n_listed: usize,
     n_arrived: u64,
     largest_released: u64,
     /// Changes that came after something written later had been released.
@@ -69,6 +74,7 @@ impl Inlet {
             stair: VecDeque::new(),
             desired: BTreeMap::new(),
             full_since: None,
+            n_listed: 0,
             n_arrived: 0,
             largest_released: 0,
             n_late: 0,
@@ -78,11 +84,22 @@ impl Inlet {
 
     /// A watched change, with its resourceVersion, or with none where its lane counts another
     /// history: then it takes its place by arrival.
-    pub fn watched(&mut self, lane: Lane, version: Option<u64>, change: Change, at: UnixNanos) {
+    ///
+    /// `moment` gets the bound on when it was written, and says of which moment it is taken to be.
+    pub fn watched(
+        &mut self,
+        lane: Lane,
+        version: Option<u64>,
+        change: Change,
+        at: UnixNanos,
+        moment: impl FnOnce(&Change, UnixNanos) -> UnixNanos,
+    ) {
         let version = version.unwrap_or(self.newest());
-        let arrival = self.bound(version, at);
+        let bound = self.bound(version, at);
+        let moment = moment(&change, bound);
         self.arrived(version, at);
-        let released = Released { lane, change, arrival: Some(arrival), is_listed: false };
+        let arrival = Some(Arrival { at: bound, moment, order: 0 });
+        let released = Released { lane, change, arrival, is_listed: false, is_late: false };
         self.put((version, 0, 0), at, released);
     }
 
@@ -101,17 +118,20 @@ impl Inlet {
     pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
         let rank = 1 + lane.rank();
         // What a list lacks was gone by then; of what it contains it tells no time.
-        let arrival = matches!(change, Change::Vanished(_)).then_some(at);
-        let released = Released { lane, change, arrival, is_listed: true };
+        let arrival = Arrival { at, moment: at, order: 0 };
+        let arrival = matches!(change, Change::Vanished(_)).then_some(arrival);
+        let released = Released { lane, change, arrival, is_listed: true, is_late: false };
         self.put((version, rank, 0), at, released);
     }
 
-    fn put(&mut self, (version, rank, _): Place, at: UnixNanos, released: Released) {
+    fn put(&mut self, (version, rank, _): Place, at: UnixNanos, mut released: Released) {
         self.n_arrived += 1;
         self.look_ahead(&released.change);
         if version < self.largest_released {
             self.n_late += 1;
+            released.is_late = !released.is_listed;
         }
+        self.n_listed += usize::from(released.is_listed);
         let place = (version, rank, self.n_arrived);
         self.waiting.insert(place, released);
         self.due.push_back((at.plus(self.settle_time), place));
@@ -158,6 +178,12 @@ impl Inlet {
         [self.full_since, due].into_iter().flatten().min()
     }
 
+    /// Whether something waits that a list told.
+    #[must_use]
+    pub fn has_listed(&self) -> bool {
+        self.n_listed > 0
+    }
+
     /// How many changes wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -198,6 +224,7 @@ impl Inlet {
     /// Takes the first that is ready.
     pub fn take_ready(&mut self) -> Option<Released> {
         let (_, released) = self.ready.pop_first()?;
+        self.n_listed -= usize::from(released.is_listed);
         match &released.change {
             Change::Deleted(Snapshot::Workload(gone)) => self.desired.remove(&gone.meta.uid),
             Change::Vanished(uid) => self.desired.remove(uid),
@@ -213,8 +240,9 @@ impl Inlet {
             |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
         for room in [&mut self.ready, &mut self.waiting] {
             let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place);
-            if let Some(place) = place {
-                return room.remove(&place);
+            if let Some(released) = place.and_then(|place| room.remove(&place)) {
+                self.n_listed -= usize::from(released.is_listed);
+                return Some(released);
             }
         }
         None
@@ -251,7 +279,7 @@ mod tests {
             let mut left = Vec::new();
             for (ms, version) in &arrivals {
                 let gone = Change::Vanished(Uid(u128::from(*version)));
-                inlet.watched(Lane::Pods, Some(*version), gone, at(*ms));
+                inlet.watched(Lane::Pods, Some(*version), gone, at(*ms), |_, bound| bound);
                 while let Some(due) = inlet.next_due().filter(|due| *due <= at(*ms)) {
                     inlet.release(due);
                     let first = left.len();
@@ -278,7 +306,7 @@ mod tests {
         let mut inlet = Inlet::new(SETTLE, 1);
         for version in [7, 5, 6] {
             let gone = Change::Vanished(Uid(u128::from(version)));
-            inlet.watched(Lane::Pods, Some(version), gone, at(0));
+            inlet.watched(Lane::Pods, Some(version), gone, at(0), |_, bound| bound);
         }
         assert_eq!(inlet.next_due(), Some(at(0)));
         inlet.release(at(0));

@@ -49,6 +49,8 @@ pub struct Draft {
     pub links: Vec<Link>,
     /// CONSUMER.
     pub is_consumer: bool,
+    /// It is a step inside the start of a Pod.
+    pub is_phase: bool,
     /// It may outlive the span above it: `terminate Pod`.
     pub may_outlive: bool,
     /// Links that did not fit.
@@ -114,6 +116,7 @@ impl Draft {
             events: Vec::new(),
             links: Vec::new(),
             is_consumer: false,
+            is_phase: false,
             may_outlive: false,
             dropped_links: 0,
             n_outliving: 0,

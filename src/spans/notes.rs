@@ -34,9 +34,8 @@ pub(super) fn attach(drafts: &mut [Draft], own: &[usize], pod: &Pod) {
     for noted in pod.notes() {
         let fits =
             own.iter().filter_map(|at| Some((*at, drafts.get(*at)?))).filter(|(_, draft)| {
-                let is_step = draft.parent.is_none() || draft.outcome.is_some();
                 let is_about = draft.container.is_empty() || draft.container == noted.container;
-                is_step && is_about && draft.contains(noted.at)
+                !draft.is_phase && is_about && draft.contains(noted.at)
             });
         let narrowest = fits.min_by_key(|(_, draft)| draft.length()).map(|(at, _)| at);
         if let Some(draft) = narrowest.and_then(|at| drafts.get_mut(at)) {

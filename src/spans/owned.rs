@@ -8,7 +8,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::lifecycle::transition::Step;
+use crate::lifecycle::step::Step;
 use crate::spans::Build;
 use crate::spans::draft::{Draft, Identity};
 use crate::spans::root::with_refusal;
@@ -42,14 +42,19 @@ impl Build<'_> {
         let of = Identity::of(self.transition.seed, self.above(Some(step.owner)), &object);
         let action = action(step);
         let from = step.start.instant(Nanos(0));
-        let settled = step.settled.map(|settled| settled.instant(Nanos(0)).not_before(&from));
-        let has_failed = step.is_run && step.failure.is_some();
+        let settled = step.settled.map(|settled| settled.instant(Nanos(0)));
+        // What settled by it bounds its write, of which a list may tell a later time.
+        let from = settled.filter(|settled| settled.hi < from.lo).unwrap_or(from);
+        let settled = settled.map(|settled| settled.not_before(&from));
+        let has_failed = step.has_failed || (step.is_run && step.failure.is_some());
         let (end, outcome) = match settled {
-            Some(settled) if self.is_in_time(&settled) => {
+            Some(settled) if step.is_cut_short => (settled, Outcome::Deleted),
+            Some(settled) => {
                 (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
             }
-            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
-            Some(_) | None => (self.end, Outcome::Unfinished),
+            None if has_failed && !self.is_shown => (self.end, Outcome::Failed),
+            None if self.is_shown => (self.end, Outcome::InProgress),
+            None => (self.end, Outcome::Unfinished),
         };
         let name = format!("{action} {}", step.kind.name());
         let mut draft = Draft::new(of, id_step(step), name, from, end).outcome(outcome);
@@ -127,6 +132,7 @@ const fn action(step: &Step) -> &'static str {
         Step { is_deleted: true, .. } => "delete",
         Step { is_run: true, .. } => "run",
         Step { is_created: true, .. } => "create",
+        Step { is_restart: true, .. } => "restart",
         Step { is_update: true, .. } => "update",
         _ => "scale",
     }

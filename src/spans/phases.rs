@@ -3,6 +3,7 @@
 
 use crate::facts::instant::{Evidence, Instant};
 use crate::facts::pod::Role;
+use crate::facts::span::Outcome;
 use crate::facts::time::{Nanos, SECOND};
 use crate::lifecycle::pod::{ContainerStart, Start};
 use crate::spans::draft::{Draft, Identity};
@@ -133,7 +134,7 @@ impl Chain {
             match container.role {
                 Role::Init => before = chain.done.map_or(before, |_| at),
                 Role::Sidecar => before = chain.started.map_or(before, |_| at),
-                Role::Main => {}
+                Role::Main | Role::Ephemeral => {}
             }
             if at.best > last.best {
                 last = at;
@@ -145,7 +146,13 @@ impl Chain {
     /// The phases as spans below `of`'s parent; what has no end by `end`, where the start is closed,
     /// ends there.
     #[must_use]
-    pub fn phases(&self, start: &Start, of: Identity<'_>, end: Option<Instant>) -> Vec<Draft> {
+    pub fn phases(
+        &self,
+        start: &Start,
+        of: Identity<'_>,
+        end: Option<Instant>,
+        outcome: Outcome,
+    ) -> Vec<Draft> {
         let mut out = Vec::new();
         let mut add = |step: &'static str,
                        actor: &'static str,
@@ -153,13 +160,13 @@ impl Chain {
                        from: Instant,
                        to: Option<Instant>| {
             // What came after the end is no part of it: a start that was cut off, or deleted.
+            let is_cut = to.is_none();
             let to = to.filter(|to| end.is_none_or(|end| to.best <= end.best)).or(end);
-            let Some(to) = to else { return };
-            if to.best < from.best {
-                return;
-            }
+            let Some(to) = to.map(|to| to.not_before(&from)) else { return };
             let of = Identity { container: container.map_or("", |it| &it.name), ..of };
             let mut draft = Draft::new(of, step, step, from, to);
+            draft.is_phase = true;
+            draft.outcome = Some(outcome).filter(|it| is_cut && *it == Outcome::Unfinished);
             draft.push("lifespan.actor", actor);
             if let Some(container) = container {
                 draft.push_text("container.image.name", &container.image);
@@ -193,7 +200,7 @@ impl Chain {
                     }
                     before = chain.started.unwrap_or(before);
                 }
-                Role::Main => {
+                Role::Main | Role::Ephemeral => {
                     if is_reached && (chain.run.is_some() || chain.pulled.is_some()) {
                         add("start container", "kubelet", Some(container), begin, chain.run);
                     }
@@ -216,7 +223,8 @@ impl ContainerChain {
     fn of(container: &ContainerStart, skew: Nanos) -> Self {
         let event = |at| Evidence::event(at).instant(skew);
         let pulled = container.pulled.map(|pulled| event(pulled.at));
-        let was_there = container.pulled.is_some_and(|pulled| pulled.took.is_none());
+        let was_there = container.pulling.is_none()
+            && container.pulled.is_some_and(|pulled| pulled.took.is_none());
         let by_message = container.pulled.filter(|it| it.took.is_some()).map(|it| it.began());
         let pull = [container.pulling, by_message].into_iter().flatten().min();
         let mut run = container.run;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::attributes;
 use super::draft::{Draft, Identity};
 use super::phases::Chain;
 use super::{Build, pod_ref, push_pod};
@@ -12,9 +13,9 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{Outcome, Value};
 use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Portrait};
 use crate::lifecycle::pod::{Pod, Restart, Start};
-use crate::lifecycle::transition::Action;
 
 const OMITTED: &str = "lifespan.pods.omitted";
 
@@ -63,6 +64,12 @@ impl<'a> Build<'a> {
             let parent = start.or(run_id).unwrap_or(self.transition.span);
             self.restart(uid, pod, restart, parent);
         }
+        for resize in pod.resizes().iter().filter(|resize| resize.seq == seq) {
+            self.resize(uid, pod, resize, parent);
+        }
+        for debugger in pod.debuggers().iter().filter(|debugger| debugger.seq == seq) {
+            self.debugger(uid, pod, debugger, parent);
+        }
         if end.is_some() {
             self.terminate(uid, pod, parent);
         }
@@ -106,14 +113,14 @@ impl<'a> Build<'a> {
         let object = pod_ref(&self.closed.tree, uid, pod);
         let is_bare = uid == self.top() && !start.is_of_run;
         let (end, outcome) = match self.start_end(pod, start, chain) {
-            Some(known) if self.is_in_time(&known.0) => known,
-            Some(_) | None => (self.end, Outcome::Unfinished),
+            Some(known) => known,
+            None => (self.end, Outcome::Unfinished),
         };
         let is_shown = self.is_shown && outcome == Outcome::Unfinished;
         let outcome = if is_shown { Outcome::InProgress } else { outcome };
         if is_bare {
             let of = Identity::of(self.transition.seed, self.transition.span, &object);
-            self.drafts.extend(chain.phases(start, of, Some(end)));
+            self.drafts.extend(chain.phases(start, of, Some(end), outcome));
             return Some(self.transition.span);
         }
         let of = Identity::of(self.transition.seed, parent, &object);
@@ -135,7 +142,7 @@ impl<'a> Build<'a> {
         }
         let id = draft.id;
         let of = Identity { parent: Some(id), ..of };
-        let phases = chain.phases(start, of, Some(end));
+        let phases = chain.phases(start, of, Some(end), outcome);
         if outcome == Outcome::Completed {
             self.gate(pod, end.best, &phases);
         }
@@ -163,13 +170,17 @@ impl<'a> Build<'a> {
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),
         };
-        let (end, outcome) =
-            if self.is_in_time(&end) { (end, outcome) } else { (self.end, Outcome::Unfinished) };
         let is_unfinished = outcome == Outcome::Unfinished;
         let outcome = if self.is_shown && is_unfinished { Outcome::InProgress } else { outcome };
         let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);
         draft.push("lifespan.exit_code", i64::from(restart.exit.code));
-        draft.push_text("lifespan.reason", &restart.exit.reason);
+        match &restart.probe {
+            Some((reason, output)) => {
+                draft.push("lifespan.reason", *reason);
+                draft.push("lifespan.probe.output", attributes::sentence(output));
+            }
+            None => draft.push_text("lifespan.reason", &restart.exit.reason),
+        }
         if restart.exit.signal != 0 {
             draft.push("lifespan.signal", i64::from(restart.exit.signal));
         }
@@ -215,6 +226,7 @@ impl<'a> Build<'a> {
                 | Action::Rollback
                 | Action::Restart
                 | Action::Scale
+                | Action::Reconcile
                 | Action::Resume
         );
         let Some(gating) = self.gating.take().filter(|_| is_rollout) else { return };

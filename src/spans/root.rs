@@ -5,8 +5,9 @@ use crate::facts::span::RemoteParent;
 use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
+use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::transition::{Action, GoalChange};
+use crate::lifecycle::transition::GoalChange;
 use crate::spans::attributes;
 use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
 use crate::spans::{Build, owned, pods};
@@ -93,6 +94,11 @@ impl Build<'_> {
             draft.push_text("k8s.node.name", &pod.node);
         }
         self.push_error(&mut draft);
+        self.push_waits(&mut draft);
+        if transition.n_omitted > 0 {
+            let n = i64::try_from(transition.n_omitted).unwrap_or(i64::MAX);
+            draft.push("lifespan.reconcile.omitted", n);
+        }
         self.drafts.push(draft);
     }
 
@@ -126,6 +132,23 @@ impl Build<'_> {
         if transition.has_gap {
             draft.push("lifespan.watch.gap", true);
         }
+        if transition.is_unconfirmed {
+            draft.push("lifespan.verdict.unconfirmed", true);
+        }
+        if transition.is_without_verdict {
+            draft.push("lifespan.verdict", "none");
+        }
+        if let Some(lost) = &transition.lost {
+            draft.push_text("lifespan.lost.pod", &lost.pod);
+            draft.push_text("lifespan.lost.node", &lost.node);
+            draft.push_text("lifespan.reason", &lost.reason);
+            draft.push_text("lifespan.lost.message", &lost.message);
+        }
+        if transition.action == Action::Recover
+            && let Some(reason) = self.blocked()
+        {
+            draft.push_text("lifespan.blocked.reason", reason);
+        }
         if let Some(owner) = &self.closed.tree.owner {
             if self.closed.tree.is_owner_missing {
                 draft.push("lifespan.owner.missing", true);
@@ -138,6 +161,37 @@ impl Build<'_> {
                 draft.push("lifespan.owner.uid", owner.uid.to_string());
             }
         }
+    }
+
+    /// Where it waited to be resumed: spans below the root, and their sum on it.
+    fn push_waits(&mut self, root: &mut Draft) {
+        let mut total = self.transition.queued.unwrap_or_default();
+        for (attempt, (from, to)) in (0..).zip(&self.transition.waits) {
+            let from = from.instant(Nanos(0));
+            let outcome = match to {
+                Some(_) => Outcome::Completed,
+                None if self.is_shown => Outcome::InProgress,
+                None => Outcome::Unfinished,
+            };
+            let to = to.map_or(self.end, |to| to.instant(Nanos(0))).not_before(&from);
+            total = total.plus(to.best.since(from.best));
+            let object = &self.closed.tree.top;
+            let of = Identity { attempt, ..Identity::of(self.transition.seed, root.id, object) };
+            let draft = Draft::new(of, "await resume", "await resume", from, to).outcome(outcome);
+            self.drafts.push(draft);
+        }
+        if !self.transition.waits.is_empty() || self.transition.queued.is_some() {
+            root.push("lifespan.queued_ms", total.millis());
+        }
+    }
+
+    /// What stood in the way of a lost Pod's replacement: a refusal, or a Pod that fits no node.
+    fn blocked(&self) -> Option<&str> {
+        let refused = self.refused().map(|(reason, _)| reason);
+        refused.or_else(|| {
+            let is_unplaced = |pod: &Pod| pod.node.is_empty();
+            self.cause(is_unplaced).map(|failure| &*failure.reason)
+        })
     }
 
     /// Pods that were still going when the root ended: their spans outlive it.

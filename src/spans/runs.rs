@@ -64,18 +64,24 @@ impl Build<'_> {
                 Some((finished.instant(skew).not_before(created), outcome))
             }
             (None, Some(asked)) if !run.is_cut => {
-                let outcome = if vanished { Outcome::Vanished } else { Outcome::Deleted };
-                // It ran on until its containers had ended.
+                let outcome = match vanished {
+                    _ if has_failed => Outcome::Failed,
+                    true => Outcome::Vanished,
+                    false => Outcome::Deleted,
+                };
+                // It ran on until its containers had ended, at the latest until it was gone.
+                let gone = pod.end().and_then(|end| end.gone).map(|gone| gone.instant(Nanos(0)));
                 let ended = run.last_end().map(|end| end.instant(skew));
+                let ended = if run.runs.is_empty() { None } else { ended.or(gone) };
                 let end = ended.filter(|end| end.best > asked.best).unwrap_or(asked);
                 Some((end.not_before(created), outcome))
             }
             (None, _) => None,
         };
         match known {
-            Some((end, outcome)) if self.is_in_time(&end) => (end, outcome),
-            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
-            Some(_) | None => (self.end, Outcome::Unfinished),
+            Some(known) => known,
+            None if self.is_shown => (self.end, Outcome::InProgress),
+            None => (self.end, Outcome::Unfinished),
         }
     }
 
@@ -125,12 +131,15 @@ impl Build<'_> {
             run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.lo >= asked);
         let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || was_asked;
         let (end, outcome) = match &ended {
-            Some((end, exit)) if self.is_in_time(end) => {
+            Some((end, exit)) => {
                 let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };
                 (*end, outcome)
             }
-            Some(_) | None if self.is_shown => (self.end, Outcome::InProgress),
-            Some(_) | None => (self.end.not_before(&from), Outcome::Unfinished),
+            None if self.is_shown => (self.end, Outcome::InProgress),
+            None => {
+                let gone = pod.end().and_then(|end| end.gone).map(|gone| gone.instant(Nanos(0)));
+                (gone.unwrap_or(self.end).not_before(&from), Outcome::Unfinished)
+            }
         };
         let mut draft = Draft::new(of, "run", "run container", from, end).outcome(outcome);
         draft.push_text("container.image.name", &run.image);

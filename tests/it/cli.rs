@@ -314,9 +314,14 @@ fn every_recorded_cluster_is_read_without_a_complaint() {
     let files = folder.map(|entry| entry.unwrap().path());
     let files: Vec<_> =
         files.filter(|path| path.extension().is_some_and(|it| it == "gz")).collect();
-    assert_eq!(files.len(), 29);
+    assert_eq!(files.len(), 33);
     for file in files {
-        let output = lifespan(&["replay", file.to_str().unwrap()], "");
+        let (name, known) =
+            (file.to_str().unwrap(), file.with_extension("").with_extension("yaml"));
+        let configured = known.to_str().unwrap();
+        let arguments = ["replay", "--config", configured, name];
+        let arguments = if known.exists() { &arguments[..] } else { &["replay", name] };
+        let output = lifespan(arguments, "");
         assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     }
 }

@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use expect_test::expect_file;
+use lifespan::config::{Lookup, Source, load};
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::ids::{SpanId, TraceId};
 use lifespan::facts::span::{FinishedSpan, Value};
@@ -31,21 +32,46 @@ const ELSEWHERE: [&str; 9] = [
     "lifespan.actor",
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recordings")
+fn path(name: &str, ending: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.{ending}"))
+}
+
+/// The files of this project.
+struct Files;
+
+impl Lookup for Files {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    }
+}
+
+/// What is known of objects: by a configuration, or the presets alone.
+fn known(configuration: Option<&str>) -> (Catalog, Settings) {
+    let Some(name) = configuration else {
+        let catalog = Catalog::default();
+        let settings = Settings { custom_kinds: catalog.custom_kinds(), ..Settings::default() };
+        return (catalog, settings);
+    };
+    let file = path(name, "yaml").to_str().unwrap().to_owned();
+    let loaded = load(&[Source::Config(file)], &Files).unwrap();
+    let receiver = loaded.config.receiver;
+    ((*receiver.catalog).clone(), receiver.settings)
 }
 
 fn text_of(name: &str) -> String {
-    let file = std::fs::File::open(folder().join(format!("{name}.jsonl.gz"))).unwrap();
+    let file = std::fs::File::open(path(name, "jsonl.gz")).unwrap();
     let mut text = String::new();
     flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
     text
 }
 
 /// All spans of a recording, in the order in which they left.
-fn replay(text: &str) -> Vec<FinishedSpan> {
-    let catalog = Catalog::default();
-    let settings = Settings { custom_kinds: catalog.custom_kinds(), ..Settings::default() };
+fn replay(text: &str, configuration: Option<&str>) -> Vec<FinishedSpan> {
+    let (catalog, settings) = known(configuration);
     let mut engine = Engine::new(settings);
     let mut spans = Vec::new();
     for line in text.lines() {
@@ -144,25 +170,27 @@ fn tree(
     }
 }
 
-fn check(name: &str) {
+fn check(name: &str, configuration: Option<&str>) {
     let text = text_of(name);
-    let spans = replay(&text);
+    let spans = replay(&text, configuration);
     let ids: BTreeMap<SpanId, usize> = spans.iter().map(|span| (span.span_id, 1)).collect();
     assert_eq!(ids.len(), spans.len(), "every span is exported once");
-    assert_eq!(spans, replay(&text), "the same recording gives the same spans");
-    expect_file![folder().join(format!("{name}.txt"))].assert_eq(&trees(&spans));
+    assert_eq!(spans, replay(&text, configuration), "the same recording gives the same spans");
+    expect_file![path(name, "txt")].assert_eq(&trees(&spans));
 }
 
 macro_rules! golden {
-    ($($test:ident $name:literal)*) => {$(
+    ($folder:literal: $($test:ident $name:literal $([$configuration:literal])?)*) => {$(
         #[test]
         fn $test() {
-            check($name);
+            let configuration = [$($configuration)?].first().copied();
+            let configuration = configuration.map(|name: &str| format!("{}/{name}", $folder));
+            check(&format!("{}/{}", $folder, $name), configuration.as_deref());
         }
     )*};
 }
 
-golden! {
+golden! { "recordings":
     a_deployment_is_created "01-deployment-create"
     a_rolling_update "02-rolling-update"
     a_scale_with_a_stale_stamp "03-scale-with-stale-stamp"
@@ -192,4 +220,42 @@ golden! {
     kubeflow_trains "27-trainjob"
     tekton_builds "28-tekton"
     argo_rolls_out_a_canary "29-argo-canary"
+    kueue_queues_and_preempts_jobs "30-kueue"
+    a_pod_is_resized_and_debugged "31-resize-in-place"
+    a_namespace_is_deleted "32-namespace-deleted"
+    an_operator_rolls_what_it_owns "33-operator" ["33-operator"]
+}
+
+// Small histories of one kind of fault each, made after public reports.
+golden! { "cases":
+    an_init_container_runs_again "01-init-container-restarts"
+    a_scale_past_the_deadline "02-scale-after-deadline"
+    a_node_whose_clock_is_behind "03-node-clock-2s-behind"
+    a_pod_is_adopted_while_it_starts "04-adopted-while-pending"
+    a_restart_that_readiness_does_not_see "05-restart-while-ready-stays-true"
+    a_recovery_ended_by_wanting_less "06-recover-ended-by-scale"
+    two_healings_in_one_generation "07-heal-twice-in-one-generation"
+    a_queued_train_job "08-resumed-trainjob"
+    a_job_set_restarts "09-jobset-restart"
+    pods_of_a_namespace_go_first "10-namespace-deleted"
+    an_operator_updates_a_stateful_set "11-operator-updates-statefulset" ["db"]
+    a_node_is_lost "13-node-lost"
+    a_bare_pod_is_evicted "14-bare-pod-evicted"
+    a_pod_is_evicted_by_the_kubelet "15-recover-does-not-say-evicted"
+    a_loss_after_a_healing "17-loss-after-timeout"
+    an_old_object_begins_to_match_a_selector "r01-selector-begins-to-match"
+    a_verdict_that_is_taken_back "r10-capi-v1beta2-observed-too-early"
+    a_verdict_by_counters "r11-capi-v1beta1-rolling-update"
+    conditions_of_an_older_generation "r13-gateway-conditions-of-older-generation" ["r13-gateway"]
+    ready_flips_back "r14-ready-flips-back" ["r14-database"]
+    a_pod_hangs_on_a_lost_node "r22-node-lost-pod-terminating-2h"
+    a_list_in_the_middle_of_a_rollout "r26-expired-mid-rollout"
+    an_autoscaler_scales_below "r36-hpa-scales-inner-deployment" ["r36-otelcol"]
+    an_operator_breaks_its_operand "r38-operator-rolls-operand-broken" ["r36-otelcol"]
+    a_job_pod_is_lost_with_its_node "r44-job-pod-lost-with-node"
+    a_deployment_lane_that_is_late "r45-deployment-lane-4s-late"
+    pulled_messages_of_six_versions "r47-pulled-messages-of-six-versions"
+    degraded_for_a_moment "r49-argocd-degraded-for-a-moment"
+    kueue_queues_a_train_job "r51-kueue-queues-trainjob"
+    a_kind_without_any_status "r52-kind-without-any-status" ["r52-helmrepository"]
 }

@@ -2,6 +2,7 @@
 
 mod aged;
 mod cli;
+mod clocks;
 mod config;
 mod configured;
 mod delivery;

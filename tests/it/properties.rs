@@ -152,6 +152,11 @@ fn told_truly(makes: &'static [Make], seeds: std::ops::Range<u64>, sorts: &[&str
         }
         if !faults.is_empty() && wrong.len() < 20_000 {
             writeln!(wrong, "seed {seed}:\n{faults}").unwrap();
+            // To look at one: a folder that its recording is written to.
+            if let Ok(folder) = std::env::var("LIFESPAN_WRONG") {
+                let path = format!("{folder}/{seed}.jsonl");
+                std::fs::write(path, lines::write(&history.lines)).unwrap();
+            }
         }
     }
     let missing: Vec<_> = sorts.iter().filter(|sort| !happened.contains(**sort)).collect();
@@ -269,7 +274,15 @@ fn delayed(told: &[Told], random: &mut Random) -> Vec<Told> {
 #[test]
 fn lanes_that_come_late_change_nothing_but_times() {
     let mut wrong = Vec::new();
-    for (name, told) in all() {
+    // Whether the one before had lasted may be decided otherwise within a second of its limit.
+    let keys = |run: &Run| {
+        let mut keys = keys(run);
+        keys.iter_mut().for_each(|key| key.6.retain(|link| !link.ends_with("Follows")));
+        keys
+    };
+    // Two writes 10.5 s apart, the time that must have passed between them being 10 s.
+    let is_near_a_limit = |name: &str| name.starts_with("31-");
+    for (name, told) in all().into_iter().filter(|(name, _)| !is_near_a_limit(name)) {
         let expected = keys(&drive(&told));
         for seed in seeds(6) {
             let run = drive(&delayed(&told, &mut Random::new(seed)));

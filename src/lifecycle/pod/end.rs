@@ -1,10 +1,10 @@
 //! The end of a Pod: from the request to gone.
 
 use super::{Seq, lower_bound};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Deletion;
 use crate::facts::pod::{ContainerState, PodSnapshot, Role};
-use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::time::Nanos;
 use crate::lifecycle::transition::hold;
 
 /// The facts of an end.
@@ -83,7 +83,7 @@ impl End {
 
 /// When the deletion of a Pod was asked for: the first deletionTimestamp less its grace.
 #[must_use]
-pub fn deletion_request(pod: &PodSnapshot, arrival: Option<UnixNanos>) -> Evidence {
+pub fn deletion_request(pod: &PodSnapshot, arrival: Option<Arrival>) -> Evidence {
     pod.meta.deletion.as_ref().map_or_else(
         || Evidence::arrival(lower_bound(pod), arrival),
         |deletion| {

@@ -1,9 +1,8 @@
 //! Restarts of containers: from the end of one run to the next.
 
 use super::{Known, Pod, Seq, is_finished, lower_bound};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
-use crate::facts::time::UnixNanos;
 
 /// How many restarts of one Pod a transition keeps; the rest is counted.
 const MAX_RESTARTS: usize = 100;
@@ -29,6 +28,8 @@ pub struct Restart {
     pub waits_for_ready: bool,
     /// It happened inside the start of its Pod.
     pub is_in_start: bool,
+    /// The probe that failed before it, and what that said last.
+    pub probe: Option<(&'static str, Box<str>)>,
     /// Runs between that were never seen.
     pub n_missed: u32,
     /// Its transition closed before it was done.
@@ -61,10 +62,18 @@ impl Pod {
         (container.role != Role::Init || exit.code != 0).then_some(exit)
     }
 
+    /// The probe of a container that has failed, for which it is restarted; once.
+    fn failed_probe(&mut self, container: &str) -> Option<(&'static str, Box<str>)> {
+        let facts = self.facts.as_deref_mut()?;
+        let probe =
+            facts.probe.take_if(|probe| probe.is_fatal && *probe.container == *container)?;
+        Some((probe.reason, probe.output))
+    }
+
     pub(super) fn apply_restarts(
         &mut self,
         new: &PodSnapshot,
-        arrival: Option<UnixNanos>,
+        arrival: Option<Arrival>,
         seq: Option<Seq>,
     ) {
         // What ends with its Pod is not started again.
@@ -96,6 +105,7 @@ impl Pod {
                     is_in_start: self.start().is_some_and(|start| {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
                     }),
+                    probe: self.failed_probe(&container.name),
                     n_missed: attempt.saturating_sub(known_restarts + 1),
                     is_cut: false,
                 };

@@ -1,7 +1,7 @@
 //! The runs of containers in a Pod that runs to its end.
 
 use super::{Pod, Seq, finish, is_finished};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
 use crate::facts::time::UnixNanos;
 
@@ -48,7 +48,7 @@ impl PodRun {
     }
 
     /// Takes over a new version; `lo` is the time before which it was not written.
-    fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<UnixNanos>) {
+    fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
         for container in new.containers.iter().filter(|it| it.role != Role::Init) {
             if let (Some(last), Some(before)) = (&container.last, container.restarts.checked_sub(1))
             {
@@ -65,7 +65,8 @@ impl PodRun {
                 ContainerState::Waiting { .. } => {}
             }
         }
-        if self.finished.is_none() && (is_finished(new) || has_ended_well(new)) {
+        let all_ended = self.runs.is_empty() || self.last_end().is_some();
+        if self.finished.is_none() && all_ended && (is_finished(new) || has_ended_well(new)) {
             self.finished = Some(self.last_end().unwrap_or_else(|| finish(new, arrival)));
         }
     }
@@ -75,7 +76,7 @@ impl PodRun {
     pub fn last_end(&self) -> Option<Evidence> {
         let ends: Option<Vec<Evidence>> =
             self.runs.iter().map(|run| run.ended.as_ref().map(|(at, _)| *at)).collect();
-        ends?.into_iter().max_by_key(|end| (end.decision(), end.arrival))
+        ends?.into_iter().max_by_key(|end| (end.lo, end.order()))
     }
 
     /// When the run `attempt` of a container ended.
@@ -113,7 +114,7 @@ impl PodRun {
         attempt: u32,
         exit: &Exit,
         lo: UnixNanos,
-        arrival: Option<UnixNanos>,
+        arrival: Option<Arrival>,
     ) {
         // Without a start it never ran.
         let Some(since) = exit.started else { return };
@@ -138,12 +139,7 @@ fn has_ended_well(pod: &PodSnapshot) -> bool {
 }
 
 impl Pod {
-    pub(super) fn apply_run(
-        &mut self,
-        new: &PodSnapshot,
-        lo: UnixNanos,
-        arrival: Option<UnixNanos>,
-    ) {
+    pub(super) fn apply_run(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
         let is_going = new.meta.deletion.is_some();
         let open = |run: &&mut PodRun| run.finished.is_none() && !run.is_cut;
         if let Some(run) = self.run_mut().filter(open) {

@@ -1,7 +1,7 @@
 //! The facts of a Pod's start: what its versions and Events told until it was Ready.
 
 use super::{Seq, finish, lower_bound};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Condition;
 use crate::facts::note::Note;
 use crate::facts::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Role};
@@ -80,7 +80,7 @@ impl Pulled {
 impl Start {
     /// A start that begins with a first version.
     #[must_use]
-    pub fn new(seq: Option<Seq>, seen: &PodSnapshot, arrival: Option<UnixNanos>) -> Self {
+    pub fn new(seq: Option<Seq>, seen: &PodSnapshot, arrival: Option<Arrival>) -> Self {
         Self {
             seq,
             is_of_run: !seen.restarts_always,
@@ -104,7 +104,7 @@ impl Start {
     }
 
     /// Takes over a new version.
-    pub(super) fn apply(&mut self, new: &PodSnapshot, arrival: Option<UnixNanos>) {
+    pub(super) fn apply(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
         let fact = |condition: &Option<Condition>| {
             let condition = condition.as_ref().filter(|condition| condition.is_true)?;
             Some(Evidence::object_or(condition.changed, new.meta.created, arrival))
@@ -143,7 +143,7 @@ impl Start {
         let n_main = new.containers.iter().filter(|it| it.role == Role::Main).count();
         let main = self.containers.iter().filter(|it| it.role == Role::Main);
         let runs: Vec<Evidence> = main.filter_map(|it| it.run).collect();
-        let last = runs.iter().max_by_key(|run| run.decision()).copied();
+        let last = runs.iter().max_by_key(|run| (run.lo, run.order())).copied();
         last.filter(|_| n_main > 0 && runs.len() >= n_main)
     }
 
@@ -202,7 +202,7 @@ impl ContainerStart {
         }
     }
 
-    fn apply(&mut self, new: &ContainerSnapshot, pod: &PodSnapshot, arrival: Option<UnixNanos>) {
+    fn apply(&mut self, new: &ContainerSnapshot, pod: &PodSnapshot, arrival: Option<Arrival>) {
         // The first run: later ones are restarts.
         let run = match (&new.state, &new.last) {
             (_, Some(last)) => last.started.filter(|_| new.restarts <= 1),
@@ -237,7 +237,8 @@ fn pull_duration(message: &str) -> Option<Nanos> {
     let rest = message.strip_prefix("Successfully pulled image ")?;
     let (_, rest) = rest.split_once("\" in ")?;
     let waited = rest.split_once('(').and_then(|(_, waited)| waited.split_once(" including"));
-    let text = waited.map_or_else(|| rest.split([' ', '.']).next().unwrap_or(""), |(text, _)| text);
+    let alone = || rest.split(' ').next().unwrap_or("").trim_end_matches('.');
+    let text = waited.map_or_else(alone, |(text, _)| text);
     go_duration(text)
 }
 

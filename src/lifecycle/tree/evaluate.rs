@@ -2,38 +2,55 @@
 
 use super::Tree;
 use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
 use crate::facts::span::Outcome;
-use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Workload};
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::workload::{Mode, Speech, Verdict, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::settle::{self, Standing};
-use crate::lifecycle::transition::{Action, Settles};
+use crate::lifecycle::transition::{Settles, Transition, Trial};
 use crate::lifecycle::turn::Turn;
+
+/// After so long a controller that names no generation and says nothing has agreed (DESIGN §3.1).
+pub(super) const AGREES_AFTER: Nanos = Nanos::from_seconds(30);
+
+/// After so long a kind that has said nothing of how it is will say nothing.
+pub(super) const SILENT_AFTER: Nanos = Nanos::from_seconds(60);
 
 impl Tree {
     /// Looks whether what was just told settles or fails what is open.
     pub(super) fn evaluate(&mut self, at: Evidence, turn: &mut Turn<'_>) {
-        let Some(pending) = self.pending.as_deref() else { return self.heal(at, turn) };
-        if pending.closed.is_some() {
+        let Some(pending) = self.pending.as_deref() else { return };
+        // What a list tells is looked at when it has told all: see `Tree::evaluate_listed`.
+        let is_listing = turn.seen.is_listed && pending.settles != Settles::WhenGone;
+        if pending.closed.is_some() || is_listing {
             return;
         }
         match pending.settles {
             Settles::WhenGone => {
                 if self.is_empty() && self.guests.is_empty() {
-                    let has_gap = pending.has_gap;
-                    let outcome = if has_gap { Outcome::Vanished } else { Outcome::Completed };
+                    let has_vanished = pending.has_vanished;
+                    let outcome = if has_vanished { Outcome::Vanished } else { Outcome::Completed };
                     self.close(outcome, at, None, turn);
                 }
             }
             Settles::WhenNodesAre(nodes) => {
                 // Else the DaemonSet does not say yet that it wants another number of nodes.
-                if nodes
-                    .is_some_and(|nodes| self.root.as_deref().map(Workload::count) == Some(nodes))
-                {
+                let wanted = self.root.as_deref().map(Workload::count);
+                if nodes.is_some() && nodes == wanted {
                     self.evaluate_status(at, turn);
                 }
             }
+            Settles::ByStatus if self.has_verdict() => self.evaluate_verdict(at),
             Settles::ByStatus => self.evaluate_status(at, turn),
-            Settles::ByHealth { .. } => self.evaluate_health(at, turn),
+            Settles::ByHealth { .. } => {
+                if let Some((reason, message)) = failed_below(pending) {
+                    self.close(Outcome::Failed, at, Some((reason, message)), turn);
+                    return;
+                }
+                let is_well = self.is_well(pending);
+                self.last_while(is_well, at);
+            }
             Settles::WithRun => self.evaluate_run(at, turn),
             Settles::AtOnce => {
                 let is_paused = self.root.as_deref().is_some_and(|root| root.paused);
@@ -45,36 +62,109 @@ impl Tree {
         }
     }
 
+    /// What a built-in workload says counts at once.
     fn evaluate_status(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let (Some(root), Some(pending)) = (self.root.as_deref(), self.pending.as_deref()) else {
             return;
         };
-        if let Standing::Failed { reason, message, at: said } = settle::standing(root) {
-            // A condition from before this transition says nothing about it.
-            if said.is_none_or(|said| said.seconds() >= pending.start.lo.seconds()) {
+        match settle::standing_since(root, pending.before.as_deref()) {
+            Standing::Failed { reason, message, at: said } => {
                 let end = Evidence::object_or(said, at.lo, at.arrival);
                 let declared = Some((reason.into(), message.to_owned()));
                 self.close(Outcome::Failed, end, declared, turn);
             }
-            return;
+            Standing::Settled(_) if !root.paused => {
+                self.close(Outcome::Completed, at, None, turn);
+            }
+            Standing::Settled(_) | Standing::Progressing if !root.paused => {}
+            // Nothing counts its Pods: what is paused stands still.
+            Standing::Settled(_) | Standing::Progressing if root.replicas.is_none() => {
+                let written = pending.written;
+                self.close(Outcome::Paused, written, None, turn);
+            }
+            Standing::Settled(_) | Standing::Progressing => {
+                let tally = self.pods.tally();
+                let is_scale = pending.action == Action::Scale;
+                let is_sized = !is_scale || tally.present == root.count();
+                let is_ready = tally.present == tally.ready && have_settled(pending);
+                if settle::is_observed(root) && is_ready && is_sized {
+                    self.close(Outcome::Paused, at, None, turn);
+                }
+            }
+        }
+    }
+
+    /// The topmost object is a custom resource, whose verdicts must last (DESIGN §3.2).
+    fn has_verdict(&self) -> bool {
+        let root = self.root.as_deref();
+        root.is_some_and(|root| matches!(root.kind, Kind::Other(_)) && root.mode == Mode::Rollout)
+    }
+
+    /// What a custom resource says is on trial.
+    fn evaluate_verdict(&mut self, at: Evidence) {
+        let Some(root) = self.root.as_deref() else { return };
+        let Some(open) = self.pending.as_deref_mut() else { return };
+        if root.status.speech == Speech::Silent {
+            return open.end_without_verdict();
         }
         if root.paused && root.replicas.is_none() {
-            // Nothing counts its Pods: what is paused stands still.
-            let written = pending.written;
-            self.close(Outcome::Paused, written, None, turn);
-        } else if root.paused {
-            let tally = self.pods.tally();
-            let is_scale = pending.action == Action::Scale;
-            let is_sized = !is_scale || tally.present == root.count();
-            let are_sets_settled =
-                pending.steps.values().all(|step| step.is_deleted || step.settled.is_some());
-            let are_pods_ready = tally.present == tally.ready && are_sets_settled;
-            if settle::is_observed(root) && are_pods_ready && is_sized {
-                self.close(Outcome::Paused, at, None, turn);
-            }
-        } else if settle::is_complete(root) {
-            self.close(Outcome::Completed, at, None, turn);
+            let written = open.written;
+            return open.stands(Outcome::Paused, written, at, None);
         }
+        let has_spoken = settle::has_spoken(root, open.before.as_deref());
+        if let Some(Verdict::Waiting { at: said, .. }) = root.status.verdict.as_deref() {
+            open.trial = None;
+            return open.begin_wait(Evidence::object_or(*said, at.lo, at.arrival));
+        }
+        open.end_wait(at);
+        match settle::standing(root) {
+            Standing::Settled(said) if has_spoken => {
+                let end = Evidence::object_or(said, at.lo, at.arrival);
+                // A condition that did not turn is no news of when.
+                let end = if said.is_some_and(|said| said < open.start.lo) { at } else { end };
+                open.stands(Outcome::Completed, end, at, None);
+            }
+            Standing::Failed { reason, message, at: said } if has_spoken => {
+                let end = Evidence::object_or(said, at.lo, at.arrival);
+                let declared = Some((reason.into(), message.to_owned()));
+                open.stands(Outcome::Failed, end, at, declared);
+            }
+            Standing::Settled(_) | Standing::Failed { .. } | Standing::Progressing => {
+                open.trial = None;
+            }
+        }
+    }
+
+    /// A good verdict that stood when the spec was written, of a controller that names no generation
+    /// and says nothing: from when on it has agreed.
+    pub(super) fn agrees_at(&self, open: &Transition) -> Option<UnixNanos> {
+        let root = self.root.as_deref().filter(|_| self.has_verdict())?;
+        let is_asked = open.settles == Settles::ByStatus && open.trial.is_none();
+        let is_good = matches!(settle::standing(root), Standing::Settled(_));
+        let has_spoken = settle::has_spoken(root, open.before.as_deref());
+        let waits = is_asked && is_good && !has_spoken;
+        waits.then(|| open.start.moment().plus(AGREES_AFTER))
+    }
+
+    /// From when on an object of which nothing is said is taken to be of a silent kind.
+    pub(super) fn silent_at(&self, open: &Transition) -> Option<UnixNanos> {
+        let root = self.root.as_deref().filter(|_| self.has_verdict())?;
+        let is_mute = root.status.speech == Speech::Mute;
+        let waits = is_mute && open.settles == Settles::ByStatus && open.trial.is_none();
+        waits.then(|| open.start.moment().plus(SILENT_AFTER))
+    }
+
+    /// The controller has agreed by saying nothing.
+    pub(super) fn agrees(&mut self) {
+        let Some(open) = self.open() else { return };
+        open.is_unconfirmed = true;
+        let start = open.start;
+        open.stands(Outcome::Completed, start, start, None);
+    }
+
+    /// Whether what was written below has settled, which a good verdict does not come before.
+    pub(super) fn has_all_settled(&self, open: &Transition, trial: &Trial) -> bool {
+        trial.outcome != Outcome::Completed || !self.has_verdict() || have_settled(open)
     }
 
     /// A run ends with its terminal condition.
@@ -91,49 +181,74 @@ impl Tree {
         }
     }
 
-    fn evaluate_health(&mut self, at: Evidence, turn: &mut Turn<'_>) {
-        let is_healthy = self.is_healthy();
-        let Some(open) = self.open() else { return };
-        match (is_healthy, open.healthy) {
-            (true, None) => open.healthy = Some(at),
-            (false, Some(healthy)) => {
-                if at.decision().since(healthy.decision()) >= turn.rules.stable_time {
-                    self.has_lasted(turn);
-                } else {
-                    open.healthy = None;
-                }
-            }
-            (true, Some(_)) | (false, None) => {}
+    fn last_while(&mut self, is_well: bool, at: Evidence) {
+        let Some(open) = self.telling() else { return };
+        if !is_well {
+            open.trial = None;
+        } else if open.trial.is_none() {
+            open.stands(Outcome::Completed, at, at, None);
         }
     }
 
-    /// As many Pods as wanted are there, none going, all Ready, no restart open.
-    ///
-    /// Pods that have finished do not count: a ReplicaSet keeps the evicted ones beside those that
-    /// replaced them.
+    /// As many Pods as wanted are there, and after a failure the controller says so too.
+    fn is_well(&self, open: &Transition) -> bool {
+        if !open.is_healing {
+            let is_told = open.action != Action::Reconcile
+                || (have_settled(open) && !self.pods.waits_in_place());
+            let has_pods = open.action != Action::Reconcile || self.wanted().is_some();
+            return is_told && (!has_pods || self.is_healthy());
+        }
+        let is_settled = |root: &Workload| root.mode == Mode::Rollout && settle::is_complete(root);
+        let says_so = self.root.as_deref().is_none_or(is_settled);
+        says_so && (self.wanted().is_none() || self.is_healthy())
+    }
+
+    /// As many Pods as wanted are there that are neither going nor finished, all Ready, no restart
+    /// open. Those that still go outlive it.
     pub(super) fn is_healthy(&self) -> bool {
         let tally = self.pods.tally();
-        self.wanted().is_some_and(|wanted| {
-            tally.present == wanted && tally.ready == wanted && tally.going == 0
-        })
+        self.wanted().is_some_and(|wanted| tally.present == wanted && tally.ready == wanted)
     }
+}
 
-    /// A tree that failed and has become what its spec wants by itself: a `recover` from the
-    /// moment of failure.
-    fn heal(&mut self, at: Evidence, turn: &mut Turn<'_>) {
-        let Some((since, seq)) = self.broken else { return };
-        let is_complete =
-            |root: &&Workload| root.mode == Mode::Rollout && settle::is_complete(root);
-        let Some(root) = self.root.as_deref().filter(is_complete) else { return };
-        let tally = self.pods.tally();
-        if tally.present != tally.ready {
+impl Transition {
+    /// It has come to something, at `end`, if that lasts from `at` on.
+    fn stands(
+        &mut self,
+        outcome: Outcome,
+        end: Evidence,
+        at: Evidence,
+        declared: Option<(Box<str>, String)>,
+    ) {
+        let settled = self.steps.values().filter_map(|step| step.settled);
+        let last = settled.map(|settled| settled.moment()).max();
+        if let Some(trial) = self.trial.as_mut().filter(|trial| trial.outcome == outcome) {
+            trial.since = last.map_or(trial.since, |last| trial.since.max(last));
             return;
         }
-        let cause = format!("heal:{}", root.meta.generation);
-        let settles = Settles::ByHealth { may_be_of_nodes: false };
-        let open = self.open_transition(Action::Recover, settles, cause, since, turn);
-        // Pods that were created since carry the number that was kept for this.
-        open.seq = seq;
-        self.close(Outcome::Completed, at, None, turn);
+        let since = at.moment();
+        self.trial = Some(Trial { outcome, end, since, declared, lost: None, is_unstable: false });
     }
+
+    /// Its kind says nothing of how it is: it has settled when what was written below has.
+    pub(super) fn end_without_verdict(&mut self) {
+        self.is_without_verdict = true;
+        let settled = self.steps.values().filter_map(|step| step.settled);
+        let end = settled.max_by_key(Evidence::order).unwrap_or(self.start);
+        self.trial = None;
+        self.stands(Outcome::Completed, end, end, None);
+    }
+}
+
+/// What was written below and failed by its own rule: a `reconcile` has failed then.
+fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
+    let failed = open.steps.values().filter(|step| step.has_failed && !step.is_run);
+    let failed =
+        failed.filter(|_| open.action == Action::Reconcile).find_map(|it| it.failure.as_ref());
+    failed.map(|(reason, message)| (reason.clone(), message.to_string()))
+}
+
+/// What was written below has settled; runs go on beside.
+fn have_settled(open: &Transition) -> bool {
+    open.steps.values().all(|step| step.is_deleted || step.is_run || step.settled.is_some())
 }

@@ -1,13 +1,17 @@
 //! Pods that are gone: deleted, forced away, or missing in a list.
 
+use std::sync::Arc;
+
 use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::meta::{Deletion, Uid};
 use crate::facts::pod::PodSnapshot;
 use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
+use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::pod::{self, End, Loss};
+use crate::lifecycle::transition::Lost;
 use crate::lifecycle::turn::Turn;
 
 impl Tree {
@@ -27,11 +31,11 @@ impl Tree {
     fn forced_away(&mut self, last: &PodSnapshot, at: Evidence, turn: &mut Turn<'_>) {
         let uid = last.meta.uid;
         let is_bare = uid == self.top().uid;
-        if is_bare {
+        let has_finished = self.pods.of(uid).is_some_and(|pod| pod.is_finished);
+        if is_bare && !has_finished {
             self.terminate_bare(at, turn);
-        } else {
-            let is_outdated = self.is_outdated(last);
-            self.pod_lost(uid, &Loss::Gone(at), is_outdated, true, turn);
+        } else if !is_bare {
+            self.pod_lost(last, &Loss::Gone(at), turn);
         }
         let seq = self.ending_seq().filter(|_| !is_bare);
         self.pods.change(uid, |pod| {
@@ -50,7 +54,9 @@ impl Tree {
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
             let was_open = self.is_open();
-            self.pod_lost(uid, &Loss::Vanished(gone), false, false, turn);
+            let (pod, node) = (Arc::clone(&pod.name), Arc::clone(&pod.node));
+            let lost = Lost { pod, node, ..Lost::default() };
+            self.opens_by_loss(uid, &Loss::Vanished(gone), Action::Recover, lost, turn);
             if let Some(open) = self.open().filter(|_| !was_open) {
                 open.has_gap = true;
             }
@@ -66,7 +72,7 @@ impl Tree {
             }
         });
         if let Some(open) = self.open().filter(|_| is_bare) {
-            open.has_gap = true;
+            (open.has_gap, open.has_vanished) = (true, true);
             if !open.action.is_end() {
                 self.close(Outcome::Vanished, gone, None, turn);
             }

@@ -7,10 +7,11 @@ use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Seq;
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::settle;
-use crate::lifecycle::transition::{Action, Settles};
+use crate::lifecycle::transition::Settles;
 use crate::lifecycle::turn::{Turn, Untraced};
 
 /// Reasons of `Progressing` that say a rollout is under way
@@ -51,7 +52,7 @@ impl Tree {
         } else if self.top().kind == Kind::Pod {
             self.judge_bare()
         } else {
-            self.judge_workload(now)
+            self.judge_workload(now, turn)
         };
         match began {
             Some(proof) if proof.is_recent(now, turn.rules) => self.go_on(proof, turn),
@@ -81,7 +82,7 @@ impl Tree {
         Some(Proof { action, settles, cause: "spec:1".to_owned(), start })
     }
 
-    fn judge_workload(&mut self, now: UnixNanos) -> Option<Proof> {
+    fn judge_workload(&mut self, now: UnixNanos, turn: &mut Turn<'_>) -> Option<Proof> {
         let root = self.root.as_deref()?;
         let is_run = root.mode == Mode::Run;
         if is_run && settle::is_over(root) {
@@ -91,11 +92,12 @@ impl Tree {
             return Some(Proof::of_end(Action::Delete, Evidence::object(deletion.at, None)));
         }
         if is_run {
-            return (!root.paused).then(|| Proof::of_creation(root));
+            // One that is suspended at its first generation waits in its queue.
+            let is_under_way = !root.paused || root.meta.generation <= 1;
+            return is_under_way.then(|| Proof::of_creation(root));
         }
         if settle::is_past_deadline(root) {
-            let seq = self.take_seq();
-            self.broken = Some((Evidence::arrival(now, None), seq));
+            self.begin_listed_healing(Evidence::arrival(now, None), turn);
             return None;
         }
         if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
@@ -160,17 +162,21 @@ impl Tree {
         let root = self.root.as_deref();
         let template = root.map(|root| root.template);
         let scheduled = root.and_then(|root| root.scheduled);
+        let awaits_resume = settles == Settles::WithRun && root.is_some_and(|root| root.paused);
         let has_stamps = root.is_some_and(|root| !root.stamps.is_empty());
         let stamps = self.listed_stamps();
         let steps = template.filter(|_| !action.is_end()).map(|it| self.listed_steps(it));
         let open = self.open_transition(action, settles, cause, start, turn);
         open.steps = steps.unwrap_or_default();
         open.scheduled = scheduled;
+        if awaits_resume {
+            open.begin_wait(start);
+        }
         open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
         let seq = open.seq;
         if action.is_end() {
             self.pods.each(|(_, pod)| pod.forget_listed());
-            self.go_on_ending(seq);
+            self.go_on_ending(seq, turn);
         } else {
             self.link_stamps(stamps, true);
             self.go_on_starting(seq, template);
@@ -212,14 +218,14 @@ impl Tree {
     }
 
     /// What a list shows to be going below a deletion goes as part of it.
-    fn go_on_ending(&mut self, seq: Seq) {
+    fn go_on_ending(&mut self, seq: Seq, turn: &mut Turn<'_>) {
         let going = self.forest.iter().filter_map(|(uid, owned)| {
             let deletion = owned.workload.meta.deletion.as_ref()?;
             Some((uid, Evidence::object(deletion.at, None)))
         });
         let going: Vec<(Uid, Evidence)> = going.collect();
         for (uid, at) in going {
-            self.begin_delete_step(uid, at);
+            self.begin_delete_step(uid, at, turn);
         }
         let top = self.top().uid;
         self.pods.each(|(uid, pod)| {

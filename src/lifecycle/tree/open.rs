@@ -1,6 +1,7 @@
 //! Opening and closing of transitions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Last, Tree};
 use crate::facts::ids;
@@ -8,29 +9,15 @@ use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
+use crate::facts::pod::PodSnapshot;
+use crate::facts::reason;
 use crate::facts::span::{Link, LinkReason, Outcome};
-use crate::facts::stamp::Stamp;
-use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Ended};
 use crate::lifecycle::pod::{Pod, Seq};
-use crate::lifecycle::transition::{Action, Closing, Joined, Settles, Transition};
+use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, Trial};
 use crate::lifecycle::turn::Turn;
-
-/// A stamp written without a spec change counts for a transition opened within this time.
-const STAMP_WAITS: Nanos = Nanos::from_seconds(60);
-
-/// A Pod that came, went or is lost, and so names a cause.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ByPod {
-    pub(super) uid: Uid,
-    /// The second that names it.
-    pub(super) second: i64,
-    /// It came or went, so that it may have done so because a DaemonSet wants another number of
-    /// nodes.
-    pub(super) comes_or_goes: bool,
-    pub(super) at: Evidence,
-}
 
 impl Tree {
     /// Opens a transition. What was open is closed by it: superseded, or deleted where the new
@@ -43,6 +30,7 @@ impl Tree {
         start: Evidence,
         turn: &mut Turn<'_>,
     ) -> &mut Transition {
+        let dropped = self.drop_healing(turn);
         let superseded = self.close_for(action, start, turn);
         let link = superseded.map(|of| own_link(of, LinkReason::Supersedes)).or_else(|| {
             let last = self.last?;
@@ -50,7 +38,8 @@ impl Tree {
             if action == Action::Resume && last.is_paused {
                 Some(own_link(of, LinkReason::Resumes))
             } else {
-                let is_followed = last.is_followed && !action.is_end();
+                let is_followed = last.is_followed || action == Action::Reconcile;
+                let is_followed = is_followed && !action.is_end();
                 is_followed.then(|| own_link(of, LinkReason::Follows))
             }
         });
@@ -67,6 +56,7 @@ impl Tree {
             span: ids::span_id(trace, self.top().uid, "root", "", 0),
             start,
             has_gap: false,
+            has_vanished: false,
             generation: self.root.as_deref().map_or(0, |root| root.meta.generation),
             skipped: 0,
             manager: None,
@@ -84,13 +74,23 @@ impl Tree {
             scheduled: None,
             finalizers: Vec::new(),
             baggage: Vec::new(),
-            healthy: None,
+            trial: None,
+            before: None,
+            lost: None,
+            waits: Vec::new(),
+            queued: None,
+            n_omitted: 0,
+            is_unconfirmed: false,
+            is_without_verdict: false,
+            is_healing: false,
             departed: BTreeMap::new(),
             closed: None,
             n_crowded: 0,
         };
-        self.broken = None;
         self.nodes = super::Nodes::default();
+        if let Some(healing) = dropped {
+            self.forget_healing(&healing);
+        }
         self.pending.insert(Box::new(transition))
     }
 
@@ -103,12 +103,12 @@ impl Tree {
     ) -> Option<(TraceId, SpanId)> {
         let pending = self.pending.as_deref_mut()?;
         if let Some(closed) = &mut pending.closed {
-            let within = closed.hold_until.is_some_and(|until| start.decision() <= until);
+            let within = closed.hold_until.is_some_and(|until| start.moment() <= until);
             closed.is_unstable |= action == Action::Recover && within;
             self.emit(turn);
             return None;
         }
-        if pending.healthy.is_some() {
+        if pending.trial.is_some() {
             self.has_lasted(turn);
             return None;
         }
@@ -116,20 +116,6 @@ impl Tree {
         let outcome = if action.is_end() { Outcome::Deleted } else { Outcome::Superseded };
         self.close(outcome, start, None, turn);
         Some(superseded)
-    }
-
-    /// Fresh stamps, and those that waited for a transition, become its links.
-    pub(super) fn link_stamps(&mut self, fresh: Vec<Stamp>, is_uncertain: bool) {
-        if !self.is_open() {
-            return;
-        }
-        let waiting = std::mem::take(&mut self.waiting_stamps);
-        let Some(open) = self.open() else { return };
-        let opened = open.start.decision();
-        let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
-        for stamp in waited.map(|(stamp, _)| stamp).chain(fresh) {
-            link_stamp(open, stamp, is_uncertain);
-        }
     }
 
     /// Closes the open transition. It leaves at once, or after its hold where it settled.
@@ -145,7 +131,7 @@ impl Tree {
         // What had to stay well for a while has waited already; what is suspended ends what runs.
         let has_waited = matches!(open.settles, Settles::WhenGone | Settles::ByHealth { .. });
         let waits = (is_settled && !has_waited) || outcome == Outcome::Suspended;
-        let hold_until = waits.then(|| end.decision().plus(turn.rules.stable_time));
+        let hold_until = waits.then(|| end.moment().plus(turn.rules.stable_time));
         let closing = Closing {
             outcome,
             end,
@@ -156,28 +142,62 @@ impl Tree {
             is_cut: false,
         };
         open.closed = Some(Box::new(closing));
-        let seq = open.seq;
+        let (seq, cause) = (open.seq, open.cause.clone());
         self.pods.each(|(_, pod)| pod.cut(seq));
-        if matches!(outcome, Outcome::Failed | Outcome::TimedOut) {
-            let seq = self.take_seq();
-            self.broken = Some((end, seq));
-        }
         if !waits {
             self.emit(turn);
         }
+        if matches!(outcome, Outcome::Failed | Outcome::TimedOut) {
+            self.begin_healing(&cause, end, turn);
+        }
     }
 
-    /// Health that had to last has lasted: the transition ended when it came.
+    /// What had to last has lasted: the transition ended when it came.
     pub(super) fn has_lasted(&mut self, turn: &mut Turn<'_>) {
-        let Some(open) = self.open() else { return };
-        let Some(healthy) = open.healthy else { return };
-        // What was written since is not part of what had settled by then, nor what its Pods did.
-        let at = healthy.decision();
-        open.steps.retain(|_, step| step.start.decision() <= at);
-        let seq = open.seq;
-        open.departed.values_mut().for_each(|pod| pod.forget_later(seq, at));
-        self.pods.each(|(_, pod)| pod.forget_later(seq, at));
-        self.close(Outcome::Completed, healthy, None, turn);
+        let next = self.next_seq;
+        let Some(open) = self.pending.as_deref_mut().filter(|it| it.closed.is_none()) else {
+            return;
+        };
+        let Some(trial) = open.trial.take() else { return };
+        let (seq, order) = (open.seq, trial.end.order());
+        open.is_healing = false;
+        let is_by_pods = matches!(open.settles, Settles::ByHealth { .. });
+        // What Pods did since is not part of what had settled by then.
+        let from = trial.lost.as_ref().map(|lost| lost.0.at.order().saturating_sub(1));
+        let from = if is_by_pods { Some(order) } else { from };
+        if is_by_pods {
+            open.steps.retain(|_, step| step.start.order() <= order);
+        }
+        if let Some(from) = from {
+            let to = trial.lost.is_some().then_some(next);
+            open.departed.values_mut().for_each(|pod| pod.move_later(seq, from, to));
+            self.pods.each(|(_, pod)| pod.move_later(seq, from, to));
+        }
+        let Trial { outcome, end, declared, lost, is_unstable, .. } = trial;
+        self.close_lasted(outcome, end, declared, is_unstable, turn);
+        if let Some((by, lost)) = lost.map(|lost| *lost)
+            && outcome == Outcome::Completed
+            && self.may_recover()
+        {
+            self.open_by_pod(Action::Recover, by, Some(lost), turn);
+        }
+    }
+
+    /// Closes what has lasted already, so that nothing is waited for any more.
+    fn close_lasted(
+        &mut self,
+        outcome: Outcome,
+        end: Evidence,
+        declared: Option<(Box<str>, String)>,
+        is_unstable: bool,
+        turn: &mut Turn<'_>,
+    ) {
+        self.close(outcome, end, declared, turn);
+        let held = self.pending.as_deref_mut().and_then(|pending| pending.closed.as_deref_mut());
+        if let Some(held) = held {
+            held.is_unstable |= is_unstable;
+            self.emit(turn);
+        }
     }
 
     /// The transition that was closed leaves.
@@ -194,6 +214,8 @@ impl Tree {
                 || pending.leaves_old_pods
                 || matches!(closing.outcome, Outcome::Failed | Outcome::TimedOut),
             is_paused: matches!(closing.outcome, Outcome::Paused | Outcome::Suspended),
+            is_end: pending.action.is_end(),
+            end: closing.end,
         });
         turn.counts.crowded += pending.n_crowded;
         let seq = pending.seq;
@@ -213,7 +235,7 @@ impl Tree {
     pub(super) fn may_recover(&self) -> bool {
         !self.is_muted
             && !self.is_unjudged
-            && self.broken.is_none()
+            && self.healing().is_none()
             && !self.is_open()
             && self.wanted().is_some()
     }
@@ -222,9 +244,11 @@ impl Tree {
     pub(super) fn wanted(&self) -> Option<i64> {
         match &self.root {
             Some(root) if root.mode != Mode::Rollout => None,
-            Some(root) if root.meta.deletion.is_none() => {
-                root.wanted().or_else(|| self.forest.wanted())
+            // What a custom resource asks for, the workloads below it may be scaled away from.
+            Some(root) if root.meta.deletion.is_none() && matches!(root.kind, Kind::Other(_)) => {
+                self.forest.wanted().or_else(|| root.wanted())
             }
+            Some(root) if root.meta.deletion.is_none() => root.wanted(),
             Some(_) => None,
             // Nothing brings back a Pod that runs to its end.
             None if self.top().kind == Kind::Pod => {
@@ -244,7 +268,13 @@ impl Tree {
 
     /// Opens what a Pod caused: as a rule a `recover`. Only a Pod that came or went may have done
     /// so because a DaemonSet wants another number of nodes.
-    pub(super) fn open_by_pod(&mut self, action: Action, by: ByPod, turn: &mut Turn<'_>) {
+    pub(super) fn open_by_pod(
+        &mut self,
+        action: Action,
+        by: ByPod,
+        lost: Option<Lost>,
+        turn: &mut Turn<'_>,
+    ) {
         let cause = format!("pods:{}:{}", by.uid, by.second);
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top().kind == Kind::DaemonSet && by.comes_or_goes;
@@ -260,6 +290,7 @@ impl Tree {
         let open = self.open_transition(action, settles, cause, by.at, turn);
         // Pods of old revisions may be left for the next one.
         open.leaves_old_pods = action == Action::Update;
+        open.lost = lost.filter(|_| action == Action::Recover).map(Box::new);
         open.replicas = moved.map(|from| (from, desired));
     }
 
@@ -274,7 +305,7 @@ impl Tree {
         if may_be_of_nodes {
             open.action = Action::Scale;
             open.settles = Settles::WhenNodesAre(Some(to));
-            open.healthy = None;
+            open.trial = None;
             open.replicas = Some((open.replicas.map_or(from, |(first, _)| first), to));
         }
     }
@@ -283,35 +314,33 @@ impl Tree {
     pub(super) fn recover_unready(&mut self, turn: &mut Turn<'_>) {
         let Some((_, uid, at)) = self.pods.longest_unready() else { return };
         let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: false, at };
-        self.open_by_pod(Action::Recover, by, turn);
+        let lost = self.pods.of(uid).map(Lost::of_unready);
+        self.open_by_pod(Action::Recover, by, lost, turn);
     }
 }
 
-/// A stamp becomes a link, or the span above.
-fn link_stamp(open: &mut Transition, stamp: Stamp, is_uncertain: bool) {
-    let context = &stamp.context;
-    for entry in &stamp.baggage {
-        if !open.baggage.iter().any(|(key, _)| *key == entry.0) {
-            open.baggage.push(entry.clone());
+impl Lost {
+    /// A Pod that has been unready for too long.
+    fn of_unready(pod: &Pod) -> Self {
+        let failure = pod.failure().map(|(failure, _)| failure);
+        Self {
+            pod: Arc::clone(&pod.name),
+            node: Arc::clone(&pod.node),
+            reason: failure.map_or_else(|| "Unready".into(), |failure| failure.reason.clone()),
+            message: failure.map(|failure| failure.message.as_str().into()).unwrap_or_default(),
         }
     }
-    if stamp.is_parent && open.joined.is_none() && !is_uncertain {
-        open.joined = Some(Joined {
-            parent: context.span_id,
-            trace_state: context.trace_state.clone(),
-            flags: context.flags,
-            found: stamp.found,
-        });
-        open.trace = context.trace_id;
-        open.links.retain(|link| link.trace_id != context.trace_id);
-        return;
-    }
-    let is_known = open
-        .links
-        .iter()
-        .any(|link| (link.trace_id, link.span_id) == (context.trace_id, context.span_id));
-    if !is_known && context.trace_id != open.trace {
-        open.link(Link::to_stamp(stamp, is_uncertain));
+
+    /// A Pod that is lost as its newest version says it.
+    pub(super) fn of(seen: &PodSnapshot, known: &Pod) -> Self {
+        let (reason, message) = match known.fatal_probe() {
+            Some((reason, output)) if seen.meta.deletion.is_none() => {
+                (reason.into(), output.into())
+            }
+            Some(_) | None => reason::of_loss(seen),
+        };
+        let (pod, node) = (Arc::clone(&known.name), Arc::clone(&known.node));
+        Self { pod, node, reason, message }
     }
 }
 
@@ -325,23 +354,5 @@ pub(super) fn own_link((trace, span): (TraceId, SpanId), reason: LinkReason) -> 
         reason,
         found: Box::default(),
         is_uncertain: false,
-    }
-}
-
-/// Where a stamp without a transition waits: at most so many.
-const MAX_WAITING_STAMPS: usize = 16;
-
-impl Tree {
-    /// Stamps that were written without a spec change: for what is open, or opens soon.
-    pub(super) fn stamped(&mut self, fresh: Vec<Stamp>, at: UnixNanos) {
-        if self.is_open() {
-            if !fresh.is_empty() {
-                self.link_stamps(fresh, false);
-            }
-            return;
-        }
-        self.waiting_stamps.extend(fresh.into_iter().take(MAX_WAITING_STAMPS).map(|it| (it, at)));
-        let extra = self.waiting_stamps.len().saturating_sub(MAX_WAITING_STAMPS);
-        self.waiting_stamps.drain(..extra);
     }
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use super::Tree;
 use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::settle::{self, Standing};
-use crate::lifecycle::transition::{self, Action, SpecChange, Step};
+use crate::lifecycle::spec_change::{SpecChange, write_of};
+use crate::lifecycle::step::Step;
+use crate::lifecycle::transition::{self};
 use crate::lifecycle::turn::Turn;
 
 /// A version of an owned workload against the one before.
@@ -23,6 +27,10 @@ struct Write {
     from: i64,
     is_scaled: bool,
     is_updated: bool,
+    is_restart: bool,
+    /// A run that was created suspended begins.
+    is_resumed: bool,
+    manager: Option<Box<str>>,
 }
 
 impl Tree {
@@ -36,53 +44,90 @@ impl Tree {
             turn.counts.stale += 1;
             return;
         }
-        let old = old.map(|old| &old.workload);
-        let (at, _) = transition::write_of(old, new, turn.seen.arrival);
-        let was_going = old.is_some_and(|old| old.meta.deletion.is_some());
-        // Listed, but created inside the open transition: in a gap of the watch.
-        let is_of_open = !self.is_unjudged
-            && self.open_ref().is_some_and(|open| open.start.decision() <= new.meta.created);
-        let change = old.and_then(|old| SpecChange::between(old, new));
-        let write = Write {
-            at,
-            created: old.is_none() && (!turn.seen.is_listed || is_of_open),
-            from: old.map_or(0, Workload::count),
-            is_scaled: old.is_some_and(|old| old.replicas != new.replicas),
-            is_updated: change.is_some_and(|change| !change.is_scale()) && !is_set(&new.kind),
-        };
+        let old = old.map(|old| old.workload.clone());
+        let write = self.write_below(old.as_ref(), new, turn);
+        let was_going = old.as_ref().is_some_and(|old| old.meta.deletion.is_some());
         self.forest.keep(new, self.portrait.top.uid);
+        if self.opens_reconcile(new, &write) {
+            self.reconcile_write(new, old.as_ref(), write.at, write.manager.clone(), turn);
+        }
         if let Some(deletion) = new.meta.deletion.as_ref() {
             if !was_going {
-                self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.arrival));
+                self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.arrival), turn);
             }
-            if let Some(step) = self.open().and_then(|open| open.steps.get_mut(&uid)) {
+            if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid)) {
                 transition::hold(&mut step.finalizers, &deletion.finalizers);
             }
         }
         let stamps = if write.created { self.own_stamps(new) } else { Vec::new() };
-        let status = Evidence::object_or(new.status.written, at.lo, turn.seen.arrival);
+        let said = new
+            .status
+            .written
+            .filter(|said| old.as_ref().is_none_or(|old| old.status.written != Some(*said)));
+        let status = Evidence::object_or(said, write.at.lo, turn.seen.arrival);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);
+    }
+
+    /// What a version of an owned workload is against the one before.
+    fn write_below(&self, old: Option<&Workload>, new: &Workload, turn: &Turn<'_>) -> Write {
+        let (at, manager) = write_of(old, new, turn.seen.arrival);
+        // Listed, but created inside the open transition: in a gap of the watch.
+        let is_of_open = !self.is_unjudged
+            && self.open_ref().is_some_and(|open| open.start.lo <= new.meta.created);
+        let change = old.and_then(|old| SpecChange::between(old, new));
+        let is_beyond_scale = change.as_ref().is_some_and(|change| !change.is_scale());
+        let is_run = new.mode == Mode::Run;
+        let is_resumed = is_run && !new.paused && old.is_some_and(|old| old.paused);
+        let is_nodes =
+            new.kind == Kind::DaemonSet && old.is_some_and(|old| old.count() != new.count());
+        Write {
+            at,
+            created: old.is_none() && (!turn.seen.is_listed || is_of_open),
+            from: old.map_or(0, Workload::count),
+            is_scaled: is_nodes || old.is_some_and(|old| old.replicas != new.replicas),
+            is_updated: is_beyond_scale && !is_set(&new.kind),
+            is_restart: change.is_some_and(|change| change.template && !change.beyond_restart),
+            is_resumed,
+            manager,
+        }
+    }
+
+    /// Whether a write below opens a `reconcile` where nothing is open.
+    fn opens_reconcile(&self, new: &Workload, write: &Write) -> bool {
+        let has_pods = new.wanted().is_none_or(|wanted| wanted > 0);
+        let is_created = write.created && has_pods;
+        // What neither has nor wants Pods goes on without any.
+        let is_idle = new.count() == 0 && self.pods.share(new.meta.uid).n == 0 && is_set(&new.kind);
+        let is_written = (write.is_scaled && !is_idle) || write.is_updated;
+        new.mode != Mode::Run && new.meta.deletion.is_none() && (is_created || is_written)
     }
 
     fn write_step(&mut self, new: &Workload, write: &Write, stamps: Vec<Stamp>, status: Evidence) {
         let uid = new.meta.uid;
         let owner = self.forest.of(uid).map_or(self.top().uid, |owned| owned.owner);
-        let Some(open) = self.open().filter(|open| !open.action.is_end()) else { return };
+        let Some(open) = self.telling().filter(|open| !open.action.is_end()) else { return };
         let is_run = new.mode == Mode::Run;
-        let is_written = write.created || (!is_run && (write.is_scaled || write.is_updated));
+        // A run that was created suspended begins when it is resumed.
+        let begins = write.created && !(is_run && new.paused) || write.is_resumed;
+        let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
         match open.steps.get_mut(&uid) {
             Some(step) if is_written => {
                 if write.is_scaled {
                     step.add_write(write.at, new.count());
                 }
                 step.is_update |= write.is_updated;
+                step.is_restart &= write.is_restart;
                 step.settled = None;
+                step.has_failed = false;
+                step.before = Some(Box::new(new.status.clone()));
             }
             None if is_written => {
                 let mut step = new_step(new, owner, write.at, write.from);
                 step.is_created = write.created;
                 step.is_update = write.is_updated;
+                step.is_restart = write.is_restart;
+                step.before = (!write.created).then(|| Box::new(new.status.clone()));
                 step.stamps = stamps;
                 open.steps.insert(uid, step);
             }
@@ -104,7 +149,7 @@ impl Tree {
     }
 
     /// The deletion of a workload that does not end with nothing, inside that of its owner.
-    pub(super) fn begin_delete_step(&mut self, uid: Uid, at: Evidence) {
+    pub(super) fn begin_delete_step(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
         let Some(owned) = self.forest.of(uid) else { return };
         let (n_pods, n_below) = (self.pods.share(uid).n, self.forest.below(uid).count());
         if owned.is_void(n_pods, n_below) {
@@ -117,14 +162,26 @@ impl Tree {
         if let Some(deletion) = &workload.meta.deletion {
             transition::hold(&mut step.finalizers, &deletion.finalizers);
         }
-        if let Some(open) = self.open().filter(|open| open.action == Action::Delete) {
-            open.steps.entry(uid).or_insert(step);
+        let is_run = step.is_run;
+        if !is_run && !self.is_open() {
+            self.reconcile(format!("owned:{uid}:gone"), at, turn);
+        }
+        let Some(open) = self.telling() else { return };
+        match open.steps.get_mut(&uid) {
+            // It ends with its deletion, whatever goes on above it.
+            Some(run) if run.is_run && run.settled.is_none() && !run.is_deleted => {
+                run.settled = Some(at);
+                run.is_cut_short = true;
+            }
+            Some(known) if known.is_run || known.is_deleted => {}
+            None if is_run && open.action != Action::Delete => {}
+            Some(_) | None => drop(open.steps.insert(uid, step)),
         }
     }
 
-    pub(super) fn owned_gone(&mut self, uid: Uid, gone: Evidence) {
+    pub(super) fn owned_gone(&mut self, uid: Uid, gone: Evidence, turn: &mut Turn<'_>) {
         self.forest.set_gone(uid);
-        self.begin_delete_step(uid, gone);
+        self.begin_delete_step(uid, gone, turn);
         self.end_owned(uid, gone);
     }
 
@@ -133,7 +190,7 @@ impl Tree {
         let mut next = Some(uid);
         while let Some(uid) = next.filter(|uid| self.has_nothing_left(*uid)) {
             let Some(owned) = self.forest.remove(uid) else { return };
-            if let Some(step) = self.open().and_then(|open| open.steps.get_mut(&uid))
+            if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid))
                 && step.is_deleted
             {
                 step.settled = Some(at);
@@ -177,7 +234,14 @@ impl Step {
         self.scheduled = new.scheduled;
         let failing = new.status.replica_failure.as_ref().filter(|it| it.is_true);
         self.failure = failing.map(|it| (it.reason.clone(), it.message.clone()));
-        match (settle::standing(new), self.settled) {
+        if self.is_run && (self.is_cut_short || new.paused) {
+            // Suspended, it ends; what it does while it goes is its end.
+            self.settled = self.settled.or_else(|| new.paused.then_some(status));
+            return;
+        }
+        let standing = settle::standing_since(new, self.before.as_deref());
+        self.has_failed = matches!(standing, Standing::Failed { .. });
+        match (standing, self.settled) {
             (Standing::Settled(at), None) => self.settled = Some(said(at, status)),
             (Standing::Failed { reason, message, at }, known) => {
                 self.failure = Some((reason.into(), message.into()));
@@ -208,6 +272,11 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         to: workload.count(),
         writes: Vec::new(),
         settled: None,
+        is_cut_short: false,
+        has_failed: false,
+        is_restart: false,
+        before: None,
+        generation: workload.meta.generation,
         revision: workload.revision,
         stamps: Vec::new(),
         failure: None,

@@ -1,6 +1,5 @@
 //! Pods of a tree: their starts, losses, restarts and readiness.
 
-use super::open::ByPod;
 use super::{Tree, is_ready};
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
@@ -8,8 +7,9 @@ use crate::facts::meta::Uid;
 use crate::facts::pod::{PodPhase, PodSnapshot};
 use crate::facts::span::Outcome;
 use crate::facts::workload::Workload;
+use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Start};
-use crate::lifecycle::transition::{Action, Settles};
+use crate::lifecycle::transition::{ByPod, Lost, Settles};
 use crate::lifecycle::turn::{Seen, Turn};
 
 impl Tree {
@@ -28,15 +28,23 @@ impl Tree {
         let loss = self.pods.of(uid).and_then(|pod| pod.loss(new, turn.seen.arrival));
         let loss = loss.filter(|_| !is_baseline);
         if let Some(loss) = &loss {
-            let is_outdated = self.is_outdated(new);
-            self.pod_lost(uid, loss, is_outdated, new.meta.deletion.is_some(), turn);
+            self.pod_lost(new, loss, turn);
         }
+        let was_ready = self.pods.of(uid).is_some_and(|pod| pod.is_ready);
+        self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
-        let at = pod_evidence(new, turn.seen);
+        if loss.is_some() && self.top().uid == uid {
+            self.bare_ended(new, turn);
+        }
+        let at = pod_evidence(new, was_ready, turn.seen);
         // A container exits before its Pod is not Ready.
         let lost = loss.as_ref().map(Loss::at).filter(|_| !self.is_healthy());
-        let at = lost.filter(|lost| lost.decision() < at.decision()).unwrap_or(at);
-        self.pod_unready(uid, at, turn);
+        let at = lost.unwrap_or(at);
+        if let Some(open) = self.telling().filter(|_| loss.is_some()) {
+            // What had to last has not, though all may be well again by now.
+            open.begin_again();
+        }
+        self.pod_unready(uid);
         if self.top().uid == uid {
             self.evaluate_bare(new, at, turn);
         }
@@ -50,8 +58,8 @@ impl Tree {
         let owner = new.meta.owner.as_ref().map(|owner| owner.uid).filter(|_| !is_bare);
         let mut pod = Pod::new(new, owner);
         // Listed, but created inside the open transition: in a gap of the watch.
-        let is_of_open = !self.is_unjudged
-            && self.open().is_some_and(|open| open.start.decision() <= new.meta.created);
+        let is_of_open =
+            !self.is_unjudged && self.open().is_some_and(|open| open.start.lo <= new.meta.created);
         if pod.is_untraced {
             // Nothing begins with it.
         } else if turn.seen.is_listed && !is_of_open {
@@ -78,11 +86,10 @@ impl Tree {
             self.link_stamps(new.stamps.to_vec(), false);
         } else if self.is_of_new_node() {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
-            self.open_by_pod(Action::Scale, by, turn);
+            self.open_by_pod(Action::Scale, by, None, turn);
         }
-        let broken = self.broken.map(|(_, seq)| seq);
-        let open = self.open().filter(|open| !open.action.is_end()).map(|open| open.seq);
-        let seq = open.or(broken).filter(|_| !self.is_muted);
+        let telling = self.telling().filter(|open| !open.action.is_end()).map(|open| open.seq);
+        let seq = telling.filter(|_| !self.is_muted);
         let Some(seq) = seq else {
             turn.counts.pods += 1;
             return;
@@ -96,32 +103,32 @@ impl Tree {
     }
 
     /// A Pod was lost: where it was wanted and nothing is open, a `recover` opens.
-    pub(super) fn pod_lost(
+    pub(super) fn pod_lost(&mut self, last: &PodSnapshot, loss: &Loss, turn: &mut Turn<'_>) {
+        let uid = last.meta.uid;
+        let is_bare = uid == self.top().uid;
+        let Some(known) = self.pods.of(uid).filter(|pod| !pod.is_untraced) else { return };
+        let lost = Lost::of(last, known);
+        let is_gone = matches!(loss, Loss::Gone(_)) && !pod::is_finished(last);
+        if is_bare && is_gone {
+            return self.terminate_bare(loss.at(), turn);
+        }
+        let is_outdated = matches!(loss, Loss::Gone(_)) && self.is_outdated(last);
+        let action = if is_outdated { Action::Update } else { Action::Recover };
+        self.opens_by_loss(uid, loss, action, lost, turn);
+    }
+
+    pub(super) fn opens_by_loss(
         &mut self,
         uid: Uid,
         loss: &Loss,
-        is_outdated: bool,
-        is_deleted: bool,
+        action: Action,
+        lost: Lost,
         turn: &mut Turn<'_>,
     ) {
-        let is_bare = uid == self.top().uid;
-        let at = loss.at();
-        let healthy = self.open().and_then(|open| open.healthy);
-        let has_lasted =
-            |healthy: Evidence| at.decision().since(healthy.decision()) >= turn.rules.stable_time;
-        if healthy.is_some_and(has_lasted) {
-            self.has_lasted(turn);
-        }
-        if self.pods.of(uid).is_none_or(|pod| pod.is_untraced) {
-            return;
-        }
-        if is_bare && is_deleted {
-            return self.terminate_bare(at, turn);
-        }
-        if self.is_open() {
-            return;
-        }
+        let comes_or_goes = matches!(loss, Loss::Gone(_) | Loss::Vanished(_));
+        let by = ByPod { uid, second: loss.second(), comes_or_goes, at: loss.at() };
         let remaining = self.pods.tally().present - 1;
+        let is_bare = uid == self.top().uid;
         let is_wanted = self.wanted().is_some_and(|wanted| match loss {
             // Nothing brings a bare Pod back; where the wanted nodes moved before, it goes for that.
             Loss::Gone(_) | Loss::Vanished(_) => {
@@ -129,17 +136,51 @@ impl Tree {
             }
             Loss::Exited(_) => true,
         });
-        if !is_wanted || !self.may_recover() {
-            turn.counts.pods += 1;
+        if let Some(open) = self.open() {
+            let by_status = open.settles == Settles::ByStatus && is_wanted;
+            if let Some(trial) = open.trial.as_mut().filter(|_| by_status) {
+                trial.is_unstable = true;
+                trial.lost.get_or_insert_with(|| Box::new((by, lost)));
+            }
             return;
         }
-        let action = match loss {
-            Loss::Gone(_) if is_outdated => Action::Update,
-            Loss::Gone(_) | Loss::Exited(_) | Loss::Vanished(_) => Action::Recover,
-        };
-        let comes_or_goes = matches!(loss, Loss::Gone(_) | Loss::Vanished(_));
-        let by = ByPod { uid, second: loss.second(), comes_or_goes, at };
-        self.open_by_pod(action, by, turn);
+        if is_wanted && self.may_recover() {
+            self.open_by_pod(action, by, Some(lost), turn);
+        } else {
+            turn.counts.pods += 1;
+        }
+    }
+
+    /// Something was written to a Pod in place while nothing was open.
+    fn written_in_place(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
+        let uid = new.meta.uid;
+        let Some(pod) = self.pods.of(uid) else { return };
+        if pod.is_untraced || self.is_open() || !pod.written_in_place(new).is_any() {
+            return;
+        }
+        let at = Evidence::arrival(pod::lower_bound(new), turn.seen.arrival);
+        let cause = format!("owned:{uid}:{}", new.meta.generation);
+        if !self.reconcile(cause, at, turn) {
+            turn.counts.pods += 1;
+        }
+    }
+
+    /// A bare Pod that failed for good after it was Ready has come to its end (DESIGN §3.13).
+    fn bare_ended(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
+        let Some(pod) = self.pods.of(new.meta.uid) else { return };
+        let has_failed = new.phase == PodPhase::Failed && new.meta.deletion.is_none();
+        let is_end = has_failed && pod.was_ready && pod.restarts_always;
+        if !is_end || self.is_open() || self.is_muted || self.is_unjudged {
+            return;
+        }
+        let at = pod_evidence(new, pod.is_ready, turn.seen);
+        let failure = pod.failure().map(|(it, _)| (it.reason.clone(), it.message.clone()));
+        let end = pod::finish(new, turn.seen.arrival);
+        let lost = Lost::of(new, pod);
+        let (action, settles) = (Action::Terminate, Settles::WhenGone);
+        let open = self.open_transition(action, settles, "end".to_owned(), at, turn);
+        open.lost = Some(Box::new(lost));
+        self.close(Outcome::Failed, end, failure, turn);
     }
 
     /// The deletion of a bare Pod was asked for.
@@ -178,7 +219,8 @@ impl Tree {
         let is_newly_going = new.meta.deletion.is_some() && !known.is_going && !is_baseline;
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
         self.pods.change(uid, |pod| {
-            pod.apply(new, turn.seen.arrival, seq.filter(|_| !pod.is_untraced));
+            let seq = seq.filter(|_| !pod.is_untraced);
+            pod.apply(new, turn.seen.arrival, seq, turn.rules.stable_time);
             let Some(end) = pod.end_mut() else { return };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
@@ -202,30 +244,22 @@ impl Tree {
         owned.is_some_and(|it| is_more(it.workload.wanted(), self.pods.share(owner).present))
     }
 
-    /// Keeps the list of Pods that lost readiness, and what follows from it.
-    fn pod_unready(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
+    /// Keeps the list of Pods that lost readiness.
+    fn pod_unready(&mut self, uid: Uid) {
         let Some(pod) = self.pods.of(uid) else { return };
-        let is_back = pod.is_ready;
         let lost = pod.unready().filter(|_| !pod.is_finished && !pod.is_untraced).copied();
         match (self.pods.unready_since(uid), lost) {
             (None, Some(lost)) => {
-                let since = lost.decision();
+                let since = lost.moment();
                 self.pods.set_unready(uid, since, lost);
-                let closed = self.pending.as_deref_mut().and_then(|it| it.closed.as_deref_mut());
-                if let Some(closed) = closed {
+                let Some(pending) = self.pending.as_deref_mut() else { return };
+                if let Some(closed) = pending.closed.as_deref_mut() {
                     closed.is_unstable |= closed.hold_until.is_some_and(|until| since <= until);
+                } else if let Some(trial) = pending.trial.as_mut() {
+                    trial.is_unstable |= pending.settles == Settles::ByStatus;
                 }
             }
-            (Some((since, lost)), None) => {
-                self.pods.clear_unready(uid, since);
-                // It was unready long enough, though the timer has not come to it.
-                let is_long = at.decision().since(since) >= turn.rules.stable_time;
-                if is_back && is_long && self.may_recover() {
-                    let second = lost.lo.seconds();
-                    let by = ByPod { uid, second, comes_or_goes: false, at: lost };
-                    self.open_by_pod(Action::Recover, by, turn);
-                }
-            }
+            (Some((since, _)), None) => self.pods.clear_unready(uid, since),
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
@@ -255,8 +289,9 @@ impl Tree {
 }
 
 /// When what a version of a Pod shows became true: its readiness turned, or else it was written.
-fn pod_evidence(new: &PodSnapshot, seen: Seen) -> Evidence {
-    let changed = new.ready.as_ref().and_then(|ready| ready.changed);
+fn pod_evidence(new: &PodSnapshot, was_ready: bool, seen: Seen) -> Evidence {
+    let turned = new.ready.as_ref().filter(|ready| ready.is_true != was_ready);
+    let changed = turned.and_then(|ready| ready.changed);
     let lo = pod::lower_bound(new);
     Evidence::object_or(changed, lo, seen.arrival)
 }

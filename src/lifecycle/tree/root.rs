@@ -8,9 +8,12 @@ use crate::facts::span::Outcome;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::meaning::{Meaning, Situation, Template, What, Written};
+use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settle;
-use crate::lifecycle::transition::{self, Action, GoalChange, MAX_KEPT, Settles, SpecChange};
+use crate::lifecycle::spec_change::{SpecChange, write_of};
+use crate::lifecycle::transition::{self, GoalChange, MAX_KEPT, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
 /// A custom resource to which fields are added so soon after a write is defaulted by its
@@ -50,18 +53,24 @@ impl Tree {
         }
         self.root = Some(Box::new(new.clone()));
         self.written(&old, new, turn);
+        // A status that was not written again says nothing of when.
         let lo = old.meta.written.unwrap_or(old.meta.created);
-        let status = Evidence::object_or(new.status.written, lo, turn.seen.arrival);
+        let said = new.status.written.filter(|_| new.status.written != old.status.written);
+        let said = said.or(new.meta.written.filter(|_| new.meta.written != old.meta.written));
+        let status = Evidence::object_or(said, lo, turn.seen.arrival);
         if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {
             self.nodes_moved(old.status.desired, new.status.desired);
         }
         self.progressed(&old, new, status);
+        if let Some(open) = self.open().filter(|_| turn.seen.is_listed) {
+            open.has_gap = true;
+        }
         self.evaluate(status, turn);
     }
 
     /// What was written to its spec or its stamps, or that its deletion was asked for.
     fn written(&mut self, old: &Workload, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, manager) = transition::write_of(Some(old), new, turn.seen.arrival);
+        let (at, manager) = write_of(Some(old), new, turn.seen.arrival);
         let fresh = self.fresh_stamps(old, new);
         if let Some(deletion) = &new.meta.deletion {
             if old.meta.deletion.is_none() {
@@ -74,28 +83,15 @@ impl Tree {
             self.spec_written(Write { old, new, change, at, manager, fresh }, turn);
         } else {
             turn.counts.churn += 1;
-            self.stamped(fresh, at.decision());
+            self.stamped(fresh, at.moment());
         }
     }
 
     fn create(&mut self, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, manager) = transition::write_of(None, new, turn.seen.arrival);
+        let (at, manager) = write_of(None, new, turn.seen.arrival);
         let is_run = new.mode == Mode::Run;
         if is_run && settle::is_over(new) {
             turn.counts.baseline += 1;
-            return;
-        }
-        if is_run && new.paused && new.meta.deletion.is_none() {
-            // It has not begun: its `resume` will tell of it, and of who wrote it.
-            let change = GoalChange {
-                at,
-                field: "suspend".into(),
-                from: None,
-                to: Some("true".to_owned()),
-                manager,
-                name: "created suspended",
-            };
-            self.while_paused.push((change, new.stamps.to_vec()));
             return;
         }
         let action = if is_run { Action::Run } else { Action::Create };
@@ -104,6 +100,9 @@ impl Tree {
         open.scheduled = new.scheduled;
         open.skipped = (new.meta.generation - 1).max(0);
         open.replicas = new.replicas.map(|replicas| (0, replicas));
+        if is_run && new.paused {
+            open.begin_wait(at);
+        }
         self.link_stamps(new.stamps.to_vec(), false);
         if new.meta.deletion.is_some() {
             return self.open_delete(at, turn);
@@ -158,12 +157,14 @@ impl Tree {
                 self.goal_changes(&write, false);
                 self.link_some(write.fresh);
             }
-            Meaning::MovesAsOne | Meaning::Suspends => {
+            Meaning::MovesAsOne | Meaning::Suspends | Meaning::Begins => {
                 turn.counts.churn += u64::from(!self.is_open());
                 self.goal_changes(&write, true);
                 self.link_some(std::mem::take(&mut write.fresh));
                 if meaning == Meaning::Suspends {
                     self.close(Outcome::Suspended, write.at, None, turn);
+                } else if let Some(open) = self.open().filter(|_| meaning == Meaning::Begins) {
+                    open.end_wait(write.at);
                 }
             }
             Meaning::Waits { pauses } => self.wait_for_resume(write, pauses, turn),
@@ -196,7 +197,7 @@ impl Tree {
 
     /// A transition is open, and has not settled but for the time that it must last.
     fn is_busy(&self) -> bool {
-        self.open_ref().is_some_and(|open| open.healthy.is_none())
+        self.open_ref().is_some_and(|open| open.trial.is_none())
     }
 
     fn situation(&self, new: &Workload) -> Situation {
@@ -205,6 +206,7 @@ impl Tree {
             is_run,
             is_over: is_run && settle::is_over(new),
             is_busy: if is_run { self.is_open() } else { self.is_busy() },
+            awaits_resume: is_run && self.open_ref().is_some_and(Transition::is_waiting),
             has_waiting_writes: !self.while_paused.is_empty(),
         }
     }
@@ -225,7 +227,7 @@ impl Tree {
         is_custom
             && write.change.only_adds
             && self.pending.as_deref().is_some_and(|pending| {
-                write.at.decision().since(pending.written.decision()) <= DEFAULTING
+                write.at.written().since(pending.written.written()) <= DEFAULTING
             })
     }
 
@@ -267,6 +269,8 @@ impl Tree {
         };
         self.generation = self.generation.max(new.meta.generation);
         let has_gap = turn.seen.is_listed;
+        let is_resumed = action == Action::Resume && new.mode == Mode::Run;
+        let queued = self.last.filter(|last| is_resumed && last.is_paused).map(|last| last.end);
         let open = self.open_transition(action, settles(new), format!("spec:{number}"), at, turn);
         open.manager = manager;
         open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);
@@ -276,6 +280,8 @@ impl Tree {
         open.changed = change.paths;
         open.scheduled = new.scheduled;
         open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
+        open.before = Some(Box::new(new.status.clone()));
+        open.queued = queued.map(|since| at.moment().since(since.moment()));
         for (change, stamps) in resumed {
             open.add_goal(change);
             fresh.extend(stamps);
@@ -329,12 +335,34 @@ impl Tree {
             turn.counts.churn += 1;
             return;
         }
-        if !self.is_ending() {
+        if !self.is_ending() && !self.recovers_no_more(&turn.rules.cluster_uid) {
             let has_gap = turn.seen.is_listed;
             let (action, settles) = (Action::Delete, Settles::WhenGone);
             let open = self.open_transition(action, settles, "delete".to_owned(), at, turn);
             open.has_gap = has_gap;
+            open.has_vanished = has_gap;
         }
+    }
+
+    /// What is open is a `recover` in which every wanted Pod was asked to go, and none came since: the
+    /// Pods of a namespace go first (KEP-5080), and that is how a deletion begins (DESIGN §3.12).
+    fn recovers_no_more(&mut self, cluster: &str) -> bool {
+        let seq = self.open_ref().filter(|open| open.action == Action::Recover).map(|it| it.seq);
+        let Some(seq) = seq.filter(|_| self.pods.tally().present == 0) else { return false };
+        let departed = self.open_ref().map(|open| &open.departed).into_iter().flatten();
+        let mut pods = self.pods.all().iter().chain(departed).filter(|(_, it)| it.has_part_in(seq));
+        let was_asked = |pod: &Pod| {
+            let is_old = pod.start().is_none_or(|start| start.seq != Some(seq));
+            let is_of_it = pod.end().is_some_and(|end| end.seq == Some(seq) && !end.has_vanished);
+            is_old && is_of_it && pod.restarts().is_empty()
+        };
+        if !pods.all(|(_, pod)| was_asked(pod)) {
+            return false;
+        }
+        let top = self.top().uid;
+        let Some(open) = self.open() else { return false };
+        open.becomes_deletion(cluster, top);
+        true
     }
 
     /// The topmost workload, or one below it, is gone.
@@ -346,7 +374,7 @@ impl Tree {
             self.open_delete(gone, turn);
             self.root = None;
         } else {
-            self.owned_gone(uid, gone);
+            self.owned_gone(uid, gone, turn);
         }
         self.evaluate(gone, turn);
     }

@@ -84,6 +84,9 @@ fn a_replica_set_that_is_released_is_a_tree_of_its_own() {
         @90 wait
         ",
         expect![[r#"
+            reconcile Deployment web 20.1..22.1 completed {cause=owned:91c6cfda-ac65-9bb2-b33b-e5565153284c:1, manager=controller}
+              create ReplicaSet web-2 20.1..22.1 completed {replicas.from=0, replicas.to=1}
+                start Pod b 20.2..22 completed
             scale ReplicaSet web-1 60..61.1 completed {cause=spec:2, manager=kubectl, changed=replicas, replicas.from=1, replicas.to=0}
               terminate Pod a 60.1..61 completed {reason=scaled down}
         "#]],

@@ -260,13 +260,13 @@ fn a_termination_says_why_and_how_its_containers_ended() {
               scale ReplicaSet web-1 1.1..4.1 completed {replicas.from=4, replicas.to=2}
                 terminate Pod a 1.2..3 completed {reason=scaled down, exit_codes=app=0}
                 terminate Pod b 1.3..4 completed {reason=scaled down, forced, exit_codes=app=137}
-            recover Deployment web 40.1..42 completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000040}
+            recover Deployment web 40.1..42 completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000040, reason=Evicted}
               terminate Pod c 40.1..41 completed {reason=evicted by the API}
               start Pod e 40.2..42 completed
-            recover Deployment web 80.1..82 completed {cause=pods:f6ab8143-a583-d94f-7081-74e62f082357:1700000080}
+            recover Deployment web 80.1..82 completed {cause=pods:f6ab8143-a583-d94f-7081-74e62f082357:1700000080, reason=Preempted}
               terminate Pod d 80.1..81 completed {reason=preempted}
               start Pod f 80.2..82 completed
-            recover Deployment web 120.1..122 completed {cause=pods:f6ab8143-a483-d94f-7081-74e62f08221c:1700000120}
+            recover Deployment web 120.1..122 completed {cause=pods:f6ab8143-a483-d94f-7081-74e62f08221c:1700000120, reason=NodeLost}
               terminate Pod e 120.1..121 completed {reason=node lost}
               start Pod g 120.2..122 completed
         "#]],
@@ -346,7 +346,7 @@ fn what_is_open_when_a_rollout_is_cut_off_ends_with_it_unfinished() {
                   schedule Pod b 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
                   prepare Pod sandbox b 1.3..1.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
                   start container b [app] 1.5..1.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
-                  await readiness b 1.5..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
+                  await readiness b 1.5..2 unfinished {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=499}
             update Deployment web 2..3 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
               -> supersedes update Deployment spec:2
         "#]],
@@ -372,6 +372,7 @@ fn a_bad_image_that_is_superseded_is_an_error_with_its_cause() {
             update Deployment web 1..9 superseded ERROR ErrImagePull: container app: it is so {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..9 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..9 unfinished ERROR ErrImagePull: container app: it is so
+                  prepare Pod sandbox b 1.3..9 unfinished
             update Deployment web 9..10 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes update Deployment spec:2
         "#]],
@@ -399,6 +400,7 @@ fn a_container_that_ended_in_error_after_a_restart_counts_as_a_crash_loop() {
             update Deployment web 1..9 superseded ERROR CrashLoopBackOff: container app exited with 1 {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, exit_code=1}
               create ReplicaSet web-2 1.1..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {exit_code=1}
+                  await readiness b 2..9 unfinished
                   restart container b [app] 3..4 completed {reason=Error, exit_code=1}
                   restart container b [app] 5..9 unfinished ERROR CrashLoopBackOff: container app exited with 1 {reason=Error, exit_code=1}
             update Deployment web 9..10 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
@@ -425,6 +427,7 @@ fn a_pod_that_cannot_be_scheduled_when_all_is_deleted_is_an_error() {
             create Deployment web 1..9 deleted ERROR Unschedulable: it is so {cause=spec:1, manager=kubectl}
               create ReplicaSet web-1 1.1..9 unfinished ERROR Unschedulable: it is so {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..9 unfinished ERROR Unschedulable: it is so
+                  schedule Pod a 1.2..9 unfinished
             delete Deployment web 9..9.2 completed {cause=delete}
               -> supersedes create Deployment spec:1
               delete ReplicaSet web-1 9.1..9.2 completed
@@ -508,6 +511,7 @@ fn beyond_max_pods_only_the_telling_ones_keep_their_spans() {
                 start Pod b 3..11 completed
                 start Pod d 5..15 completed
                 start Pod e 6..20 unfinished ERROR ErrImagePull: container app: it is so
+                  schedule Pod e 6..20 unfinished
                 start Pod f 7..16 completed
             open: delete Deployment web delete
         "#]],
@@ -600,7 +604,7 @@ fn a_root_that_settles_ends_with_the_last_of_its_children() {
         @40 wait
         ",
         expect![[r#"
-            create Deployment web 1..5.9 completed {cause=spec:1, manager=kubectl}
+            create Deployment web 1..5.9 completed {cause=spec:1, manager=kubectl, watch.gap}
               create ReplicaSet web-1 1.1..5.9 completed {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..5.8 completed
         "#]],
@@ -659,7 +663,7 @@ fn phases_of_an_unfinished_start_end_by_what_was_known_then() {
                   schedule Pod b 1.2..1.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
                   prepare Pod sandbox b 1.3..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=300}
                   start container b [app] 2..2 {actor=kubelet, start.source=watch, end.source=watch}
-                  await readiness b 2..4 {actor=kubelet, start.source=watch, end.source=watch}
+                  await readiness b 2..4 unfinished {actor=kubelet, start.source=watch, end.source=watch}
             update Deployment web 4..8 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
               -> supersedes update Deployment spec:2
               restart container b [app] 6.1..7 completed {reason=Error, exit_code=1, start.source=watch, end.source=watch, time.uncertainty_ms=100}
@@ -683,7 +687,7 @@ fn runs_that_nobody_saw_are_counted_on_the_restart() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 9..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000009}
+            recover Deployment web 9..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000009, reason=Error}
               restart container a [app] 9..10 completed {reason=Error, exit_code=3, restarts.missed=2}
         "#]],
     );

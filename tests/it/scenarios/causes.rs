@@ -50,6 +50,7 @@ fn a_crash_loop_tells_its_exit_code() {
         expect![[r#"
             create StatefulSet db 1..20 deleted ERROR CrashLoopBackOff: container app exited with 3 {cause=spec:1, manager=kubectl, exit_code=3}
               start Pod db-0 1.1..20 unfinished ERROR CrashLoopBackOff: container app exited with 3 {exit_code=3}
+                await readiness db-0 2..20 unfinished
                 restart container db-0 [app] 3..13 completed {reason=Error, exit_code=3}
                 restart container db-0 [app] 14..20 unfinished ERROR CrashLoopBackOff: container app exited with 3 {reason=Error, exit_code=3}
             delete StatefulSet db 20..21 completed {cause=delete}
@@ -79,6 +80,7 @@ fn a_container_that_was_killed_for_memory_again_and_again_says_so() {
         expect![[r#"
             create StatefulSet db 1..20 superseded ERROR OOMKilled: container app exited with 137 {cause=spec:1, manager=kubectl, exit_code=137}
               start Pod db-0 1.1..20 unfinished ERROR OOMKilled: container app exited with 137 {exit_code=137}
+                await readiness db-0 2..20 unfinished
                 restart container db-0 [app] 3..20 unfinished ERROR OOMKilled: container app exited with 137 {reason=OOMKilled, exit_code=137}
             update StatefulSet db 20..22.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes create StatefulSet spec:1
@@ -107,6 +109,7 @@ fn a_pod_that_fits_no_node_says_which_predicates_failed() {
         expect![[r#"
             create StatefulSet db 1..20 superseded ERROR Unschedulable: 0/3 nodes are available: 3 Insufficient cpu. {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished ERROR Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.
+                schedule Pod db-0 1.1..20 unfinished
             update StatefulSet db 20..22.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -132,6 +135,7 @@ fn a_pod_that_waits_behind_its_gates_is_no_error() {
         expect![[r#"
             create StatefulSet db 1..20 deleted {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished
+                schedule Pod db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -155,6 +159,7 @@ fn what_fails_while_a_pod_waits_behind_its_gates_says_that() {
             run Job load 1..61 timed_out ERROR SchedulingGated: Scheduling is blocked {cause=spec:1, manager=kubectl}
               run Pod x 1.1..61 unfinished
                 start Pod x 1.1..61 unfinished
+                  schedule Pod x 1.1..61 unfinished
         "#]],
     );
 }
@@ -177,6 +182,7 @@ fn a_volume_that_cannot_be_mounted_is_told_by_its_event() {
             create StatefulSet db 1..20 deleted ERROR FailedMount: MountVolume.SetUp failed for volume data {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished ERROR FailedMount: MountVolume.SetUp failed for volume data
                 * 5 FailedMount event.type=Warning
+                prepare Pod sandbox db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -226,6 +232,7 @@ fn an_event_without_warning_is_no_cause() {
             create StatefulSet db 1..20 deleted {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished
                 * 5 FailedMount
+                prepare Pod sandbox db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -269,7 +276,9 @@ fn the_earliest_of_several_causes_is_told() {
         expect![[r#"
             create StatefulSet db 1..20 superseded ERROR Unschedulable: no room {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished ERROR ErrImagePull: container app: it is so
+                prepare Pod sandbox db-0 1.1..20 unfinished
               start Pod db-1 1.2..20 unfinished ERROR Unschedulable: no room
+                schedule Pod db-1 1.2..20 unfinished
             update StatefulSet db 20..20.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes create StatefulSet spec:1
         "#]],

@@ -192,7 +192,7 @@ fn a_listed_pod_counts_as_lost_only_after_it_has_been_ready() {
         @90 wait
         ",
         expect![[r#"
-            recover DaemonSet agent 40..60 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000040}
+            recover DaemonSet agent 40..60 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000040, reason=Unready}
         "#]],
     );
 }

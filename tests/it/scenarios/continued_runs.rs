@@ -38,8 +38,8 @@ fn a_job_that_is_over_or_suspended_is_baseline() {
         @40 wait
         ",
         expect![[r#"
-            nothing
-            counted: baseline 3
+            open: run Job waits spec:1
+            counted: baseline 2
         "#]],
     );
 }
@@ -55,7 +55,10 @@ fn a_listed_suspended_job_is_resumed() {
         @60 wait
         ",
         expect![[r#"
-            resume Job load 30..31 completed {cause=spec:2, manager=kueue, changed=suspend, context.stale}
+            run Job load -50..31 completed {cause=spec:1, context.uncertain}
+              -> stamp aa.aa in tracing.k8s.io/traceparent, uncertain
+              * 30 goal changed field=suspend from=true to=false manager=kueue
+              await resume load -50..30 completed
         "#]],
     );
 }

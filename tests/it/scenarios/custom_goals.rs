@@ -88,7 +88,8 @@ fn defaulting_of_what_has_settled_already_is_no_transition() {
         ",
         expect![[r#"
             create Foo x 1..1.5 completed {cause=spec:1, manager=kubectl}
-            counted: churn 2
+              * 1.5 goal changed field=b manager=controller
+            counted: churn 1
         "#]],
     );
 }

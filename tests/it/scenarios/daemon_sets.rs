@@ -101,7 +101,7 @@ fn a_pod_that_fails_is_replaced_by_a_recover() {
         @60 wait
         ",
         expect![[r#"
-            recover DaemonSet agent 20..23 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020}
+            recover DaemonSet agent 20..23 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020, reason=Evicted}
               start Pod a2 20.5..23 completed
         "#]],
     );

@@ -68,7 +68,7 @@ fn a_preempted_pod_is_a_recover_that_says_why() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 20..23 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020}
+            recover StatefulSet db 20..23 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, reason=Preempted}
               terminate Pod db-0 20..21 completed {reason=preempted}
               start Pod db-0 21.1..23 completed
         "#]],
@@ -89,7 +89,7 @@ fn a_pod_whose_node_was_lost_is_a_recover_that_says_so() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 25..28 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000025}
+            recover StatefulSet db 25..28 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000025, reason=NodeLost}
               terminate Pod db-0 25..26 completed {reason=node lost}
               start Pod db-0 26.1..28 completed
         "#]],

@@ -294,8 +294,9 @@ fn past_its_deadline_a_tree_is_broken_until_it_heals() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 0..10 completed {cause=heal:2}
-            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
+            recover Deployment web 0..10 completed {cause=heal:spec:2}
+              restart container a [app] 3..4 completed {reason=Error, exit_code=1}
+            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Error}
               restart container a [app] 20..21 completed {reason=Error, exit_code=1}
             counted: pods 1, baseline 1, churn 1
         "#]],
@@ -443,7 +444,7 @@ fn a_listed_pod_that_is_not_ready_is_lost_only_after_it_was_ready() {
         @150 wait
         ",
         expect![[r#"
-            recover Deployment web 60..90 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060}
+            recover Deployment web 60..90 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060, reason=Unready}
             counted: baseline 1
         "#]],
     );
@@ -505,6 +506,7 @@ fn a_list_that_breaks_off_proves_nothing_and_a_complete_one_that_something_vanis
         ",
         expect![[r#"
             start Pod x 1..8 vanished {cause=spec:1, watch.gap}
+              schedule Pod x 1..8 unfinished
             start Pod y 1.1..30 completed {cause=spec:1}
         "#]],
     );

@@ -63,11 +63,11 @@ fn a_run_that_goes_on_when_its_owner_has_settled_is_unfinished() {
         @30 wait
         ",
         expect![[r#"
-            create Shop front 1..4 completed {cause=spec:1, manager=kubectl}
-              run Job migrate 1.1..4 unfinished
-                run Pod m 1.2..4 unfinished
+            create Shop front 1..9.2 completed {cause=spec:1, manager=kubectl}
+              run Job migrate 1.1..9.2 completed
+                run Pod m 1.2..9 completed
                   start Pod m 1.2..2 completed
-                  run container m [app] 2..4 unfinished
+                  run container m [app] 2..9 completed {reason=Completed, exit_code=0}
         "#]],
     );
 }
@@ -116,6 +116,7 @@ fn a_job_deleted_with_a_bad_image_says_so() {
             run Job load 1..10 deleted ERROR ErrImagePull: container app: no such image {cause=spec:1, manager=kubectl}
               run Pod x 1.1..10 unfinished ERROR ErrImagePull: container app: no such image
                 start Pod x 1.1..10 unfinished ERROR ErrImagePull: container app: no such image
+                  prepare Pod sandbox x 1.1..10 unfinished
             delete Job load 10..10.3 completed {cause=delete}
               -> supersedes run Job spec:1
               terminate Pod x 10.2..10.3 completed
@@ -135,7 +136,7 @@ fn a_custom_resource_that_failed_and_heals_recovers_from_the_moment_of_failure()
         ",
         expect![[r#"
             create Certificate tls 1..4 failed ERROR RateLimited: it is so {cause=spec:1, manager=kubectl}
-            recover Certificate tls 4..50 completed {cause=heal:1}
+            recover Certificate tls 4..50 completed {cause=heal:spec:1}
               -> follows create Certificate spec:1
         "#]],
     );

@@ -192,7 +192,7 @@ fn a_crash_just_before_a_node_joins_is_no_scale() {
         @50 wait
         ",
         expect![[r#"
-            recover DaemonSet agent 20..22 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020}
+            recover DaemonSet agent 20..22 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020, reason=Error}
               restart container a1 [app] 20..21 completed {reason=Error, exit_code=3}
               start Pod a2 20.6..22 completed
         "#]],
@@ -213,7 +213,7 @@ fn a_pod_that_was_unready_before_its_node_left_was_lost() {
         @80 wait
         ",
         expect![[r#"
-            recover DaemonSet agent 20..42 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020}
+            recover DaemonSet agent 20..40.2 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, pods.terminating=1, reason=Unready}
               terminate Pod a2 40..42 completed
         "#]],
     );

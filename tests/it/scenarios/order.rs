@@ -61,7 +61,7 @@ fn whichever_lane_is_late_the_tree_is_the_same() {
           -> stamp aa.aa in tracing.k8s.io/traceparent
           create ReplicaSet web-2 unfinished {replicas.from=0, replicas.to=1}
             start Pod b unfinished
-              prepare Pod sandbox b
+              prepare Pod sandbox b unfinished
               schedule Pod b
         update Deployment web completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, context.stale, pods.terminating=1}
           -> supersedes update Deployment spec:2
@@ -75,7 +75,7 @@ fn whichever_lane_is_late_the_tree_is_the_same() {
             terminate Pod a completed {reason=scaled down}
           scale ReplicaSet web-2 unfinished {replicas.from=1, replicas.to=0}
             terminate Pod b completed {reason=scaled down}
-        recover Deployment web completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000040}
+        recover Deployment web completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000040, reason=Error}
           restart container c [app] completed {reason=Error, exit_code=1}
         delete Deployment web completed {cause=delete}
           delete ReplicaSet web-3 completed

@@ -39,6 +39,10 @@ pub(crate) fn new(meta: Meta) -> PodSnapshot {
         initialized: None,
         ready: None,
         disruption: None,
+        in_place: lifespan::facts::pod::InPlace::default(),
+        observed: 0,
+        resize: None,
+        debuggers: Box::default(),
         containers: Box::from([container(Role::Main, "app")]),
     }
 }

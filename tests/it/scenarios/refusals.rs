@@ -121,6 +121,7 @@ fn a_deadline_is_told_with_what_its_pod_ran_into() {
             update Deployment web 5..20 failed ERROR ProgressDeadlineExceeded: it took too long (CreateContainerConfigError: container app: secret not found) {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 5.1..20 unfinished ERROR CreateContainerConfigError: container app: secret not found {replicas.from=0, replicas.to=1}
                 start Pod b 5.2..20 unfinished ERROR CreateContainerConfigError: container app: secret not found
+                  prepare Pod sandbox b 5.3..20 unfinished
         "#]],
     );
 }

@@ -28,6 +28,7 @@ fn another_template_supersedes_what_is_open_and_links_to_it() {
             update Deployment web 1..2 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..2 unfinished
+                  prepare Pod sandbox b 1.3..2 unfinished
             update Deployment web 2..3.2 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes update Deployment spec:2
               create ReplicaSet web-3 2.1..3.1 completed {replicas.from=0, replicas.to=1}
@@ -61,6 +62,7 @@ fn deletion_closes_what_is_open_with_deleted_and_links_to_it() {
             update Deployment web 1..2 deleted {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..2 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..2 unfinished
+                  prepare Pod sandbox b 1.3..2 unfinished
             delete Deployment web 2..2.7 completed {cause=delete}
               -> supersedes update Deployment spec:2
               delete ReplicaSet web-1 2.1..2.5 completed
@@ -224,6 +226,7 @@ fn a_rollout_past_its_deadline_has_failed_and_what_comes_next_follows_it() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: it is so) {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished ERROR ErrImagePull: container app: it is so
+                  prepare Pod sandbox b 1.3..600 unfinished
             update Deployment web 700..701 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> follows update Deployment spec:2
               create ReplicaSet web-3 700.1..701 unfinished {replicas.from=0, replicas.to=1}
@@ -251,8 +254,7 @@ fn what_failed_and_heals_by_itself_recovers_from_the_moment_of_failure() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished
-            recover Deployment web 600..653 completed {cause=heal:2}
-              -> follows update Deployment spec:2
+                  prepare Pod sandbox b 1.3..600 unfinished
         "#]],
     );
 }
@@ -282,9 +284,13 @@ fn lost_pods_of_a_broken_tree_are_counted_and_of_a_healed_one_traced() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished
-            recover Deployment web 600..653 completed {cause=heal:2}
+                  prepare Pod sandbox b 1.3..600 unfinished
+            recover Deployment web 600..653 completed {cause=heal:spec:2}
               -> follows update Deployment spec:2
-            recover Deployment web 700..701 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000700}
+              restart container a [app] 610..611 completed {reason=Error, exit_code=1}
+              scale ReplicaSet web-1 641..653 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 642..643 completed {reason=scaled down}
+            recover Deployment web 700..701 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000700, reason=Error}
               restart container b [app] 700..701 completed {reason=Error, exit_code=1}
             counted: pods 2, baseline 1, churn 2
         "#]],
@@ -310,6 +316,7 @@ fn a_transition_of_an_hour_has_timed_out_and_its_tree_is_broken() {
             update Deployment web 1..3601 timed_out ERROR timed_out: the transition timed_out {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..3601 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..3601 unfinished
+                  prepare Pod sandbox b 1.3..3601 unfinished
             counted: pods 1, baseline 1, churn 1
         "#]],
     );
@@ -366,7 +373,7 @@ fn deleting_finished_pods_and_empty_replica_sets_makes_no_span() {
         @90 wait
         ",
         expect![[r#"
-            recover Deployment web 30..41 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000030}
+            recover Deployment web 30..31 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000030, reason=Evicted}
               start Pod c 30.1..31 completed
             counted: pods 1, baseline 1
         "#]],
@@ -415,7 +422,7 @@ fn a_recover_within_stable_time_makes_a_transition_unstable_and_follows_it() {
                 start Pod b 1.2..3 completed
               scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
-            recover Deployment web 8..9 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000008}
+            recover Deployment web 8..9 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000008, reason=Error}
               -> follows update Deployment spec:2
               restart container b [app] 8..9 completed {reason=Error, exit_code=1}
         "#]],
@@ -478,7 +485,7 @@ fn what_is_lost_after_stable_time_leaves_a_transition_stable() {
                 start Pod b 1.2..3 completed
               scale ReplicaSet web-1 3.1..3.25 completed {replicas.from=1, replicas.to=0}
                 terminate Pod a 3.2..4 completed {reason=scaled down}
-            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000020}
+            recover Deployment web 20..21 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000020, reason=Error}
               restart container b [app] 20..21 completed {reason=Error, exit_code=1}
         "#]],
     );
@@ -506,6 +513,7 @@ fn a_delete_never_follows() {
             update Deployment web 1..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               create ReplicaSet web-2 1.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 1.2..600 unfinished
+                  prepare Pod sandbox b 1.3..600 unfinished
             delete Deployment web 700..705 completed {cause=delete}
               delete ReplicaSet web-1 701..703 completed
                 terminate Pod a 703..703 completed
@@ -545,7 +553,7 @@ fn a_recover_that_is_not_healthy_is_superseded() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..9 superseded ERROR Error: container app exited with 1 {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, exit_code=1}
+            recover Deployment web 5..9 superseded ERROR Error: container app exited with 1 {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error, exit_code=1}
               restart container a [app] 5..9 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
             update Deployment web 9..11 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes recover Deployment pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
@@ -570,7 +578,7 @@ fn a_goal_that_moves_while_a_recover_is_open_is_an_event_and_moves_its_end() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..20 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..20 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               * 6 goal changed field=replicas from=1 to=2 manager=hpa
               restart container a [app] 5..8 completed {reason=Error, exit_code=1}
               scale ReplicaSet web-1 6.1..20 unfinished {replicas.from=1, replicas.to=2}
@@ -647,7 +655,7 @@ fn an_eviction_by_the_kubelet_is_a_loss_without_a_restart() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..8.1 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Evicted}
               start Pod b 5.1..7 completed
         "#]],
     );
@@ -713,6 +721,7 @@ fn a_recover_of_a_bare_pod_that_failed_for_good_is_closed_by_its_deletion() {
         ",
         expect![[r#"
             start Pod solo 30..31 completed {cause=spec:1}
+            terminate Pod solo 60..60 failed ERROR Evicted: the Pod has failed {cause=end, reason=Evicted}
         "#]],
     );
 }

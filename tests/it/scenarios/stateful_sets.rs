@@ -222,6 +222,7 @@ fn an_update_that_is_superseded_says_so() {
             update StatefulSet db 5..20 superseded ERROR ErrImagePull: container app: no such image {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               terminate Pod db-0 5.2..6 completed
               start Pod db-0 6.1..20 unfinished ERROR ErrImagePull: container app: no such image
+                prepare Pod sandbox db-0 6.1..20 unfinished
             update StatefulSet db 20..23.1 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes update StatefulSet spec:2
               terminate Pod db-0 20.1..21 completed

@@ -79,9 +79,10 @@ fn a_job_created_suspended_begins_with_its_resume() {
         @90 wait
         ",
         expect![[r#"
-            resume Job load 60..65.5 completed {CONSUMER, cause=spec:2, manager=kueue, changed=suspend}
+            run Job load 1..65.5 completed {CONSUMER, cause=spec:1, manager=kubectl}
               -> stamp aa.aa in tracing.k8s.io/traceparent
-              * 60 created suspended field=suspend to=true manager=kubectl
+              * 60 goal changed field=suspend from=true to=false manager=kueue
+              await resume load 1..60 completed
               run Pod load-x 60.2..65 completed
                 start Pod load-x 60.2..61 completed
                 run container load-x [app] 61..65 completed {reason=Completed, exit_code=0}
@@ -99,7 +100,10 @@ fn a_job_deleted_before_it_ever_began_is_only_deleted() {
         @90 wait
         ",
         expect![[r#"
+            run Job load 1..60 deleted {cause=spec:1, manager=kubectl}
+              await resume load 1..60 unfinished
             delete Job load 60..60 completed {cause=delete}
+              -> supersedes run Job spec:1
         "#]],
     );
 }
@@ -118,8 +122,9 @@ fn a_resumed_run_may_take_as_long_as_a_run() {
         @7300 wait
         ",
         expect![[r#"
-            resume Job load 60..7200.5 completed {cause=spec:2, manager=kueue, changed=suspend}
-              * 60 created suspended field=suspend to=true manager=kubectl
+            run Job load 1..7200.5 completed {cause=spec:1, manager=kubectl}
+              * 60 goal changed field=suspend from=true to=false manager=kueue
+              await resume load 1..60 completed
               run Pod load-x 60.2..7200 completed
                 start Pod load-x 60.2..61 completed
                 run container load-x [app] 61..7200 completed {reason=Completed, exit_code=0}

@@ -202,13 +202,13 @@ fn a_node_whose_clock_is_behind_is_shifted_as_one_block() {
         ",
         expect![[r#"
             create Deployment web 100..104.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
-              create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=600}
-                start Pod a 100..103.2 completed {clock.skew_ms=-18200, start.source=object, end.source=object, time.uncertainty_ms=999}
-                  schedule Pod a 100..100 {actor=scheduler, start.source=object, end.source=object}
-                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object}
+              create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=event, end.source=watch, time.uncertainty_ms=600}
+                start Pod a 100..104.5 completed {clock.skew_ms=-18200, start.source=event, end.source=watch, time.uncertainty_ms=2300}
+                  schedule Pod a 100..100 {actor=scheduler, start.source=event, end.source=event}
+                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=event, end.source=event}
                   pull image a [app] 100..100.5 {actor=kubelet, start.source=event, end.source=event}
                   start container a [app] 100.5..100.6 {actor=kubelet, start.source=event, end.source=event}
-                  await readiness a 100.6..103.2 {actor=kubelet, start.source=event, end.source=object, time.uncertainty_ms=999}
+                  await readiness a 100.6..104.5 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=2300}
         "#]],
     );
 }
@@ -303,12 +303,12 @@ fn a_clock_that_is_behind_shows_without_events_too() {
         ",
         expect![[r#"
             create Deployment web 100..104.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
-              create ReplicaSet web-1 100..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=600}
-                start Pod a 100..103 completed {clock.skew_ms=-18000, start.source=object, end.source=object, time.uncertainty_ms=999}
-                  schedule Pod a 100..100 {actor=scheduler, start.source=object, end.source=object}
-                  prepare Pod sandbox a 100..100 {actor=kubelet, start.source=object, end.source=object}
-                  start container a [app] 100..101 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=999}
-                  await readiness a 101..103 {actor=kubelet, start.source=object, end.source=object, time.uncertainty_ms=999}
+              create ReplicaSet web-1 100.1..104.6 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=600}
+                start Pod a 100.2..104.5 completed {clock.skew_ms=-18000, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+                  schedule Pod a 100.2..100.3 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=300}
+                  prepare Pod sandbox a 100.3..101.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=1500}
+                  start container a [app] 101.5..102.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+                  await readiness a 102.5..104.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
         "#]],
     );
 }

@@ -268,7 +268,7 @@ fn a_wanted_pod_that_failed_opens_a_recover() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Evicted}
               start Pod b 5.1..7 completed
         "#]],
     );
@@ -285,7 +285,7 @@ fn an_exit_of_a_container_opens_a_recover_that_lasts_until_it_is_ready_again() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               restart container a [app] 5..8 completed {reason=Error, exit_code=3}
         "#]],
     );
@@ -304,7 +304,7 @@ fn a_recovery_that_did_not_last_goes_on_though_readiness_is_told_a_second_after_
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..17 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..17 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               restart container a [app] 5..6.9 completed {reason=Error, exit_code=3}
               restart container a [app] 16..17 completed {reason=Error, exit_code=3}
         "#]],
@@ -320,7 +320,7 @@ fn an_exit_that_is_told_with_the_run_after_it_is_over_when_that_is_ready() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 6..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 6..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               restart container a [app] 6..8 completed {reason=Error, exit_code=3}
         "#]],
     );
@@ -336,7 +336,7 @@ fn a_pod_unready_for_ten_seconds_is_lost_since_it_was_unready() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..16 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..16 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Unready}
         "#]],
     );
 }
@@ -391,7 +391,7 @@ fn a_recover_must_be_healthy_for_stable_time_and_ends_when_that_began() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..14 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..14 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               restart container a [app] 5..7 completed {reason=Error, exit_code=1}
               restart container a [app] 10..14 completed {reason=Error, exit_code=1}
         "#]],
@@ -411,7 +411,7 @@ fn a_recover_that_is_healthy_has_settled_when_another_cause_closes_it() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005}
+            recover Deployment web 5..7 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
               restart container a [app] 5..7 completed {reason=Error, exit_code=1}
             update Deployment web 9..10 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
         "#]],
@@ -559,7 +559,7 @@ fn an_evicted_pod_that_is_kept_does_not_hold_the_recover_open() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020}
+            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Evicted}
               start Pod b 20.1..22 completed
         "#]],
     );

@@ -166,7 +166,7 @@ pub(crate) struct Truth {
 
 impl Facts {
     const fn is_healthy(&self) -> bool {
-        self.pods.active == self.wanted && self.pods.ready == self.wanted && self.pods.going == 0
+        self.pods.active == self.wanted && self.pods.ready == self.wanted
     }
 
     const fn has_all(&self) -> bool {

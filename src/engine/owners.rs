@@ -1,0 +1,104 @@
+//! Which tree an object belongs to, and what is waited for before that is known.
+
+use super::{Engine, MAX_OWNERS, orphans};
+use crate::facts::change::{Change, Snapshot};
+use crate::facts::meta::{Owner, Uid};
+use crate::facts::span::FinishedSpan;
+use crate::lifecycle::tree::Tree;
+use crate::lifecycle::turn::Seen;
+use crate::order::inlet::Released;
+
+impl Engine {
+    /// The unknown owner of a new object, if the lane that would tell of it is away, or if the
+    /// owner waits itself.
+    pub(super) fn awaited_owner(&self, released: &Released) -> Option<Uid> {
+        let Change::Seen(snapshot) = &released.change else { return None };
+        if self.store.top_of(snapshot.meta().uid).is_some() {
+            return None;
+        }
+        let owner = snapshot.meta().owner.as_ref().filter(|owner| self.is_watched(&owner.kind))?;
+        if self.store.top_of(owner.uid).is_some() {
+            return None;
+        }
+        let is_away = self.lanes.iter().any(|((lane, _), state)| {
+            state.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
+        });
+        self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
+    }
+
+    /// The top of a tree of which a version can be seen to be missing: a ReplicaSet of a newer revision
+    /// is there, whose template no known version of its Deployment has. What else comes of that tree
+    /// waits too, so that the order stays.
+    pub(super) fn awaited_version(&self, released: &Released) -> Option<Uid> {
+        if released.is_listed {
+            return None;
+        }
+        let object = orphans::object_of(&released.change);
+        let seen = match &released.change {
+            Change::Seen(snapshot) | Change::Deleted(snapshot) => Some(snapshot),
+            Change::Vanished(_) | Change::Noted(_) => None,
+        };
+        let owner = seen.and_then(|seen| seen.meta().owner.as_ref()).map(|owner| owner.uid);
+        let top = self.store.top_of(object).or_else(|| self.store.top_of(owner?))?;
+        if top == object {
+            return None;
+        }
+        let Some(Snapshot::Workload(set)) = seen else {
+            return self.orphans.is_awaited(top).then_some(top);
+        };
+        let is_ahead = self.store.with(top, |tree| tree.is_behind(set)) == Some(true);
+        (is_ahead || self.orphans.is_awaited(top)).then_some(top)
+    }
+
+    /// The tree an object belongs to; a new one if it is a top.
+    pub(super) fn top_for(
+        &mut self,
+        snapshot: &Snapshot,
+        seen: Seen,
+        out: &mut Vec<FinishedSpan>,
+    ) -> Uid {
+        let meta = snapshot.meta();
+        if let Some(top) = self.store.top_of(meta.uid) {
+            return top;
+        }
+        let owner = meta.owner.as_ref();
+        let watched = owner.filter(|owner| self.is_watched(&owner.kind) && owner.uid != meta.uid);
+        self.entering.push(meta.uid);
+        let found = watched.and_then(|owner| self.top_of_owner(owner, out));
+        self.entering.pop();
+        let owner_uid = owner.map_or(meta.uid, |owner| owner.uid);
+        if let Some(top) = found {
+            let is_taken = self.store.with(top, |tree| tree.takes_in(snapshot, owner_uid));
+            if is_taken == Some(true) {
+                self.store.enter(meta.uid, top);
+                return top;
+            }
+            self.store.with(top, |tree| tree.host(meta.uid));
+        }
+        let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
+        let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
+        if watched.is_some() && is_missing && seen.is_listed {
+            tree.mute(&mut self.counts.untraced);
+        }
+        self.store.plant(meta.uid, tree);
+        self.store.enter(meta.uid, meta.uid);
+        meta.uid
+    }
+
+    /// The tree of an owner; if that waits in the inlet behind what it owns, it enters first.
+    /// Chains that are too long end, and so do circles.
+    pub(super) fn top_of_owner(
+        &mut self,
+        owner: &Owner,
+        out: &mut Vec<FinishedSpan>,
+    ) -> Option<Uid> {
+        self.store.top_of(owner.uid).or_else(|| {
+            if self.entering.len() > MAX_OWNERS || self.entering.contains(&owner.uid) {
+                return None;
+            }
+            let waiting = self.inlet.take(owner.uid)?;
+            self.release(waiting, out);
+            self.store.top_of(owner.uid)
+        })
+    }
+}

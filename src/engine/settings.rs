@@ -1,0 +1,59 @@
+//! What an engine is told from outside.
+
+use super::Part;
+use crate::facts::kind::{Kind, Lane};
+use crate::facts::time::Nanos;
+use crate::sampling::Policy;
+
+/// How long things are waited for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `k8s.cluster.uid`; part of every trace id. Empty where unknown.
+    pub cluster_uid: String,
+    /// `k8s.cluster.name`, empty to leave it out.
+    pub cluster_name: String,
+    /// One fixed `service.name` for everything; empty for the name of each workload.
+    pub service_name: String,
+    /// How long a change waits in the inlet for slower lanes.
+    pub settle_time: Nanos,
+    /// How long an object waits for its owner while the lane of that is away.
+    pub owner_wait: Nanos,
+    /// How long a settled state must last.
+    pub stable_time: Nanos,
+    /// After which an open transition has timed out.
+    pub max_transition_duration: Nanos,
+    /// The same for a run: a Job, a Pod that runs to its end.
+    pub max_run_duration: Nanos,
+    /// Beyond how many Pods a trace keeps only the telling ones.
+    pub max_pods_per_trace: usize,
+    /// How many changes may wait in the inlet.
+    pub max_waiting: usize,
+    /// Lanes whose first lists are waited for, however long they take, unless they break off; what
+    /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
+    /// `settle_time`: a recording does not say which lanes there are.
+    pub waits_for: Vec<(Lane, Part)>,
+    /// The kinds of custom resources, in the order of their lanes.
+    pub custom_kinds: Vec<Kind>,
+    /// Which traces are kept.
+    pub sampling: Policy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cluster_uid: String::new(),
+            cluster_name: String::new(),
+            service_name: String::new(),
+            settle_time: Nanos::from_seconds(2),
+            owner_wait: Nanos::from_seconds(30),
+            stable_time: Nanos::from_seconds(10),
+            max_transition_duration: Nanos::from_seconds(3_600),
+            max_run_duration: Nanos::from_seconds(24 * 3_600),
+            max_pods_per_trace: 200,
+            max_waiting: 100_000,
+            waits_for: Vec::new(),
+            custom_kinds: Vec::new(),
+            sampling: Policy::default(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! To which transition belongs what happened to a Pod, and for how long it is kept.
+
+use super::{Pod, Seq};
+use crate::facts::instant::Evidence;
+
+impl Pod {
+    /// The transition `seq` has closed: what is open of it here stays unfinished.
+    pub fn cut(&mut self, seq: Seq) {
+        let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
+        if let Some(start) = facts.start.as_mut() {
+            start.is_cut |= start.seq == Some(seq) && start.is_open();
+        }
+        if let Some(run) = facts.run.as_mut() {
+            run.is_cut |= run.seq == Some(seq) && run.finished.is_none();
+        }
+        for restart in &mut facts.restarts {
+            restart.is_cut |= restart.seq == seq && restart.done.is_none();
+        }
+    }
+
+    /// What of it began later in the order is no part of the transition `seq`, which had settled by
+    /// then, but of the transition `to`.
+    pub fn move_later(&mut self, seq: Seq, order: u64, to: Option<Seq>) {
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        let is_later = |of: Option<Seq>, since: &Evidence| of == Some(seq) && since.order() > order;
+        if let Some(start) = facts.start.as_mut().filter(|it| is_later(it.seq, &it.created)) {
+            start.seq = to;
+        }
+        if let Some(run) = facts.run.as_mut().filter(|it| is_later(it.seq, &it.created)) {
+            run.seq = to;
+        }
+        for restart in &mut facts.restarts {
+            if is_later(Some(restart.seq), &restart.finished) {
+                restart.seq = to.unwrap_or(Seq::NONE);
+            }
+        }
+        facts.restarts.retain(|restart| restart.seq != Seq::NONE);
+        if let Some(end) = facts.end.as_mut().filter(|it| is_later(it.seq, &it.requested)) {
+            end.seq = to;
+        }
+        facts.start.take_if(|start| to.is_none() && start.seq.is_none());
+        facts.run.take_if(|run| to.is_none() && run.seq.is_none());
+    }
+
+    /// The transition `seq` will not be told.
+    pub fn forget_all_of(&mut self, seq: Seq) {
+        if let Some(end) = self.end_mut() {
+            end.seq = end.seq.filter(|of| *of != seq);
+        }
+        self.forget(|of| of == Some(seq));
+    }
+
+    /// Whether something of it is told by the transition `seq`.
+    #[must_use]
+    pub fn has_part_in(&self, seq: Seq) -> bool {
+        let Some(facts) = self.facts.as_deref() else { return false };
+        let is_it = |of: Option<Seq>| of == Some(seq);
+        is_it(facts.start.as_ref().and_then(|start| start.seq))
+            || is_it(facts.run.as_ref().and_then(|run| run.seq))
+            || is_it(facts.end.as_ref().and_then(|end| end.seq))
+            || facts.restarts.iter().any(|restart| restart.seq == seq)
+            || facts.resizes.iter().any(|resize| resize.seq == seq)
+            || facts.debuggers.iter().any(|debugger| debugger.seq == seq)
+    }
+
+    /// It becomes part of another tree: no transition of that has had a part in it.
+    pub fn detach(&mut self) {
+        if let Some(end) = self.end_mut() {
+            end.seq = None;
+        }
+        self.forget(|_| true);
+    }
+
+    /// The transition `seq` has left, and all before it.
+    pub fn leave(&mut self, seq: Seq) {
+        if let Some(end) = self.end_mut() {
+            end.has_left |= end.seq == Some(seq);
+        }
+        self.forget(|of| of.is_none_or(|of| of <= seq));
+    }
+
+    /// What a list showed of it is part of no transition.
+    pub fn forget_listed(&mut self) {
+        self.forget(|of| of.is_none());
+    }
+
+    /// Forgets what belongs to a transition that `is_over`: its spans have left, or never will.
+    fn forget(&mut self, is_over: impl Fn(Option<Seq>) -> bool) {
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        facts.start.take_if(|start| is_over(start.seq));
+        facts.run.take_if(|run| is_over(run.seq));
+        facts.restarts.retain(|restart| !is_over(Some(restart.seq)));
+        facts.resizes.retain(|resize| !is_over(Some(resize.seq)));
+        facts.debuggers.retain(|debugger| !is_over(Some(debugger.seq)));
+        if !facts.has_spans() {
+            facts.notes.clear();
+        }
+        if facts.is_empty() {
+            self.facts = None;
+        }
+    }
+}

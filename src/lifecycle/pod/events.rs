@@ -1,0 +1,114 @@
+//! What Kubernetes Events say of a Pod.
+
+use super::{FailedProbe, MAX_NOTES, Pod, Start};
+use crate::facts::instant::Evidence;
+use crate::facts::meta::Uid;
+use crate::facts::note::Note;
+use crate::facts::reason;
+use crate::facts::time::UnixNanos;
+
+/// A Kubernetes Event, as it becomes a span event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The Event.
+    pub uid: Uid,
+    /// Its count: each count is one span event.
+    pub count: u32,
+    /// When.
+    pub at: UnixNanos,
+    /// Its reason.
+    pub reason: Box<str>,
+    /// Its message.
+    pub message: Box<str>,
+    /// The container it is about.
+    pub container: Box<str>,
+    /// `type: Warning`.
+    pub is_warning: bool,
+}
+
+impl From<&Note> for Noted {
+    fn from(note: &Note) -> Self {
+        Self {
+            uid: note.uid,
+            count: note.count,
+            at: note.exact.unwrap_or(note.seconds),
+            reason: note.reason.clone(),
+            message: note.message.clone(),
+            container: note.container.clone(),
+            is_warning: note.is_warning,
+        }
+    }
+}
+
+impl Pod {
+    /// Takes over an Event about it.
+    pub fn note(&mut self, note: &Note) {
+        self.note_probe(note);
+        let Some(facts) = self.facts.as_deref_mut().filter(|facts| facts.has_spans()) else {
+            return;
+        };
+        let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
+        if facts.notes.len() < MAX_NOTES && !facts.notes.iter().any(known) {
+            facts.notes.push(note.into());
+        }
+        if note.is_warning && facts.start.as_ref().is_some_and(Start::waits_for_sandbox) {
+            facts.obstacle = reason::of_event(note).or(facts.obstacle.take());
+        }
+        let Some(exact) = note.exact else { return };
+        if let Some(end) = facts.end.as_mut()
+            && &*note.reason == "Killing"
+            && exact >= end.requested.lo
+        {
+            end.requested.add_event(exact);
+        }
+        let Some(start) = facts.start.as_mut() else { return };
+        match &*note.reason {
+            "Scheduled" => {
+                if let Some(scheduled) = &mut start.scheduled {
+                    scheduled.add_event(exact);
+                } else {
+                    start.scheduled = Some(Evidence::event(exact));
+                }
+            }
+            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
+            _ => {}
+        }
+    }
+
+    /// A probe for which the kubelet restarts a container: first it says what that said, then that it
+    /// kills the container (`pkg/kubelet/prober`, `pkg/kubelet/kuberuntime`).
+    fn note_probe(&mut self, note: &Note) {
+        if note.container.is_empty() || !self.restarts_always {
+            return;
+        }
+        match &*note.reason {
+            "Unhealthy" => {
+                let kinds =
+                    [("Liveness", "LivenessProbeFailed"), ("Startup", "StartupProbeFailed")];
+                let said = kinds.into_iter().find_map(|(word, reason)| {
+                    let said = note.message.strip_prefix(word)?.strip_prefix(" probe failed: ")?;
+                    Some((reason, said.trim_end()))
+                });
+                if let Some((reason, output)) = said {
+                    let (container, output) = (note.container.clone(), output.into());
+                    let probe = FailedProbe { container, reason, output, is_fatal: false };
+                    self.facts().probe = Some(probe);
+                }
+            }
+            "Killing" if note.message.contains("will be restarted") => {
+                let probe = self.facts.as_deref_mut().and_then(|facts| facts.probe.as_mut());
+                if let Some(probe) = probe.filter(|probe| probe.container == note.container) {
+                    probe.is_fatal = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The probe for which a container of it is being restarted: reason and last output.
+    #[must_use]
+    pub fn fatal_probe(&self) -> Option<(&'static str, &str)> {
+        let probe = self.facts.as_deref()?.probe.as_ref().filter(|probe| probe.is_fatal)?;
+        Some((probe.reason, &probe.output))
+    }
+}

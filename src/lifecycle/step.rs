@@ -1,0 +1,71 @@
+//! What a transition does to one workload below the topmost one.
+
+use std::sync::Arc;
+
+use super::transition::MAX_KEPT;
+use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::stamp::Stamp;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::WorkloadStatus;
+
+/// What a transition does to one workload below the topmost one: one span.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its kind.
+    pub kind: Kind,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// The workload above it.
+    pub owner: Uid,
+    /// It is to run to its end.
+    pub is_run: bool,
+    /// More than `replicas` was written.
+    pub is_update: bool,
+    /// It was created in this transition.
+    pub is_created: bool,
+    /// It is being deleted.
+    pub is_deleted: bool,
+    /// Its first write in the transition, its creation, or the first evidence of its deletion.
+    pub start: Evidence,
+    /// `replicas` before that write.
+    pub from: i64,
+    /// `replicas` after the last write.
+    pub to: i64,
+    /// Further writes of `replicas`.
+    pub writes: Vec<(Evidence, i64, i64)>,
+    /// Since when it has been settled, or over; for a deletion: since when it and all below it are
+    /// gone.
+    pub settled: Option<Evidence>,
+    /// Its run was deleted before it had ended.
+    pub is_cut_short: bool,
+    /// Its controller gave it up.
+    pub has_failed: bool,
+    /// Its template differs only by `restartedAt`.
+    pub is_restart: bool,
+    /// Its status as the write left it: what that said says nothing of the write.
+    pub before: Option<Box<WorkloadStatus>>,
+    /// Its generation when the step began.
+    pub generation: i64,
+    /// Its revision.
+    pub revision: i64,
+    /// Trace contexts on it that no older ReplicaSet carries.
+    pub stamps: Vec<Stamp>,
+    /// Its ReplicaFailure condition, or how its run failed: reason and message.
+    pub failure: Option<(Box<str>, Box<str>)>,
+    /// When a CronJob wanted it to begin.
+    pub scheduled: Option<UnixNanos>,
+    /// Finalizers that held its deletion.
+    pub finalizers: Vec<Box<str>>,
+}
+
+impl Step {
+    /// `replicas` was written again.
+    pub fn add_write(&mut self, at: Evidence, to: i64) {
+        if self.writes.len() < MAX_KEPT {
+            self.writes.push((at, self.to, to));
+        }
+        self.to = to;
+    }
+}

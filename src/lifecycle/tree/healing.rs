@@ -1,0 +1,45 @@
+//! What happens after a failure: kept, and told once the tree is well again (DESIGN §3.6).
+
+use super::Tree;
+use crate::facts::instant::Evidence;
+use crate::facts::workload::Mode;
+use crate::lifecycle::action::Action;
+use crate::lifecycle::transition::{Settles, Transition};
+use crate::lifecycle::turn::Turn;
+
+impl Tree {
+    /// What happens after a failure is kept, and told once the tree is well again.
+    pub(super) fn begin_healing(&mut self, cause: &str, failed: Evidence, turn: &mut Turn<'_>) {
+        let is_rollout = self.root.as_deref().is_some_and(|root| root.mode == Mode::Rollout);
+        let is_over = self.last.is_some_and(|last| last.is_end);
+        if is_over || (self.wanted().is_none() && !is_rollout) || self.pending.is_some() {
+            return;
+        }
+        let cause = format!("heal:{cause}");
+        let settles = Settles::ByHealth { may_be_of_nodes: false };
+        self.open_transition(Action::Recover, settles, cause, failed, turn).is_healing = true;
+    }
+
+    /// A list shows that its last transition failed, at an unknown time.
+    pub(super) fn begin_listed_healing(&mut self, at: Evidence, turn: &mut Turn<'_>) {
+        let generation = self.root.as_deref().map_or(0, |root| root.meta.generation);
+        self.begin_healing(&format!("spec:{generation}"), at, turn);
+    }
+
+    /// The healing that is under way is not told: another transition opens before the tree is well.
+    /// One that is well has settled too.
+    pub(super) fn drop_healing(&mut self, turn: &mut Turn<'_>) -> Option<Transition> {
+        let healing = self.pending.take_if(|it| it.is_healing && it.closed.is_none())?;
+        if healing.trial.is_some() {
+            self.pending = Some(healing);
+            self.has_lasted(turn);
+            return None;
+        }
+        Some(*healing)
+    }
+
+    /// What a healing saw that is not told is no part of what opens instead: it began before.
+    pub(super) fn forget_healing(&mut self, healing: &Transition) {
+        self.pods.each(|(_, pod)| pod.forget_all_of(healing.seq));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a tree waits for: one place that says when there is something to do, and what it is.
+
+use super::{After, Tree};
+use crate::facts::instant::Evidence;
+use crate::facts::span::Outcome;
+use crate::facts::time::UnixNanos;
+use crate::lifecycle::rules::Rules;
+use crate::lifecycle::transition::{Settles, Transition};
+use crate::lifecycle::turn::Turn;
+
+/// The moments at which something is to be done.
+#[derive(Clone, Copy, Debug, Default)]
+struct Timers {
+    /// The hold is over.
+    hold: Option<UnixNanos>,
+    /// What had to last has lasted.
+    lasted: Option<UnixNanos>,
+    /// What is open has timed out.
+    limit: Option<UnixNanos>,
+    /// A Pod has been unready for so long that it is lost.
+    unready: Option<UnixNanos>,
+    /// A controller that says nothing has agreed.
+    agrees: Option<UnixNanos>,
+    /// An object that says nothing will say nothing.
+    silent: Option<UnixNanos>,
+}
+
+impl Timers {
+    fn first(self) -> Option<UnixNanos> {
+        let all = [self.hold, self.lasted, self.limit, self.unready, self.agrees, self.silent];
+        all.into_iter().flatten().min()
+    }
+}
+
+impl Tree {
+    /// When [`Tree::expire`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self, rules: &Rules) -> Option<UnixNanos> {
+        self.timers(rules).first().map(|first| first.plus(rules.slack()))
+    }
+
+    /// Time has come to `now`, and all that was written until `slack` before that has been told.
+    pub fn expire(&mut self, now: UnixNanos, turn: &mut Turn<'_>) -> After {
+        self.pass(now.minus(turn.rules.slack()), turn);
+        self.after()
+    }
+
+    /// What was waited for until `now` comes, one after the other.
+    fn pass(&mut self, now: UnixNanos, turn: &mut Turn<'_>) {
+        loop {
+            let timers = self.timers(turn.rules);
+            let Some(first) = timers.first().filter(|first| *first <= now) else { return };
+            if timers.hold == Some(first) {
+                self.emit(turn);
+            } else if timers.lasted == Some(first) {
+                self.has_lasted(turn);
+            } else if timers.limit == Some(first) {
+                // A verdict that still stands counts, whatever is open below.
+                let open = self.open_ref();
+                if open.is_some_and(|open| open.trial.is_some()) {
+                    self.has_lasted(turn);
+                } else if let Some(open) = open.filter(|open| open.is_waiting()) {
+                    let is_run = open.settles == Settles::WithRun;
+                    let outcome = if is_run { Outcome::Suspended } else { Outcome::Paused };
+                    self.close(outcome, Evidence::event(first), None, turn);
+                } else {
+                    self.close(Outcome::TimedOut, Evidence::event(first), None, turn);
+                }
+            } else if timers.agrees == Some(first) {
+                self.agrees();
+            } else if timers.silent == Some(first) {
+                self.telling().into_iter().for_each(Transition::end_without_verdict);
+            } else {
+                self.recover_unready(turn);
+            }
+        }
+    }
+
+    /// What was waited for before a change comes before it.
+    pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) {
+        if let Some(arrival) = turn.seen.arrival {
+            self.pass(arrival.moment, turn);
+        }
+    }
+
+    /// What is waited for: one place that says when there is something to do and what it is.
+    fn timers(&self, rules: &Rules) -> Timers {
+        let mut timers = Timers::default();
+        match self.pending.as_deref() {
+            Some(Transition { closed: Some(closed), .. }) => timers.hold = closed.hold_until,
+            Some(open) => {
+                timers.limit = Some(limit_of(open, rules)).filter(|_| !open.is_healing);
+                let trial = open.trial.as_ref().filter(|trial| self.has_all_settled(open, trial));
+                timers.lasted = trial.map(|trial| trial.since.plus(rules.stable_time));
+                timers.agrees = self.agrees_at(open);
+                timers.silent = self.silent_at(open);
+            }
+            None => {}
+        }
+        if self.may_recover() {
+            let longest = self.pods.longest_unready();
+            timers.unready = longest.map(|(since, ..)| since.plus(rules.stable_time));
+        }
+        timers
+    }
+}
+
+/// When what is open has timed out; where it waits: when it has waited for too long.
+fn limit_of(open: &Transition, rules: &Rules) -> UnixNanos {
+    match open.waits.last() {
+        Some((from, None)) => from.moment().plus(rules.max_transition_duration),
+        Some((_, Some(_))) | None => open.limited_from().plus(open.limit(rules)),
+    }
+}

@@ -1,0 +1,150 @@
+//! No two clocks are compared: every recorded cluster with the kubelet's clock, or that of this
+//! machine, off by minutes gives the same trees; only times differ.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use lifespan::facts::span::FinishedSpan;
+use serde_json::Value;
+
+use crate::support::checks::{is_root, outcome, text, traces};
+use crate::support::drive::{Run, decode, drive};
+use crate::support::lines::{Line, recording, recordings};
+use crate::support::model::S;
+
+/// What must agree whatever the clocks say: names, objects, ends and errors, and how spans nest.
+fn shape(run: &Run) -> Vec<String> {
+    let mut all = Vec::new();
+    for trace in traces(&run.spans).values() {
+        let Some(root) = trace.root else { continue };
+        let mut lines = Vec::new();
+        below(root, &trace.spans, "", &mut lines);
+        all.push(lines.join("\n"));
+    }
+    all.sort();
+    all
+}
+
+fn below(span: &FinishedSpan, all: &[&FinishedSpan], pad: &str, out: &mut Vec<String>) {
+    let error = text(span, "error.type");
+    let (object, container) = (&span.object.name, &span.container);
+    // A cause by Pods names the second of a kubelet.
+    let cause = text(span, "lifespan.cause");
+    let cause = if cause.starts_with("pods:") { cause.rsplit_once(':').unwrap().0 } else { cause };
+    let unstable = span.attributes.iter().any(|(key, _)| *key == "lifespan.unstable");
+    let outcome = outcome(span);
+    let name = &span.name;
+    out.push(format!(
+        "{pad}{name} {object} [{container}] {outcome} {error} {cause} {unstable} {}",
+        span.links.len()
+    ));
+    let children = all.iter().filter(|child| child.parent == Some(span.span_id));
+    let mut parts: Vec<String> = children
+        .map(|child| {
+            let mut lines = Vec::new();
+            below(child, all, &format!("{pad}  "), &mut lines);
+            lines.join("\n")
+        })
+        .collect();
+    parts.sort();
+    out.extend(parts);
+}
+
+/// Times of `value` at `keys`, moved.
+fn shift(value: &mut Value, keys: &[&str], seconds: i64) {
+    for key in keys {
+        let Some(time) = value.get_mut(key) else { continue };
+        let Some(at) = time.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()) else {
+            continue;
+        };
+        let moved = at + jiff::SignedDuration::from_secs(seconds);
+        let has_fraction = time.as_str().unwrap().contains('.');
+        let format = if has_fraction { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
+        *time = Value::String(moved.strftime(format).to_string());
+    }
+}
+
+/// A line as it would be if the kubelet's clock were off.
+fn of_kubelet(line: &Line, seconds: i64) -> Line {
+    let mut object: Value = serde_json::from_str(&line.object).unwrap();
+    if &*line.resource == "pods" {
+        let Some(status) = object.get_mut("status").filter(|it| it.is_object()) else {
+            return line.clone();
+        };
+        shift(status, &["startTime"], seconds);
+        for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+            if matches!(
+                condition["type"].as_str(),
+                Some("Ready" | "ContainersReady" | "Initialized" | "PodReadyToStartContainers")
+            ) {
+                shift(condition, &["lastTransitionTime"], seconds);
+            }
+        }
+        for list in ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"] {
+            for container in status[list].as_array_mut().into_iter().flatten() {
+                for state in ["state", "lastState"] {
+                    for of in ["running", "terminated"] {
+                        if let Some(state) = container[state].get_mut(of) {
+                            shift(state, &["startedAt", "finishedAt"], seconds);
+                        }
+                    }
+                }
+            }
+        }
+    } else if &*line.resource == "events" && is_of_kubelet(&object) {
+        let times = ["eventTime", "firstTimestamp", "lastTimestamp"];
+        shift(&mut object, &times, seconds);
+        if let Some(name) = object["metadata"]["name"].as_str()
+            && let Some((about, nanos)) = name.rsplit_once('.')
+            && let Ok(nanos) = i64::from_str_radix(nanos, 16)
+        {
+            let moved = format!("{about}.{:x}", nanos + seconds * S);
+            object["metadata"]["name"] = Value::String(moved);
+        }
+    }
+    Line { object: object.to_string(), ..line.clone() }
+}
+
+fn is_of_kubelet(event: &Value) -> bool {
+    event["source"]["component"] == "kubelet" || event["reportingComponent"] == "kubelet"
+}
+
+/// What differs from the recording as it is.
+fn difference(name: &str, what: &str, expected: &[String], shifted: &[String]) -> Option<String> {
+    let lacks: Vec<_> = expected.iter().filter(|it| !shifted.contains(it)).collect();
+    let has: Vec<_> = shifted.iter().filter(|it| !expected.contains(it)).collect();
+    let same = lacks.is_empty() && has.is_empty();
+    (!same).then(|| format!("{name}, {what}:\n- {lacks:#?}\n+ {has:#?}"))
+}
+
+#[test]
+fn a_node_whose_clock_is_off_changes_nothing_but_times() {
+    let mut wrong = Vec::new();
+    for name in recordings() {
+        let lines = recording(&name);
+        let expected = shape(&drive(&decode(&lines)));
+        for seconds in [-180, -3, -1, 1, 3, 180] {
+            let shifted: Vec<Line> = lines.iter().map(|line| of_kubelet(line, seconds)).collect();
+            let shifted = shape(&drive(&decode(&shifted)));
+            wrong.extend(difference(&name, &format!("kubelet {seconds} s"), &expected, &shifted));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn this_machines_clock_changes_nothing_but_times() {
+    let mut wrong = Vec::new();
+    for name in recordings() {
+        let lines = recording(&name);
+        let run = drive(&decode(&lines));
+        assert!(run.spans.iter().any(is_root));
+        let expected = shape(&run);
+        for seconds in [-60, -2, 2, 60] {
+            let later = |line: &Line| Line { at: line.at + seconds * S, ..line.clone() };
+            let shifted: Vec<Line> = lines.iter().map(later).collect();
+            let shifted = shape(&drive(&decode(&shifted)));
+            wrong.extend(difference(&name, &format!("arrivals {seconds} s"), &expected, &shifted));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -1,0 +1,209 @@
+//! Writes below the topmost object while nothing is open (DESIGN §3, `reconcile` and rule 14).
+
+use expect_test::expect;
+
+use super::tree::check_counts;
+
+#[test]
+fn a_workload_below_that_is_written_opens_a_reconcile() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   deploy inner image=v2 by=operator
+        @30.1 rs inner-2 of=inner replicas=1 image=v2
+        @30.2 pod b of=inner-2
+        @31   pod b running ready
+        @31.1 rs inner-2 status=1/1
+        @31.2 rs inner-1 replicas=0
+        @31.3 pod a going grace=1
+        @31.4 rs inner-1 status=0/0
+        @31.5 deploy inner status=1/1/1
+        @32   pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..31.5 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=operator, pods.terminating=1}
+              -> follows create Database spec:1
+              update Deployment inner 30..31.5 completed
+                create ReplicaSet inner-2 30.1..31.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 30.2..31 completed
+                scale ReplicaSet inner-1 31.2..31.4 completed {replicas.from=1, replicas.to=0}
+                  terminate Pod a 31.3..32 completed {reason=scaled down}
+            counted: churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_reconcile_fails_when_what_was_written_below_failed() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   deploy inner image=v2 by=operator
+        @30.1 rs inner-2 of=inner replicas=1 image=v2
+        @30.2 pod b of=inner-2
+        @31   pod b waiting=ErrImagePull
+        @630  deploy inner deadline
+        @700 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..630 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: it is so) {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=operator}
+              -> follows create Database spec:1
+              update Deployment inner 30..630 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: it is so)
+                create ReplicaSet inner-2 30.1..630 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
+                  start Pod b 30.2..630 unfinished ERROR ErrImagePull: container app: it is so
+                    schedule Pod b 30.2..630 unfinished
+            counted: churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_written_below_within_a_while_is_part_of_the_same_reconcile() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   deploy inner replicas=2 by=hpa
+        @30.1 rs inner-1 replicas=2
+        @30.2 pod b of=inner-1
+        @31   pod b running ready
+        @31.1 rs inner-1 status=2/2
+        @31.2 deploy inner status=2/2/2
+        @36   deploy inner replicas=3 by=hpa
+        @36.1 rs inner-1 replicas=3
+        @36.2 pod c of=inner-1
+        @37   pod c running ready
+        @37.1 rs inner-1 status=3/3
+        @37.2 deploy inner status=3/3/3
+        @80 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..37.2 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=hpa}
+              -> follows create Database spec:1
+              scale Deployment inner 30..37.2 completed
+                * 36 replicas changed replicas.from=2 replicas.to=3
+                scale ReplicaSet inner-1 30.1..37.1 completed {replicas.from=1, replicas.to=3}
+                  * 36.1 replicas changed replicas.from=2 replicas.to=3
+                  start Pod b 30.2..31 completed
+                  start Pod c 36.2..37 completed
+            counted: churn 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_spec_below_that_is_put_back_to_what_it_was_is_only_counted() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   deploy inner spec.minReadySeconds=1 replicas=2 by=hpa
+        @30.1 rs inner-1 replicas=2
+        @30.2 pod b of=inner-1
+        @31   pod b running ready
+        @31.1 rs inner-1 status=2/2
+        @31.2 deploy inner status=2/2/2
+        @60   deploy inner replicas=1 by=operator
+        @60.1 deploy inner status=1/1/1
+        @90 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..31.2 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=hpa}
+              -> follows create Database spec:1
+              update Deployment inner 30..31.2 completed
+                scale ReplicaSet inner-1 30.1..31.1 completed {replicas.from=1, replicas.to=2}
+                  start Pod b 30.2..31 completed
+            counted: churn 2
+        "#]],
+    );
+}
+
+#[test]
+fn an_operand_that_is_deleted_by_hand_and_made_again_is_a_reconcile() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   deploy inner gone
+        @30.1 rs inner-1 gone
+        @30.2 pod a going grace=0
+        @30.3 pod a gone
+        @30.5 deploy inner2 of=Database.example.org/db replicas=1 by=operator
+        @30.6 rs inner2-1 of=inner2 replicas=1 revision=1
+        @30.7 pod b of=inner2-1
+        @32   pod b running ready
+        @32.1 rs inner2-1 status=1/1
+        @32.2 deploy inner2 status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..32.2 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:gone}
+              -> follows create Database spec:1
+              delete Deployment inner 30..30.3 completed
+                delete ReplicaSet inner-1 30.1..30.3 completed
+                  terminate Pod a 30.2..30.3 completed
+              create Deployment inner2 30.5..32.2 completed
+                create ReplicaSet inner2-1 30.6..32.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 30.7..32 completed
+            counted: churn 1
+        "#]],
+    );
+}
