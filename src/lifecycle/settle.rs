@@ -59,7 +59,9 @@ pub fn standing_since<'a>(workload: &'a Workload, before: Option<&WorkloadStatus
             Standing::Settled(None)
         }
         Standing::Failed { .. } if is_of_before => Standing::Progressing,
-        standing => standing,
+        standing @ (Standing::Progressing | Standing::Settled(_) | Standing::Failed { .. }) => {
+            standing
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! No two clocks are compared: every recorded cluster with the kubelet's clock, or that of this
 //! machine, off by minutes gives the same trees; only times differ.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use lifespan::facts::span::FinishedSpan;
 use serde_json::Value;

@@ -97,13 +97,13 @@ impl Tree {
         }
     }
 
-    /// Whether a write below would open something: nothing is open, and the topmost object leads.
+    /// Whether a write below would open something: nothing is open, and the topmost object leads. What
+    /// the controller of a paused one still moves is the end of what was paused.
     fn may_reconcile(&self) -> bool {
         let is_quiet = self.pending.as_deref().is_none_or(|pending| pending.closed.is_some());
-        let is_led = self
-            .root
-            .as_deref()
-            .is_some_and(|root| root.mode != Mode::Run && root.meta.deletion.is_none());
+        let is_led = self.root.as_deref().is_some_and(|root| {
+            root.mode != Mode::Run && root.meta.deletion.is_none() && !root.paused
+        });
         is_quiet && is_led && !self.is_muted && !self.is_unjudged
     }
 

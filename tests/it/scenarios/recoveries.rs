@@ -99,10 +99,9 @@ fn what_a_failure_left_open_is_part_of_the_next_transition() {
               create ReplicaSet web-2 10.1..600 unfinished {replicas.from=0, replicas.to=1}
                 start Pod b 10.2..600 unfinished
                   schedule Pod b 10.2..600 unfinished
-            rollback Deployment web 610..620.4 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+            rollback Deployment web 620..620.4 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> follows update Deployment spec:2
-              scale ReplicaSet web-2 610..620.3 completed {replicas.from=1, replicas.to=0}
-                terminate Pod b 610..620.2 completed
+              scale ReplicaSet web-2 620.1..620.3 completed {replicas.from=1, replicas.to=0}
             counted: pods 1, baseline 1, churn 2
         "#]],
     );
@@ -169,7 +168,6 @@ fn a_bare_pod_that_fails_for_good_after_it_was_ready_ends_in_a_trace_of_its_own(
         expect![[r#"
             start Pod solo 1..2 completed {cause=spec:1}
             terminate Pod solo 60..60 failed ERROR Evicted: the Pod has failed {cause=end, reason=Evicted}
-            terminate Pod solo 90..90 completed {cause=delete}
             counted: pods 1
         "#]],
     );
