@@ -98,7 +98,7 @@ pub struct Workload {
     pub template_without_restart: u64,
     /// Annotation `deployment.kubernetes.io/revision`, 0 where absent.
     pub revision: i64,
-    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`]; empty where
+    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`](super::pod::PodSnapshot::template_hash); empty where
     /// the object does not say it.
     pub update_revision: Box<str>,
     /// When a CronJob wanted this Job to begin
