@@ -24,7 +24,7 @@ use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
-use crate::facts::span::FinishedSpan;
+use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
@@ -76,7 +76,7 @@ pub struct Engine {
     owner_wait: Nanos,
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
-    custom_kinds: Vec<Kind>,
+    custom_kinds: Vec<(Lane, Kind)>,
     sieve: Sieve,
     inlet: Inlet,
     orphans: Orphans,
@@ -98,7 +98,10 @@ pub struct Engine {
     before: Vec<Released>,
     /// A history began anew, and trees still hold versions of the one before.
     is_new_history: bool,
+    /// Trees that were first seen in a list.
     unjudged: BTreeSet<Uid>,
+    /// Trees of which a later list told: looked at when those of all kinds are in.
+    relisted: BTreeSet<Uid>,
     nodes: BTreeSet<Arc<str>>,
     paths: BTreeSet<Arc<[Box<str>]>>,
     deadlines: BTreeSet<(UnixNanos, Uid)>,
@@ -161,6 +164,7 @@ impl Engine {
             before: Vec::new(),
             is_new_history: false,
             unjudged: BTreeSet::new(),
+            relisted: BTreeSet::new(),
             nodes: BTreeSet::new(),
             paths: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -250,10 +254,9 @@ impl Engine {
         Trees::new(Arc::clone(&self.store), Arc::clone(&self.rules))
     }
 
-    /// What is open at `now`, as spans with [`crate::facts::span::Outcome::InProgress`] that
-    /// end at `now`: for showing, never for export.
+    /// What is open at `now`, as spans that go on and end then: for showing.
     #[must_use]
-    pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
+    pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
         self.trees().in_progress(now)
     }
 
@@ -278,20 +281,28 @@ impl Engine {
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
         let now = self.now;
+        for top in std::mem::take(&mut self.unjudged) {
+            self.change(top, Seen::NOTHING, out, |tree, turn| {
+                tree.judge(now, turn);
+                After::Lives
+            });
+        }
         // What a list tells of one kind, those of the others may be still to tell of.
         let is_listing = self.inlet.has_listed() || self.lanes.values().any(|lane| lane.is_away);
-        for top in std::mem::take(&mut self.unjudged) {
-            let is_first = self.store.with(top, |tree| tree.is_unjudged()) == Some(true);
-            if is_first {
-                self.change(top, Seen::NOTHING, out, |tree, turn| {
-                    tree.judge(now, turn);
-                    After::Lives
-                });
-            } else if is_listing {
-                self.unjudged.insert(top);
-            } else {
+        if !self.relisted.is_empty() && !is_listing {
+            for top in std::mem::take(&mut self.relisted) {
                 self.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
             }
+        }
+    }
+
+    /// A list told of a tree: it is judged, or looked at, when all that it tells is in.
+    fn is_to_judge(&mut self, top: Uid) {
+        if self.store.read(top, Tree::is_unjudged) == Some(true) {
+            self.relisted.remove(&top);
+            self.unjudged.insert(top);
+        } else if !self.unjudged.contains(&top) {
+            self.relisted.insert(top);
         }
     }
 
@@ -336,7 +347,7 @@ impl Engine {
                 self.counts.changes += 1;
                 self.store.leave(uid);
                 let seen = Seen { arrival, is_listed, is_late, desired: None };
-                self.unjudged.insert(top);
+                self.is_to_judge(top);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(&note, out),
@@ -373,7 +384,7 @@ impl Engine {
         self.counts.changes += 1;
         self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
         if seen.is_listed {
-            self.unjudged.insert(top);
+            self.is_to_judge(top);
         }
         let waited = self.orphans.take(uid);
         if !waited.is_empty() {
@@ -398,7 +409,7 @@ impl Engine {
     }
 
     /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing
-    /// is left of it: the one door through which a tree changes.
+    /// is left of it: the one door through which a tree changes. Nothing else calls [`Store::change`].
     fn change(
         &mut self,
         top: Uid,
@@ -408,7 +419,7 @@ impl Engine {
     ) {
         let (rules, counts) = (&self.rules, &mut self.counts.untraced);
         let mut ended = Vec::new();
-        let Some((after, deadline)) = self.store.with(top, |tree| {
+        let Some((after, deadline)) = self.store.change(top, |tree| {
             let after = change(tree, &mut Turn { rules, seen, out: &mut ended, counts });
             (after, tree.next_deadline(rules))
         }) else {
@@ -416,7 +427,7 @@ impl Engine {
         };
         self.tell(&ended, out);
         self.set_deadline(top, deadline.filter(|_| after == After::Lives));
-        self.join_adopter(top);
+        self.join_adopter(top, out);
         if after == After::Empty
             && let Some(mut tree) = self.store.fell(top)
         {

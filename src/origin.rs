@@ -37,7 +37,7 @@ pub fn root(
             kind: Kind::Other("Manifest".into()),
             namespace: "".into(),
             name: "".into(),
-            uid: Uid(0),
+            uid: Uid::LEAST,
         },
         container: "".into(),
         outcome: None,

@@ -10,7 +10,7 @@ mod header;
 mod rows;
 mod text;
 
-use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::span::{Shown, ShownSpan};
 
 use axis::Axis;
 use canvas::{Canvas, DIM, PLAIN};
@@ -38,10 +38,9 @@ impl Look {
 /// Columns of the duration, with the space before it.
 const DURATION: usize = 8;
 
-/// Draws the spans of one trace, in any order. Spans whose outcome is
-/// [`crate::facts::span::Outcome::InProgress`] have an open end.
+/// Draws the spans of one trace, in any order. Those that go on have an open end.
 #[must_use]
-pub fn waterfall(spans: &[FinishedSpan], look: Look) -> String {
+pub fn waterfall(spans: &[ShownSpan], look: Look) -> String {
     let mut text = String::new();
     let Some(mut tree) = Tree::of(spans) else { return text };
     let width = look.width.max(Look::NARROWEST);
@@ -101,7 +100,7 @@ fn draw(
         line.put(bars.from + after, &note, style);
     } else if length < taken.start {
         line.put(bars.from + taken.start - 1 - length, &note, style);
-    } else if row.span.error.is_some() || row.span.outcome != Some(Outcome::InProgress) {
+    } else if row.span.error.is_some() || row.span.outcome != Some(Shown::InProgress) {
         let mut below = Canvas::default();
         row.put_stems(&mut below, look);
         below.put(bars.from + bars.width - length, &note, style);

@@ -19,7 +19,7 @@ use crate::facts::instant::{Evidence, Instant};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::reason::Failure;
-use crate::facts::span::{FinishedSpan, ObjectRef, Outcome, SpanContext};
+use crate::facts::span::{FinishedSpan, ObjectRef, Outcome, ShownSpan, SpanContext};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::{Closed, Departed, Ended, Portrait};
 use crate::lifecycle::pod::Pod;
@@ -58,7 +58,7 @@ pub struct Left {
 #[must_use]
 pub fn tell(ended: &Ended, left: impl FnOnce(Uid) -> Option<Left>, rules: &Rules) -> Told {
     match ended {
-        Ended::Transition(closed) => build(closed, rules, false),
+        Ended::Transition(closed) => build(closed, rules, false).told(),
         Ended::Pod(departed) => {
             let spans = left(departed.uid).map(|left| terminate_left(departed, &left, rules));
             Told { spans: spans.into_iter().collect(), left: Vec::new() }
@@ -66,23 +66,23 @@ pub fn tell(ended: &Ended, left: impl FnOnce(Uid) -> Option<Left>, rules: &Rules
     }
 }
 
-/// What of a tree is open at `now`, with the outcome `in progress`: for showing.
+/// What of a tree is open at `now`: for showing.
 #[must_use]
 pub fn in_progress(
     tree: &Tree,
     left: impl Fn(Uid) -> Option<Left>,
     now: UnixNanos,
     rules: &Rules,
-) -> Vec<FinishedSpan> {
+) -> Vec<ShownSpan> {
     let open = tree.as_of(now);
-    let mut out = open.map(|open| build(&open, rules, true).spans).unwrap_or_default();
+    let mut out = open.map(|open| build(&open, rules, true).shown()).unwrap_or_default();
     let end = Evidence::event(now).instant(Nanos(0));
     for departed in tree.outliving() {
         let Some(left) = left(departed.uid) else { continue };
         let ending = pods::Ending::of(&departed);
         let Some(draft) = ending.terminate(left.seed, left.parent, Some(end)) else { continue };
-        let draft = draft.outcome(Outcome::InProgress);
-        out.push(draft.finish(&left.context, &common(&departed.tree, rules)));
+        let draft = draft.outcome(Outcome::Unfinished);
+        out.push(draft.show(&left.context, &common(&departed.tree, rules)));
     }
     out
 }
@@ -131,7 +131,7 @@ struct Build<'a> {
     gating: Option<Gating>,
 }
 
-fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Told {
+fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     let transition = &closed.transition;
     let steps = transition.steps.iter();
     let mut build = Build {
@@ -171,9 +171,29 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Told {
         (*uid, Left { context: context.clone(), seed: transition.seed, parent, begin })
     });
     let left = left.collect();
-    let common = common(&closed.tree, rules);
-    let finished = build.drafts.into_iter().map(|it| it.finish(&context, &common));
-    Told { spans: finished.collect(), left }
+    Built { drafts: build.drafts, left, common: common(&closed.tree, rules), context }
+}
+
+/// The spans of a transition, still without what they have in common.
+struct Built {
+    drafts: Vec<Draft>,
+    left: Vec<(Uid, Left)>,
+    common: Common,
+    context: SpanContext,
+}
+
+impl Built {
+    /// As they leave.
+    fn told(self) -> Told {
+        let spans = self.drafts.into_iter().map(|it| it.finish(&self.context, &self.common));
+        Told { spans: spans.collect(), left: self.left }
+    }
+
+    /// As they are shown while the transition goes on.
+    fn shown(self) -> Vec<ShownSpan> {
+        let spans = self.drafts.into_iter().map(|it| it.show(&self.context, &self.common));
+        spans.collect()
+    }
 }
 
 /// Pods in a failure state that were not asked to go, the earliest failure first.

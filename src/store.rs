@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Changes a tree; nothing else sees it meanwhile.
-    pub fn with<R>(&self, top: Uid, change: impl FnOnce(&mut Tree) -> R) -> Option<R> {
+    pub fn change<R>(&self, top: Uid, change: impl FnOnce(&mut Tree) -> R) -> Option<R> {
         let mut tree = self.trees.get_mut(&top)?;
         let before = tree.stage();
         let done = change(&mut tree);

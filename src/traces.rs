@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::ids::{SpanId, TraceId};
-use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::span::{FinishedSpan, Outcome, Shown, ShownSpan};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// How many spans are held before traces are handed out early; some 1 KiB each.
@@ -18,13 +18,13 @@ pub const MAX_SPANS: usize = 100_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
     /// At least one.
-    pub spans: Vec<FinishedSpan>,
+    pub spans: Vec<ShownSpan>,
 }
 
 impl Trace {
     /// Its parentless span, unless that is not among the spans.
     #[must_use]
-    pub fn root(&self) -> Option<&FinishedSpan> {
+    pub fn root(&self) -> Option<&ShownSpan> {
         self.spans.iter().rfind(|span| span.parent.is_none())
     }
 
@@ -54,10 +54,10 @@ impl Trace {
         self.root().map_or(first, |root| root.start)
     }
 
-    /// Whether its root has not ended: it can be shown, and must not be exported.
+    /// Whether its root has not ended.
     #[must_use]
     pub fn is_in_progress(&self) -> bool {
-        self.root().is_some_and(|root| root.outcome == Some(Outcome::InProgress))
+        self.root().is_some_and(|root| root.outcome == Some(Shown::InProgress))
     }
 }
 
@@ -81,7 +81,7 @@ impl Traces {
     pub fn add(&mut self, spans: Vec<FinishedSpan>) -> Vec<Trace> {
         self.n_spans += spans.len();
         for span in spans {
-            self.held.entry(span.trace_id).or_default().spans.push(span);
+            self.held.entry(span.trace_id).or_default().spans.push(span.into());
         }
         if self.n_spans <= self.limit {
             return Vec::new();
@@ -108,7 +108,7 @@ impl Traces {
     /// All that is still held, in the order in which the traces started. `in_progress` is what has
     /// not ended; of a span that has, only the finished form is kept.
     #[must_use]
-    pub fn finish(mut self, in_progress: Vec<FinishedSpan>) -> Vec<Trace> {
+    pub fn finish(mut self, in_progress: Vec<ShownSpan>) -> Vec<Trace> {
         for span in in_progress {
             let spans = &mut self.held.entry(span.trace_id).or_default().spans;
             if spans.iter().all(|other| other.span_id != span.span_id) {
@@ -140,7 +140,8 @@ impl Selection {
     pub fn admits(&self, trace: &Trace) -> bool {
         let Some(span) = trace.root().or(trace.spans.first()) else { return false };
         let Self { trace: prefix, service, is_failed, slower_than } = self;
-        let has_failed = matches!(span.outcome, Some(Outcome::Failed | Outcome::TimedOut));
+        let has_failed =
+            matches!(span.outcome, Some(Shown::Ended(Outcome::Failed | Outcome::TimedOut)));
         prefix.as_ref().is_none_or(|prefix| span.trace_id.to_string().starts_with(prefix))
             && service.as_ref().is_none_or(|service| span.resource.service() == service)
             && (!is_failed || has_failed || span.error.is_some())
@@ -174,7 +175,7 @@ mod tests {
                 kind: Kind::Deployment,
                 namespace: Arc::from("default"),
                 name: Arc::from("web"),
-                uid: Uid(1),
+                uid: Uid::LEAST,
             },
             container: "".into(),
             outcome: Some(Outcome::Completed),
@@ -214,10 +215,7 @@ mod tests {
     fn a_span_that_has_ended_is_not_shown_in_progress_as_well() {
         let mut traces = Traces::new(10);
         assert!(traces.add(vec![span(1, 2, Some(1), 1)]).is_empty());
-        let open = |id, parent| FinishedSpan {
-            outcome: Some(Outcome::InProgress),
-            ..span(1, id, parent, 1)
-        };
+        let open = |id, parent| span(1, id, parent, 1).shown(true);
         let traces = traces.finish(vec![open(2, Some(1)), open(1, None)]);
         assert_eq!(told(&traces), [(1, 2)]);
         assert!(traces[0].is_in_progress());
@@ -225,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_selection_admits_what_meets_all_its_conditions() {
-        let trace = Trace { spans: vec![span(0xab, 3, None, 0)] };
+        let trace = Trace { spans: vec![span(0xab, 3, None, 0).into()] };
         let admits = |selection: Selection| selection.admits(&trace);
         assert!(admits(Selection::default()));
         assert!(admits(Selection { trace: Some("abab".to_owned()), ..Selection::default() }));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::ids::{SpanId, TraceId};
-use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::span::{FinishedSpan, Outcome, Shown, ShownSpan, Span};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// An open transition.
@@ -68,13 +68,13 @@ pub fn settled(spans: &[FinishedSpan]) -> Vec<Settled> {
     settled
 }
 
-/// The transitions among `spans`, which are in progress and end when that was asked; the oldest
+/// The transitions among `spans`, which go on and end when that was asked; the oldest
 /// first.
 ///
 /// A transition waits for the open steps that have no open step below them.
 #[must_use]
-pub fn open(spans: &[FinishedSpan]) -> Vec<Open> {
-    let mut by_trace: BTreeMap<TraceId, Vec<&FinishedSpan>> = BTreeMap::new();
+pub fn open(spans: &[ShownSpan]) -> Vec<Open> {
+    let mut by_trace: BTreeMap<TraceId, Vec<&ShownSpan>> = BTreeMap::new();
     for span in spans {
         by_trace.entry(span.trace_id).or_default().push(span);
     }
@@ -83,11 +83,11 @@ pub fn open(spans: &[FinishedSpan]) -> Vec<Open> {
     open
 }
 
-fn transition(spans: &[&FinishedSpan]) -> Option<Open> {
+fn transition(spans: &[&ShownSpan]) -> Option<Open> {
     let root = spans.iter().find(|span| span.parent.is_none())?;
     // A phase has no outcome of its own: one that is open ends with the look at it.
-    let is_open = |span: &&&FinishedSpan| match span.outcome {
-        Some(outcome) => outcome == Outcome::InProgress,
+    let is_open = |span: &&&ShownSpan| match span.outcome {
+        Some(outcome) => outcome == Shown::InProgress,
         None => span.end == root.end,
     };
     let parents: BTreeSet<SpanId> =
@@ -117,7 +117,7 @@ fn transition(spans: &[&FinishedSpan]) -> Option<Open> {
 }
 
 /// `shop/web`
-fn object(root: &FinishedSpan) -> String {
+fn object<O>(root: &Span<O>) -> String {
     match &*root.object.namespace {
         "" => root.object.name.to_string(),
         namespace => format!("{namespace}/{}", root.object.name),

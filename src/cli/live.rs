@@ -21,7 +21,7 @@ use crate::engine::{Engine, Settings, Trees};
 use crate::export::Delivery;
 use crate::facts::duration;
 use crate::facts::ids::TraceId;
-use crate::facts::span::FinishedSpan;
+use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::Nanos;
 use crate::report::Report;
 use crate::text::Chain;
@@ -117,7 +117,7 @@ async fn watch(
         _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
     };
     let engine = Engine::new(Settings {
-        cluster_uid: cluster.uid.clone(),
+        cluster_uid: Some(cluster.uid.clone()),
         stable_time: arguments.stable_time,
         waits_for: catalog.lanes().map(|lane| (lane, 0)).collect(),
         custom_kinds: catalog.custom_kinds(),
@@ -190,7 +190,7 @@ async fn until_the_end(
 
 /// Traces that were shown when they had settled, before their hold was over, as they were then.
 #[derive(Debug, Default)]
-struct Settling(BTreeMap<TraceId, Vec<FinishedSpan>>);
+struct Settling(BTreeMap<TraceId, Vec<ShownSpan>>);
 
 impl Settling {
     /// Those that have settled since this was asked last.
@@ -209,9 +209,9 @@ impl Settling {
     }
 }
 
-fn gathered(spans: Vec<FinishedSpan>) -> BTreeMap<TraceId, Trace> {
+fn gathered(spans: Vec<impl Into<ShownSpan>>) -> BTreeMap<TraceId, Trace> {
     let mut traces: BTreeMap<_, Trace> = BTreeMap::new();
-    for span in spans {
+    for span in spans.into_iter().map(Into::into) {
         traces.entry(span.trace_id).or_default().spans.push(span);
     }
     traces

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::facts::span::{FinishedSpan, Outcome};
+use crate::facts::span::ShownSpan;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
 use crate::otlp::json;
 use crate::report::Report;
@@ -63,8 +63,7 @@ impl<'a> Output<'a> {
         } else {
             self.n_traces += 1;
         }
-        let is_open = |span: &FinishedSpan| span.outcome == Some(Outcome::InProgress);
-        let ended: Vec<_> = trace.spans.into_iter().filter(|span| !is_open(span)).collect();
+        let ended: Vec<_> = trace.spans.into_iter().filter_map(ShownSpan::finished).collect();
         self.n_spans += u64::try_from(ended.len()).unwrap_or(u64::MAX);
         if self.form == Form::Json {
             for request in requests(&ended, MAX_REQUEST_BYTES) {

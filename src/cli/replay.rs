@@ -86,8 +86,8 @@ pub(super) struct Arguments {
     config: Vec<String>,
 
     /// The uid of the namespace kube-system, which is part of every trace id
-    #[arg(long, value_name = "UID", default_value = "")]
-    cluster_uid: String,
+    #[arg(long, value_name = "UID")]
+    cluster_uid: Option<String>,
 
     /// How long a change waits for slower watches
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2s")]
@@ -204,9 +204,7 @@ impl Arguments {
         let Some(loaded) = Sources::of(&self.config).load_or_tell(err)? else { return Ok(None) };
         let receiver = loaded.config.receiver;
         let mut settings = receiver.settings;
-        if !self.cluster_uid.is_empty() {
-            settings.cluster_uid.clone_from(&self.cluster_uid);
-        }
+        settings.cluster_uid = self.cluster_uid.clone().or(settings.cluster_uid);
         Ok(Some((Arc::unwrap_or_clone(receiver.catalog), settings)))
     }
 

@@ -202,9 +202,8 @@ async fn reached(
 fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
     let watched = receiver.watched();
     let mut settings = receiver.settings.clone();
-    if settings.cluster_uid.is_empty() {
-        settings.cluster_uid.clone_from(&cluster.uid);
-    }
+    let known = settings.cluster_uid.take();
+    settings.cluster_uid = Some(known.unwrap_or_else(|| cluster.uid.clone()));
     settings.waits_for =
         watched.iter().map(|watched| (watched.ear.lane, watched.ear.part)).collect();
     App::start(cluster, &receiver.manners, watched, Engine::new(settings), delivery, None)

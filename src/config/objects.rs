@@ -197,13 +197,13 @@ fn in_order(items: Vec<Item>) -> Objects {
             Named::Custom(custom) => customs.push((*custom, which)),
         }
     }
-    customs.sort_by_key(|(custom, _)| presets.lane_of(&custom.resource()));
+    customs.sort_by_key(|(custom, _)| presets.place_of(&custom.resource()));
     built_in.sort_by_key(|object| object.lane);
     let (customs, which): (Vec<_>, Vec<_>) = customs.into_iter().unzip();
     let limits = built_in.iter().filter_map(|object| Some((object.lane, object.limit?)));
     let catalog = Catalog::new(customs).with_limits(limits.collect());
-    let numbered = (0..).zip(which).map(|(at, which)| which.of(Lane::Custom(at)));
-    Objects { objects: numbered.chain(built_in).collect(), catalog }
+    let of_customs = catalog.lanes().zip(which).map(|(lane, which)| which.of(lane));
+    Objects { objects: of_customs.chain(built_in).collect(), catalog }
 }
 
 /// Reads one item; the resource that it names as recordings have it.

@@ -32,7 +32,7 @@ pub struct Receiver {
     pub manners: Manners,
     /// Whether lists may be read as watches; `None` to go by the server's version.
     pub watch_list: Option<bool>,
-    /// How the core understands it. A `cluster_uid` that is empty is asked for.
+    /// How the core understands it. A `cluster_uid` that is not given is asked for.
     pub settings: Settings,
 }
 
@@ -125,17 +125,17 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         waits_for: Vec::new(),
         custom_kinds: catalog.custom_kinds(),
         sampling,
-        cluster_uid: s.text(
+        cluster_uid: given(s.text(
             "cluster_uid",
             "",
             "k8s.cluster.uid; that of the namespace kube-system if empty",
-        ),
-        cluster_name: s.text("cluster_name", "", "k8s.cluster.name; left out if empty"),
-        service_name: s.text(
+        )),
+        cluster_name: given(s.text("cluster_name", "", "k8s.cluster.name; left out if empty")),
+        service_name: given(s.text(
             "service_name",
             "",
             "One service.name for everything; that of each workload if empty",
-        ),
+        )),
         settle_time: time(
             s,
             "settle_time",
@@ -279,4 +279,9 @@ fn names(s: &mut Section<'_>, given: Vec<(String, Place)>) -> Vec<String> {
         s.reader().fault(&place, problem);
     }
     names
+}
+
+/// A text that is empty is not given.
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

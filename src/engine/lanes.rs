@@ -215,12 +215,13 @@ impl Engine {
         }
         self.first_list = None;
         self.have_lists_entered = true;
-        // `Lane` sorts owners first.
-        let lists: Vec<_> = self
-            .lanes
-            .iter_mut()
+        let lists = self.lanes.iter_mut();
+        let mut lists: Vec<_> = lists
             .filter_map(|((lane, _), state)| state.first.take().map(|list| (*lane, list)))
             .collect();
+        // `Lane` sorts owners first, but for custom resources.
+        let place = |lane| self.custom_kinds.iter().position(|(known, _)| *known == lane);
+        lists.sort_by_key(|(lane, _)| place(*lane).unwrap_or(usize::MAX));
         for (lane, list) in lists {
             for snapshot in list {
                 let version = snapshot.meta().resource_version;
@@ -242,18 +243,15 @@ impl Engine {
 
     /// The kind of the objects of a lane.
     pub(super) fn kind_of(&self, lane: Lane) -> Option<Kind> {
-        if let Lane::Custom(at) = lane {
-            return self.custom_kinds.get(usize::from(at)).cloned();
-        }
-        lane.kind()
+        let custom = self.custom_kinds.iter().find(|(known, _)| *known == lane);
+        lane.kind().or_else(|| custom.map(|(_, kind)| kind.clone()))
     }
 
     /// Whether objects of `kind` reach the core. Of a recording it is not known beforehand which
     /// custom resources were watched: those that it tells of.
     pub(super) fn is_watched(&self, kind: &Kind) -> bool {
         let lane = if matches!(kind, Kind::Other(_)) {
-            let at = self.custom_kinds.iter().position(|known| known == kind);
-            at.and_then(|at| u16::try_from(at).ok()).map(Lane::Custom)
+            self.custom_kinds.iter().find(|(_, known)| known == kind).map(|(lane, _)| *lane)
         } else {
             Lane::ALL.into_iter().find(|lane| lane.kind().as_ref() == Some(kind))
         };

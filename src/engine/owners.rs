@@ -46,7 +46,7 @@ impl Engine {
         let Some(Snapshot::Workload(set)) = seen else {
             return self.orphans.is_awaited(top).then_some(top);
         };
-        let is_ahead = self.store.with(top, |tree| tree.is_behind(set)) == Some(true);
+        let is_ahead = self.store.read(top, |tree| tree.is_behind(set)) == Some(true);
         (is_ahead || self.orphans.is_awaited(top)).then_some(top)
     }
 
@@ -68,12 +68,12 @@ impl Engine {
         self.entering.pop();
         let owner_uid = owner.map_or(meta.uid, |owner| owner.uid);
         if let Some(top) = found {
-            let is_taken = self.store.with(top, |tree| tree.takes_in(snapshot, owner_uid));
+            let is_taken = self.store.read(top, |tree| tree.takes_in(snapshot, owner_uid));
             if is_taken == Some(true) {
                 self.store.enter(meta.uid, top);
                 return top;
             }
-            self.store.with(top, |tree| tree.host(meta.uid));
+            self.change(top, Seen::NOTHING, out, |tree, _| tree.host(meta.uid));
         }
         let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
         let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);

@@ -8,12 +8,12 @@ use crate::sampling::Policy;
 /// How long things are waited for.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `k8s.cluster.uid`; part of every trace id. Empty where unknown.
-    pub cluster_uid: String,
-    /// `k8s.cluster.name`, empty to leave it out.
-    pub cluster_name: String,
-    /// One fixed `service.name` for everything; empty for the name of each workload.
-    pub service_name: String,
+    /// `k8s.cluster.uid`, where it is known; part of every trace id.
+    pub cluster_uid: Option<String>,
+    /// `k8s.cluster.name`, where one is given.
+    pub cluster_name: Option<String>,
+    /// One fixed `service.name` for everything, in place of the name of each workload.
+    pub service_name: Option<String>,
     /// How long a change waits in the inlet for slower lanes.
     pub settle_time: Nanos,
     /// How long an object waits for its owner while the lane of that is away.
@@ -32,8 +32,8 @@ pub struct Settings {
     /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
     /// `settle_time`: a recording does not say which lanes there are.
     pub waits_for: Vec<(Lane, Part)>,
-    /// The kinds of custom resources, in the order of their lanes.
-    pub custom_kinds: Vec<Kind>,
+    /// The lanes of custom resources and the kinds of their objects, owners first.
+    pub custom_kinds: Vec<(Lane, Kind)>,
     /// Which traces are kept.
     pub sampling: Policy,
 }
@@ -41,9 +41,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            cluster_uid: String::new(),
-            cluster_name: String::new(),
-            service_name: String::new(),
+            cluster_uid: None,
+            cluster_name: None,
+            service_name: None,
             settle_time: Nanos::from_seconds(2),
             owner_wait: Nanos::from_seconds(30),
             stable_time: Nanos::from_seconds(10),

@@ -21,7 +21,7 @@ impl Engine {
         let Some(host) = self.store.tree_of(owner.uid).filter(|host| *host != meta.uid) else {
             return;
         };
-        if self.store.with(host, |tree| tree.is_ending()) != Some(true) {
+        if self.store.read(host, Tree::is_ending) != Some(true) {
             return;
         }
         let written = meta.written.unwrap_or(meta.created);
@@ -32,9 +32,9 @@ impl Engine {
             ended = tree.end_with_owner(at, turn);
             After::Lives
         });
-        self.join(meta.uid, host, owner.uid);
+        self.join(meta.uid, host, owner.uid, out);
         if let Some((trace, span)) = ended {
-            self.store.with(host, |tree| tree.has_ended(trace, span));
+            self.change(host, Seen::NOTHING, out, |tree, _| tree.has_ended(trace, span));
         }
     }
 
@@ -48,7 +48,7 @@ impl Engine {
     ) {
         let meta = snapshot.meta();
         let Some(top) = self.store.top_of(meta.uid) else { return };
-        let known = self.store.with(top, |tree| tree.owner_of(meta.uid)).flatten();
+        let known = self.store.read(top, |tree| tree.owner_of(meta.uid)).flatten();
         let owner = meta.owner.as_ref();
         if known == owner.map(|owner| owner.uid) {
             return;
@@ -56,12 +56,16 @@ impl Engine {
         let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
         if top == meta.uid {
             let host = known.and_then(|known| self.store.tree_of(known));
-            self.store.with(top, |tree| tree.set_owner(owner.cloned()));
+            self.change(top, Seen::NOTHING, out, |tree, _| tree.set_owner(owner.cloned()));
             if let Some(host) = host {
                 self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
         } else {
-            let part = self.store.with(top, |tree| tree.split(snapshot, None)).flatten();
+            let mut part = None;
+            self.change(top, Seen::NOTHING, out, |tree, _| {
+                part = tree.split(snapshot, None);
+                After::Lives
+            });
             let Some(part) = part else { return };
             for uid in part.uids() {
                 self.store.enter(uid, meta.uid);
@@ -71,9 +75,9 @@ impl Engine {
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
         if let Some((owner, host)) = adopter.filter(|(_, host)| *host != meta.uid) {
-            let is_quiet = self.store.with(meta.uid, |tree| tree.is_settled()) == Some(true);
+            let is_quiet = self.store.read(meta.uid, Tree::is_settled) == Some(true);
             if is_quiet {
-                self.join(meta.uid, host, owner);
+                self.join(meta.uid, host, owner, out);
             } else {
                 self.adopted.insert(meta.uid, owner);
             }
@@ -81,27 +85,27 @@ impl Engine {
     }
 
     /// A tree whose topmost object was adopted has become quiet: it joins that of its owner.
-    pub(super) fn join_adopter(&mut self, top: Uid) {
+    pub(super) fn join_adopter(&mut self, top: Uid, out: &mut Vec<FinishedSpan>) {
         if self.adopted.is_empty() || !self.adopted.contains_key(&top) {
             return;
         }
-        if self.store.with(top, |tree| tree.is_settled()) == Some(false) {
+        if self.store.read(top, Tree::is_settled) == Some(false) {
             return;
         }
         let host = self.adopted.remove(&top).map(|owner| (owner, self.store.top_of(owner)));
         if let Some((owner, Some(host))) = host.filter(|(_, host)| *host != Some(top)) {
-            self.join(top, host, owner);
+            self.join(top, host, owner, out);
         }
     }
 
     /// The tree `part` becomes part of `host`, below `owner`.
-    fn join(&mut self, part: Uid, host: Uid, owner: Uid) {
+    fn join(&mut self, part: Uid, host: Uid, owner: Uid, out: &mut Vec<FinishedSpan>) {
         let Some(tree) = self.store.fell(part) else { return };
         self.set_deadline(part, None);
         for uid in tree.uids() {
             self.store.enter(uid, host);
         }
-        self.store.with(host, |into| into.absorb(tree, owner));
+        self.change(host, Seen::NOTHING, out, |into, _| into.absorb(tree, owner));
     }
 
     /// A tree is over: the one that hosted it need not wait for it any more.

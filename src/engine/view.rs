@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::facts::ids::TraceId;
-use crate::facts::span::FinishedSpan;
+use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::UnixNanos;
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
@@ -35,10 +35,9 @@ impl Trees {
         self.store.n_settling()
     }
 
-    /// What is open at `now`, as spans with [`crate::facts::span::Outcome::InProgress`] that end
-    /// then: for showing, never for export.
+    /// What is open at `now`, as spans that go on and end then: for showing.
     #[must_use]
-    pub fn in_progress(&self, now: UnixNanos) -> Vec<FinishedSpan> {
+    pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
         let read = |top| {
             self.store.read(top, |tree| {
                 spans::in_progress(tree, |pod| self.store.left(pod), now, &self.rules)

@@ -1,6 +1,8 @@
 //! What the cluster can say: an object in a version, a change, the news of a lane.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
+
+use siphasher::sip::SipHasher13;
 
 use super::kind::Kind;
 use super::meta::{Meta, Uid};
@@ -28,8 +30,8 @@ impl Snapshot {
         }
     }
 
-    /// A hash of all that matters: not of the resourceVersion, nor of when a status was written.
-    /// Of this process only: it never leaves it.
+    /// A hash of all that matters: not of the resourceVersion, nor of when a status was written. It
+    /// may be stored.
     #[must_use]
     pub fn facts(&mut self) -> u64 {
         let meta = match self {
@@ -42,7 +44,7 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = stable_hasher();
         self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {
@@ -157,24 +159,9 @@ impl News {
     }
 }
 
-/// A hasher whose values may be stored: the same in every process.
+/// A hasher whose values may be stored: SipHash 1-3, the same in every process and in every version
+/// of the standard library, whose own hasher promises neither.
 #[must_use]
-pub fn stable_hasher() -> StableHasher {
-    StableHasher(0xcbf2_9ce4_8422_2325)
-}
-
-/// FNV-1a, 64 bits.
-#[derive(Clone, Copy, Debug)]
-pub struct StableHasher(u64);
-
-impl Hasher for StableHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+pub fn stable_hasher() -> SipHasher13 {
+    SipHasher13::new()
 }

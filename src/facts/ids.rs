@@ -32,7 +32,8 @@ hex_display!(TraceId SpanId);
 /// The trace of the transition of `root` that `cause` opened, in the cluster `cluster`.
 #[must_use]
 pub fn trace_id(cluster: &str, root: Uid, cause: &str) -> TraceId {
-    let hash = digest(&[b"trace", cluster.as_bytes(), &root.0.to_be_bytes(), cause.as_bytes()]);
+    let hash =
+        digest(&[b"trace", cluster.as_bytes(), &root.number().to_be_bytes(), cause.as_bytes()]);
     TraceId(not_zero(first(&hash)))
 }
 
@@ -44,7 +45,7 @@ pub fn span_id(seed: TraceId, object: Uid, step: &str, container: &str, attempt:
     let hash = digest(&[
         b"span",
         &seed.0,
-        &object.0.to_be_bytes(),
+        &object.number().to_be_bytes(),
         step.as_bytes(),
         container.as_bytes(),
         &attempt.to_be_bytes(),
@@ -82,23 +83,27 @@ fn not_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
 mod tests {
     use crate::facts::ids::*;
 
+    fn uid(number: u128) -> Uid {
+        Uid::new(number).unwrap()
+    }
+
     #[test]
     fn an_id_depends_on_each_of_its_parts_and_on_nothing_else() {
-        let trace = trace_id("cluster", Uid(7), "spec:1");
-        assert_eq!(trace, trace_id("cluster", Uid(7), "spec:1"));
+        let trace = trace_id("cluster", uid(7), "spec:1");
+        assert_eq!(trace, trace_id("cluster", uid(7), "spec:1"));
         for other in [
-            trace_id("cluste", Uid(7), "rspec:1"),
-            trace_id("cluster", Uid(8), "spec:1"),
-            trace_id("cluster", Uid(7), "spec:2"),
+            trace_id("cluste", uid(7), "rspec:1"),
+            trace_id("cluster", uid(8), "spec:1"),
+            trace_id("cluster", uid(7), "spec:2"),
         ] {
             assert_ne!(trace, other);
         }
-        let span = span_id(trace, Uid(7), "restart", "app", 1);
-        assert_eq!(span, span_id(trace, Uid(7), "restart", "app", 1));
+        let span = span_id(trace, uid(7), "restart", "app", 1);
+        assert_eq!(span, span_id(trace, uid(7), "restart", "app", 1));
         for other in [
-            span_id(trace, Uid(7), "restart", "app", 2),
-            span_id(trace, Uid(7), "restarta", "pp", 1),
-            span_id(trace, Uid(9), "restart", "app", 1),
+            span_id(trace, uid(7), "restart", "app", 2),
+            span_id(trace, uid(7), "restarta", "pp", 1),
+            span_id(trace, uid(9), "restart", "app", 1),
         ] {
             assert_ne!(span, other);
         }

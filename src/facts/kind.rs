@@ -1,6 +1,9 @@
 //! The kinds there are, and the watch of each.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use super::change::stable_hasher;
 
 /// The kind of an object, by its Kubernetes name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,11 +64,34 @@ impl Kind {
     }
 }
 
-/// The watch of one kind. They sort with owners first.
+/// The watch of a custom resource: which one, and by which rules its objects are read. Both are hashes
+/// that may be stored: what was kept of a watch is found again in another process, and not where the
+/// rules are others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomLane {
+    /// Of the resource as recordings name it, `rollouts.argoproj.io`.
+    pub resource: u64,
+    /// Of the rules.
+    pub rules: u64,
+}
+
+impl CustomLane {
+    /// That of a resource whose objects are read by these rules.
+    #[must_use]
+    pub fn of(resource: &str, rules: &impl Hash) -> Self {
+        let (mut of_name, mut of_rules) = (stable_hasher(), stable_hasher());
+        resource.hash(&mut of_name);
+        rules.hash(&mut of_rules);
+        Self { resource: of_name.finish(), rules: of_rules.finish() }
+    }
+}
+
+/// The watch of one kind. They sort with owners first; in which order custom resources come says the
+/// catalogue of those that are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// A custom resource: its number in the catalogue of those that are known.
-    Custom(u16),
+    /// A custom resource.
+    Custom(CustomLane),
     /// `cronjobs.batch`
     CronJobs,
     /// `deployments.apps`

@@ -1,15 +1,37 @@
 //! What every object has: its identity, its owner, who wrote it, and whether it is going.
 
 use std::fmt;
+use std::num::NonZeroU128;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::kind::Kind;
 use super::time::UnixNanos;
 
-/// `metadata.uid`: the identity of an object. The API server draws UUIDs, nothing else.
+/// `metadata.uid`: the identity of an object. The API server draws UUIDs, nothing else; the nil UUID
+/// is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(pub u128);
+pub struct Uid(NonZeroU128);
+
+impl Uid {
+    /// The least there is: of what is no object of a cluster.
+    pub const LEAST: Self = Self(NonZeroU128::MIN);
+
+    /// That of this number; zero is none.
+    #[must_use]
+    pub const fn new(number: u128) -> Option<Self> {
+        match NonZeroU128::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number that it is.
+    #[must_use]
+    pub const fn number(self) -> u128 {
+        self.0.get()
+    }
+}
 
 /// The text is not a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +57,14 @@ impl FromStr for Uid {
                 return Err(NotAUuid);
             }
         }
-        if digits == 32 && text.len() == 36 { Ok(Self(value)) } else { Err(NotAUuid) }
+        let is_whole = digits == 32 && text.len() == 36;
+        Self::new(value).filter(|_| is_whole).ok_or(NotAUuid)
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.0;
+        let v = self.number();
         write!(
             f,
             "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
@@ -144,7 +167,8 @@ mod tests {
     fn a_uid_is_a_uuid_and_reads_back_as_written() {
         let text = "d306cd69-2d2c-4dc9-881f-db7d756a03e0";
         assert_eq!(text.parse::<Uid>().unwrap().to_string(), text);
-        for wrong in ["", "d306cd69", "d306cd69-2d2c-4dc9-881f-db7d756a03e", "é"] {
+        let nil = "00000000-0000-0000-0000-000000000000";
+        for wrong in ["", "d306cd69", "d306cd69-2d2c-4dc9-881f-db7d756a03e", "é", nil] {
             assert_eq!(wrong.parse::<Uid>(), Err(NotAUuid), "{wrong}");
         }
         assert_eq!(format!("{text}0").parse::<Uid>(), Err(NotAUuid));

@@ -31,8 +31,6 @@ pub enum Outcome {
     Vanished,
     /// The transition around it ended first.
     Unfinished,
-    /// Not ended: only ever shown, never exported.
-    InProgress,
 }
 
 impl Outcome {
@@ -49,7 +47,6 @@ impl Outcome {
             Self::TimedOut => "timed_out",
             Self::Vanished => "vanished",
             Self::Unfinished => "unfinished",
-            Self::InProgress => "in progress",
         }
     }
 }
@@ -57,6 +54,26 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// How a span stands that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shown {
+    /// It goes on.
+    InProgress,
+    /// It has ended so.
+    Ended(Outcome),
+}
+
+impl Shown {
+    /// What a person is told of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "in progress",
+            Self::Ended(outcome) => outcome.name(),
+        }
     }
 }
 
@@ -232,8 +249,14 @@ impl Resource {
 }
 
 /// A span that has ended. Nothing in it changes any more.
+pub type FinishedSpan = Span<Outcome>;
+
+/// A span as it is shown, and never exported: one that goes on ends at the moment of the look.
+pub type ShownSpan = Span<Shown>;
+
+/// A span, and how it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FinishedSpan {
+pub struct Span<O> {
     /// Its trace.
     pub trace_id: TraceId,
     /// Its id.
@@ -258,8 +281,8 @@ pub struct FinishedSpan {
     pub object: ObjectRef,
     /// The container it is about, empty for none.
     pub container: Box<str>,
-    /// How it ended; `None` for phases, which only end.
-    pub outcome: Option<Outcome>,
+    /// How it stands; `None` for phases, which only end.
+    pub outcome: Option<O>,
     /// Status Error: its `error.type` and one sentence. `None` is Unset.
     pub error: Option<(String, String)>,
     /// Everything else that is known; `lifespan.outcome`, `error.type` and the object's and
@@ -277,4 +300,61 @@ pub struct FinishedSpan {
     pub n_outliving: u32,
     /// The tree's resource.
     pub resource: Arc<Resource>,
+}
+
+impl<O> Span<O> {
+    /// The same, which stands otherwise.
+    fn standing<P>(self, outcome: Option<P>) -> Span<P> {
+        Span {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            parent: self.parent,
+            remote_parent: self.remote_parent,
+            trace_state: self.trace_state,
+            is_random: self.is_random,
+            name: self.name,
+            is_consumer: self.is_consumer,
+            start: self.start,
+            end: self.end,
+            object: self.object,
+            container: self.container,
+            outcome,
+            error: self.error,
+            attributes: self.attributes,
+            events: self.events,
+            links: self.links,
+            dropped_events: self.dropped_events,
+            dropped_links: self.dropped_links,
+            n_outliving: self.n_outliving,
+            resource: self.resource,
+        }
+    }
+}
+
+impl FinishedSpan {
+    /// As it is shown; what has no end `is_open`.
+    #[must_use]
+    pub fn shown(self, is_open: bool) -> ShownSpan {
+        let ended = self.outcome.map(Shown::Ended);
+        self.standing(if is_open { Some(Shown::InProgress) } else { ended })
+    }
+}
+
+impl From<FinishedSpan> for ShownSpan {
+    fn from(span: FinishedSpan) -> Self {
+        span.shown(false)
+    }
+}
+
+impl ShownSpan {
+    /// The span, if it has ended.
+    #[must_use]
+    pub fn finished(self) -> Option<FinishedSpan> {
+        let ended = match self.outcome {
+            Some(Shown::InProgress) => return None,
+            Some(Shown::Ended(outcome)) => Some(outcome),
+            None => None,
+        };
+        Some(self.standing(ended))
+    }
 }

@@ -56,6 +56,26 @@ pub enum Mode {
     Plain,
 }
 
+/// Where a template stands in a spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TemplatePath {
+    /// `template`, of Pods.
+    Pods,
+    /// `jobTemplate`, of Jobs.
+    Jobs,
+}
+
+impl TemplatePath {
+    /// Whether a path of the spec lies in the template.
+    #[must_use]
+    pub fn holds(self, path: &str) -> bool {
+        path.starts_with(match self {
+            Self::Pods => "template.",
+            Self::Jobs => "jobTemplate.",
+        })
+    }
+}
+
 /// What is kept of a workload: of everything that is watched but Pods and Events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Workload {
@@ -67,9 +87,9 @@ pub struct Workload {
     pub mode: Mode,
     /// The spec as sorted (dotted path, hash of the value).
     pub spec: SpecHashes,
-    /// Where its template stands in `spec`: `template.`, `jobTemplate.`; what lies outside are
-    /// goal fields. Empty where everything is the template but [`Workload::goals`].
-    pub template_path: &'static str,
+    /// Where its template stands in `spec`; what lies outside are goal fields. `None` where
+    /// everything is the template but [`Workload::goals`].
+    pub template_path: Option<TemplatePath>,
     /// Paths that are goal fields where there is no `template_path`.
     pub goals: Arc<[Box<str>]>,
     /// How many Pods its spec asks for: `spec.replicas`, or the field that is configured as `wanted`;

@@ -13,6 +13,8 @@ use crate::facts::time::Nanos;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
     customs: Vec<Custom>,
+    /// The lane of each of them.
+    lanes: Vec<Lane>,
     /// How long a transition of a built-in kind may take, where that is a time of its own.
     limits: Vec<(Lane, Nanos)>,
     context: context::Rules,
@@ -29,7 +31,8 @@ impl Catalog {
     /// say.
     #[must_use]
     pub fn new(customs: Vec<Custom>) -> Self {
-        Self { customs, limits: Vec::new(), context: context::Rules::built_in() }
+        let lanes = customs.iter().map(Custom::lane).collect();
+        Self { customs, lanes, limits: Vec::new(), context: context::Rules::built_in() }
     }
 
     /// The same, with trace contexts where these rules say, on objects of all kinds.
@@ -64,17 +67,20 @@ impl Catalog {
     /// The lane of a resource, `rollouts.argoproj.io`, if it is known.
     #[must_use]
     pub fn lane_of(&self, resource: &str) -> Option<Lane> {
-        Lane::of(resource).or_else(|| {
-            let at = self.customs.iter().position(|custom| custom.resource() == resource)?;
-            u16::try_from(at).ok().map(Lane::Custom)
-        })
+        Lane::of(resource).or_else(|| self.lanes.get(self.place_of(resource)?).copied())
+    }
+
+    /// The place of a custom resource among those that are known; owners come first.
+    #[must_use]
+    pub fn place_of(&self, resource: &str) -> Option<usize> {
+        self.customs.iter().position(|custom| custom.resource() == resource)
     }
 
     /// The custom resource of a lane.
     #[must_use]
     pub fn custom(&self, lane: Lane) -> Option<&Custom> {
-        let Lane::Custom(at) = lane else { return None };
-        self.customs.get(usize::from(at))
+        let at = self.lanes.iter().position(|known| *known == lane)?;
+        self.customs.get(at)
     }
 
     /// The resource of a lane as recordings name it.
@@ -91,10 +97,10 @@ impl Catalog {
         lane.kind().or(custom)
     }
 
-    /// The kinds of the custom resources, in the order of their lanes.
+    /// The lanes of the custom resources and the kinds of their objects, owners first.
     #[must_use]
-    pub fn custom_kinds(&self) -> Vec<Kind> {
-        self.customs.iter().map(Custom::kind).collect()
+    pub fn custom_kinds(&self) -> Vec<(Lane, Kind)> {
+        self.lanes.iter().copied().zip(self.customs.iter().map(Custom::kind)).collect()
     }
 
     /// Whether objects of this `apiVersion` and `kind`, as references name them, are known.
@@ -102,17 +108,47 @@ impl Catalog {
     pub fn is_known(&self, api_version: &str, kind: &str) -> bool {
         let group = group_of(api_version);
         let kind = Kind::of(group, kind);
-        !matches!(kind, Kind::Other(_)) || self.custom_kinds().contains(&kind)
+        !matches!(kind, Kind::Other(_)) || self.customs.iter().any(|custom| custom.kind() == kind)
     }
 
     /// All lanes, custom resources first.
     pub fn lanes(&self) -> impl Iterator<Item = Lane> {
-        let n = u16::try_from(self.customs.len()).unwrap_or(u16::MAX);
-        (0..n).map(Lane::Custom).chain(Lane::ALL)
+        self.lanes.iter().copied().chain(Lane::ALL)
     }
 }
 
 /// The API group of an `apiVersion`: `apps` of `apps/v1`, nothing of `v1`.
 pub(super) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::kind::CustomLane;
+
+    fn lane(custom: &Custom) -> CustomLane {
+        let Lane::Custom(lane) = custom.lane() else { panic!("it is a custom resource") };
+        lane
+    }
+
+    #[test]
+    fn a_lane_is_of_a_resource_and_its_rules_wherever_that_stands() {
+        let customs = presets();
+        let mut turned = customs.clone();
+        turned.reverse();
+        let (one, other) = (Catalog::new(customs.clone()), Catalog::new(turned));
+        for custom in &customs {
+            assert_eq!(one.lane_of(&custom.resource()), other.lane_of(&custom.resource()));
+            assert_eq!(one.custom(custom.lane()), Some(custom));
+        }
+        let Some(first) = customs.first() else { panic!("there are presets") };
+        let mut changed = first.clone();
+        changed.rules.goal_fields.push("more".to_owned());
+        assert_eq!(lane(first).resource, lane(&changed).resource);
+        assert_ne!(lane(first).rules, lane(&changed).rules);
+        changed.clone_from(first);
+        changed.version = Some("v9".to_owned());
+        assert_eq!(lane(first), lane(&changed), "its objects are read as before");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rules::{GOALS, Rules};
-use crate::facts::kind::Kind;
+use crate::facts::kind::{CustomLane, Kind, Lane};
 
 /// A custom resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,12 @@ impl Custom {
     #[must_use]
     pub fn resource(&self) -> String {
         resource(&self.plural, &self.group)
+    }
+
+    /// Its lane. Which version is watched makes no difference to what is kept.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane::Custom(CustomLane::of(&self.resource(), &(&self.kind, &self.rules)))
     }
 
     /// The kind of its objects.

@@ -85,7 +85,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         kind: Kind::of(&custom.group, &custom.kind),
         mode: custom.rules.mode,
         spec: paths.into(),
-        template_path: "",
+        template_path: None,
         goals,
         replicas,
         paused,

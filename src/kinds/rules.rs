@@ -11,7 +11,7 @@ pub const GOALS: [&str; 3] = ["paused", "replicas", "suspend"];
 
 /// How a custom resource says how it is. What is left empty goes by the conventions for
 /// conditions that kstatus has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rules {
     /// What it is for.
     pub mode: Mode,

@@ -14,7 +14,7 @@ use crate::context::Rules;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Workload, WorkloadStatus};
+use crate::facts::workload::{Mode, TemplatePath, Workload, WorkloadStatus};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -56,7 +56,7 @@ struct Form {
     mode: Mode,
     /// Where its template stands.
     place: &'static str,
-    template_path: &'static str,
+    template_path: TemplatePath,
     has_replicas: bool,
     /// The field that stops it.
     pause: Option<&'static str>,
@@ -67,7 +67,7 @@ impl Form {
         let pods = Self {
             mode: Mode::Rollout,
             place: "template",
-            template_path: "template.",
+            template_path: TemplatePath::Pods,
             has_replicas: true,
             pause: None,
         };
@@ -80,7 +80,7 @@ impl Form {
             Kind::CronJob => Self {
                 mode: Mode::Plain,
                 place: template::OF_JOBS,
-                template_path: "jobTemplate.",
+                template_path: TemplatePath::Jobs,
                 has_replicas: false,
                 pause: Some("suspend"),
             },
@@ -142,7 +142,7 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
         kind,
         mode: form.mode,
         spec: paths.into(),
-        template_path: form.template_path,
+        template_path: Some(form.template_path),
         goals: Arc::default(),
         replicas,
         paused,

@@ -1,6 +1,7 @@
 //! The workloads below the topmost object, at any depth.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use super::closed::Below;
@@ -53,15 +54,15 @@ impl Forest {
         self.by_uid.is_empty()
     }
 
-    /// Takes over a version of one; `top` owns what names no owner.
-    pub fn keep(&mut self, new: &Workload, top: Uid) {
+    /// Takes over a version of one; `top` owns what names no owner. Returns the version before.
+    pub fn keep(&mut self, new: &Workload, top: Uid) -> Option<Workload> {
         let workload = slim(new);
         if let Some(owned) = self.by_uid.get_mut(&new.meta.uid) {
-            owned.workload = workload;
-            return;
+            return Some(mem::replace(&mut owned.workload, workload));
         }
         let owner = new.meta.owner.as_ref().map_or(top, |owner| owner.uid);
         self.insert(new.meta.uid, Owned { workload, owner, is_gone: false });
+        None
     }
 
     /// One joins.
@@ -142,11 +143,12 @@ impl Forest {
     /// one does not say it.
     #[must_use]
     pub fn wanted(&self) -> Option<i64> {
+        let owners: BTreeSet<Uid> = self.by_uid.values().map(|owned| owned.owner).collect();
         let holds_pods = |uid: Uid, owned: &Owned| {
             owned.workload.mode == Mode::Rollout
                 && owned.workload.kind != Kind::Deployment
                 && owned.workload.meta.deletion.is_none()
-                && self.below(uid).next().is_none()
+                && !owners.contains(&uid)
         };
         let wanted = self.iter().filter(|(uid, owned)| holds_pods(*uid, owned));
         let wanted = wanted.map(|(_, owned)| owned.workload.wanted());

@@ -12,12 +12,12 @@ mod restart;
 mod run;
 mod start;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 pub use end::{End, deletion_request};
-pub use events::Noted;
-pub use in_place::{Debugger, Resize, WrittenInPlace};
+pub use events::{Noted, Probe};
+pub use in_place::{Debugger, Resize, Unfit, WrittenInPlace};
 pub use loss::{Loss, Tally};
 pub use restart::Restart;
 use restart::has_exited;
@@ -40,9 +40,6 @@ impl Seq {
     /// That of the first.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// Greater than all: of nothing.
-    const NONE: Self = Self(NonZeroU32::MAX);
-
     /// That of the next.
     #[must_use]
     pub const fn next(self) -> Self {
@@ -58,11 +55,10 @@ const MAX_NOTES: usize = 128;
 pub struct Pod {
     /// `metadata.name`.
     pub name: Arc<str>,
-    /// The workload it belongs to; zero where it is the top of its tree. An `Option` of it would
-    /// take twice the bytes.
-    owner: Uid,
-    /// resourceVersion of the version held.
-    pub version: u64,
+    /// The workload it belongs to; `None` where it is the top of its tree.
+    owner: Option<Uid>,
+    /// resourceVersion of the version held; `None` where none is, or one of a history that is over.
+    pub version: Option<NonZeroU64>,
     /// `creationTimestamp`.
     pub created: UnixNanos,
     /// Its node, empty before it is bound.
@@ -120,8 +116,7 @@ struct Facts {
 #[derive(Clone, Debug)]
 struct FailedProbe {
     container: Box<str>,
-    /// `LivenessProbeFailed`, `StartupProbeFailed`.
-    reason: &'static str,
+    kind: Probe,
     output: Box<str>,
     /// The container is restarted for it.
     is_fatal: bool,
@@ -144,8 +139,8 @@ impl Pod {
     pub fn new(seen: &PodSnapshot, owner: Option<Uid>) -> Self {
         Self {
             name: Arc::from(&*seen.meta.name),
-            owner: owner.unwrap_or(Uid(0)),
-            version: 0,
+            owner,
+            version: None,
             created: seen.meta.created,
             node: Arc::clone(&seen.node),
             was_ready: false,
@@ -176,12 +171,12 @@ impl Pod {
     /// The workload it belongs to; `None` where it is the top of its tree.
     #[must_use]
     pub fn owner(&self) -> Option<Uid> {
-        Some(self.owner).filter(|owner| *owner != Uid(0))
+        self.owner
     }
 
     /// Says what it belongs to.
     pub fn set_owner(&mut self, owner: Option<Uid>) {
-        self.owner = owner.unwrap_or(Uid(0));
+        self.owner = owner;
     }
 
     /// Its start, until the spans of that have left.
@@ -260,6 +255,12 @@ impl Pod {
         self.facts.as_deref()?.unready.as_ref()
     }
 
+    /// The same, where it counts: it has neither finished, nor is it left untraced.
+    #[must_use]
+    pub fn missed(&self) -> Option<&Evidence> {
+        self.unready().filter(|_| !self.is_finished && !self.is_untraced)
+    }
+
     /// The failure state it is in, and since when.
     #[must_use]
     pub fn failure(&self) -> Option<(&Failure, &Evidence)> {
@@ -273,6 +274,7 @@ impl Pod {
     }
 
     /// Takes over a new version; what happened belongs to the transition `seq`, if one is open.
+    /// Returns how much of it found no room.
     ///
     /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
     /// Pod was created in.
@@ -282,13 +284,13 @@ impl Pod {
         arrival: Option<Arrival>,
         seq: Option<Seq>,
         stable_time: Nanos,
-    ) {
-        self.apply_in_place(new, arrival, seq, stable_time);
-        self.version = new.meta.resource_version;
+    ) -> u64 {
+        let mut n_crowded = self.apply_in_place(new, arrival, seq, stable_time);
+        self.version = NonZeroU64::new(new.meta.resource_version);
         self.node = Arc::clone(&new.node);
         self.apply_start(new, arrival);
         self.apply_run(new, lower_bound(new), arrival);
-        self.apply_restarts(new, arrival, seq);
+        n_crowded += self.apply_restarts(new, arrival, seq);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
         let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
@@ -302,6 +304,7 @@ impl Pod {
             self.is_going = true;
         }
         self.containers = new.containers.iter().map(Known::of).collect();
+        n_crowded
     }
 
     fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {

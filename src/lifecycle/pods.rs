@@ -11,11 +11,39 @@ use crate::facts::time::UnixNanos;
 #[derive(Clone, Debug, Default)]
 pub struct Pods {
     by_uid: BTreeMap<Uid, Pod>,
+    counted: Counted,
+}
+
+/// What follows from the Pods, kept in step with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Counted {
     tally: Tally,
     /// What the workloads below the topmost object have of them, by their uid.
     shares: Vec<(Uid, Share)>,
     /// Those that were Ready and are not, by the moment that began.
     unready: BTreeMap<(UnixNanos, Uid), Evidence>,
+}
+
+/// What one Pod adds to what is counted.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    tally: Tally,
+    owner: Option<Uid>,
+    unready: Option<Evidence>,
+}
+
+impl Part {
+    fn of(pod: &Pod) -> Self {
+        Self { tally: pod.tally(), owner: pod.owner(), unready: pod.missed().copied() }
+    }
+}
+
+impl FromIterator<(Uid, Pod)> for Pods {
+    fn from_iter<I: IntoIterator<Item = (Uid, Pod)>>(pods: I) -> Self {
+        let mut all = Self::default();
+        pods.into_iter().for_each(|(uid, pod)| all.insert(uid, pod));
+        all
+    }
 }
 
 /// Pods of one workload.
@@ -55,14 +83,15 @@ impl Pods {
     /// What is counted of all of them.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.tally
+        self.counted.tally
     }
 
     /// What a workload below the topmost object has of them.
     #[must_use]
     pub fn share(&self, owner: Uid) -> Share {
-        let at = self.shares.binary_search_by_key(&owner, |(uid, _)| *uid);
-        at.ok().and_then(|at| self.shares.get(at)).map(|(_, share)| *share).unwrap_or_default()
+        let shares = &self.counted.shares;
+        let at = shares.binary_search_by_key(&owner, |(uid, _)| *uid);
+        at.ok().and_then(|at| shares.get(at)).map(|(_, share)| *share).unwrap_or_default()
     }
 
     /// Whether what was written to one of them in place is not there yet.
@@ -73,29 +102,25 @@ impl Pods {
 
     /// A Pod joins.
     pub fn insert(&mut self, uid: Uid, pod: Pod) {
-        self.count(&pod, 1);
-        if let Some(old) = self.by_uid.insert(uid, pod) {
-            self.count(&old, -1);
-        }
+        let after = Part::of(&pod);
+        let before = self.by_uid.insert(uid, pod);
+        self.counted.replace(uid, before.as_ref().map(Part::of), Some(after));
     }
 
     /// A Pod leaves.
     pub fn remove(&mut self, uid: Uid) -> Option<Pod> {
         let pod = self.by_uid.remove(&uid)?;
-        self.count(&pod, -1);
-        self.unready.retain(|(_, known), _| *known != uid);
+        self.counted.replace(uid, Some(Part::of(&pod)), None);
         Some(pod)
     }
 
     /// Changes a Pod.
     pub fn change<T>(&mut self, uid: Uid, change: impl FnOnce(&mut Pod) -> T) -> Option<T> {
         let pod = self.by_uid.get_mut(&uid)?;
-        let (before, owner) = (pod.tally(), pod.owner());
+        let before = Part::of(pod);
         let changed = change(pod);
-        let (after, now) = (pod.tally(), pod.owner());
-        self.tally = self.tally.replacing(before, after);
-        self.add_share(owner, Share { n: -1, present: -before.present });
-        self.add_share(now, Share { n: 1, present: after.present });
+        let after = Part::of(pod);
+        self.counted.replace(uid, Some(before), Some(after));
         Some(changed)
     }
 
@@ -105,8 +130,7 @@ impl Pods {
     }
 
     /// Takes in the Pods of another tree.
-    pub fn absorb(&mut self, mut part: Self) {
-        self.unready.append(&mut part.unready);
+    pub fn absorb(&mut self, part: Self) {
         for (uid, pod) in part.by_uid {
             self.insert(uid, pod);
         }
@@ -114,53 +138,40 @@ impl Pods {
 
     /// Takes out the Pods that `is_taken`.
     pub fn split(&mut self, is_taken: impl Fn(Uid, &Pod) -> bool) -> Self {
-        let mut part = Self::default();
         let taken: Vec<Uid> =
             self.by_uid.iter().filter(|(uid, pod)| is_taken(**uid, pod)).map(|it| *it.0).collect();
-        for uid in taken {
-            let unready = self.unready_since(uid);
-            if let Some(pod) = self.remove(uid) {
-                part.insert(uid, pod);
-                part.unready.extend(unready.map(|(since, at)| ((since, uid), at)));
-            }
-        }
-        part
-    }
-
-    /// Since when a Pod is on the list of those that are not Ready.
-    #[must_use]
-    pub fn unready_since(&self, uid: Uid) -> Option<(UnixNanos, Evidence)> {
-        let listed = self.unready.iter().find(|((_, known), _)| *known == uid);
-        listed.map(|((since, _), at)| (*since, *at))
+        taken.into_iter().filter_map(|uid| Some((uid, self.remove(uid)?))).collect()
     }
 
     /// The Pod that has been unready longest.
     #[must_use]
     pub fn longest_unready(&self) -> Option<(UnixNanos, Uid, Evidence)> {
-        self.unready.first_key_value().map(|((since, uid), at)| (*since, *uid, *at))
+        let first = self.counted.unready.first_key_value();
+        first.map(|((since, uid), at)| (*since, *uid, *at))
     }
+}
 
-    /// A Pod is not Ready any more.
-    pub fn set_unready(&mut self, uid: Uid, since: UnixNanos, at: Evidence) {
-        self.unready.insert((since, uid), at);
-    }
-
-    /// It is Ready again, or no longer counts.
-    pub fn clear_unready(&mut self, uid: Uid, since: UnixNanos) {
-        self.unready.remove(&(since, uid));
-    }
-
-    fn count(&mut self, pod: &Pod, by: i64) {
-        let tally = pod.tally();
-        self.tally = match by {
-            1 => self.tally.replacing(Tally::default(), tally),
-            _ => self.tally.replacing(tally, Tally::default()),
-        };
-        self.add_share(pod.owner(), Share { n: by, present: by * tally.present });
+impl Counted {
+    /// A Pod counts otherwise than before.
+    fn replace(&mut self, uid: Uid, before: Option<Part>, after: Option<Part>) {
+        let tally = |part: Option<Part>| part.map(|part| part.tally).unwrap_or_default();
+        self.tally = self.tally.replacing(tally(before), tally(after));
+        if let Some(part) = after {
+            self.add_share(part.owner, Share { n: 1, present: part.tally.present });
+        }
+        if let Some(part) = before {
+            self.add_share(part.owner, Share { n: -1, present: -part.tally.present });
+        }
+        if let Some(at) = before.and_then(|part| part.unready) {
+            self.unready.remove(&(at.moment(), uid));
+        }
+        if let Some(at) = after.and_then(|part| part.unready) {
+            self.unready.insert((at.moment(), uid), at);
+        }
     }
 
     fn add_share(&mut self, owner: Option<Uid>, share: Share) {
-        let Some(owner) = owner.filter(|_| share != Share::default()) else { return };
+        let Some(owner) = owner else { return };
         match self.shares.binary_search_by_key(&owner, |(uid, _)| *uid) {
             Ok(at) => {
                 if let Some((_, known)) = self.shares.get_mut(at) {
@@ -173,5 +184,60 @@ impl Pods {
             }
             Err(at) => self.shares.insert(at, (owner, share)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::change::Snapshot;
+    use crate::facts::instant::Arrival;
+    use crate::facts::kind::Lane;
+    use crate::facts::pod::PodSnapshot;
+    use crate::facts::time::Nanos;
+    use crate::kinds::{self, Catalog};
+
+    fn seen() -> PodSnapshot {
+        let json = include_bytes!("../../tests/objects/pod.json");
+        let read = kinds::snapshot(&Catalog::default(), Lane::Pods, json).unwrap();
+        let Snapshot::Pod(pod) = read.snapshot else { panic!("it is a Pod") };
+        *pod
+    }
+
+    /// However Pods change, what is counted is what counting them anew gives.
+    #[test]
+    fn what_is_counted_follows_from_the_pods() {
+        let owner = Uid::new(7);
+        let uid = |n: u128| Uid::new(n).unwrap();
+        let mut pods = Pods::default();
+        let check = |pods: &Pods| {
+            let anew: Pods = pods.by_uid.clone().into_iter().collect();
+            assert_eq!(pods.counted, anew.counted);
+        };
+        for n in 1..4 {
+            pods.insert(uid(n), Pod::new(&seen(), owner.filter(|_| n > 1)));
+        }
+        let at = UnixNanos::from_seconds(1_900_000_000);
+        let arrival = Some(Arrival { at, moment: at, order: 1 });
+        for (n, is_ready) in [(1, true), (2, true), (2, false), (3, true), (3, false), (3, true)] {
+            let mut new = seen();
+            if let Some(ready) = &mut new.ready {
+                (ready.is_true, ready.changed) = (is_ready, None);
+            }
+            pods.change(uid(n), |pod| pod.apply(&new, arrival, None, Nanos(0)));
+            check(&pods);
+        }
+        let longest = pods.longest_unready().map(|(since, uid, _)| (since, uid));
+        assert_eq!(longest, Some((at, uid(2))));
+        pods.change(uid(1), |pod| pod.set_owner(owner));
+        check(&pods);
+        let part = pods.split(|it, _| it == uid(2));
+        check(&pods);
+        check(&part);
+        assert_eq!((pods.longest_unready(), pods.share(uid(7)).n), (None, 2));
+        pods.absorb(part);
+        pods.remove(uid(3));
+        check(&pods);
+        assert_eq!((pods.tally().present, pods.share(uid(7)).n), (2, 2));
     }
 }

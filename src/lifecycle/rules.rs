@@ -5,12 +5,12 @@ use crate::facts::time::{Nanos, SECOND};
 /// What the core is told from outside.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// `k8s.cluster.uid`; part of every trace id.
-    pub cluster_uid: String,
-    /// `k8s.cluster.name`, empty to leave it out.
-    pub cluster_name: String,
-    /// One fixed `service.name`, empty for each workload's own.
-    pub service_name: String,
+    /// `k8s.cluster.uid`, where it is known; part of every trace id.
+    pub cluster_uid: Option<String>,
+    /// `k8s.cluster.name`, where one is given.
+    pub cluster_name: Option<String>,
+    /// One fixed `service.name`, in place of each workload's own.
+    pub service_name: Option<String>,
     /// How long a change waits in the inlet.
     pub settle_time: Nanos,
     /// How long a settled state must last.
@@ -24,6 +24,12 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// What stands in every trace id for the cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        self.cluster_uid.as_deref().unwrap_or_default()
+    }
+
     /// After how long what is open has timed out.
     #[must_use]
     pub const fn limit(&self, is_run: bool) -> Nanos {

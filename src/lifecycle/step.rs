@@ -46,8 +46,6 @@ pub struct Step {
     pub is_restart: bool,
     /// Its status as the write left it: what that said says nothing of the write.
     pub before: Option<Box<WorkloadStatus>>,
-    /// Its generation when the step began.
-    pub generation: i64,
     /// Its revision.
     pub revision: i64,
     /// Trace contexts on it that no older ReplicaSet carries.
@@ -61,11 +59,13 @@ pub struct Step {
 }
 
 impl Step {
-    /// `replicas` was written again.
-    pub fn add_write(&mut self, at: Evidence, to: i64) {
-        if self.writes.len() < MAX_KEPT {
+    /// `replicas` was written again. Returns whether there was room for that.
+    pub fn add_write(&mut self, at: Evidence, to: i64) -> bool {
+        let has_room = self.writes.len() < MAX_KEPT;
+        if has_room {
             self.writes.push((at, self.to, to));
         }
         self.to = to;
+        has_room
     }
 }

@@ -14,6 +14,29 @@ use crate::facts::span::{Link, Outcome, SpanContext};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::WorkloadStatus;
 
+/// What a change inside a transition is told as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoalMoment {
+    /// A goal field is another.
+    GoalChanged,
+    /// The template is another, which waits for the `resume`.
+    TemplateChangedWhilePaused,
+    /// The object says that it has come to another step.
+    StepChanged,
+}
+
+impl GoalMoment {
+    /// The name of the span event.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GoalChanged => "goal changed",
+            Self::TemplateChangedWhilePaused => "template changed while paused",
+            Self::StepChanged => "step changed",
+        }
+    }
+}
+
 /// A change of goal fields inside a transition.
 #[derive(Clone, Debug)]
 pub struct GoalChange {
@@ -27,8 +50,8 @@ pub struct GoalChange {
     pub to: Option<String>,
     /// Who wrote it.
     pub manager: Option<Box<str>>,
-    /// The span event: `goal changed`, or `template changed while paused`.
-    pub name: &'static str,
+    /// What it is told as.
+    pub what: GoalMoment,
 }
 
 /// How a transition was closed.
@@ -249,8 +272,13 @@ impl Transition {
 
     /// It waits from now on.
     pub fn begin_wait(&mut self, at: Evidence) {
-        if !self.is_waiting() && self.waits.len() < MAX_KEPT {
+        if self.is_waiting() {
+            return;
+        }
+        if self.waits.len() < MAX_KEPT {
             self.waits.push((at, None));
+        } else {
+            self.n_crowded += 1;
         }
     }
 

@@ -201,17 +201,17 @@ impl Tree {
             root.meta.resource_version = 0;
         }
         self.forest.forget_versions();
-        self.pods.each(|(_, pod)| pod.version = 0);
+        self.pods.each(|(_, pod)| pod.version = None);
     }
 
     /// Takes in an Event about one of its objects.
     pub fn note(&mut self, note: &Note) {
-        if self.pods.change(note.about, |pod| pod.note(note)).is_some() {
-            return;
-        }
+        let of_pod = self.pods.change(note.about, |pod| pod.note(note));
         let Some(pending) = self.pending.as_deref_mut() else { return };
-        if let Some(pod) = pending.departed.get_mut(&note.about) {
-            return pod.note(note);
+        let of_pod = of_pod.or_else(|| Some(pending.departed.get_mut(&note.about)?.note(note)));
+        if let Some(had_room) = of_pod {
+            pending.n_crowded += u64::from(!had_room);
+            return;
         }
         let known = |(_, noted): &(Uid, Noted)| noted.uid == note.uid && noted.count == note.count;
         if pending.notes.len() >= MAX_NOTES {
@@ -313,7 +313,7 @@ impl Tree {
     pub fn as_of(&self, now: UnixNanos) -> Option<Closed> {
         let open = self.open_ref()?;
         let closing = Closing {
-            outcome: Outcome::InProgress,
+            outcome: Outcome::Unfinished,
             end: Evidence::event(now),
             declared: None,
             is_settled: false,

@@ -259,11 +259,15 @@ mod tests {
         UnixNanos(i64::from(ms) * 1_000_000)
     }
 
+    fn uid(version: u64) -> Uid {
+        Uid::new(u128::from(version)).unwrap()
+    }
+
     /// Takes all that is ready: the resourceVersions, in the order of leaving.
     fn take_all(inlet: &mut Inlet, left: &mut Vec<u64>) {
         while let Some(released) = inlet.take_ready() {
             let Change::Vanished(uid) = released.change else { continue };
-            left.push(u64::try_from(uid.0).unwrap());
+            left.push(u64::try_from(uid.number()).unwrap());
         }
     }
 
@@ -278,7 +282,7 @@ mod tests {
             let mut inlet = Inlet::new(SETTLE, max_waiting);
             let mut left = Vec::new();
             for (ms, version) in &arrivals {
-                let gone = Change::Vanished(Uid(u128::from(*version)));
+                let gone = Change::Vanished(uid(*version));
                 inlet.watched(Lane::Pods, Some(*version), gone, at(*ms), |_, bound| bound);
                 while let Some(due) = inlet.next_due().filter(|due| *due <= at(*ms)) {
                     inlet.release(due);
@@ -305,7 +309,7 @@ mod tests {
     fn of_too_many_the_one_written_first_leaves_at_once_and_is_counted() {
         let mut inlet = Inlet::new(SETTLE, 1);
         for version in [7, 5, 6] {
-            let gone = Change::Vanished(Uid(u128::from(version)));
+            let gone = Change::Vanished(uid(version));
             inlet.watched(Lane::Pods, Some(version), gone, at(0), |_, bound| bound);
         }
         assert_eq!(inlet.next_due(), Some(at(0)));

@@ -146,7 +146,12 @@ impl Template {
             is_consumer: false,
             start: self.start.plus(millis(from_ms)),
             end: self.start.plus(millis(to_ms)),
-            object: ObjectRef { kind, namespace: "shop".into(), name: "web".into(), uid: Uid(1) },
+            object: ObjectRef {
+                kind,
+                namespace: "shop".into(),
+                name: "web".into(),
+                uid: Uid::LEAST,
+            },
             container: "".into(),
             outcome: None,
             error: None,

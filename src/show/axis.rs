@@ -1,6 +1,6 @@
 //! The axis of time that all spans of a trace share.
 
-use crate::facts::span::FinishedSpan;
+use crate::facts::span::ShownSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// Steps are this many cells apart at least.
@@ -20,7 +20,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// The axis of `spans`, `width` cells wide.
-    pub(super) fn of(spans: &[FinishedSpan], width: usize) -> Self {
+    pub(super) fn of(spans: &[ShownSpan], width: usize) -> Self {
         let from = spans.iter().map(|span| span.start).min().unwrap_or_default();
         let to = spans.iter().map(|span| span.end).max().unwrap_or_default();
         Self { from, length: Nanos(to.since(from).0.max(1)), width }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::facts::span::Outcome;
+use crate::facts::span::Shown;
 
 use super::Look;
 use super::axis::{Axis, EIGHTHS};
@@ -24,7 +24,7 @@ pub(super) fn put(
 ) -> Range<usize> {
     // Where the root ends before the axis does: what goes on behind it is told apart.
     let root_end = axis.eighths(tree.root().end).div_ceil(EIGHTHS);
-    if root_end < axis.width && tree.root().outcome != Some(Outcome::InProgress) {
+    if root_end < axis.width && tree.root().outcome != Some(Shown::InProgress) {
         line.set(from + root_end, if look.has_unicode { '┊' } else { ':' }, DIM);
     }
     let all = axis.width * EIGHTHS;

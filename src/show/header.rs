@@ -1,7 +1,7 @@
 //! What stands above and below the bars: what it was, how it ended, what it belongs to, what
 //! took longest.
 
-use crate::facts::span::{Attribute, FinishedSpan, LinkReason, Outcome, Value};
+use crate::facts::span::{Attribute, LinkReason, Shown, ShownSpan, Value};
 use crate::facts::time::Nanos;
 use crate::text::clean;
 
@@ -65,7 +65,7 @@ pub(super) fn lines(tree: &Tree<'_>, look: Look, width: usize) -> Vec<Canvas> {
     lines
 }
 
-fn title(root: &FinishedSpan, look: Look, width: usize) -> Canvas {
+fn title(root: &ShownSpan, look: Look, width: usize) -> Canvas {
     let mut line = Canvas::default();
     let outcome = root.outcome;
     let style = if root.error.is_some() { RED } else { outcome_style(outcome) };
@@ -84,7 +84,7 @@ fn title(root: &FinishedSpan, look: Look, width: usize) -> Canvas {
     };
     let took = root.end.since(root.start);
     let (ended, took) = match outcome {
-        Some(Outcome::InProgress) => ("in progress", format!(" for {took}")),
+        Some(Shown::InProgress) => ("in progress", format!(" for {took}")),
         Some(outcome) => (outcome.name(), format!(" in {took}")),
         None => ("", took.to_string()),
     };
@@ -100,7 +100,7 @@ fn title(root: &FinishedSpan, look: Look, width: usize) -> Canvas {
     line
 }
 
-fn facts(root: &FinishedSpan, look: Look) -> Vec<Item> {
+fn facts(root: &ShownSpan, look: Look) -> Vec<Item> {
     let arrow = if look.has_unicode { "→" } else { "->" };
     let text = |key| text_of(root, key).map(clean);
     let mut facts = Vec::new();
@@ -128,8 +128,8 @@ fn facts(root: &FinishedSpan, look: Look) -> Vec<Item> {
     if is_set(root, "lifespan.unstable") {
         facts.push(vec![("unstable".to_owned(), YELLOW)]);
     }
-    if let Some(Value::Int(n @ 1..)) = attribute(root, "lifespan.pods.terminating") {
-        let pods = if *n == 1 { "Pod" } else { "Pods" };
+    if let n @ 1.. = root.n_outliving {
+        let pods = if n == 1 { "Pod" } else { "Pods" };
         facts.push(vec![(format!("{n} {pods} still terminating at its end"), PLAIN)]);
     }
     facts

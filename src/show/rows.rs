@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::ids::SpanId;
 use crate::facts::kind::Kind;
-use crate::facts::span::{FinishedSpan, Outcome, Value};
+use crate::facts::span::{Outcome, Shown, ShownSpan, Value};
 use crate::facts::time::UnixNanos;
 use crate::text::clean;
 
@@ -18,13 +18,13 @@ pub(super) struct Tree<'a> {
     pub(super) rows: Vec<Row<'a>>,
     /// Whether Pods go by the end of their names, for want of room.
     pub(super) are_names_short: bool,
-    root: &'a FinishedSpan,
+    root: &'a ShownSpan,
 }
 
 /// A span and where it stands.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    pub(super) span: &'a FinishedSpan,
+    pub(super) span: &'a ShownSpan,
     /// For each level above it, and its own: whether a sibling follows.
     stems: Vec<bool>,
     /// What it is about, beyond its name; empty where the row above says it.
@@ -36,12 +36,12 @@ pub(super) struct Row<'a> {
 }
 
 /// The value of an attribute.
-pub(super) fn attribute<'a>(span: &'a FinishedSpan, key: &str) -> Option<&'a Value> {
+pub(super) fn attribute<'a>(span: &'a ShownSpan, key: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 /// The text of an attribute.
-pub(super) fn text_of<'a>(span: &'a FinishedSpan, key: &str) -> Option<&'a str> {
+pub(super) fn text_of<'a>(span: &'a ShownSpan, key: &str) -> Option<&'a str> {
     match attribute(span, key) {
         Some(Value::Str(text)) => Some(text),
         _ => None,
@@ -49,21 +49,21 @@ pub(super) fn text_of<'a>(span: &'a FinishedSpan, key: &str) -> Option<&'a str> 
 }
 
 /// Whether an attribute is there and true.
-pub(super) fn is_set(span: &FinishedSpan, key: &str) -> bool {
+pub(super) fn is_set(span: &ShownSpan, key: &str) -> bool {
     attribute(span, key) == Some(&Value::Bool(true))
 }
 
 impl<'a> Tree<'a> {
     /// The rows of a trace. A span whose parent is not among `spans` stands below the root; with
     /// no root, the first span to start takes its place.
-    pub(super) fn of(spans: &'a [FinishedSpan]) -> Option<Self> {
-        let in_time = |span: &&FinishedSpan| (span.start, span.end, span.span_id);
-        let mut sorted: Vec<&FinishedSpan> = spans.iter().collect();
+    pub(super) fn of(spans: &'a [ShownSpan]) -> Option<Self> {
+        let in_time = |span: &&ShownSpan| (span.start, span.end, span.span_id);
+        let mut sorted: Vec<&ShownSpan> = spans.iter().collect();
         sorted.sort_by_key(in_time);
         let known: BTreeSet<SpanId> = sorted.iter().map(|span| span.span_id).collect();
-        let is_top = |span: &&FinishedSpan| span.parent.is_none();
+        let is_top = |span: &&ShownSpan| span.parent.is_none();
         let root = *sorted.iter().find(|span| is_top(span)).or(sorted.first())?;
-        let mut children: BTreeMap<SpanId, Vec<&FinishedSpan>> = BTreeMap::new();
+        let mut children: BTreeMap<SpanId, Vec<&ShownSpan>> = BTreeMap::new();
         for span in &sorted {
             if span.span_id != root.span_id {
                 let parent = span.parent.filter(|parent| known.contains(parent));
@@ -87,7 +87,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The span at the top.
-    pub(super) fn root(&self) -> &'a FinishedSpan {
+    pub(super) fn root(&self) -> &'a ShownSpan {
         self.root
     }
 
@@ -104,10 +104,10 @@ impl<'a> Tree<'a> {
 
 impl<'a> Row<'a> {
     fn new(
-        span: &'a FinishedSpan,
+        span: &'a ShownSpan,
         stems: Vec<bool>,
-        above: Option<&FinishedSpan>,
-        root: &FinishedSpan,
+        above: Option<&ShownSpan>,
+        root: &ShownSpan,
         has_children: bool,
     ) -> Self {
         let object = &span.object;
@@ -123,9 +123,9 @@ impl<'a> Row<'a> {
             (name, short)
         };
         let is_open = match span.outcome {
-            Some(outcome) => outcome == Outcome::InProgress,
+            Some(outcome) => outcome == Shown::InProgress,
             None => above.is_some_and(|above| {
-                above.outcome == Some(Outcome::InProgress) && above.end == span.end
+                above.outcome == Some(Shown::InProgress) && above.end == span.end
             }),
         };
         Self { span, stems, about, short, has_children, is_open }
@@ -205,7 +205,7 @@ impl<'a> Row<'a> {
         }
         let mut notes: Vec<String> = Vec::new();
         if let Some(outcome) = span.outcome
-            && outcome != Outcome::Completed
+            && outcome != Shown::Ended(Outcome::Completed)
         {
             notes.push(outcome.name().to_owned());
         }
@@ -259,16 +259,17 @@ impl<'a> Row<'a> {
     }
 }
 
-pub(super) fn outcome_style(outcome: Option<Outcome>) -> Style {
+pub(super) fn outcome_style(outcome: Option<Shown>) -> Style {
+    let outcome = match outcome {
+        None => return PLAIN,
+        Some(Shown::InProgress) => return CYAN,
+        Some(Shown::Ended(outcome)) => outcome,
+    };
     match outcome {
-        None => PLAIN,
-        Some(Outcome::Completed) => GREEN,
-        Some(Outcome::Failed | Outcome::TimedOut) => RED,
-        Some(Outcome::Paused | Outcome::Suspended) => BLUE,
-        Some(Outcome::InProgress) => CYAN,
-        Some(Outcome::Superseded | Outcome::Deleted | Outcome::Vanished | Outcome::Unfinished) => {
-            YELLOW
-        }
+        Outcome::Completed => GREEN,
+        Outcome::Failed | Outcome::TimedOut => RED,
+        Outcome::Paused | Outcome::Suspended => BLUE,
+        Outcome::Superseded | Outcome::Deleted | Outcome::Vanished | Outcome::Unfinished => YELLOW,
     }
 }
 

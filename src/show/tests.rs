@@ -6,7 +6,7 @@ use super::*;
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
-use crate::facts::span::{Link, LinkReason, ObjectRef, Outcome, Resource, SpanEvent, Value};
+use crate::facts::span::{Link, LinkReason, ObjectRef, Outcome, Resource, Shown, SpanEvent, Value};
 use crate::facts::time::UnixNanos;
 
 /// `id parent start end name kind object [container]`; times in ms.
@@ -23,12 +23,16 @@ const ROLLOUT: &str = "
    10 9 1150 3400 terminate Pod        | Pod web-6ffb8788cc-4nqpf |
 ";
 
-fn spans(script: &str) -> Vec<FinishedSpan> {
+fn spans(script: &str) -> Vec<ShownSpan> {
     let lines = script.lines().filter(|line| !line.trim().is_empty());
     lines.map(|line| span(line).unwrap_or_else(|| panic!("{line}"))).collect()
 }
 
-fn span(line: &str) -> Option<FinishedSpan> {
+fn uid(object: &str) -> Uid {
+    Uid::new(object.bytes().fold(7, |hash, byte| hash * 31 + u128::from(byte))).unwrap()
+}
+
+fn span(line: &str) -> Option<ShownSpan> {
     let [numbers, object, container] = line.split('|').collect::<Vec<_>>().try_into().ok()?;
     let mut words = numbers.split_whitespace();
     let id = |text: &str| text.parse().ok().map(|id: u8| SpanId([0, 0, 0, 0, 0, 0, 0, id]));
@@ -39,7 +43,7 @@ fn span(line: &str) -> Option<FinishedSpan> {
     let name = words.collect::<Vec<_>>().join(" ");
     let (kind, object) = object.trim().split_once(' ')?;
     let is_phase = kind == "Pod" && !matches!(&*name, "start Pod" | "terminate Pod");
-    Some(FinishedSpan {
+    Some(ShownSpan {
         trace_id: TraceId([0xab; 16]),
         span_id,
         parent,
@@ -57,10 +61,10 @@ fn span(line: &str) -> Option<FinishedSpan> {
                 .unwrap_or_else(|| Kind::of("", kind)),
             namespace: Arc::from("default"),
             name: Arc::from(object),
-            uid: Uid(object.bytes().fold(7, |hash, byte| hash * 31 + u128::from(byte))),
+            uid: uid(object),
         },
         container: container.trim().into(),
-        outcome: (!is_phase).then_some(Outcome::Completed),
+        outcome: (!is_phase).then_some(Shown::Ended(Outcome::Completed)),
         error: None,
         attributes: Vec::new(),
         events: Vec::new(),
@@ -75,15 +79,15 @@ fn span(line: &str) -> Option<FinishedSpan> {
 const SECONDS: i64 = 1_795_173_037;
 const MS: i64 = 1_000_000;
 
-fn rollout() -> Vec<FinishedSpan> {
+fn rollout() -> Vec<ShownSpan> {
     let mut spans = spans(ROLLOUT);
     spans[0].attributes = vec![
         ("lifespan.cause", "spec:2".into()),
         ("lifespan.manager", "kubectl-client-side-apply".into()),
         ("lifespan.image.before", "registry.local/web:v1".into()),
         ("lifespan.image.after", "registry.local/web:v2".into()),
-        ("lifespan.pods.terminating", Value::Int(1)),
     ];
+    spans[0].n_outliving = 1;
     spans[0].links = vec![Link {
         trace_id: TraceId([0x1f; 16]),
         span_id: SpanId([1; 8]),
@@ -96,7 +100,7 @@ fn rollout() -> Vec<FinishedSpan> {
     spans
 }
 
-fn drawn(spans: &[FinishedSpan], look: Look, expected: &Expect) {
+fn drawn(spans: &[ShownSpan], look: Look, expected: &Expect) {
     let text = waterfall(spans, look);
     if !look.has_color {
         for line in text.lines() {
@@ -218,13 +222,13 @@ fn an_ascii_terminal_gets_only_ascii() {
 #[test]
 fn what_did_not_complete_says_how_it_ended_and_why() {
     let mut spans = rollout();
-    spans[0].outcome = Some(Outcome::Failed);
+    spans[0].outcome = Some(Shown::Ended(Outcome::Failed));
     spans[0].error = Some((
         "ProgressDeadlineExceeded".to_owned(),
         "ReplicaSet \"web-569ff5d5f8\" has timed out progressing.".to_owned(),
     ));
     for at in [2, 7] {
-        spans[at].outcome = Some(Outcome::Unfinished);
+        spans[at].outcome = Some(Shown::Ended(Outcome::Unfinished));
         spans[at].error = Some(("ErrImagePull".to_owned(), String::new()));
     }
     spans[7].end = spans[0].end;
@@ -261,7 +265,7 @@ fn what_is_in_progress_has_an_open_end() {
     let mut spans = rollout();
     spans.truncate(8);
     for at in [0, 1, 2, 7] {
-        spans[at].outcome = Some(Outcome::InProgress);
+        spans[at].outcome = Some(Shown::InProgress);
         spans[at].end = UnixNanos((SECONDS * 1_000 + 1_500) * MS);
     }
     spans[0].links.clear();

@@ -22,17 +22,12 @@ pub fn resource(tree: &Portrait, rules: &Rules) -> Resource {
     // The runs of a CronJob are one service.
     let cron = tree.owner.as_ref().filter(|owner| owner.kind == Kind::CronJob);
     let service = tree.service.as_deref().or(cron.map(|owner| &*owner.name));
-    let service = match rules.service_name.as_str() {
-        "" => service.unwrap_or(&top.name),
-        fixed => fixed,
-    };
+    let service = rules.service_name.as_deref().or(service).unwrap_or(&top.name);
     let mut attributes: Vec<Attribute> = vec![("service.name", service.to_owned().into())];
     for (key, value) in
         [("k8s.cluster.uid", &rules.cluster_uid), ("k8s.cluster.name", &rules.cluster_name)]
     {
-        if !value.is_empty() {
-            attributes.push((key, value.clone().into()));
-        }
+        attributes.extend(value.clone().map(|value| (key, value.into())));
     }
     if !top.namespace.is_empty() {
         attributes.push(("k8s.namespace.name", top.namespace.to_string().into()));

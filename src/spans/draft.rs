@@ -8,12 +8,14 @@ use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Instant;
 use crate::facts::meta::Uid;
 use crate::facts::span::{
-    Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, SpanContext,
-    SpanEvent, Value,
+    Attribute, FinishedSpan, Link, ObjectRef, Outcome, RemoteParent, Resource, Shown, ShownSpan,
+    SpanContext, SpanEvent, Value,
 };
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::pod::Noted;
 use crate::spans::attributes;
+
+const OUTCOME: &str = "lifespan.outcome";
 
 /// OpenTelemetry's limit of events and links on a span.
 pub const MAX_ON_SPAN: usize = 128;
@@ -180,6 +182,18 @@ impl Draft {
         });
     }
 
+    /// The span as it is shown: what has not come to its end goes on.
+    #[must_use]
+    pub fn show(self, context: &SpanContext, tree: &Common) -> ShownSpan {
+        let is_open = self.outcome == Some(Outcome::Unfinished);
+        let mut span = self.finish(context, tree).shown(is_open);
+        let said = span.attributes.iter_mut().find(|(key, _)| *key == OUTCOME);
+        if let Some((_, said)) = said.filter(|_| is_open) {
+            *said = Shown::InProgress.name().into();
+        }
+        span
+    }
+
     /// The span as it leaves.
     #[must_use]
     pub fn finish(mut self, context: &SpanContext, tree: &Common) -> FinishedSpan {
@@ -197,7 +211,7 @@ impl Draft {
         }
         all.append(&mut self.attributes);
         if let Some(outcome) = self.outcome {
-            all.push(("lifespan.outcome", outcome.name().into()));
+            all.push((OUTCOME, outcome.name().into()));
         }
         if let Some((reason, _)) = &self.error {
             all.push(("error.type", reason.clone().into()));

@@ -17,15 +17,14 @@ impl Build<'_> {
         let from = resize.written.instant(Nanos(0));
         let (end, outcome) = match resize.done {
             Some((done, outcome)) => (done.instant(Nanos(0)).not_before(&from), outcome),
-            None if self.is_shown => (self.end, Outcome::InProgress),
             None => (self.end.not_before(&from), Outcome::Unfinished),
         };
         let mut draft = Draft::new(of, "resize", "resize Pod", from, end).outcome(outcome);
         draft.push("lifespan.actor", "kubelet");
-        if let Some((reason, message)) = &resize.reason {
-            draft.push("lifespan.reason", *reason);
+        if let Some(unfit) = &resize.unfit {
+            draft.push("lifespan.reason", unfit.reason());
             if outcome == Outcome::Failed {
-                draft.fail(reason, message);
+                draft.fail(unfit.reason(), unfit.message());
             }
         }
         self.push_pod(&mut draft, pod);
@@ -42,7 +41,6 @@ impl Build<'_> {
         let ended = it.ended.as_ref().map(|(at, exit)| (at.instant(Nanos(0)), exit.code));
         let (end, outcome) = match ended {
             Some((end, _)) => (end.not_before(&from), Outcome::Completed),
-            None if self.is_shown => (self.end, Outcome::InProgress),
             None => (self.end.not_before(&from), Outcome::Unfinished),
         };
         let mut draft = Draft::new(of, "run", "run container", from, end).outcome(outcome);

@@ -53,7 +53,6 @@ impl Build<'_> {
                 (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
             }
             None if has_failed && !self.is_shown => (self.end, Outcome::Failed),
-            None if self.is_shown => (self.end, Outcome::InProgress),
             None => (self.end, Outcome::Unfinished),
         };
         let name = format!("{action} {}", step.kind.name());
@@ -101,7 +100,8 @@ impl Build<'_> {
     /// What a step that did not end well failed of: what its controller says, and what its Pods
     /// ran into first.
     fn push_failure(&self, draft: &mut Draft, uid: Uid, step: &Step, outcome: Outcome) {
-        if !matches!(outcome, Outcome::Unfinished | Outcome::Failed) || step.is_deleted {
+        let is_open = outcome == Outcome::Unfinished && !self.is_shown;
+        if !(is_open || outcome == Outcome::Failed) || step.is_deleted {
             return;
         }
         let is_error = outcome == Outcome::Failed;

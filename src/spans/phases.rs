@@ -144,14 +144,14 @@ impl Chain {
     }
 
     /// The phases as spans below `of`'s parent; what has no end by `end`, where the start is closed,
-    /// ends there.
+    /// ends there; `is_cut`: unfinished.
     #[must_use]
     pub fn phases(
         &self,
         start: &Start,
         of: Identity<'_>,
         end: Option<Instant>,
-        outcome: Outcome,
+        is_cut: bool,
     ) -> Vec<Draft> {
         let mut out = Vec::new();
         let mut add = |step: &'static str,
@@ -160,13 +160,13 @@ impl Chain {
                        from: Instant,
                        to: Option<Instant>| {
             // What came after the end is no part of it: a start that was cut off, or deleted.
-            let is_cut = to.is_none();
+            let is_open = to.is_none();
             let to = to.filter(|to| end.is_none_or(|end| to.best <= end.best)).or(end);
             let Some(to) = to.map(|to| to.not_before(&from)) else { return };
             let of = Identity { container: container.map_or("", |it| &it.name), ..of };
             let mut draft = Draft::new(of, step, step, from, to);
             draft.is_phase = true;
-            draft.outcome = Some(outcome).filter(|it| is_cut && *it == Outcome::Unfinished);
+            draft.outcome = Some(Outcome::Unfinished).filter(|_| is_open && is_cut);
             draft.push("lifespan.actor", actor);
             if let Some(container) = container {
                 draft.push_text("container.image.name", &container.image);

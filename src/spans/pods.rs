@@ -116,11 +116,10 @@ impl<'a> Build<'a> {
             Some(known) => known,
             None => (self.end, Outcome::Unfinished),
         };
-        let is_shown = self.is_shown && outcome == Outcome::Unfinished;
-        let outcome = if is_shown { Outcome::InProgress } else { outcome };
+        let is_cut = outcome == Outcome::Unfinished && !self.is_shown;
         if is_bare {
             let of = Identity::of(self.transition.seed, self.transition.span, &object);
-            self.drafts.extend(chain.phases(start, of, Some(end), outcome));
+            self.drafts.extend(chain.phases(start, of, Some(end), is_cut));
             return Some(self.transition.span);
         }
         let of = Identity::of(self.transition.seed, parent, &object);
@@ -130,8 +129,7 @@ impl<'a> Build<'a> {
         if chain.skew != Nanos(0) {
             draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
         }
-        let is_open =
-            matches!(outcome, Outcome::Unfinished | Outcome::InProgress | Outcome::Failed);
+        let is_open = matches!(outcome, Outcome::Unfinished | Outcome::Failed);
         if let Some((failure, _)) = pod.failure().filter(|_| is_open && !pod.is_going) {
             if !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);
@@ -142,7 +140,7 @@ impl<'a> Build<'a> {
         }
         let id = draft.id;
         let of = Identity { parent: Some(id), ..of };
-        let phases = chain.phases(start, of, Some(end), outcome);
+        let phases = chain.phases(start, of, Some(end), is_cut);
         if outcome == Outcome::Completed {
             self.gate(pod, end.best, &phases);
         }
@@ -170,13 +168,11 @@ impl<'a> Build<'a> {
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),
         };
-        let is_unfinished = outcome == Outcome::Unfinished;
-        let outcome = if self.is_shown && is_unfinished { Outcome::InProgress } else { outcome };
         let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);
         draft.push("lifespan.exit_code", i64::from(restart.exit.code));
         match &restart.probe {
-            Some((reason, output)) => {
-                draft.push("lifespan.reason", *reason);
+            Some((probe, output)) => {
+                draft.push("lifespan.reason", probe.failed());
                 draft.push("lifespan.probe.output", attributes::sentence(output));
             }
             None => draft.push_text("lifespan.reason", &restart.exit.reason),
@@ -188,7 +184,7 @@ impl<'a> Build<'a> {
         if restart.n_missed > 0 {
             draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
         }
-        if is_unfinished
+        if outcome == Outcome::Unfinished
             && let Some((failure, _)) = pod.failure()
             && failure.container == restart.container
         {
@@ -269,7 +265,7 @@ impl<'a> Ending<'a> {
         let object = pod_ref(self.tree, self.uid, self.pod);
         let of = Identity::of(seed, parent, &object);
         let outcome = match gone {
-            None => Outcome::InProgress,
+            None => Outcome::Unfinished,
             Some(_) if end.has_vanished => Outcome::Vanished,
             Some(_) => Outcome::Completed,
         };

@@ -66,6 +66,20 @@ impl Build<'_> {
         for goal in &transition.goals {
             draft.events.push(goal_event(goal));
         }
+        self.push_context(&mut draft);
+        self.push_bare(&mut draft);
+        self.push_error(&mut draft);
+        self.push_waits(&mut draft);
+        if transition.n_omitted > 0 {
+            let n = i64::try_from(transition.n_omitted).unwrap_or(i64::MAX);
+            draft.push("lifespan.reconcile.omitted", n);
+        }
+        self.drafts.push(draft);
+    }
+
+    /// The traces of others that it is linked to, or a part of.
+    fn push_context(&self, draft: &mut Draft) {
+        let transition = self.transition;
         draft.links.clone_from(&transition.links);
         draft.dropped_links = transition.n_links_dropped;
         draft.is_consumer = transition
@@ -77,29 +91,23 @@ impl Build<'_> {
             .joined
             .as_ref()
             .map(|joined| RemoteParent { span_id: joined.parent, flags: joined.flags });
-        let bare = self.closed.pods.get(&top.uid);
-        let is_gone = |pod: &&Pod| pod.end().is_some_and(|end| end.gone.is_some());
-        if transition.action == Action::Terminate
-            && let Some(pod) = bare.filter(is_gone)
-        {
+    }
+
+    /// Where a bare Pod ran, and how it ended.
+    fn push_bare(&self, draft: &mut Draft) {
+        let action = self.transition.action;
+        let Some(pod) = self.closed.pods.get(&self.top()) else { return };
+        let is_gone = pod.end().is_some_and(|end| end.gone.is_some());
+        if action == Action::Terminate && is_gone {
             draft.push_text("k8s.node.name", &pod.node);
-            pods::push_end(&mut draft, pod);
+            pods::push_end(draft, pod);
             if let Some(reason) = pod.end().and_then(|end| end.reason.as_deref()) {
                 draft.push_text("lifespan.reason", reason);
             }
         }
-        if matches!(transition.action, Action::Start | Action::Run)
-            && let Some(pod) = bare.filter(|pod| !is_gone(pod))
-        {
+        if matches!(action, Action::Start | Action::Run) && !is_gone {
             draft.push_text("k8s.node.name", &pod.node);
         }
-        self.push_error(&mut draft);
-        self.push_waits(&mut draft);
-        if transition.n_omitted > 0 {
-            let n = i64::try_from(transition.n_omitted).unwrap_or(i64::MAX);
-            draft.push("lifespan.reconcile.omitted", n);
-        }
-        self.drafts.push(draft);
     }
 
     /// Links to the stamps of an object below the root, unless the root already says them: they
@@ -170,7 +178,6 @@ impl Build<'_> {
             let from = from.instant(Nanos(0));
             let outcome = match to {
                 Some(_) => Outcome::Completed,
-                None if self.is_shown => Outcome::InProgress,
                 None => Outcome::Unfinished,
             };
             let to = to.map_or(self.end, |to| to.instant(Nanos(0))).not_before(&from);
@@ -238,6 +245,7 @@ impl Build<'_> {
                 };
                 draft.fail(&reason, &message);
             }
+            Outcome::Unfinished if self.is_shown => {}
             Outcome::Superseded | Outcome::Deleted | Outcome::Unfinished => {
                 if let Some(cause) = cause {
                     draft.fail(&cause.reason, &cause.message);
@@ -248,11 +256,7 @@ impl Build<'_> {
                     draft.fail(reason, message);
                 }
             }
-            Outcome::Completed
-            | Outcome::Paused
-            | Outcome::Suspended
-            | Outcome::Vanished
-            | Outcome::InProgress => {}
+            Outcome::Completed | Outcome::Paused | Outcome::Suspended | Outcome::Vanished => {}
         }
     }
 }
@@ -289,5 +293,5 @@ fn goal_event(goal: &GoalChange) -> SpanEvent {
     if let Some(manager) = &goal.manager {
         attributes.push(("lifespan.manager", manager.to_string().into()));
     }
-    SpanEvent { at: goal.at.instant(Nanos(0)).best, name: goal.name.into(), attributes }
+    SpanEvent { at: goal.at.instant(Nanos(0)).best, name: goal.what.name().into(), attributes }
 }

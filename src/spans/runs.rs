@@ -32,8 +32,8 @@ impl Build<'_> {
         let (end, outcome) = self.run_end(pod, run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
         self.push_pod(&mut draft, pod);
-        let has_failed =
-            outcome == Outcome::Failed || (outcome == Outcome::Unfinished && !pod.is_going);
+        let has_failed = outcome == Outcome::Failed
+            || (outcome == Outcome::Unfinished && !pod.is_going && !self.is_shown);
         if let Some((failure, _)) = pod.failure().filter(|_| has_failed) {
             if outcome == Outcome::Failed || !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);
@@ -80,7 +80,6 @@ impl Build<'_> {
         };
         match known {
             Some(known) => known,
-            None if self.is_shown => (self.end, Outcome::InProgress),
             None => (self.end, Outcome::Unfinished),
         }
     }
@@ -135,7 +134,6 @@ impl Build<'_> {
                 let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };
                 (*end, outcome)
             }
-            None if self.is_shown => (self.end, Outcome::InProgress),
             None => {
                 let gone = pod.end().and_then(|end| end.gone).map(|gone| gone.instant(Nanos(0)));
                 (gone.unwrap_or(self.end).not_before(&from), Outcome::Unfinished)

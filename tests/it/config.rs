@@ -171,7 +171,7 @@ fn the_name_of_a_preset_is_enough_and_its_version_is_asked_for() {
         "owners first"
     );
     let kinds: Vec<_> =
-        config.receiver.settings.custom_kinds.iter().map(|it| it.name().to_owned()).collect();
+        config.receiver.settings.custom_kinds.iter().map(|(_, it)| it.name().to_owned()).collect();
     assert_eq!(kinds, ["TrainJob", "JobSet"]);
     let catalog = &config.receiver.catalog;
     assert!(catalog.is_known("trainer.kubeflow.org/v1alpha1", "TrainJob"));
@@ -344,7 +344,7 @@ fn later_sources_lie_over_earlier_ones_and_set_over_all() {
     let settings = &config.receiver.settings;
     assert_eq!(settings.stable_time, Nanos::from_seconds(7));
     assert_eq!(settings.settle_time, Nanos::from_seconds(1));
-    assert_eq!(settings.cluster_name, "a.b");
+    assert_eq!(settings.cluster_name.as_deref(), Some("a.b"));
     assert_eq!(config.receiver.manners.page_size, 7);
 }
 
@@ -353,7 +353,7 @@ fn a_variable_may_stand_for_a_text_that_looks_like_a_number() {
     let text =
         "receivers:\n  k8s_lifecycle:\n    cluster_name: ${env:N}\n    page_size: ${env:N}\n";
     let config = loaded(&[("good.yaml", GOOD), ("c.yaml", text), ("env:N", "42")], &[]);
-    assert_eq!(config.receiver.settings.cluster_name, "42");
+    assert_eq!(config.receiver.settings.cluster_name.as_deref(), Some("42"));
     assert_eq!(config.receiver.manners.page_size, 42);
 }
 

@@ -9,7 +9,7 @@ use lifespan::app::driver::{Figures, drive};
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::kind::Lane;
-use lifespan::facts::span::{FinishedSpan, Outcome};
+use lifespan::facts::span::{FinishedSpan, Shown, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::kinds::list_version;
 use lifespan::watch::ear::Arrived;
@@ -27,7 +27,7 @@ const AFTERWARDS: Duration = Duration::from_secs(120);
 
 /// Plays a recording at its own pace into a driver; what it handed on, and what it answered in the
 /// middle of the recording.
-async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<FinishedSpan>) {
+async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<ShownSpan>) {
     let all = decode(&lines::recording(name));
     let (began, first) = (Instant::now(), all.first().unwrap().at);
     let clock = move || UnixNanos(first + i64::try_from(began.elapsed().as_nanos()).unwrap());
@@ -175,7 +175,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
 async fn what_is_open_is_read_while_it_runs() {
     let (_, open) = live("02-rolling-update").await;
     let root = open.iter().find(|span| span.parent.is_none()).unwrap();
-    assert_eq!(root.outcome, Some(Outcome::InProgress));
+    assert_eq!(root.outcome, Some(Shown::InProgress));
     assert_eq!(root.name, "update Deployment");
 }
 

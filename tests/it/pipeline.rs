@@ -61,7 +61,7 @@ fn exporter(id: &str, address: &str) -> Exporter {
 /// A short hold, so that the test is.
 fn settings() -> Settings {
     Settings {
-        cluster_uid: CLUSTER.to_owned(),
+        cluster_uid: Some(CLUSTER.to_owned()),
         stable_time: Nanos::from_seconds(1),
         waits_for: Lane::ALL.into_iter().map(|lane| (lane, 0)).collect(),
         ..Settings::default()

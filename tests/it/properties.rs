@@ -11,7 +11,7 @@ use lifespan::facts::change::News;
 use lifespan::facts::ids::SpanId;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::meta::Uid;
-use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::span::{FinishedSpan, Span};
 use lifespan::kinds::Meaning;
 use lifespan::recording as file;
 
@@ -315,6 +315,15 @@ fn rooted(run: &Run) -> BTreeMap<String, TraceKeys<'_>> {
     known
 }
 
+/// Whether the goal of a transition of `object` moved that began before `when`.
+fn goal_moved<O>(spans: &[Span<O>], object: Uid, when: i64) -> bool {
+    spans.iter().filter(|span| is_root(span)).any(|root| {
+        root.object.uid == object
+            && root.start.0 < when
+            && root.events.iter().any(|event| event.name == "goal changed")
+    })
+}
+
 /// What starts in the middle must tell of what begins later just what the whole tells.
 fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) -> String {
     let when = told[at].at;
@@ -329,11 +338,13 @@ fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) -> String {
     let (whole, part) = (rooted(full), rooted(&run));
     // Until when what lay open at the cut may be told otherwise, by its tree.
     let mut open_until: BTreeMap<Uid, i64> = BTreeMap::new();
-    let open = full.open.iter().filter(|span| is_root(span)).map(|span| (span, i64::MAX));
-    let closed = whole.values().map(|trace| (trace.root, trace.root.end.0 + 10 * S));
-    for (root, end) in closed.chain(open) {
-        if root.start.0 < when && end >= when {
-            let until = open_until.entry(root.object.uid).or_insert(end);
+    let open = full.open.iter().filter(|span| is_root(span));
+    let open = open.map(|root| (root.object.uid, root.start.0, i64::MAX));
+    let closed = whole.values().map(|trace| trace.root);
+    let closed = closed.map(|root| (root.object.uid, root.start.0, root.end.0 + 10 * S));
+    for (object, start, end) in closed.chain(open) {
+        if start < when && end >= when {
+            let until = open_until.entry(object).or_insert(end);
             *until = end.max(*until);
         }
     }
@@ -364,16 +375,12 @@ fn check_cut(name: &str, told: &[Told], at: usize, full: &Run) -> String {
         // What Pods caused cannot be told in a list.
         let is_by_pods = text(trace.root, "lifespan.cause").starts_with("pods:");
         let is_continued = trace.root.start.0 < when && !is_by_pods;
-        let goal_moved = |root: &FinishedSpan| {
-            root.object.uid == trace.root.object.uid
-                && root.start.0 < when
-                && root.events.iter().any(|event| event.name == "goal changed")
-        };
-        let all = full.spans.iter().chain(&full.open);
+        let goal_moved = goal_moved(&full.spans, trace.root.object.uid, when)
+            || goal_moved(&full.open, trace.root.object.uid, when);
         if is_continued
             && !whole.contains_key(id)
             && !full.open.iter().any(|span| span.trace_id.to_string() == *id)
-            && !all.filter(|span| is_root(span)).any(goal_moved)
+            && !goal_moved
         {
             let cause = text(trace.root, "lifespan.cause");
             let root = crate::support::checks::show(trace.root);
@@ -550,8 +557,10 @@ fn recordings_with_spoilt_values_neither_panic_nor_tell_what_cannot_be() {
                 }
             }
             let run = replay(&lines::write(&spoilt_lines));
-            for span in run.spans.iter().chain(&run.open) {
-                assert!(span.start <= span.end, "{name}, seed {seed}: {}", span.name);
+            let open = run.open.iter().map(|span| (&span.name, span.start, span.end));
+            let ended = run.spans.iter().map(|span| (&span.name, span.start, span.end));
+            for (span, start, end) in ended.chain(open) {
+                assert!(start <= end, "{name}, seed {seed}: {span}");
             }
             let roots = run.spans.iter().filter(|span| is_root(span));
             let mut ids: Vec<_> = roots.map(|root| root.trace_id).collect();

@@ -410,7 +410,8 @@ async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
         ..Target::default()
     };
     let catalog = Arc::new(widgets());
-    let ear = ForCore { catalog, lane: Lane::Custom(0), part: 0 };
+    let lane = catalog.lanes().next().unwrap();
+    let ear = ForCore { catalog, lane, part: 0 };
     let watched = Watched { target: gadgets, has_no_backlog: false, ear };
     let (say, _said) = mpsc::channel(64);
     let watches = start(&api.cluster().await, &Manners::default(), vec![watched], &say);

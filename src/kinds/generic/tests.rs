@@ -261,7 +261,7 @@ fn goal_fields_lie_outside_of_the_template() {
     let before = object(&custom, spec, "{}");
     let goals: Vec<&str> = before.goals.iter().map(|goal| &**goal).collect();
     assert_eq!(goals, ["paused", "replicas", "suspend", "strategy.steps"]);
-    assert_eq!((before.template_path, before.replicas, before.paused), ("", Some(1), false));
+    assert_eq!((before.template_path, before.replicas, before.paused), (None, Some(1), false));
     for (from, to) in [
         (r#""replicas":1"#, r#""replicas":2"#),
         (r#""paused":false"#, r#""paused":true"#),

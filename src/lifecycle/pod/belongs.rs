@@ -29,12 +29,11 @@ impl Pod {
         if let Some(run) = facts.run.as_mut().filter(|it| is_later(it.seq, &it.created)) {
             run.seq = to;
         }
-        for restart in &mut facts.restarts {
-            if is_later(Some(restart.seq), &restart.finished) {
-                restart.seq = to.unwrap_or(Seq::NONE);
-            }
-        }
-        facts.restarts.retain(|restart| restart.seq != Seq::NONE);
+        facts.restarts.retain_mut(|restart| {
+            let is_later = is_later(Some(restart.seq), &restart.finished);
+            restart.seq = to.filter(|_| is_later).unwrap_or(restart.seq);
+            !is_later || to.is_some()
+        });
         if let Some(end) = facts.end.as_mut().filter(|it| is_later(it.seq, &it.requested)) {
             end.seq = to;
         }

@@ -1,11 +1,31 @@
 //! What Kubernetes Events say of a Pod.
 
-use super::{FailedProbe, MAX_NOTES, Pod, Start};
+use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
 use crate::facts::reason;
 use crate::facts::time::UnixNanos;
+
+/// A probe for which the kubelet restarts a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// `livenessProbe`
+    Liveness,
+    /// `startupProbe`
+    Startup,
+}
+
+impl Probe {
+    /// The reason that spans give where it failed.
+    #[must_use]
+    pub const fn failed(self) -> &'static str {
+        match self {
+            Self::Liveness => "LivenessProbeFailed",
+            Self::Startup => "StartupProbeFailed",
+        }
+    }
+}
 
 /// A Kubernetes Event, as it becomes a span event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,38 +61,20 @@ impl From<&Note> for Noted {
 }
 
 impl Pod {
-    /// Takes over an Event about it.
-    pub fn note(&mut self, note: &Note) {
+    /// Takes over an Event about it. Returns whether there was room for it.
+    pub fn note(&mut self, note: &Note) -> bool {
         self.note_probe(note);
         let Some(facts) = self.facts.as_deref_mut().filter(|facts| facts.has_spans()) else {
-            return;
+            return true;
         };
-        let known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
-        if facts.notes.len() < MAX_NOTES && !facts.notes.iter().any(known) {
+        let is_known = |noted: &Noted| noted.uid == note.uid && noted.count == note.count;
+        let is_known = facts.notes.iter().any(is_known);
+        let has_room = facts.notes.len() < MAX_NOTES;
+        if has_room && !is_known {
             facts.notes.push(note.into());
         }
-        if note.is_warning && facts.start.as_ref().is_some_and(Start::waits_for_sandbox) {
-            facts.obstacle = reason::of_event(note).or(facts.obstacle.take());
-        }
-        let Some(exact) = note.exact else { return };
-        if let Some(end) = facts.end.as_mut()
-            && &*note.reason == "Killing"
-            && exact >= end.requested.lo
-        {
-            end.requested.add_event(exact);
-        }
-        let Some(start) = facts.start.as_mut() else { return };
-        match &*note.reason {
-            "Scheduled" => {
-                if let Some(scheduled) = &mut start.scheduled {
-                    scheduled.add_event(exact);
-                } else {
-                    start.scheduled = Some(Evidence::event(exact));
-                }
-            }
-            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
-            _ => {}
-        }
+        facts.note(note);
+        has_room || is_known
     }
 
     /// A probe for which the kubelet restarts a container: first it says what that said, then that it
@@ -83,15 +85,14 @@ impl Pod {
         }
         match &*note.reason {
             "Unhealthy" => {
-                let kinds =
-                    [("Liveness", "LivenessProbeFailed"), ("Startup", "StartupProbeFailed")];
-                let said = kinds.into_iter().find_map(|(word, reason)| {
+                let kinds = [("Liveness", Probe::Liveness), ("Startup", Probe::Startup)];
+                let said = kinds.into_iter().find_map(|(word, kind)| {
                     let said = note.message.strip_prefix(word)?.strip_prefix(" probe failed: ")?;
-                    Some((reason, said.trim_end()))
+                    Some((kind, said.trim_end()))
                 });
-                if let Some((reason, output)) = said {
+                if let Some((kind, output)) = said {
                     let (container, output) = (note.container.clone(), output.into());
-                    let probe = FailedProbe { container, reason, output, is_fatal: false };
+                    let probe = FailedProbe { container, kind, output, is_fatal: false };
                     self.facts().probe = Some(probe);
                 }
             }
@@ -107,8 +108,36 @@ impl Pod {
 
     /// The probe for which a container of it is being restarted: reason and last output.
     #[must_use]
-    pub fn fatal_probe(&self) -> Option<(&'static str, &str)> {
+    pub fn fatal_probe(&self) -> Option<(Probe, &str)> {
         let probe = self.facts.as_deref()?.probe.as_ref().filter(|probe| probe.is_fatal)?;
-        Some((probe.reason, &probe.output))
+        Some((probe.kind, &probe.output))
+    }
+}
+
+impl Facts {
+    /// What an Event says of the obstacles, the start and the end.
+    fn note(&mut self, note: &Note) {
+        if note.is_warning && self.start.as_ref().is_some_and(Start::waits_for_sandbox) {
+            self.obstacle = reason::of_event(note).or(self.obstacle.take());
+        }
+        let Some(exact) = note.exact else { return };
+        if let Some(end) = self.end.as_mut()
+            && &*note.reason == "Killing"
+            && exact >= end.requested.lo
+        {
+            end.requested.add_event(exact);
+        }
+        let Some(start) = self.start.as_mut() else { return };
+        match &*note.reason {
+            "Scheduled" => {
+                if let Some(scheduled) = &mut start.scheduled {
+                    scheduled.add_event(exact);
+                } else {
+                    start.scheduled = Some(Evidence::event(exact));
+                }
+            }
+            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
+            _ => {}
+        }
     }
 }

@@ -22,8 +22,37 @@ pub struct Resize {
     pub done: Option<(Evidence, Outcome)>,
     /// Since when the node has had no room.
     pub deferred: Option<Evidence>,
-    /// Why it failed, or waits: reason and message.
-    pub reason: Option<(&'static str, Box<str>)>,
+    /// Why it failed, or waits.
+    pub unfit: Option<Unfit>,
+}
+
+/// Why the resources of a Pod are not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// The node can never give so much: the message.
+    Infeasible(Box<str>),
+    /// The node has no room now.
+    Deferred,
+}
+
+impl Unfit {
+    /// The reason, as the conditions of the Pod say it.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Infeasible(_) => "Infeasible",
+            Self::Deferred => "Deferred",
+        }
+    }
+
+    /// One sentence, or nothing.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Infeasible(message) => message,
+            Self::Deferred => "",
+        }
+    }
 }
 
 /// An ephemeral container runs.
@@ -66,7 +95,7 @@ impl Pod {
     /// What `new` shows written in place against the version held.
     #[must_use]
     pub fn written_in_place(&self, new: &PodSnapshot) -> WrittenInPlace {
-        let is_known = self.version != 0 && new.meta.deletion.is_none();
+        let is_known = self.version.is_some() && new.meta.deletion.is_none();
         WrittenInPlace {
             resources: is_known && self.in_place.resources != new.in_place.resources,
             images: is_known && self.in_place.images != new.in_place.images,
@@ -99,7 +128,8 @@ impl Pod {
         arrival: Option<Arrival>,
         seq: Option<Seq>,
         stable_time: Nanos,
-    ) {
+    ) -> u64 {
+        let mut n_crowded = 0;
         let written = self.written_in_place(new);
         self.in_place = new.in_place;
         self.n_debuggers = u8::try_from(new.debuggers.len()).unwrap_or(u8::MAX);
@@ -109,12 +139,17 @@ impl Pod {
             let facts = self.facts();
             if written.resources && facts.resizes.len() < MAX_RESIZES {
                 let generation = new.meta.generation;
-                let (done, deferred, reason) = (None, None, None);
-                let resize = Resize { seq, generation, written: at, done, deferred, reason };
+                let (done, deferred, unfit) = (None, None, None);
+                let resize = Resize { seq, generation, written: at, done, deferred, unfit };
                 facts.resizes.push(resize);
+            } else {
+                n_crowded += u64::from(written.resources);
             }
-            let fresh = new.debuggers.iter().filter(|it| !known.contains(&it.name));
-            for debugger in fresh.take(MAX_RESIZES.saturating_sub(facts.debuggers.len())) {
+            for debugger in new.debuggers.iter().filter(|it| !known.contains(&it.name)) {
+                if facts.debuggers.len() >= MAX_RESIZES {
+                    n_crowded += 1;
+                    continue;
+                }
                 facts.debuggers.push(Debugger {
                     seq,
                     name: debugger.name.clone(),
@@ -125,7 +160,7 @@ impl Pod {
                 });
             }
         }
-        let Some(facts) = self.facts.as_deref_mut() else { return };
+        let Some(facts) = self.facts.as_deref_mut() else { return n_crowded };
         for resize in facts.resizes.iter_mut().filter(|resize| resize.done.is_none()) {
             resize.apply(new, at, stable_time);
         }
@@ -135,6 +170,7 @@ impl Pod {
             };
             debugger.apply(&seen.state, at, arrival);
         }
+        n_crowded
     }
 }
 
@@ -149,12 +185,12 @@ impl Resize {
                 None => self.done = Some((at, Outcome::Completed)),
                 Some(ResizeState::InProgress) => self.deferred = None,
                 Some(ResizeState::Infeasible(message)) => {
-                    self.reason = Some(("Infeasible", message.clone()));
+                    self.unfit = Some(Unfit::Infeasible(message.clone()));
                     self.done = Some((at, Outcome::Failed));
                 }
                 Some(ResizeState::Deferred) => {
                     let since = *self.deferred.get_or_insert(at);
-                    self.reason = Some(("Deferred", Box::default()));
+                    self.unfit = Some(Unfit::Deferred);
                     if at.moment().since(since.moment()) >= stable_time {
                         self.done = Some((at, Outcome::Unfinished));
                     }

@@ -1,6 +1,6 @@
 //! Restarts of containers: from the end of one run to the next.
 
-use super::{Known, Pod, Seq, is_finished, lower_bound};
+use super::{Known, Pod, Probe, Seq, is_finished, lower_bound};
 use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
 
@@ -29,7 +29,7 @@ pub struct Restart {
     /// It happened inside the start of its Pod.
     pub is_in_start: bool,
     /// The probe that failed before it, and what that said last.
-    pub probe: Option<(&'static str, Box<str>)>,
+    pub probe: Option<(Probe, Box<str>)>,
     /// Runs between that were never seen.
     pub n_missed: u32,
     /// Its transition closed before it was done.
@@ -63,23 +63,25 @@ impl Pod {
     }
 
     /// The probe of a container that has failed, for which it is restarted; once.
-    fn failed_probe(&mut self, container: &str) -> Option<(&'static str, Box<str>)> {
+    fn failed_probe(&mut self, container: &str) -> Option<(Probe, Box<str>)> {
         let facts = self.facts.as_deref_mut()?;
         let probe =
             facts.probe.take_if(|probe| probe.is_fatal && *probe.container == *container)?;
-        Some((probe.reason, probe.output))
+        Some((probe.kind, probe.output))
     }
 
+    /// Returns how many restarts found no room.
     pub(super) fn apply_restarts(
         &mut self,
         new: &PodSnapshot,
         arrival: Option<Arrival>,
         seq: Option<Seq>,
-    ) {
+    ) -> u64 {
         // What ends with its Pod is not started again.
         if new.meta.deletion.is_some() || is_finished(new) {
-            return;
+            return 0;
         }
+        let mut n_crowded = 0;
         for container in &new.containers {
             let known = self.containers.iter().find(|known| known.name == container.name);
             let known_restarts = known.map_or(0, |known| known.restarts);
@@ -111,29 +113,42 @@ impl Pod {
                 };
                 if self.restarts().len() < MAX_RESTARTS {
                     self.facts().restarts.push(restart);
+                } else {
+                    n_crowded += 1;
                 }
             }
-            let ContainerState::Running(since) = &container.state else { continue };
-            let Some(facts) = self.facts.as_deref_mut() else { continue };
-            for restart in facts.restarts.iter_mut().filter(|restart| {
-                restart.container == container.name
-                    && restart.done.is_none()
-                    && container.restarts >= restart.attempt
-            }) {
-                let running = restart.running.get_or_insert_with(|| {
-                    Evidence::object_or(*since, restart.finished.lo, arrival)
+            self.apply_running(container, new, arrival);
+        }
+        n_crowded
+    }
+
+    /// What was restarted runs, and is ready, again.
+    fn apply_running(
+        &mut self,
+        container: &ContainerSnapshot,
+        new: &PodSnapshot,
+        arrival: Option<Arrival>,
+    ) {
+        let ContainerState::Running(since) = &container.state else { return };
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        for restart in facts.restarts.iter_mut().filter(|restart| {
+            restart.container == container.name
+                && restart.done.is_none()
+                && container.restarts >= restart.attempt
+        }) {
+            let running = restart
+                .running
+                .get_or_insert_with(|| Evidence::object_or(*since, restart.finished.lo, arrival));
+            if !restart.waits_for_ready {
+                restart.done = Some(*running);
+            } else if container.ready {
+                let again = new.ready.as_ref().filter(|ready| ready.is_true);
+                let again = again.and_then(|ready| ready.changed);
+                let lo = again.map_or(running.lo, |again| again.max(running.lo));
+                restart.done = Some(Evidence {
+                    is_object_time: again == Some(lo),
+                    ..Evidence::arrival(lo, arrival)
                 });
-                if !restart.waits_for_ready {
-                    restart.done = Some(*running);
-                } else if container.ready {
-                    let again = new.ready.as_ref().filter(|ready| ready.is_true);
-                    let again = again.and_then(|ready| ready.changed);
-                    let lo = again.map_or(running.lo, |again| again.max(running.lo));
-                    restart.done = Some(Evidence {
-                        is_object_time: again == Some(lo),
-                        ..Evidence::arrival(lo, arrival)
-                    });
-                }
             }
         }
     }

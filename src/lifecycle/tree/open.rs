@@ -44,7 +44,7 @@ impl Tree {
             }
         });
         let seq = self.take_seq();
-        let trace = ids::trace_id(&turn.rules.cluster_uid, self.top().uid, &cause);
+        let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
         let transition = Transition {
             seq,
             action,
@@ -334,8 +334,8 @@ impl Lost {
     /// A Pod that is lost as its newest version says it.
     pub(super) fn of(seen: &PodSnapshot, known: &Pod) -> Self {
         let (reason, message) = match known.fatal_probe() {
-            Some((reason, output)) if seen.meta.deletion.is_none() => {
-                (reason.into(), output.into())
+            Some((probe, output)) if seen.meta.deletion.is_none() => {
+                (probe.failed().into(), output.into())
             }
             Some(_) | None => reason::of_loss(seen),
         };

@@ -36,18 +36,16 @@ struct Write {
 impl Tree {
     pub(super) fn owned_seen(&mut self, new: &Workload, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
-        let old = self.forest.of(uid);
         let is_stale = |old: &Owned| {
             old.is_gone || old.workload.meta.resource_version >= new.meta.resource_version
         };
-        if old.is_some_and(is_stale) {
+        if self.forest.of(uid).is_some_and(is_stale) {
             turn.counts.stale += 1;
             return;
         }
-        let old = old.map(|old| old.workload.clone());
+        let old = self.forest.keep(new, self.portrait.top.uid);
         let write = self.write_below(old.as_ref(), new, turn);
         let was_going = old.as_ref().is_some_and(|old| old.meta.deletion.is_some());
-        self.forest.keep(new, self.portrait.top.uid);
         if self.opens_reconcile(new, &write) {
             self.reconcile_write(new, old.as_ref(), write.at, write.manager.clone(), turn);
         }
@@ -113,8 +111,8 @@ impl Tree {
         let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
         match open.steps.get_mut(&uid) {
             Some(step) if is_written => {
-                if write.is_scaled {
-                    step.add_write(write.at, new.count());
+                if write.is_scaled && !step.add_write(write.at, new.count()) {
+                    open.n_crowded += 1;
                 }
                 step.is_update |= write.is_updated;
                 step.is_restart &= write.is_restart;
@@ -276,7 +274,6 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         has_failed: false,
         is_restart: false,
         before: None,
-        generation: workload.meta.generation,
         revision: workload.revision,
         stamps: Vec::new(),
         failure: None,

@@ -1,11 +1,14 @@
 //! Pods of a tree: their starts, losses, restarts and readiness.
 
+use std::num::NonZeroU64;
+
 use super::{Tree, is_ready};
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::pod::{PodPhase, PodSnapshot};
 use crate::facts::span::Outcome;
+use crate::facts::time::UnixNanos;
 use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Start};
@@ -15,14 +18,16 @@ use crate::lifecycle::turn::{Seen, Turn};
 impl Tree {
     pub(super) fn pod_seen(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
-        let version = self.pods.of(uid).map(|pod| pod.version);
+        let known = self.pods.of(uid);
+        let is_new = known.is_none();
+        let version = known.and_then(|pod| pod.version).map(NonZeroU64::get);
         if let Some(version) = version.filter(|known| *known >= new.meta.resource_version) {
             turn.counts.stale += u64::from(version > new.meta.resource_version);
             return;
         }
         // A list alone proves no loss; against a version known before it does.
-        let is_baseline = version.is_none() && turn.seen.is_listed;
-        if version.is_none() {
+        let is_baseline = is_new && turn.seen.is_listed;
+        if is_new {
             self.pod_first_seen(new, turn);
         }
         let loss = self.pods.of(uid).and_then(|pod| pod.loss(new, turn.seen.arrival));
@@ -31,6 +36,7 @@ impl Tree {
             self.pod_lost(new, loss, turn);
         }
         let was_ready = self.pods.of(uid).is_some_and(|pod| pod.is_ready);
+        let was_missed = self.pods.of(uid).is_some_and(|pod| pod.missed().is_some());
         self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
         if loss.is_some() && self.top().uid == uid {
@@ -44,7 +50,10 @@ impl Tree {
             // What had to last has not, though all may be well again by now.
             open.begin_again();
         }
-        self.pod_unready(uid);
+        let missed = self.pods.of(uid).and_then(Pod::missed).filter(|_| !was_missed);
+        if let Some(since) = missed.map(Evidence::moment) {
+            self.pod_unready(since);
+        }
         if self.top().uid == uid {
             self.evaluate_bare(new, at, turn);
         }
@@ -218,10 +227,10 @@ impl Tree {
         let had_finished = known.is_finished;
         let is_newly_going = new.meta.deletion.is_some() && !known.is_going && !is_baseline;
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
-        self.pods.change(uid, |pod| {
+        let n_crowded = self.pods.change(uid, |pod| {
             let seq = seq.filter(|_| !pod.is_untraced);
-            pod.apply(new, turn.seen.arrival, seq, turn.rules.stable_time);
-            let Some(end) = pod.end_mut() else { return };
+            let n_crowded = pod.apply(new, turn.seen.arrival, seq, turn.rules.stable_time);
+            let Some(end) = pod.end_mut() else { return n_crowded };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
             }
@@ -229,7 +238,9 @@ impl Tree {
                 // The end of a bare Pod is its root span.
                 end.seq = None;
             }
+            n_crowded
         });
+        turn.counts.crowded += n_crowded.unwrap_or_default();
     }
 
     /// There are more Pods of its owner than that wants.
@@ -244,23 +255,13 @@ impl Tree {
         owned.is_some_and(|it| is_more(it.workload.wanted(), self.pods.share(owner).present))
     }
 
-    /// Keeps the list of Pods that lost readiness.
-    fn pod_unready(&mut self, uid: Uid) {
-        let Some(pod) = self.pods.of(uid) else { return };
-        let lost = pod.unready().filter(|_| !pod.is_finished && !pod.is_untraced).copied();
-        match (self.pods.unready_since(uid), lost) {
-            (None, Some(lost)) => {
-                let since = lost.moment();
-                self.pods.set_unready(uid, since, lost);
-                let Some(pending) = self.pending.as_deref_mut() else { return };
-                if let Some(closed) = pending.closed.as_deref_mut() {
-                    closed.is_unstable |= closed.hold_until.is_some_and(|until| since <= until);
-                } else if let Some(trial) = pending.trial.as_mut() {
-                    trial.is_unstable |= pending.settles == Settles::ByStatus;
-                }
-            }
-            (Some((since, _)), None) => self.pods.clear_unready(uid, since),
-            (None, None) | (Some(_), Some(_)) => {}
+    /// A Pod that was Ready is not, while something must last.
+    fn pod_unready(&mut self, since: UnixNanos) {
+        let Some(pending) = self.pending.as_deref_mut() else { return };
+        if let Some(closed) = pending.closed.as_deref_mut() {
+            closed.is_unstable |= closed.hold_until.is_some_and(|until| since <= until);
+        } else if let Some(trial) = pending.trial.as_mut() {
+            trial.is_unstable |= pending.settles == Settles::ByStatus;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::lifecycle::meaning::{Meaning, Situation, Template, What, Written};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settle;
 use crate::lifecycle::spec_change::{SpecChange, write_of};
-use crate::lifecycle::transition::{self, GoalChange, MAX_KEPT, Settles, Transition};
+use crate::lifecycle::transition::{self, GoalChange, GoalMoment, MAX_KEPT, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
 /// A custom resource to which fields are added so soon after a write is defaulted by its
@@ -123,7 +123,7 @@ impl Tree {
             from: said(from),
             to: said(to),
             manager: None,
-            name: "step changed",
+            what: GoalMoment::StepChanged,
         };
         if let Some(open) = self.open().filter(|open| !open.action.is_end()) {
             open.add_goal(change);
@@ -174,7 +174,7 @@ impl Tree {
 
     /// A template that was written while paused, for the `resume`.
     fn wait_for_resume(&mut self, mut write: Write<'_>, pauses: bool, turn: &mut Turn<'_>) {
-        let template = goal("template", &write, "template changed while paused");
+        let template = goal("template", &write, GoalMoment::TemplateChangedWhilePaused);
         let mut told = std::mem::take(&mut write.fresh);
         if pauses {
             write.fresh = std::mem::take(&mut told);
@@ -302,15 +302,15 @@ impl Tree {
     /// is a goal (`as_one`), one for the write.
     fn goal_changes(&mut self, write: &Write<'_>, as_one: bool) {
         let template = write.new.template_path;
-        let is_goal = |path: &str| as_one || template.is_empty() || !path.starts_with(template);
+        let is_goal = |path: &str| as_one || !template.is_some_and(|it| it.holds(path));
         let paths: Vec<&Box<str>> =
             write.change.paths.iter().filter(|path| is_goal(path)).take(20).collect();
         let goals = match paths.as_slice() {
             [_, _, ..] if as_one => {
                 let names: Vec<&str> = paths.iter().map(|path| &***path).collect();
-                vec![goal(&names.join(", "), write, "goal changed")]
+                vec![goal(&names.join(", "), write, GoalMoment::GoalChanged)]
             }
-            paths => paths.iter().map(|path| goal(path, write, "goal changed")).collect(),
+            paths => paths.iter().map(|path| goal(path, write, GoalMoment::GoalChanged)).collect(),
         };
         let generation = write.new.meta.generation;
         if let Some(open) = self.open() {
@@ -335,7 +335,7 @@ impl Tree {
             turn.counts.churn += 1;
             return;
         }
-        if !self.is_ending() && !self.recovers_no_more(&turn.rules.cluster_uid) {
+        if !self.is_ending() && !self.recovers_no_more(turn.rules.cluster()) {
             let has_gap = turn.seen.is_listed;
             let (action, settles) = (Action::Delete, Settles::WhenGone);
             let open = self.open_transition(action, settles, "delete".to_owned(), at, turn);
@@ -389,7 +389,7 @@ const fn settles(workload: &Workload) -> Settles {
     }
 }
 
-fn goal(field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
+fn goal(field: &str, write: &Write<'_>, what: GoalMoment) -> GoalChange {
     let (from, to) = match field {
         "replicas" => (Some(write.old.count().to_string()), Some(write.new.count().to_string())),
         "paused" | "suspend" => {
@@ -398,7 +398,7 @@ fn goal(field: &str, write: &Write<'_>, name: &'static str) -> GoalChange {
         _ => (None, None),
     };
     let manager = write.manager.clone();
-    GoalChange { at: write.at, field: field.into(), from, to, manager, name }
+    GoalChange { at: write.at, field: field.into(), from, to, manager, what }
 }
 
 /// Images of both versions, where they differ.

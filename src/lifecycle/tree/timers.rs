@@ -97,10 +97,8 @@ impl Tree {
             }
             None => {}
         }
-        if self.may_recover() {
-            let longest = self.pods.longest_unready();
-            timers.unready = longest.map(|(since, ..)| since.plus(rules.stable_time));
-        }
+        let longest = self.pods.longest_unready().filter(|_| self.may_recover());
+        timers.unready = longest.map(|(since, ..)| since.plus(rules.stable_time));
         timers
     }
 }

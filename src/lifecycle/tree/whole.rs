@@ -26,8 +26,9 @@ impl Tree {
     }
 
     /// The tree of `guest` is this one's, though it is a tree of its own.
-    pub fn host(&mut self, guest: Uid) {
+    pub fn host(&mut self, guest: Uid) -> After {
         self.guests.insert(guest);
+        After::Lives
     }
 
     /// The tree of `guest` is over, or no longer this one's; `at` is when that was.
@@ -61,9 +62,10 @@ impl Tree {
     }
 
     /// The topmost object belongs to another owner, or to nobody any more.
-    pub fn set_owner(&mut self, owner: Option<Owner>) {
+    pub fn set_owner(&mut self, owner: Option<Owner>) -> After {
         self.portrait.owner = owner;
         self.portrait.is_owner_missing = false;
+        After::Lives
     }
 
     /// What is open ends because its owner is deleted: then this tree can become part of that.
@@ -80,10 +82,11 @@ impl Tree {
     }
 
     /// Its deletion has ended what was open of a guest.
-    pub fn has_ended(&mut self, trace: TraceId, span: SpanId) {
+    pub fn has_ended(&mut self, trace: TraceId, span: SpanId) -> After {
         if let Some(open) = self.open() {
             open.link(own_link((trace, span), LinkReason::Supersedes));
         }
+        After::Lives
     }
 
     /// All objects of this tree.
@@ -102,7 +105,7 @@ impl Tree {
     }
 
     /// Takes in the objects of `part`, whose topmost one is owned by `owner`.
-    pub fn absorb(&mut self, mut part: Self, owner: Uid) {
+    pub fn absorb(&mut self, mut part: Self, owner: Uid) -> After {
         let top = part.top().uid;
         if let Some(root) = part.root.take() {
             self.forest.insert(top, Owned { workload: *root, owner, is_gone: false });
@@ -114,6 +117,7 @@ impl Tree {
         self.pods.absorb(part.pods);
         self.guests.remove(&top);
         self.guests.append(&mut part.guests);
+        After::Lives
     }
 
     /// Takes out an object that belongs to nobody any more, or to something else, with all below

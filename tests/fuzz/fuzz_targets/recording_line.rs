@@ -29,7 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
         if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
             spans.extend(engine.hear(lane, *news, line.at));
         }
-        spans.extend(engine.in_progress(line.at));
+        let open = engine.in_progress(line.at);
+        assert!(open.iter().all(|span| span.start <= span.end));
     }
     spans.extend(engine.finish());
     assert!(spans.iter().all(|span| span.start <= span.end));

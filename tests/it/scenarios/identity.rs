@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 
 use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::span::{FinishedSpan, Span};
 
 use super::script::{Run, run};
 
 /// Traces of all roots, those in progress too, by name and start second.
 fn roots(run: &Run) -> BTreeMap<String, TraceId> {
-    let all = run.spans.iter().chain(&run.open).filter(|span| span.parent.is_none());
-    all.map(|span| (format!("{} {}", span.name, span.object.name), span.trace_id)).collect()
+    traces(&run.spans).chain(traces(&run.open)).collect()
+}
+
+fn traces<O>(spans: &[Span<O>]) -> impl Iterator<Item = (String, TraceId)> {
+    let roots = spans.iter().filter(|span| span.parent.is_none());
+    roots.map(|span| (format!("{} {}", span.name, span.object.name), span.trace_id))
 }
 
 /// Ids of all spans by what they are about.
 fn ids(run: &Run) -> BTreeMap<String, (TraceId, SpanId)> {
-    let name = |span: &lifespan::facts::span::FinishedSpan| {
+    let name = |span: &FinishedSpan| {
         format!("{} {} {} {}", span.name, span.object.name, span.container, span.start.0)
     };
     run.spans.iter().map(|span| (name(span), (span.trace_id, span.span_id))).collect()

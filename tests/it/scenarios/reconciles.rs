@@ -1,13 +1,13 @@
 //! Writes below the topmost object while nothing is open (DESIGN §3, `reconcile` and rule 14).
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 
+use super::script::{ZERO, run};
 use super::tree::check_counts;
+use crate::support::checks::number;
 
-#[test]
-fn a_workload_below_that_is_written_opens_a_reconcile() {
-    check_counts(
-        "
+/// A custom resource with a Deployment of one Pod below it, all of it settled.
+const SETTLED: &str = "
         @0 list
         @1   cr Database.example.org db by=kubectl spec.tier=a
         @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
@@ -17,6 +17,17 @@ fn a_workload_below_that_is_written_opens_a_reconcile() {
         @2.1 rs inner-1 status=1/1
         @2.2 deploy inner status=1/1/1
         @2.3 cr Database.example.org db settled
+";
+
+/// What is told of what follows on [`SETTLED`].
+fn check(script: &str, expected: Expect) {
+    check_counts(&format!("{SETTLED}{script}"), expected);
+}
+
+#[test]
+fn a_workload_below_that_is_written_opens_a_reconcile() {
+    check(
+        "
         @30   deploy inner image=v2 by=operator
         @30.1 rs inner-2 of=inner replicas=1 image=v2
         @30.2 pod b of=inner-2
@@ -48,17 +59,8 @@ fn a_workload_below_that_is_written_opens_a_reconcile() {
 
 #[test]
 fn a_reconcile_fails_when_what_was_written_below_failed() {
-    check_counts(
+    check(
         "
-        @0 list
-        @1   cr Database.example.org db by=kubectl spec.tier=a
-        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
-        @1.2 rs inner-1 of=inner replicas=1 revision=1
-        @1.3 pod a of=inner-1
-        @2   pod a running ready
-        @2.1 rs inner-1 status=1/1
-        @2.2 deploy inner status=1/1/1
-        @2.3 cr Database.example.org db settled
         @30   deploy inner image=v2 by=operator
         @30.1 rs inner-2 of=inner replicas=1 image=v2
         @30.2 pod b of=inner-2
@@ -84,17 +86,8 @@ fn a_reconcile_fails_when_what_was_written_below_failed() {
 
 #[test]
 fn what_is_written_below_within_a_while_is_part_of_the_same_reconcile() {
-    check_counts(
+    check(
         "
-        @0 list
-        @1   cr Database.example.org db by=kubectl spec.tier=a
-        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
-        @1.2 rs inner-1 of=inner replicas=1 revision=1
-        @1.3 pod a of=inner-1
-        @2   pod a running ready
-        @2.1 rs inner-1 status=1/1
-        @2.2 deploy inner status=1/1/1
-        @2.3 cr Database.example.org db settled
         @30   deploy inner replicas=2 by=hpa
         @30.1 rs inner-1 replicas=2
         @30.2 pod b of=inner-1
@@ -129,17 +122,8 @@ fn what_is_written_below_within_a_while_is_part_of_the_same_reconcile() {
 
 #[test]
 fn a_spec_below_that_is_put_back_to_what_it_was_is_only_counted() {
-    check_counts(
+    check(
         "
-        @0 list
-        @1   cr Database.example.org db by=kubectl spec.tier=a
-        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
-        @1.2 rs inner-1 of=inner replicas=1 revision=1
-        @1.3 pod a of=inner-1
-        @2   pod a running ready
-        @2.1 rs inner-1 status=1/1
-        @2.2 deploy inner status=1/1/1
-        @2.3 cr Database.example.org db settled
         @30   deploy inner spec.minReadySeconds=1 replicas=2 by=hpa
         @30.1 rs inner-1 replicas=2
         @30.2 pod b of=inner-1
@@ -167,17 +151,8 @@ fn a_spec_below_that_is_put_back_to_what_it_was_is_only_counted() {
 
 #[test]
 fn an_operand_that_is_deleted_by_hand_and_made_again_is_a_reconcile() {
-    check_counts(
+    check(
         "
-        @0 list
-        @1   cr Database.example.org db by=kubectl spec.tier=a
-        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
-        @1.2 rs inner-1 of=inner replicas=1 revision=1
-        @1.3 pod a of=inner-1
-        @2   pod a running ready
-        @2.1 rs inner-1 status=1/1
-        @2.2 deploy inner status=1/1/1
-        @2.3 cr Database.example.org db settled
         @30   deploy inner gone
         @30.1 rs inner-1 gone
         @30.2 pod a going grace=0
@@ -206,4 +181,27 @@ fn an_operand_that_is_deleted_by_hand_and_made_again_is_a_reconcile() {
             counted: churn 1
         "#]],
     );
+}
+
+#[test]
+fn of_more_than_twelve_reconciles_in_an_hour_the_rest_is_counted_and_the_next_says_how_many() {
+    let writes = (2..=15).map(|n| (60 * (n - 1), n)).chain([(3_700, 16)]);
+    let writes = writes.map(|(at, n)| {
+        format!(
+            "
+        @{at}   deploy inner image=v{n} by=operator
+        @{at}.1 deploy inner status=1/1/1"
+        )
+    });
+    let script = format!("{SETTLED}{}\n@3800 wait\n", writes.collect::<String>());
+    let run = run(&script);
+    let reconciles = run.spans.iter().filter(|span| span.name == "reconcile Database");
+    let told: Vec<_> = reconciles
+        .map(|root| {
+            let second = root.start.seconds() - ZERO;
+            (second, number(root, "lifespan.reconcile.omitted"))
+        })
+        .collect();
+    let of_an_hour = (1..=12).map(|n| (60 * n, 0));
+    assert_eq!(told, of_an_hour.chain([(3_700, 2)]).collect::<Vec<_>>());
 }

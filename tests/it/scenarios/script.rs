@@ -34,10 +34,10 @@ use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::change::{Change, Snapshot};
 use lifespan::facts::kind::Kind;
-use lifespan::facts::kind::Lane;
+use lifespan::facts::kind::{CustomLane, Lane};
 use lifespan::facts::meta::Uid;
 use lifespan::facts::note::Note;
-use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::span::{FinishedSpan, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
 
 use super::objects;
@@ -51,7 +51,7 @@ pub(crate) const ZERO: i64 = 1_700_000_000;
 pub(crate) struct Run {
     pub(crate) spans: Vec<FinishedSpan>,
     /// Open at the end.
-    pub(crate) open: Vec<FinishedSpan>,
+    pub(crate) open: Vec<ShownSpan>,
     pub(crate) counts: Counts,
 }
 
@@ -71,7 +71,7 @@ struct World {
 }
 
 /// `@1 cr Rollout.argoproj.io web` of a script: the kind.
-fn custom_kinds(script: &str) -> Vec<Kind> {
+fn custom_kinds(script: &str) -> Vec<(Lane, Kind)> {
     let mut kinds = Vec::new();
     for line in script.lines() {
         let mut words = line.split_whitespace().skip_while(|word| *word != "cr").skip(1);
@@ -80,7 +80,8 @@ fn custom_kinds(script: &str) -> Vec<Kind> {
             kinds.push(kind);
         }
     }
-    kinds
+    let lane = |kind: &Kind| Lane::Custom(CustomLane::of(kind.name(), kind));
+    kinds.into_iter().map(|kind| (lane(&kind), kind)).collect()
 }
 
 /// A line without its time.
@@ -182,8 +183,8 @@ impl World {
 
     /// All lanes, and the kinds of their objects.
     fn lanes(&self) -> impl Iterator<Item = (Lane, Option<Kind>)> {
-        let customs = (0_u16..).map(Lane::Custom).zip(&self.settings.custom_kinds);
-        let customs = customs.map(|(lane, kind)| (lane, Some(kind.clone())));
+        let customs = self.settings.custom_kinds.iter();
+        let customs = customs.map(|(lane, kind)| (*lane, Some(kind.clone())));
         customs.chain(Lane::ALL.into_iter().map(|lane| (lane, lane.kind())))
     }
 
@@ -252,8 +253,8 @@ impl World {
                     self.settings.max_run_duration = limit;
                 }
                 "max_waiting" => self.settings.max_waiting = value.parse().unwrap(),
-                "service_name" => self.settings.service_name = value.to_owned(),
-                "cluster_uid" => self.settings.cluster_uid = value.to_owned(),
+                "service_name" => self.settings.service_name = Some(value.to_owned()),
+                "cluster_uid" => self.settings.cluster_uid = Some(value.to_owned()),
                 other => panic!("no setting {other}"),
             }
         }
@@ -374,7 +375,8 @@ impl World {
 /// The uid of `pod/a`.
 pub(crate) fn uid(key: &str) -> Uid {
     let seed = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-    Uid(key.bytes().fold(seed, |hash, byte| {
+    let number = key.bytes().fold(seed, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
-    }))
+    });
+    Uid::new(number).unwrap()
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use expect_test::Expect;
 use lifespan::facts::ids::{SpanId, TraceId};
-use lifespan::facts::span::{FinishedSpan, Link, LinkReason, Outcome, SpanEvent, Value};
+use lifespan::facts::span::{FinishedSpan, Link, LinkReason, SpanEvent, Value};
 use lifespan::facts::time::UnixNanos;
 
 use super::script::{Run, ZERO, run};
@@ -226,7 +226,7 @@ fn marks(span: &FinishedSpan, detail: Detail) -> Vec<String> {
     let expected = (!reasons.is_empty()).then_some(Value::List(reasons));
     assert_eq!(said.map(|(_, value)| value), expected.as_ref(), "reasons of links");
     assert!(!flag(span, "lifespan.forced") || number(span, "lifespan.grace_seconds") >= 0);
-    if let Some(outcome) = span.outcome.filter(|outcome| *outcome != Outcome::InProgress) {
+    if let Some(outcome) = span.outcome {
         assert_eq!(text(span, "lifespan.outcome"), outcome.name());
     }
     marks

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check_counts;
+use super::tree::{check_also, check_counts};
 
 #[test]
 fn a_verdict_counts_only_when_it_has_lasted() {
@@ -73,6 +73,28 @@ fn a_verdict_that_stands_when_the_next_write_comes_counts() {
             create Database db 1..3 completed {cause=spec:1, manager=kubectl}
             update Database db 8..12 completed {cause=spec:2, manager=kubectl, changed=tier}
             counted: churn 2
+        "#]],
+    );
+}
+
+#[test]
+fn an_agreement_that_nobody_said_is_told_as_unconfirmed() {
+    check_also(
+        &["lifespan.verdict.unconfirmed"],
+        "
+        @0 list
+        @1   cr Queue.example.org q by=kubectl spec.size=1
+        @2   cr Queue.example.org q settled
+        @30  cr Queue.example.org q spec.size=2 by=kubectl
+        @90  cr Queue.example.org q spec.size=3 by=kubectl
+        @95  cr Queue.example.org q progressing
+        @97  cr Queue.example.org q settled
+        @150 wait
+        ",
+        expect![[r#"
+            create Queue q 1..2 completed {cause=spec:1, manager=kubectl}
+            update Queue q 30..30 completed {cause=spec:2, manager=kubectl, changed=size, verdict.unconfirmed=true}
+            update Queue q 90..97 completed {cause=spec:3, manager=kubectl, changed=size}
         "#]],
     );
 }

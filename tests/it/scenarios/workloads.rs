@@ -25,7 +25,9 @@ use std::sync::Arc;
 use lifespan::facts::change::Snapshot;
 use lifespan::facts::kind::Kind;
 use lifespan::facts::meta::{Condition, Meta, Writer};
-use lifespan::facts::workload::{Mode, SpecHashes, Verdict, Workload, WorkloadStatus};
+use lifespan::facts::workload::{
+    Mode, SpecHashes, TemplatePath, Verdict, Workload, WorkloadStatus,
+};
 
 use super::objects;
 use super::script::{Line, seconds};
@@ -57,13 +59,8 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
     } else {
         Mode::Rollout
     };
-    let template_path = if is_custom {
-        ""
-    } else if is_plain {
-        "jobTemplate."
-    } else {
-        "template."
-    };
+    let template_path = if is_plain { TemplatePath::Jobs } else { TemplatePath::Pods };
+    let template_path = Some(template_path).filter(|_| !is_custom);
     let goals: &[&str] = if is_custom { &["paused", "replicas", "suspend"] } else { &[] };
     let counts = !is_custom && !is_run && !matches!(kind, Kind::CronJob | Kind::DaemonSet);
     let status = WorkloadStatus {
@@ -202,10 +199,10 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
         None => {}
     }
     let is_template = |path: &str| match new.template_path {
-        "" => !new.goals.iter().any(|goal| {
+        None => !new.goals.iter().any(|goal| {
             path.strip_prefix(&**goal).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         }),
-        template => path.starts_with(template),
+        Some(template) => template.holds(path),
     };
     let of_template = || spec.iter().filter(|(path, _)| is_template(path));
     let all = |fields: &mut dyn Iterator<Item = (&Box<str>, &u64)>| {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lifespan::facts::ids::{SpanId, TraceId};
-use lifespan::facts::span::{FinishedSpan, Value};
+use lifespan::facts::span::{FinishedSpan, Span, Value};
 
 /// A string attribute, empty where absent.
-pub(crate) fn text<'a>(span: &'a FinishedSpan, key: &str) -> &'a str {
+pub(crate) fn text<'a, O>(span: &'a Span<O>, key: &str) -> &'a str {
     match span.attributes.iter().find(|(name, _)| *name == key) {
         Some((_, Value::Str(text))) => text,
         _ => "",
@@ -17,12 +17,12 @@ pub(crate) fn text<'a>(span: &'a FinishedSpan, key: &str) -> &'a str {
 }
 
 /// A boolean attribute, false where absent.
-pub(crate) fn flag(span: &FinishedSpan, key: &str) -> bool {
+pub(crate) fn flag<O>(span: &Span<O>, key: &str) -> bool {
     span.attributes.iter().any(|(name, value)| *name == key && *value == Value::Bool(true))
 }
 
 /// A number, 0 where absent.
-pub(crate) fn number(span: &FinishedSpan, key: &str) -> i64 {
+pub(crate) fn number<O>(span: &Span<O>, key: &str) -> i64 {
     match span.attributes.iter().find(|(name, _)| *name == key) {
         Some((_, Value::Int(number))) => *number,
         _ => 0,
@@ -63,7 +63,7 @@ pub(crate) fn traces(spans: &[FinishedSpan]) -> BTreeMap<TraceId, Trace<'_>> {
 }
 
 /// The span begins its trace: without parent, or with one that stood on the object.
-pub(crate) fn is_root(span: &FinishedSpan) -> bool {
+pub(crate) fn is_root<O>(span: &Span<O>) -> bool {
     span.parent.is_none()
 }
 

@@ -8,7 +8,7 @@ use lifespan::engine::{Counts, Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::change::{Change, Snapshot};
 use lifespan::facts::kind::Lane;
-use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::span::{FinishedSpan, ShownSpan};
 use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{self, Catalog};
 
@@ -20,7 +20,7 @@ pub(crate) struct Run {
     /// In the order in which they left.
     pub(crate) spans: Vec<FinishedSpan>,
     /// Still open when the recording ended.
-    pub(crate) open: Vec<FinishedSpan>,
+    pub(crate) open: Vec<ShownSpan>,
     pub(crate) counts: Counts,
 }
 

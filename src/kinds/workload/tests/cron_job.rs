@@ -2,7 +2,7 @@
 
 use super::{METADATA, changed, object, read, refusal_of};
 use crate::facts::kind::Kind;
-use crate::facts::workload::Mode;
+use crate::facts::workload::{Mode, TemplatePath};
 
 /// A CronJob whose Jobs have this pod template.
 fn with_pods(template: &str) -> String {
@@ -13,7 +13,10 @@ fn with_pods(template: &str) -> String {
 fn a_recorded_cron_job_is_read() {
     let read = read(Kind::CronJob, include_str!("../../../../tests/objects/cron_job.json"));
     assert_eq!((&*read.meta.name, read.mode, read.replicas), ("tick", Mode::Plain, None));
-    assert_eq!((read.paused, read.template_path, read.wanted()), (false, "jobTemplate.", None));
+    assert_eq!(
+        (read.paused, read.template_path, read.wanted()),
+        (false, Some(TemplatePath::Jobs), None)
+    );
     assert_eq!(&*read.images, [("tick".into(), "127.0.0.1:5000/init:v1".into())]);
     assert_eq!((read.status.observed, read.status.verdict), (read.meta.generation, None));
     assert!(read.spec.iter().any(|(path, _)| &**path == "schedule"));

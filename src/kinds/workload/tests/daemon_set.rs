@@ -2,12 +2,13 @@
 
 use super::{METADATA, object, read, refusal_of};
 use crate::facts::kind::Kind;
+use crate::facts::workload::TemplatePath;
 
 #[test]
 fn a_recorded_daemon_set_in_the_middle_of_an_update_is_read() {
     let read = read(Kind::DaemonSet, include_str!("../../../../tests/objects/daemon_set.json"));
     assert_eq!((&*read.meta.name, read.meta.generation, read.replicas), ("agent", 2, None));
-    assert_eq!((read.template_path, read.is_on_delete), ("template.", false));
+    assert_eq!((read.template_path, read.is_on_delete), (Some(TemplatePath::Pods), false));
     assert_eq!(&*read.update_revision, "2");
     assert_eq!(&*read.images, [("agent".into(), "127.0.0.1:5000/web:v2".into())]);
     let status = &read.status;

@@ -3,7 +3,7 @@
 use super::{METADATA, object, read, refusal_of};
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Verdict};
+use crate::facts::workload::{Mode, TemplatePath, Verdict};
 
 /// What the conditions of a Job say of it.
 fn verdict(conditions: &str) -> Verdict {
@@ -24,7 +24,10 @@ const AT: Option<UnixNanos> = Some(UnixNanos::from_seconds(1_795_173_423));
 fn a_recorded_job_that_failed_is_read_with_its_reason() {
     let read = read(Kind::Job, include_str!("../../../../tests/objects/job_failed.json"));
     assert_eq!((&*read.meta.name, read.mode, read.replicas), ("ko", Mode::Run, None));
-    assert_eq!((read.paused, read.template_path, read.scheduled), (false, "template.", None));
+    assert_eq!(
+        (read.paused, read.template_path, read.scheduled),
+        (false, Some(TemplatePath::Pods), None)
+    );
     assert_eq!((read.status.observed, read.wanted()), (read.meta.generation, None));
     assert_eq!(read.images.len(), 1);
     assert!(read.stamps.iter().any(|stamp| &*stamp.found == "env TRACEPARENT"));

@@ -2,7 +2,7 @@
 
 use super::{METADATA, object, read, refusal_of};
 use crate::facts::kind::Kind;
-use crate::facts::workload::{Mode, Workload};
+use crate::facts::workload::{Mode, TemplatePath, Workload};
 
 fn with(spec: &str, status: &str) -> Workload {
     object(Kind::ReplicationController, spec, status)
@@ -44,7 +44,7 @@ fn its_images_are_those_of_its_template() {
     let spec = r#"{"template":{"spec":{"containers":[{"name":"a","image":"a:1"}]}}}"#;
     let read = with(spec, "{}");
     assert_eq!(&*read.images, [("a".into(), "a:1".into())]);
-    assert_eq!(read.template_path, "template.");
+    assert_eq!(read.template_path, Some(TemplatePath::Pods));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{METADATA, changed, object, read, refusal_of};
 use crate::facts::kind::Kind;
-use crate::facts::workload::{Mode, Workload};
+use crate::facts::workload::{Mode, TemplatePath, Workload};
 
 fn with(spec: &str) -> Workload {
     object(Kind::StatefulSet, spec, "{}")
@@ -13,7 +13,10 @@ fn a_recorded_stateful_set_in_the_middle_of_an_update_is_read() {
     let read = read(Kind::StatefulSet, include_str!("../../../../tests/objects/stateful_set.json"));
     assert_eq!((&*read.meta.name, read.meta.generation, read.mode), ("db", 2, Mode::Rollout));
     assert_eq!((read.replicas, read.wanted(), read.partition), (Some(3), Some(3), 0));
-    assert_eq!((read.paused, read.is_on_delete, read.template_path), (false, false, "template."));
+    assert_eq!(
+        (read.paused, read.is_on_delete, read.template_path),
+        (false, false, Some(TemplatePath::Pods))
+    );
     assert_eq!(&*read.update_revision, "db-77887d984b");
     assert_eq!(&*read.images, [("db".into(), "127.0.0.1:5000/web:v2".into())]);
     assert_eq!(read.stamps.len(), 1);
