@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 
 use self::driver::{Figures, drive};
 use crate::clock;
+use crate::cluster::connect::Cluster;
 use crate::engine::{Engine, Trees};
 use crate::export::books::Books;
 use crate::export::{AllBooks, Delivery};
 use crate::facts::span::FinishedSpan;
-use crate::watch::connect::Cluster;
-use crate::watch::ear::ForCore;
 use crate::watch::lanes::{Statuses, Watched, Watches, start};
-use crate::watch::target::Manners;
+use crate::watch::listener::ForCore;
+use crate::watch::target::WatchSettings;
 
 /// News that may wait for the core; a watch that fills it waits, which takes microseconds.
 const WAITING: usize = 4_096;
@@ -74,7 +74,7 @@ impl App {
     #[must_use]
     pub fn start(
         cluster: &Cluster,
-        manners: &Manners,
+        settings: &WatchSettings,
         watched: Vec<Watched<ForCore>>,
         engine: Engine,
         delivery: Delivery,
@@ -82,7 +82,7 @@ impl App {
     ) -> Self {
         let (say, told) = mpsc::channel(WAITING);
         let (figures, counted) = watch::channel(Figures::default());
-        let watches = start(cluster, manners, watched, &say);
+        let watches = start(cluster, settings, watched, &say);
         let view = View {
             statuses: watches.statuses(),
             books: delivery.books(),

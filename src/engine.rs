@@ -20,8 +20,7 @@ pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::Arrival;
-use crate::facts::kind::Kind;
-use crate::facts::kind::Lane;
+use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
 use crate::facts::span::{FinishedSpan, ShownSpan};
@@ -37,11 +36,6 @@ use crate::store::Store;
 
 /// Chains of owners are followed no further.
 const MAX_OWNERS: usize = 16;
-
-/// A part of a lane that is listed and watched on its own, such as one of several namespaces. A
-/// list proves absence for its own part alone, and only the resourceVersions of one part come in
-/// order.
-pub type Part = u16;
 
 /// How many values of one sort are shared before those that nobody holds any more are let go.
 const MAX_SHARED: usize = 20_000;

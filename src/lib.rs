@@ -12,7 +12,7 @@
 //!
 //! ```text
 //!  Kubernetes API ──▶ watch: one list and watch a kind ─┐
-//!                     course, items, events (pure)      ├▶ kinds: object → snapshot ─▶ inlet (pure):
+//!                     list_watch, json (pure)           ├▶ kinds: object → snapshot ─▶ inlet (pure):
 //!  a recording ─────▶ recording: line by line ──────────┘  context: stamps on it       waits, orders
 //!                     damage is told and passed over       (pure)                      by resourceVersion
 //!                                                                                        │ engine
@@ -46,10 +46,12 @@
 //!   bytes are encoded once and resent as they are.
 //! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
 //!   of spans; the one way out, of the service and of commands alike.
-//! * [`watch`]: list and watch of a live cluster. [`watch::course`] decides what is asked next,
-//!   [`watch::items`] and [`watch::events`] cut objects from the bytes, [`watch::ear`] says what
-//!   becomes of them, [`watch::discovery`] what a server serves, all pure; its shell is the one room
-//!   that names kube.
+//! * [`cluster`]: how a cluster is found, and the one way to ask its API server, with credentials
+//!   that are renewed; the one room that names kube. [`cluster::discovery`] is what a server serves,
+//!   [`cluster::refusal`] why it did not do as it was asked, both pure.
+//! * [`watch`]: list and watch of a live cluster. [`watch::list_watch`] decides what is asked next,
+//!   [`watch::json`] cuts objects from the bytes, [`watch::listener`] says what becomes of them, all
+//!   pure.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
 //!   [`app::driver`] is the one task that steps the core, [`app::look`] what pages and probes are
 //!   told beside it.
@@ -58,7 +60,7 @@
 //!   sockets are in [`admin::server`] alone, on a thread of their own.
 //! * [`sampling`]: which traces are kept; pure.
 //! * [`rbac`]: the permissions that a configuration needs; pure.
-//! * [`clock`] and [`jitter`]: the one reader of the wall clock, the one place that draws.
+//! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
 //! * [`traces`]: spans gathered into whole traces for a person, bounded too.
 //! * [`show`]: the waterfall; pure.
@@ -142,18 +144,19 @@ pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod context;
 pub mod engine;
 pub mod export;
 pub mod facts;
-pub mod jitter;
 pub mod kinds;
 pub mod lifecycle;
 pub mod manifest;
 pub mod order;
 pub mod origin;
 pub mod otlp;
+pub mod random;
 pub mod rbac;
 pub mod recording;
 pub mod report;

@@ -10,7 +10,7 @@ use crate::engine::{Counts, Engine};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::telemetry::delays::Delays;
-use crate::watch::ear::Arrived;
+use crate::watch::listener::Arrived;
 
 /// So much news is heard before what is due is looked at: a burst shall not pay for it each time.
 const TOGETHER: usize = 256;

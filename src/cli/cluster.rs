@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use crate::cluster::connect::{Access, Cluster, served};
 use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, Custom};
 use crate::report::Report;
-use crate::watch::connect::{Access, Cluster, served};
 use crate::watch::target::Target;
 
 /// Which cluster, and what of it.

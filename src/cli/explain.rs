@@ -21,8 +21,8 @@ use crate::lifecycle::settle::{Standing, standing};
 use crate::report::Report;
 use crate::text::Chain;
 
-use crate::watch::connect::connect;
-use crate::watch::stamp::{Named, read};
+use crate::cluster::connect::connect;
+use crate::cluster::objects::{Named, read};
 
 /// Arguments of `lifespan explain`.
 #[derive(Debug, Args)]
@@ -281,7 +281,7 @@ fn from_cluster(arguments: &Arguments) -> io::Result<Result<Vec<String>, String>
     Ok(runtime()?.block_on(async {
         let cluster =
             connect(&arguments.reach.access()).await.map_err(|error| Chain(&error).to_string())?;
-        read(&cluster.clients.current().await, arguments.namespace.as_deref(), &named)
+        read(&cluster.api, arguments.namespace.as_deref(), &named)
             .await
             .map(|object| vec![object.to_string()])
             .map_err(|error| Chain(&error).to_string())

@@ -17,6 +17,7 @@ use super::send;
 use super::terminal::Terminal;
 use crate::app::{App, Core, Stopped, View};
 use crate::clock;
+use crate::cluster::connect::connect;
 use crate::engine::{Engine, Settings, Trees};
 use crate::export::Delivery;
 use crate::facts::duration;
@@ -26,11 +27,10 @@ use crate::facts::time::Nanos;
 use crate::report::Report;
 use crate::text::Chain;
 use crate::traces::{Selection, Trace};
-use crate::watch::connect::connect;
-use crate::watch::ear::ForCore;
 use crate::watch::lanes::Watched;
+use crate::watch::listener::ForCore;
 use crate::watch::status::{Phase, Status};
-use crate::watch::target::Manners;
+use crate::watch::target::WatchSettings;
 
 /// Wrong usage, as clap has it.
 const WRONG_USAGE: u8 = 2;
@@ -126,11 +126,17 @@ async fn watch(
     let watched = catalog.lanes().map(|lane| Watched {
         target: arguments.cluster.target(&catalog, lane),
         has_no_backlog: !lane.has_lives(),
-        ear: ForCore { catalog: Arc::clone(&catalog), lane, part: 0 },
+        listener: ForCore { catalog: Arc::clone(&catalog), lane, part: 0 },
     });
     let (show, mut shown) = mpsc::channel(WAITING);
-    let mut app =
-        App::start(&cluster, &Manners::default(), watched.collect(), engine, delivery, Some(show));
+    let mut app = App::start(
+        &cluster,
+        &WatchSettings::default(),
+        watched.collect(),
+        engine,
+        delivery,
+        Some(show),
+    );
     let view = app.view();
     let seen = until_the_end(&mut app, &mut shown, output, report, signals).await;
     let stopped = tokio::select! {

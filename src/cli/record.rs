@@ -16,15 +16,15 @@ use super::cluster::ClusterArguments;
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
+use crate::cluster::connect::{Cluster, connect};
 use crate::config::Receiver;
 use crate::facts::duration;
 use crate::facts::time::Nanos;
-use crate::jitter;
+use crate::random;
 use crate::recording::{ForRecording, Redaction, Written};
 use crate::report::Report;
-use crate::watch::connect::{Cluster, connect};
 use crate::watch::lanes::{Statuses, Watched, start};
-use crate::watch::target::{Manners, Target};
+use crate::watch::target::{Target, WatchSettings};
 
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ async fn record(
             return Ok(ExitCode::FAILURE);
         }
     };
-    let redaction = (!arguments.keep_env).then(|| Redaction::new(jitter::key()));
+    let redaction = (!arguments.keep_env).then(|| Redaction::new(random::key()));
     let targets = tokio::select! {
         targets = targets(arguments, receiver, &cluster, report) => targets?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -137,19 +137,20 @@ async fn record(
     let watched: Vec<_> = targets
         .into_iter()
         .map(|(target, has_no_backlog)| Watched {
-            ear: ForRecording { resource: target.resource(), redaction: redaction.clone() },
+            listener: ForRecording { resource: target.resource(), redaction: redaction.clone() },
             target,
             has_no_backlog,
         })
         .collect();
     let n_watched = watched.len();
     let (say, mut said) = mpsc::channel::<Written>(WAITING);
-    let manners = receiver.map_or_else(Manners::default, |it| it.manners.clone());
+    let watch_settings =
+        receiver.map_or_else(WatchSettings::default, |it| it.watch_settings.clone());
     let scope = match receiver {
         None => arguments.cluster.scope(),
         Some(_) => "what is configured".to_owned(),
     };
-    let watches = start(&cluster, &manners, watched, &say);
+    let watches = start(&cluster, &watch_settings, watched, &say);
     let statuses = watches.statuses();
     let end = arguments.time.and_then(|time| {
         Instant::now().checked_add(Duration::from_nanos(u64::try_from(time.0).unwrap_or(0)))

@@ -15,14 +15,14 @@ use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
 use crate::app::look::{Look, Stage};
 use crate::app::{App, Stopped};
+use crate::cluster::connect::{Cluster, ConnectError, connect};
 use crate::config::{Config, Extension, MetricsLevel, Receiver};
 use crate::engine::Engine;
 use crate::export::Delivery;
-use crate::jitter;
+use crate::random;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
-use crate::watch::connect::{Cluster, ConnectError, connect};
 
 /// How long exporters have at the end; a Pod has 30 s by default.
 const GRACE: Duration = Duration::from_secs(25);
@@ -35,7 +35,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// goes on.
 pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(loaded) = sources.load_or_tell(err)? else { return Ok(ExitCode::FAILURE) };
-    let key = jitter::key();
+    let key = random::key();
     let logging =
         logs::start(loaded.config.service.logs, &resource(key, &loaded.config.service.resource));
     for warning in &loaded.warnings {
@@ -205,8 +205,8 @@ fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
     let known = settings.cluster_uid.take();
     settings.cluster_uid = Some(known.unwrap_or_else(|| cluster.uid.clone()));
     settings.waits_for =
-        watched.iter().map(|watched| (watched.ear.lane, watched.ear.part)).collect();
-    App::start(cluster, &receiver.manners, watched, Engine::new(settings), delivery, None)
+        watched.iter().map(|watched| (watched.listener.lane, watched.listener.part)).collect();
+    App::start(cluster, &receiver.watch_settings, watched, Engine::new(settings), delivery, None)
 }
 
 /// What became of all spans, and what was still open.

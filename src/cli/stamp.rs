@@ -11,6 +11,8 @@ use super::cluster::Reach;
 use super::runtime::runtime;
 use super::send::Sender;
 use super::terminal::Terminal;
+use crate::cluster::connect::connect;
+use crate::cluster::objects::{Named, stamp as stamp_object};
 use crate::context::{self, Injection};
 use crate::facts::span::FinishedSpan;
 use crate::facts::stamp::TraceContext;
@@ -18,9 +20,7 @@ use crate::manifest::{Stamping, stamp};
 use crate::origin::root;
 use crate::report::Report;
 use crate::text::Chain;
-use crate::watch::connect::connect;
-use crate::watch::stamp::{Named, stamp as stamp_object};
-use crate::{clock, jitter};
+use crate::{clock, random};
 
 /// Arguments of `lifespan stamp`.
 #[derive(Debug, Args)]
@@ -179,7 +179,7 @@ fn origin(arguments: &Arguments) -> Result<Origin, String> {
         None => match variable("TRACEPARENT") {
             Some(given) => (given, variable("TRACESTATE"), ["TRACEPARENT", "TRACESTATE"]),
             None => {
-                return Ok(Origin { context: context::minted(&jitter::key()), is_minted: true });
+                return Ok(Origin { context: context::minted(&random::key()), is_minted: true });
             }
         },
     };
@@ -231,8 +231,7 @@ fn objects(arguments: &Arguments, stamping: &Stamping) -> io::Result<Done> {
         let mut done = Vec::new();
         for named in &arguments.objects {
             let namespace = arguments.namespace.as_deref();
-            let stamped =
-                stamp_object(&cluster.clients.current().await, namespace, named, stamping).await;
+            let stamped = stamp_object(&cluster.api, namespace, named, stamping).await;
             done.push(stamped.map_err(|error| error.to_string())?);
         }
         Ok((String::new(), done))

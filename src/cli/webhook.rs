@@ -16,16 +16,16 @@ use super::send;
 use super::terminal::Terminal;
 use crate::admin::server::listen;
 use crate::admission::Policy;
+use crate::cluster::ca_bundle::trust;
+use crate::cluster::connect::connect;
 use crate::config::{LogEncoding, LogLevel, Logs};
 use crate::context::Rules;
 use crate::export::Delivery;
-use crate::jitter;
+use crate::random;
 use crate::report::Report;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
-use crate::watch::ca_bundle::trust;
-use crate::watch::connect::connect;
 use crate::webhook::certificate::{Certificate, Source, certificate};
 use crate::webhook::server::{Hook, serve};
 
@@ -89,7 +89,7 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let mut report = Report::new(err, terminal.error_columns());
-    let resource = resource(jitter::key(), &std::collections::BTreeMap::new());
+    let resource = resource(random::key(), &std::collections::BTreeMap::new());
     let _logging =
         logs::start(Logs { level: LogLevel::Info, encoding: LogEncoding::Console }, &resource);
     runtime()?.block_on(async {
@@ -145,9 +145,7 @@ async fn answer_until(arguments: &Arguments, signals: &mut Signals) -> Result<()
             cluster = connect(&access) => cluster.map_err(|error| error.to_string())?,
             _ = signals.next() => return Ok(()),
         };
-        trust(&cluster.clients.current().await, name, &pem)
-            .await
-            .map_err(|error| error.to_string())?;
+        trust(&cluster.api, name, &pem).await.map_err(|error| error.to_string())?;
         tracing::info!(configuration = name, "The API server trusts the certificate made here");
     }
     tracing::info!(address = arguments.listen, "Answering reviews");

@@ -5,13 +5,13 @@ use super::objects::{HELP, Object, Objects, objects};
 use super::reader::{Reader, Section, quoted};
 use super::sampling::sampling;
 use super::trace_context::trace_context;
+use crate::cluster::connect::Access;
 use crate::engine::Settings;
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
-use crate::watch::connect::Access;
-use crate::watch::ear::ForCore;
 use crate::watch::lanes::Watched;
-use crate::watch::target::{Manners, Target};
+use crate::watch::listener::ForCore;
+use crate::watch::target::{Target, WatchSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Receiver {
     /// The custom resources among them, and where trace contexts stand on objects.
     pub catalog: Arc<Catalog>,
     /// How requests are made.
-    pub manners: Manners,
+    pub watch_settings: WatchSettings,
     /// Whether lists may be read as watches; `None` to go by the server's version.
     pub watch_list: Option<bool>,
     /// How the core understands it. A `cluster_uid` that is not given is asked for.
@@ -56,7 +56,7 @@ impl Receiver {
                 }
                 .without(&to_exclude),
                 has_no_backlog: !object.lane.has_lives(),
-                ear: ForCore { catalog: Arc::clone(&self.catalog), lane: object.lane, part },
+                listener: ForCore { catalog: Arc::clone(&self.catalog), lane: object.lane, part },
             })
         });
         watched.collect()
@@ -191,10 +191,10 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         excluded,
         objects,
         catalog,
-        manners: Manners {
+        watch_settings: WatchSettings {
             page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
             watch_timeout,
-            ..Manners::default()
+            ..WatchSettings::default()
         },
         watch_list: match watch_list {
             "always" => Some(true),

@@ -1,10 +1,9 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
-use super::{Engine, Part};
+use super::Engine;
 use crate::facts::change::News;
 use crate::facts::change::{Change, Snapshot};
-use crate::facts::kind::Kind;
-use crate::facts::kind::Lane;
+use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
 use crate::order::inlet::{Inlet, Released};

@@ -1,7 +1,6 @@
 //! What an engine is told from outside.
 
-use super::Part;
-use crate::facts::kind::{Kind, Lane};
+use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::Nanos;
 use crate::sampling::Policy;
 

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::server::Refusal;
-use crate::jitter::jitter;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::verdict::Verdict;
+use crate::random::jitter;
 
 /// How a request ended, after how many attempts, and how long they took.
 #[derive(Debug)]

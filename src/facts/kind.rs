@@ -86,6 +86,11 @@ impl CustomLane {
     }
 }
 
+/// A part of a lane that is listed and watched on its own, such as one of several namespaces. A
+/// list proves absence for its own part alone, and only the resourceVersions of one part come in
+/// order.
+pub type Part = u16;
+
 /// The watch of one kind. They sort with owners first; in which order custom resources come says the
 /// catalogue of those that are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

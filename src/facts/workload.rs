@@ -167,7 +167,7 @@ pub struct WorkloadStatus {
     /// [`Verdict::Progressing`].
     pub names: Option<i64>,
     /// Whether it says at all how it is.
-    pub speech: Speech,
+    pub speech: Reporting,
     /// `replicas`; of a DaemonSet `currentNumberScheduled`.
     pub replicas: i64,
     /// `updatedReplicas`, `updatedNumberScheduled`.
@@ -207,7 +207,7 @@ impl WorkloadStatus {
 /// Whether the status of a custom resource says anything of how that is: conditions, a phase, a
 /// state, an observed generation. Built-in kinds always do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Speech {
+pub enum Reporting {
     /// It does.
     #[default]
     Spoken,

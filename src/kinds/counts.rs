@@ -2,8 +2,8 @@
 //! unmistakable: `readyReplicas` of `replicas`, `currentHealthy` of `desiredHealthy`.
 
 use super::json_path::Parts;
+use super::json_value::JsonValue;
 use super::says::{Place, Rank, Statement};
-use super::tree::Node;
 
 /// Numbers of replicas that are all of them when it has settled.
 const OF_REPLICAS: [&str; 5] = [
@@ -23,7 +23,7 @@ pub(super) fn short<'o, 'a>(
     wanted: Option<i64>,
 ) -> Option<Statement<'o, 'a>> {
     let status = object.status;
-    let number = |key: &str| status.at(key).and_then(Node::whole);
+    let number = |key: &str| status.at(key).and_then(JsonValue::whole);
     let all = wanted.max(number("replicas"));
     let partition = partition(object.spec);
     for (key, node) in status.entries() {
@@ -51,8 +51,8 @@ pub(super) fn short<'o, 'a>(
 }
 
 /// How many replicas are to stay as they were, as a StatefulSet has it.
-fn partition(spec: &Node<'_>) -> i64 {
-    let at = |keys: &[&str]| spec.below(keys).and_then(Node::whole);
+fn partition(spec: &JsonValue<'_>) -> i64 {
+    let at = |keys: &[&str]| spec.below(keys).and_then(JsonValue::whole);
     at(&["updateStrategy", "rollingUpdate", "partition"])
         .or_else(|| at(&["updateStrategy", "partition"]))
         .unwrap_or(0)
@@ -60,8 +60,8 @@ fn partition(spec: &Node<'_>) -> i64 {
 
 /// Whether a kind that counts as a Deployment has come to what it wants, if it says how many that
 /// are: updated = replicas = wanted, and as many are ready.
-pub(super) fn agree(status: &Node<'_>, wanted: Option<i64>) -> bool {
-    let number = |key: &str| status.at(key).and_then(Node::whole);
+pub(super) fn agree(status: &JsonValue<'_>, wanted: Option<i64>) -> bool {
+    let number = |key: &str| status.at(key).and_then(JsonValue::whole);
     let Some(wanted) = wanted else { return true };
     // As Cluster API calls them before v1beta2, and since; a MachineSet updates none.
     let updated = number("updatedReplicas").or_else(|| number("upToDateReplicas"));

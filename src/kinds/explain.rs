@@ -5,15 +5,15 @@ use serde::Deserialize;
 use super::check_kind;
 use super::custom::Custom;
 use super::json_path::Parts;
+use super::json_value::{JsonValue, Whole};
 use super::read::{Count, Text, start};
 use super::refusal::{decode, refuse};
 use super::rules::GOALS;
 use super::says::Place;
-use super::tree::{Node, Whole};
 use super::verdict::{By, judge};
 use super::wait::{Wait, text_of};
 use super::{Rules, SnapshotError};
-use crate::facts::workload::{Mode, Speech, Verdict};
+use crate::facts::workload::{Mode, Reporting, Verdict};
 
 /// What is said of an object, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +73,12 @@ pub fn explain(custom: &Custom, json: &[u8]) -> Result<Explained, SnapshotError>
     let judged = judge(&custom.rules, generation, object);
     let mut notes = Vec::new();
     match judged.speech {
-        Speech::Silent => notes.push("its kind never says how it is".to_owned()),
-        Speech::Mute => notes.push(
+        Reporting::Silent => notes.push("its kind never says how it is".to_owned()),
+        Reporting::Mute => notes.push(
             "after 60 s in which nothing says how it is, it has settled with what is below it"
                 .to_owned(),
         ),
-        Speech::Spoken => {}
+        Reporting::Spoken => {}
     }
     notes.extend(judged.names.map(|it| format!("its status is about generation {it}")));
     let wanted = custom.rules.n_wanted(object);
@@ -172,7 +172,7 @@ fn because(by: By<'_, '_, '_>, object: Parts<'_, '_>) -> String {
 
 /// What stands there.
 fn told(place: Place<'_, '_>, object: Parts<'_, '_>) -> String {
-    let value = |node: &Node<'_>| match text_of(node) {
+    let value = |node: &JsonValue<'_>| match text_of(node) {
         Some(text) => format!("{:?}", start(&text, VALUE_BYTES)),
         None => node.told(),
     };
@@ -194,13 +194,13 @@ fn told(place: Place<'_, '_>, object: Parts<'_, '_>) -> String {
 }
 
 /// Where a value stands in its object.
-fn path_to(node: &Node<'_>, object: Parts<'_, '_>) -> String {
+fn path_to(node: &JsonValue<'_>, object: Parts<'_, '_>) -> String {
     let parts = [("status", object.status), ("spec", object.spec)];
     let found = parts.into_iter().find_map(|(name, part)| below(part, node, name.to_owned()));
     found.unwrap_or_default()
 }
 
-fn below(root: &Node<'_>, wanted: &Node<'_>, path: String) -> Option<String> {
+fn below(root: &JsonValue<'_>, wanted: &JsonValue<'_>, path: String) -> Option<String> {
     if std::ptr::eq(root, wanted) {
         return Some(path);
     }

@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use super::custom::Custom;
 use super::json_path::Parts;
+use super::json_value::{JsonValue, Whole};
 use super::metadata::Metadata;
 use super::read::Text;
 use super::refusal::{decode, label, refuse};
 use super::rules::is_goal;
-use super::tree::{Node, Whole};
 use super::verdict::{self, Judged};
 use super::{Decoded, SnapshotError, check_kind, spec_hash, stamps, template};
 use crate::context;
@@ -57,7 +57,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let is_restart = |path: &str| Some(path) == restart || path.ends_with(RESTARTED_AT);
     let template_without_restart =
         spec_hash::of_paths(&paths, |path| is_template(path) && !is_restart(path));
-    let is_set = |key| matches!(spec.at(key), Some(Node::Bool(true)));
+    let is_set = |key| matches!(spec.at(key), Some(JsonValue::Bool(true)));
     let paused = is_set("paused") || is_set("suspend");
     let images = template::images(&spec, "template");
     let object = Parts { spec: &spec, status: &status };

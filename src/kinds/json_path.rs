@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::tree::Node;
+use super::json_value::JsonValue;
 
 /// A path such as `.status.containers[0].state["a.b"]`, below `status` or `spec`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,8 +27,8 @@ enum Step {
 /// What of an object rules may look at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts<'o, 'a> {
-    pub(super) spec: &'o Node<'a>,
-    pub(super) status: &'o Node<'a>,
+    pub(super) spec: &'o JsonValue<'a>,
+    pub(super) status: &'o JsonValue<'a>,
 }
 
 impl JsonPath {
@@ -57,7 +57,7 @@ impl JsonPath {
     }
 
     /// The value that it leads to.
-    pub(super) fn find<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<&'o Node<'a>> {
+    pub(super) fn find<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<&'o JsonValue<'a>> {
         follow(self.root(object), &self.steps)
     }
 
@@ -65,7 +65,7 @@ impl JsonPath {
     pub(super) fn find_within<'o, 'a>(
         &self,
         object: Parts<'o, 'a>,
-    ) -> Option<(&'o Node<'a>, &'o Node<'a>)> {
+    ) -> Option<(&'o JsonValue<'a>, &'o JsonValue<'a>)> {
         let root = self.root(object);
         let Some((last, above)) = self.steps.split_last() else { return Some((root, root)) };
         let map = follow(root, above)?;
@@ -79,7 +79,7 @@ impl JsonPath {
         Some(below.to_owned())
     }
 
-    fn root<'o, 'a>(&self, object: Parts<'o, 'a>) -> &'o Node<'a> {
+    fn root<'o, 'a>(&self, object: Parts<'o, 'a>) -> &'o JsonValue<'a> {
         match self.part {
             Part::Status => object.status,
             Part::Spec => object.spec,
@@ -106,7 +106,7 @@ impl fmt::Display for JsonPath {
     }
 }
 
-fn follow<'o, 'a>(root: &'o Node<'a>, steps: &[Step]) -> Option<&'o Node<'a>> {
+fn follow<'o, 'a>(root: &'o JsonValue<'a>, steps: &[Step]) -> Option<&'o JsonValue<'a>> {
     steps.iter().try_fold(root, |node, step| match step {
         Step::Key(key) => node.at(key),
         Step::Index(index) => node.items().get(*index),
@@ -188,10 +188,10 @@ mod tests {
     use proptest::prelude::{any, proptest};
 
     use super::{JsonPath, Parts};
-    use crate::kinds::tree::Node;
+    use crate::kinds::json_value::JsonValue;
 
     fn found(path: &str, status: &str) -> Option<String> {
-        let (spec, status) = (Node::Null, serde_json::from_str(status).unwrap());
+        let (spec, status) = (JsonValue::Null, serde_json::from_str(status).unwrap());
         let path = JsonPath::parse(path).unwrap();
         path.find(Parts { spec: &spec, status: &status }).map(|node| format!("{node:?}"))
     }
@@ -221,13 +221,13 @@ mod tests {
     #[test]
     fn what_stands_beside_a_value_is_found() {
         let (spec, status) =
-            (Node::Null, serde_json::from_str(r#"{"a":{"b":1,"message":"m"}}"#).unwrap());
+            (JsonValue::Null, serde_json::from_str(r#"{"a":{"b":1,"message":"m"}}"#).unwrap());
         let parts = Parts { spec: &spec, status: &status };
         let beside = |path| {
             let (map, _) = JsonPath::parse(path).unwrap().find_within(parts).unwrap();
             map.at("message").cloned()
         };
-        assert_eq!(beside(".status.a.b"), Some(Node::Text("m".into())));
+        assert_eq!(beside(".status.a.b"), Some(JsonValue::Text("m".into())));
         assert_eq!(beside(".status.a"), None);
         assert_eq!(beside(".status"), None);
     }

@@ -1,7 +1,7 @@
 //! The rules by which a custom resource is read.
 
 use super::json_path::{JsonPath, Parts};
-use super::tree::Node;
+use super::json_value::JsonValue;
 use super::wait::Wait;
 use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
@@ -61,7 +61,7 @@ impl Rules {
             Some(path) => path.find(object),
             None => object.spec.at("replicas"),
         };
-        wanted.and_then(Node::whole)
+        wanted.and_then(JsonValue::whole)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::counts;
 use super::json_path::Parts;
-use super::tree::Node;
+use super::json_value::JsonValue;
 use super::verdict::number;
 use super::wait::{condition, conditions, text_of};
 use super::words::{Says, Sense, parts, sense, word};
@@ -58,11 +58,11 @@ pub(super) enum Rank {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place<'o, 'a> {
     /// By a condition.
-    Condition(&'o Node<'a>),
+    Condition(&'o JsonValue<'a>),
     /// By a value, which stands in this map or list.
-    Value { map: &'o Node<'a>, value: &'o Node<'a> },
+    Value { map: &'o JsonValue<'a>, value: &'o JsonValue<'a> },
     /// By a number that is to be this one.
-    Count { value: &'o Node<'a>, wanted: i64 },
+    Count { value: &'o JsonValue<'a>, wanted: i64 },
 }
 
 /// Something that a status says.
@@ -93,14 +93,14 @@ pub(super) fn of_rollout<'o, 'a>(
     if health.is_none() {
         out.extend(ERRORS.iter().filter_map(|key| {
             let value = status.at(key)?;
-            let is_said = !matches!(value, Node::Text(text) if text.is_empty());
+            let is_said = !matches!(value, JsonValue::Text(text) if text.is_empty());
             let place = Place::Value { map: status, value };
             is_said.then_some(Statement { rank: Rank::FailedByReason, place })
         }));
     }
     out.extend(FLAGS.iter().filter_map(|key| {
         let value = status.at(key)?;
-        let Node::Bool(is_well) = value else { return None };
+        let JsonValue::Bool(is_well) = value else { return None };
         let rank = if *is_well { Rank::Settled } else { Rank::NotYet };
         Some(Statement { rank, place: Place::Value { map: status, value } })
     }));
@@ -109,9 +109,9 @@ pub(super) fn of_rollout<'o, 'a>(
 }
 
 /// What the status of a run says, in its own order.
-pub(super) fn of_run<'o, 'a>(status: &'o Node<'a>) -> Vec<Statement<'o, 'a>> {
+pub(super) fn of_run<'o, 'a>(status: &'o JsonValue<'a>) -> Vec<Statement<'o, 'a>> {
     let find = |name: &str| condition(status, name);
-    let is = |it: &Node<'_>, expected: &str| {
+    let is = |it: &JsonValue<'_>, expected: &str| {
         it.at("status").and_then(text_of).is_some_and(|is| is.eq_ignore_ascii_case(expected))
     };
     let said = |rank, it| Statement { rank, place: Place::Condition(it) };
@@ -138,7 +138,7 @@ pub(super) fn of_run<'o, 'a>(status: &'o Node<'a>) -> Vec<Statement<'o, 'a>> {
 }
 
 /// Whether a status says anything at all of how its object is, in whatever words.
-pub(super) fn speaks(status: &Node<'_>) -> bool {
+pub(super) fn speaks(status: &JsonValue<'_>) -> bool {
     let is_word = |key: &str| key == "observedGeneration" || is_word_key(key);
     !conditions(status).is_empty()
         || of_parts(status).next().is_some()
@@ -146,13 +146,13 @@ pub(super) fn speaks(status: &Node<'_>) -> bool {
 }
 
 /// The condition that says how it is as a whole.
-fn health<'o, 'a>(status: &'o Node<'a>) -> Option<&'o Node<'a>> {
+fn health<'o, 'a>(status: &'o JsonValue<'a>) -> Option<&'o JsonValue<'a>> {
     HEALTH.iter().find_map(|name| condition(status, name))
 }
 
 /// Whether a condition says something beside that which says how it is as a whole: what is well is
 /// a part of that, what has failed or is at work is not.
-fn counts_beside(condition: &Node<'_>, health: &Node<'_>) -> bool {
+fn counts_beside(condition: &JsonValue<'_>, health: &JsonValue<'_>) -> bool {
     let Some(name) = condition.text_at("type") else { return false };
     let is_health = Some(name) == health.text_at("type");
     is_health
@@ -161,7 +161,7 @@ fn counts_beside(condition: &Node<'_>, health: &Node<'_>) -> bool {
 }
 
 fn of_condition<'o, 'a>(
-    condition: &'o Node<'a>,
+    condition: &'o JsonValue<'a>,
     has_health: bool,
     generation: i64,
 ) -> Option<Statement<'o, 'a>> {
@@ -198,14 +198,14 @@ fn of_condition<'o, 'a>(
 }
 
 /// The conditions of the parts of a status: of a route by each of its parents.
-fn of_parts<'o, 'a>(status: &'o Node<'a>) -> impl Iterator<Item = &'o Node<'a>> {
+fn of_parts<'o, 'a>(status: &'o JsonValue<'a>) -> impl Iterator<Item = &'o JsonValue<'a>> {
     let lists = status.entries().iter().flat_map(|(_, node)| node.items());
     lists.flat_map(conditions)
 }
 
 /// The words at keys such as `phase` and `currentState`; below another key only where nothing says
 /// how it is as a whole.
-fn words<'o, 'a>(status: &'o Node<'a>, goes_below: bool, out: &mut Vec<Statement<'o, 'a>>) {
+fn words<'o, 'a>(status: &'o JsonValue<'a>, goes_below: bool, out: &mut Vec<Statement<'o, 'a>>) {
     words_of(status, out);
     if !goes_below {
         return;
@@ -222,7 +222,7 @@ fn words<'o, 'a>(status: &'o Node<'a>, goes_below: bool, out: &mut Vec<Statement
     }
 }
 
-fn words_of<'o, 'a>(map: &'o Node<'a>, out: &mut Vec<Statement<'o, 'a>>) {
+fn words_of<'o, 'a>(map: &'o JsonValue<'a>, out: &mut Vec<Statement<'o, 'a>>) {
     for (_, value) in map.entries().iter().filter(|(key, _)| is_word_key(key)) {
         let says = value.text().and_then(|text| word(text));
         let rank = match says {

@@ -3,7 +3,7 @@
 //! The hash is cryptographic because specs hold values of env variables: from a hash that leaves
 //! the process in a checkpoint nothing but guessing leads back to the value.
 
-use super::tree::Node;
+use super::json_value::JsonValue;
 
 /// How many paths are kept of one spec.
 const MAX_PATHS: usize = 4_096;
@@ -12,7 +12,7 @@ const MAX_PATHS: usize = 4_096;
 const MAX_PATH_BYTES: usize = 1_024;
 
 /// The hash of a value, whatever it holds.
-pub(super) fn hash(node: &Node<'_>, scratch: &mut Vec<u8>) -> u64 {
+pub(super) fn hash(node: &JsonValue<'_>, scratch: &mut Vec<u8>) -> u64 {
     scratch.clear();
     node.write_canonical(scratch);
     let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(scratch).as_bytes();
@@ -23,7 +23,7 @@ pub(super) fn hash(node: &Node<'_>, scratch: &mut Vec<u8>) -> u64 {
 ///
 /// Items of lists go by their `name` where they have one, else by their index. A spec of more
 /// values than are kept is folded: below the greatest depth that fits, one hash stands for all.
-pub(super) fn paths(spec: &Node<'_>) -> Vec<(Box<str>, u64)> {
+pub(super) fn paths(spec: &JsonValue<'_>) -> Vec<(Box<str>, u64)> {
     let mut depths = Vec::new();
     count(spec, 0, &mut depths);
     let mut walk = Walk {
@@ -56,27 +56,27 @@ struct Depth {
     containers: usize,
 }
 
-fn count(node: &Node<'_>, depth: usize, depths: &mut Vec<Depth>) {
+fn count(node: &JsonValue<'_>, depth: usize, depths: &mut Vec<Depth>) {
     if depths.len() <= depth {
         depths.resize(depth + 1, Depth::default());
     }
     let Some(here) = depths.get_mut(depth) else { return };
     match node {
-        Node::List(items) => {
+        JsonValue::List(items) => {
             here.containers += 1;
             items.iter().for_each(|item| count(item, depth + 1, depths));
         }
-        Node::Map(entries) => {
+        JsonValue::Map(entries) => {
             here.containers += 1;
             entries.iter().for_each(|(_, value)| count(value, depth + 1, depths));
         }
-        Node::Null
-        | Node::Bool(_)
-        | Node::Whole(_)
-        | Node::Float(_)
-        | Node::Text(_)
-        | Node::EmptyList
-        | Node::EmptyMap => here.leaves += 1,
+        JsonValue::Null
+        | JsonValue::Bool(_)
+        | JsonValue::Whole(_)
+        | JsonValue::Float(_)
+        | JsonValue::Text(_)
+        | JsonValue::EmptyList
+        | JsonValue::EmptyMap => here.leaves += 1,
     }
 }
 
@@ -101,12 +101,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn visit(&mut self, node: &Node<'_>, depth: usize) {
+    fn visit(&mut self, node: &JsonValue<'_>, depth: usize) {
         if node.is_void() {
             return;
         }
         match node {
-            Node::Map(entries) if depth < self.max_depth => {
+            JsonValue::Map(entries) if depth < self.max_depth => {
                 for (key, value) in entries {
                     let end = self.path.len();
                     if end > 0 {
@@ -116,7 +116,7 @@ impl Walk {
                     self.leave_or_visit(value, depth, end);
                 }
             }
-            Node::List(items) if depth < self.max_depth => {
+            JsonValue::List(items) if depth < self.max_depth => {
                 let by_name = are_named(items);
                 for (index, item) in items.iter().enumerate() {
                     let end = self.path.len();
@@ -129,28 +129,28 @@ impl Walk {
                     self.leave_or_visit(item, depth, end);
                 }
             }
-            Node::List(_)
-            | Node::Map(_)
-            | Node::Null
-            | Node::Bool(_)
-            | Node::Whole(_)
-            | Node::Float(_)
-            | Node::Text(_)
-            | Node::EmptyList
-            | Node::EmptyMap => self.keep(node),
+            JsonValue::List(_)
+            | JsonValue::Map(_)
+            | JsonValue::Null
+            | JsonValue::Bool(_)
+            | JsonValue::Whole(_)
+            | JsonValue::Float(_)
+            | JsonValue::Text(_)
+            | JsonValue::EmptyList
+            | JsonValue::EmptyMap => self.keep(node),
         }
     }
 
-    fn keep(&mut self, node: &Node<'_>) {
+    fn keep(&mut self, node: &JsonValue<'_>) {
         let hash = hash(node, &mut self.bytes);
         self.out.push((self.path.as_str().into(), hash));
     }
 
     /// Visits a child whose step has just been appended, and takes the step back.
-    fn leave_or_visit(&mut self, node: &Node<'_>, depth: usize, end: usize) {
+    fn leave_or_visit(&mut self, node: &JsonValue<'_>, depth: usize, end: usize) {
         if self.path.len() > MAX_PATH_BYTES {
             // The step is hashed too: what it leads to would else be told by nothing.
-            let step = Node::Text(self.path.get(end..).unwrap_or_default().into());
+            let step = JsonValue::Text(self.path.get(end..).unwrap_or_default().into());
             let hash = hash(&step, &mut self.bytes).rotate_left(1) ^ hash(node, &mut self.bytes);
             self.path.truncate(end);
             self.out.push((self.path.as_str().into(), hash));
@@ -162,7 +162,7 @@ impl Walk {
 }
 
 /// Whether all items have a name of their own. Env variables may be repeated; then the index tells.
-fn are_named(items: &[Node<'_>]) -> bool {
+fn are_named(items: &[JsonValue<'_>]) -> bool {
     let Some(mut names) = items.iter().map(|item| item.text_at("name")).collect::<Option<Vec<_>>>()
     else {
         return false;
@@ -174,9 +174,9 @@ fn are_named(items: &[Node<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{MAX_PATH_BYTES, MAX_PATHS, hash, paths};
-    use crate::kinds::tree::Node;
+    use crate::kinds::json_value::JsonValue;
 
-    fn node(json: &str) -> Node<'_> {
+    fn node(json: &str) -> JsonValue<'_> {
         serde_json::from_str(json).unwrap()
     }
 

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use super::json_value::JsonValue;
 use super::metadata::Metadata;
 use super::refusal::decode;
-use super::tree::Node;
 use super::{RefusedStamp, SnapshotError, read::Text};
 use crate::context::{Carrier, Refused, Rules, Stamps};
 
@@ -21,9 +21,9 @@ struct Raw<'a> {
     #[serde(borrow)]
     metadata: Metadata<'a>,
     #[serde(borrow)]
-    spec: Node<'a>,
+    spec: JsonValue<'a>,
     #[serde(borrow)]
-    status: Node<'a>,
+    status: JsonValue<'a>,
 }
 
 /// The trace contexts on an object of any kind, in all places that `rules` name.
@@ -36,14 +36,14 @@ pub fn stamps(json: &[u8], rules: &Rules) -> Result<Stamps, SnapshotError> {
     let lists = POD_SPECS.iter().filter_map(|path| spec.below(path)).flat_map(|pod| {
         ["containers", "initContainers"].into_iter().filter_map(|list| pod.at(list))
     });
-    lists.flat_map(Node::items).for_each(|container| env(container, &mut carrier));
+    lists.flat_map(JsonValue::items).for_each(|container| env(container, &mut carrier));
     self::status(&status, &mut carrier);
     Ok(carrier.read())
 }
 
 /// Looks for trace contexts in the env of a container; no other value is looked at.
-pub(super) fn env<'a>(container: &Node<'a>, carrier: &mut Carrier<'_, 'a>) {
-    let env = container.at("env").map(Node::items).unwrap_or_default();
+pub(super) fn env<'a>(container: &JsonValue<'a>, carrier: &mut Carrier<'_, 'a>) {
+    let env = container.at("env").map(JsonValue::items).unwrap_or_default();
     carrier.env(|name| {
         // Of two variables of one name the last one counts.
         let variable = env.iter().rfind(|variable| variable.text_at("name") == Some(name))?;
@@ -52,7 +52,7 @@ pub(super) fn env<'a>(container: &Node<'a>, carrier: &mut Carrier<'_, 'a>) {
 }
 
 /// Looks for trace contexts in a status.
-pub(super) fn status<'a>(status: &Node<'a>, carrier: &mut Carrier<'_, 'a>) {
+pub(super) fn status<'a>(status: &JsonValue<'a>, carrier: &mut Carrier<'_, 'a>) {
     carrier.status(|path| {
         let found = path.iter().try_fold(status, |node, key| node.at(key))?;
         found.text().cloned()

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::json_value::JsonValue;
 use super::spec_hash;
 use super::stamps::env;
-use super::tree::Node;
 use crate::context::Carrier;
 
 /// Labels that a controller adds to the template of each of its ReplicaSets.
@@ -18,24 +18,27 @@ pub(super) const OF_JOBS: &str = "jobTemplate";
 
 /// The keys that lead from a spec to the pod template, where the templates of the kind stand at
 /// `place`.
-fn pod_template<'s, 'a>(spec: &'s Node<'a>, place: &str) -> Option<&'s Node<'a>> {
+fn pod_template<'s, 'a>(spec: &'s JsonValue<'a>, place: &str) -> Option<&'s JsonValue<'a>> {
     let template = spec.at(place)?;
     if place == OF_JOBS { template.below(&["spec", "template"]) } else { Some(template) }
 }
 
 /// The containers of the pod template: those that stay first, then the init containers.
-fn containers<'s, 'a>(spec: &'s Node<'a>, place: &str) -> impl Iterator<Item = &'s Node<'a>> {
+fn containers<'s, 'a>(
+    spec: &'s JsonValue<'a>,
+    place: &str,
+) -> impl Iterator<Item = &'s JsonValue<'a>> {
     let template = pod_template(spec, place);
     ["containers", "initContainers"]
         .into_iter()
         .filter_map(move |list| template?.below(&["spec", list]))
-        .flat_map(Node::items)
+        .flat_map(JsonValue::items)
         .take(MAX_IMAGES)
 }
 
 /// The name and image of each container.
-pub(super) fn images(spec: &Node<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> {
-    let named = |container: &Node<'_>| {
+pub(super) fn images(spec: &JsonValue<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> {
+    let named = |container: &JsonValue<'_>| {
         let image = container.text_at("image").unwrap_or_default();
         Some((container.text_at("name")?.into(), image.into()))
     };
@@ -43,7 +46,7 @@ pub(super) fn images(spec: &Node<'_>, place: &str) -> Vec<(Box<str>, Box<str>)> 
 }
 
 /// Looks for trace contexts in the env of the template; no other value is looked at.
-pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrier<'_, 'a>) {
+pub(super) fn collect_env<'a>(spec: &JsonValue<'a>, place: &str, carrier: &mut Carrier<'_, 'a>) {
     for container in containers(spec, place) {
         env(container, carrier);
     }
@@ -51,33 +54,33 @@ pub(super) fn collect_env<'a>(spec: &Node<'a>, place: &str, carrier: &mut Carrie
 
 /// The same for a custom resource, of which it is not known where it describes containers: a
 /// TrainJob has `trainer.env`, a JobSet templates of Jobs.
-pub(super) fn collect_any_env<'a>(node: &Node<'a>, carrier: &mut Carrier<'_, 'a>) {
+pub(super) fn collect_any_env<'a>(node: &JsonValue<'a>, carrier: &mut Carrier<'_, 'a>) {
     match node {
-        Node::Map(entries) => {
+        JsonValue::Map(entries) => {
             env(node, carrier);
             entries.iter().for_each(|(_, below)| collect_any_env(below, carrier));
         }
-        Node::List(items) => items.iter().for_each(|item| collect_any_env(item, carrier)),
-        Node::Null
-        | Node::Bool(_)
-        | Node::Whole(_)
-        | Node::Float(_)
-        | Node::Text(_)
-        | Node::EmptyList
-        | Node::EmptyMap => {}
+        JsonValue::List(items) => items.iter().for_each(|item| collect_any_env(item, carrier)),
+        JsonValue::Null
+        | JsonValue::Bool(_)
+        | JsonValue::Whole(_)
+        | JsonValue::Float(_)
+        | JsonValue::Text(_)
+        | JsonValue::EmptyList
+        | JsonValue::EmptyMap => {}
     }
 }
 
 /// The hash of a pod template of a custom resource as the ReplicaSets below it have it.
-pub(super) fn of_replica_sets(template: &Node<'_>) -> u64 {
-    let mut spec = Node::Map(vec![(Cow::Borrowed("template"), template.without_void())]);
+pub(super) fn of_replica_sets(template: &JsonValue<'_>) -> u64 {
+    let mut spec = JsonValue::Map(vec![(Cow::Borrowed("template"), template.without_void())]);
     let (hash, _) = hashes(&mut spec, "template");
     hash
 }
 
 /// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark
 /// of a restart.
-pub(super) fn hashes(spec: &mut Node<'_>, place: &str) -> (u64, u64) {
+pub(super) fn hashes(spec: &mut JsonValue<'_>, place: &str) -> (u64, u64) {
     let mut bytes = Vec::new();
     let within = |last: [&'static str; 3]| {
         let to_pods: &[&str] = if place == OF_JOBS { &["spec", "template"] } else { &[] };
@@ -86,8 +89,9 @@ pub(super) fn hashes(spec: &mut Node<'_>, place: &str) -> (u64, u64) {
     for label in OF_REPLICA_SETS {
         spec.remove(&within(["metadata", "labels", label]));
     }
-    let mut hash =
-        |spec: &Node<'_>| spec_hash::hash(spec.at(place).unwrap_or(&Node::Null), &mut bytes);
+    let mut hash = |spec: &JsonValue<'_>| {
+        spec_hash::hash(spec.at(place).unwrap_or(&JsonValue::Null), &mut bytes)
+    };
     let template = hash(spec);
     let restarted_at = within(["metadata", "annotations", "kubectl.kubernetes.io/restartedAt"]);
     if spec.remove(&restarted_at) { (template, hash(spec)) } else { (template, template) }

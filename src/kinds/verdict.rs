@@ -6,14 +6,14 @@
 
 use super::counts;
 use super::json_path::Parts;
+use super::json_value::JsonValue;
 use super::read::{message, start};
 use super::rfc3339::rfc3339;
 use super::rules::Rules;
 use super::says::{Place, Rank, Statement, of_rollout, of_run, speaks};
-use super::tree::Node;
 use super::wait::{Wait, text_of};
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Speech, Verdict};
+use crate::facts::workload::{Mode, Reporting, Verdict};
 
 /// How much of a reason is kept, and of what tells how far it has come.
 const REASON_BYTES: usize = 256;
@@ -23,7 +23,7 @@ const REASON_BYTES: usize = 256;
 pub(super) struct Judged<'w, 'o, 'a> {
     pub(super) observed: i64,
     pub(super) names: Option<i64>,
-    pub(super) speech: Speech,
+    pub(super) speech: Reporting,
     pub(super) verdict: Verdict,
     /// Why.
     pub(super) by: By<'w, 'o, 'a>,
@@ -61,12 +61,13 @@ pub(super) fn judge<'w, 'o, 'a>(
     object: Parts<'o, 'a>,
 ) -> Judged<'w, 'o, 'a> {
     let told = number(object.status.at("observedGeneration"));
-    if matches!(object.status, Node::Null | Node::EmptyMap) {
+    if matches!(object.status, JsonValue::Null | JsonValue::EmptyMap) {
         // Nobody has looked at it yet; where nothing counts what is written (ConfigMaps), nobody
         // is going to.
-        let is_plain = generation == 0 && *rules == Rules::default() && *object.spec == Node::Null;
+        let is_plain =
+            generation == 0 && *rules == Rules::default() && *object.spec == JsonValue::Null;
         let verdict = if is_plain { Verdict::Settled { at: None } } else { Verdict::Progressing };
-        let speech = if is_plain || rules.is_silent { Speech::Silent } else { Speech::Mute };
+        let speech = if is_plain || rules.is_silent { Reporting::Silent } else { Reporting::Mute };
         let observed = told.unwrap_or(generation);
         return Judged { observed, names: told, speech, verdict, by: By::NoStatus };
     }
@@ -90,16 +91,16 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ => None,
     };
     let speech = match () {
-        () if rules.is_silent => Speech::Silent,
-        () if speaks(object.status) || !matches!(by, By::Nothing) => Speech::Spoken,
-        () => Speech::Mute,
+        () if rules.is_silent => Reporting::Silent,
+        () if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
+        () => Reporting::Mute,
     };
     let verdict = if doubt.is_some() { Verdict::Progressing } else { verdict };
     Judged { observed, names, speech, verdict, by: doubt.unwrap_or(by) }
 }
 
 /// The newest generation that is named anywhere in a status.
-fn newest(status: &Node<'_>) -> Option<i64> {
+fn newest(status: &JsonValue<'_>) -> Option<i64> {
     let below = status.entries().iter().map(|(_, node)| node).chain(status.items());
     below.filter_map(newest).max().max(number(status.at("observedGeneration")))
 }
@@ -278,7 +279,7 @@ fn named_reason(text: &str, object: Parts<'_, '_>) -> Option<String> {
     let (name, _) = text.split_once(": ")?;
     let conditions = super::wait::conditions(object.status);
     let is_named =
-        |it: &Node<'_>| ["reason", "type"].iter().any(|key| it.text_at(key) == Some(name));
+        |it: &JsonValue<'_>| ["reason", "type"].iter().any(|key| it.text_at(key) == Some(name));
     conditions.iter().any(is_named).then(|| name.to_owned())
 }
 
@@ -293,13 +294,13 @@ fn time(place: Place<'_, '_>) -> Option<UnixNanos> {
     }
 }
 
-fn of_generation(condition: &Node<'_>) -> Option<i64> {
+fn of_generation(condition: &JsonValue<'_>) -> Option<i64> {
     number(condition.at("observedGeneration"))
 }
 
 /// A whole number, or one in a string, as Argo Rollouts writes it.
-pub(super) fn number(node: Option<&Node<'_>>) -> Option<i64> {
-    if let Node::Text(text) = node? { text.parse().ok() } else { node?.whole() }
+pub(super) fn number(node: Option<&JsonValue<'_>>) -> Option<i64> {
+    if let JsonValue::Text(text) = node? { text.parse().ok() } else { node?.whole() }
 }
 
 /// How far it has come.

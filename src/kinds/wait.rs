@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::json_path::{JsonPath, Parts};
+use super::json_value::JsonValue;
 use super::says::Place;
-use super::tree::Node;
 
 /// A test of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +97,7 @@ impl Wait {
     }
 
     /// The condition that it looks at, whatever that says.
-    pub(super) fn condition<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<&'o Node<'a>> {
+    pub(super) fn condition<'o, 'a>(&self, object: Parts<'o, 'a>) -> Option<&'o JsonValue<'a>> {
         match &self.what {
             What::Condition { name, .. } => condition(object.status, name),
             What::Value { .. } => None,
@@ -118,14 +118,17 @@ impl fmt::Display for Wait {
 }
 
 /// The conditions of a status, or of a part of it.
-pub(super) fn conditions<'o, 'a>(status: &'o Node<'a>) -> &'o [Node<'a>] {
-    status.at("conditions").map(Node::items).unwrap_or_default()
+pub(super) fn conditions<'o, 'a>(status: &'o JsonValue<'a>) -> &'o [JsonValue<'a>] {
+    status.at("conditions").map(JsonValue::items).unwrap_or_default()
 }
 
 /// The condition of this type in a status; names are compared without regard to case, as kubectl
 /// does.
-pub(super) fn condition<'o, 'a>(status: &'o Node<'a>, name: &str) -> Option<&'o Node<'a>> {
-    let is_it = |found: &&Node<'a>| {
+pub(super) fn condition<'o, 'a>(
+    status: &'o JsonValue<'a>,
+    name: &str,
+) -> Option<&'o JsonValue<'a>> {
+    let is_it = |found: &&JsonValue<'a>| {
         found.text_at("type").is_some_and(|found| found.eq_ignore_ascii_case(name))
             && found.at("status").is_some()
     };
@@ -133,13 +136,17 @@ pub(super) fn condition<'o, 'a>(status: &'o Node<'a>, name: &str) -> Option<&'o 
 }
 
 /// A value as kubectl compares it; maps and lists cannot be compared.
-pub(super) fn text_of(node: &Node<'_>) -> Option<String> {
+pub(super) fn text_of(node: &JsonValue<'_>) -> Option<String> {
     match node {
-        Node::Bool(value) => Some(value.to_string()),
-        Node::Whole(number) => Some(number.to_string()),
-        Node::Float(number) => Some(number.to_string()),
-        Node::Text(text) => Some(text.to_string()),
-        Node::Null | Node::EmptyList | Node::EmptyMap | Node::List(_) | Node::Map(_) => None,
+        JsonValue::Bool(value) => Some(value.to_string()),
+        JsonValue::Whole(number) => Some(number.to_string()),
+        JsonValue::Float(number) => Some(number.to_string()),
+        JsonValue::Text(text) => Some(text.to_string()),
+        JsonValue::Null
+        | JsonValue::EmptyList
+        | JsonValue::EmptyMap
+        | JsonValue::List(_)
+        | JsonValue::Map(_) => None,
     }
 }
 
@@ -147,11 +154,11 @@ pub(super) fn text_of(node: &Node<'_>) -> Option<String> {
 mod tests {
     use super::Wait;
     use crate::kinds::json_path::Parts;
+    use crate::kinds::json_value::JsonValue;
     use crate::kinds::says::Place;
-    use crate::kinds::tree::Node;
 
     fn holds(wait: &str, status: &str) -> bool {
-        let (spec, status) = (Node::Null, serde_json::from_str(status).unwrap());
+        let (spec, status) = (JsonValue::Null, serde_json::from_str(status).unwrap());
         Wait::parse(wait).unwrap().find(Parts { spec: &spec, status: &status }).is_some()
     }
 
@@ -200,7 +207,7 @@ mod tests {
         let status = serde_json::from_str(
             r#"{"conditions":[{"type":"Failed","status":"True","reason":"R"}]}"#,
         );
-        let (spec, status) = (Node::Null, status.unwrap());
+        let (spec, status) = (JsonValue::Null, status.unwrap());
         let wait = Wait::parse("condition=Failed").unwrap();
         let Some(Place::Condition(found)) = wait.find(Parts { spec: &spec, status: &status })
         else {

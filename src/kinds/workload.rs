@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::json_value::JsonValue;
 use super::metadata::Metadata;
 use super::read::{Count, Few};
 use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
-use super::tree::Node;
 use super::{Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, stamps, template};
 use crate::context::Rules;
 use crate::facts::change::Snapshot;
@@ -24,7 +24,7 @@ struct Raw<'a> {
     #[serde(borrow)]
     metadata: Metadata<'a>,
     #[serde(borrow)]
-    spec: Node<'a>,
+    spec: JsonValue<'a>,
     #[serde(borrow)]
     status: Option<Status<'a>>,
 }
@@ -103,7 +103,7 @@ pub(super) fn workload(kind: Kind, json: &[u8], rules: &Rules) -> Result<Decoded
 fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let Raw { kind: said, mut metadata, mut spec, status } = raw;
     check_kind(kind.name(), &said.0)?;
-    if !matches!(spec, Node::Map(_) | Node::Null) {
+    if !matches!(spec, JsonValue::Map(_) | JsonValue::Null) {
         return Err(format!("spec is {}: a map is expected", spec.told()));
     }
     let form = Form::of(&kind);
@@ -217,10 +217,10 @@ fn read_status(
 }
 
 /// The whole number at `keys` of the spec.
-fn whole(spec: &Node<'_>, keys: &[&str], default: i64) -> Result<i64, String> {
+fn whole(spec: &JsonValue<'_>, keys: &[&str], default: i64) -> Result<i64, String> {
     match spec.below(keys) {
         None => Ok(default),
-        Some(Node::Whole(number)) => Ok(*number),
+        Some(JsonValue::Whole(number)) => Ok(*number),
         Some(other) => {
             let (path, told) = (keys.join("."), other.told());
             Err(format!("spec.{path} is {told}: a whole number is expected"))
@@ -229,19 +229,19 @@ fn whole(spec: &Node<'_>, keys: &[&str], default: i64) -> Result<i64, String> {
 }
 
 /// Whether the field `key` of the spec is set.
-fn flag(spec: &Node<'_>, key: &str) -> Result<bool, String> {
+fn flag(spec: &JsonValue<'_>, key: &str) -> Result<bool, String> {
     match spec.at(key) {
         None => Ok(false),
-        Some(Node::Bool(is_set)) => Ok(*is_set),
+        Some(JsonValue::Bool(is_set)) => Ok(*is_set),
         Some(other) => Err(format!("spec.{key} is {}: true or false is expected", other.told())),
     }
 }
 
 /// `updateStrategy.type`.
-fn strategy<'s>(spec: &'s Node<'_>) -> Result<&'s str, String> {
+fn strategy<'s>(spec: &'s JsonValue<'_>) -> Result<&'s str, String> {
     match spec.below(&["updateStrategy", "type"]) {
         None => Ok(""),
-        Some(Node::Text(strategy)) => Ok(strategy),
+        Some(JsonValue::Text(strategy)) => Ok(strategy),
         Some(other) => {
             Err(format!("spec.updateStrategy.type is {}: a string is expected", other.told()))
         }

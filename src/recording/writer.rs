@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::redact::Redaction;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::watch::ear::{Ear, Heard, Refused, Said};
-use crate::watch::events::EventType;
+use crate::watch::json::stream::EventType;
+use crate::watch::listener::{Heard, Listener, Refused, Said};
 
 /// Listens to one resource and writes down what it says.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Written {
     pub is_object: bool,
 }
 
-impl Ear for ForRecording {
+impl Listener for ForRecording {
     type Out = Written;
 
     fn kind(&self) -> Option<Kind> {
@@ -97,8 +97,8 @@ mod tests {
 
     fn line(said: Said<'_>) -> String {
         let redaction = Some(Redaction::new([1; 32]));
-        let mut ear = ForRecording { resource: "pods".to_owned(), redaction };
-        ear.hear(said, AT).out.unwrap().line
+        let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
+        listener.hear(said, AT).out.unwrap().line
     }
 
     #[test]
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_and_not_written() {
         for redaction in [None, Some(Redaction::new([1; 32]))] {
-            let mut ear = ForRecording { resource: "pods".to_owned(), redaction };
-            let heard = ear.hear(Said::Listed(b"{"), AT);
+            let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
+            let heard = listener.hear(Said::Listed(b"{"), AT);
             assert!(heard.out.is_none() && heard.refused.len() == 1, "{heard:?}");
         }
     }

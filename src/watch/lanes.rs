@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::connect::Cluster;
-use super::ear::Ear;
+use super::listener::Listener;
 use super::reach::Reach;
 use super::reader::{Reader, Stopped};
 use super::status::{Phase, Status};
-use super::target::{Manners, Target};
+use super::target::{Target, WatchSettings};
 use super::trouble::Trouble;
+use crate::cluster::connect::Cluster;
 
 /// One list and watch, and who listens to it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Watched<E> {
     /// Of Events only what is yet to come is read: a list would tell old stories.
     pub has_no_backlog: bool,
     /// Who listens.
-    pub ear: E,
+    pub listener: E,
 }
 
 /// Running lists and watches; they end when this is dropped, or nobody takes what they say.
@@ -56,20 +56,20 @@ impl Statuses {
 #[must_use]
 pub fn start<E>(
     cluster: &Cluster,
-    manners: &Manners,
+    settings: &WatchSettings,
     watched: Vec<Watched<E>>,
     out: &mpsc::Sender<E::Out>,
 ) -> Watches
 where
-    E: Ear + Send + 'static,
+    E: Listener + Send + 'static,
 {
     let mut tasks = JoinSet::new();
     let mut statuses = Statuses::default();
     let reach = Arc::new(watch::Sender::new(Reach::default()));
-    for Watched { target, has_no_backlog, ear } in watched {
+    for Watched { target, has_no_backlog, listener } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
-            kind: ear.kind(),
+            kind: listener.kind(),
             namespace: target.namespace.clone(),
             ..Status::default()
         });
@@ -79,11 +79,11 @@ where
         };
         let reader = Reader {
             trouble: Trouble::new(name, status.clone(), Arc::clone(&reach)),
-            clients: cluster.clients.clone(),
+            api: cluster.api.clone(),
             target,
-            manners: manners.clone(),
+            settings: settings.clone(),
             has_no_backlog,
-            ear,
+            listener,
             out: out.clone(),
             status,
         };

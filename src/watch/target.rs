@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::course::{DENIED, Request};
+use super::list_watch::{DENIED, Request};
 use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, resource};
 
@@ -35,7 +35,7 @@ const OF_CLUSTER: [&str; 3] = ["namespaces", "nodes", "persistentvolumes"];
 
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manners {
+pub struct WatchSettings {
     /// Objects in a page.
     pub page_size: u32,
     /// After which the server ends a watch, and the client gives up a silent one soon after.
@@ -44,7 +44,7 @@ pub struct Manners {
     pub denied: Duration,
 }
 
-impl Default for Manners {
+impl Default for WatchSettings {
     fn default() -> Self {
         Self { page_size: 500, watch_timeout: Duration::from_secs(200), denied: DENIED }
     }
@@ -101,7 +101,12 @@ impl Target {
 
     /// Path and query of `request`.
     #[must_use]
-    pub fn uri(&self, request: &Request, manners: &Manners, is_version_only: bool) -> String {
+    pub fn uri(
+        &self,
+        request: &Request,
+        settings: &WatchSettings,
+        is_version_only: bool,
+    ) -> String {
         let mut uri = match self.group.as_str() {
             "" => format!("/api/{}", self.version),
             group => format!("/apis/{group}/{}", self.version),
@@ -112,8 +117,8 @@ impl Target {
         }
         uri.push('/');
         uri.push_str(&self.plural);
-        let seconds = manners.watch_timeout.as_secs().to_string();
-        let size = if is_version_only { 1 } else { manners.page_size }.to_string();
+        let seconds = settings.watch_timeout.as_secs().to_string();
+        let size = if is_version_only { 1 } else { settings.page_size }.to_string();
         let fields = self.fields();
         let mut pairs = vec![
             ("labelSelector", self.label_selector.as_str()),
@@ -153,11 +158,11 @@ mod tests {
 
     #[test]
     fn requests_ask_for_what_was_configured() {
-        let manners = Manners::default();
+        let settings = WatchSettings::default();
         let pods = Target { version: "v1".into(), plural: "pods".into(), ..Target::default() };
         let first = Request::Page { next: String::new() };
-        assert_eq!(pods.uri(&first, &manners, false), "/api/v1/pods?limit=500");
-        assert_eq!(pods.uri(&first, &manners, true), "/api/v1/pods?limit=1");
+        assert_eq!(pods.uri(&first, &settings, false), "/api/v1/pods?limit=500");
+        assert_eq!(pods.uri(&first, &settings, true), "/api/v1/pods?limit=1");
         let web = Target {
             group: "apps".into(),
             version: "v1".into(),
@@ -170,17 +175,17 @@ mod tests {
         assert_eq!(web.resource(), "deployments.apps");
         let next = Request::Page { next: "ey/+=".into() };
         assert_eq!(
-            web.uri(&next, &manners, false),
+            web.uri(&next, &settings, false),
             "/apis/apps/v1/namespaces/shop/deployments?labelSelector=app%20in%20%28web%2C%20api%29%2C%21canary\
              &fieldSelector=metadata.name%3Da%26b&limit=500&continue=ey%2F%2B%3D"
         );
         let watch = Request::Watch { version: "42".into() };
         assert_eq!(
-            pods.uri(&watch, &manners, false),
+            pods.uri(&watch, &settings, false),
             "/api/v1/pods?watch=true&resourceVersion=42&allowWatchBookmarks=true&timeoutSeconds=200"
         );
         assert_eq!(
-            pods.uri(&Request::WatchList, &manners, false),
+            pods.uri(&Request::WatchList, &settings, false),
             "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &allowWatchBookmarks=true&timeoutSeconds=200"
         );
@@ -197,7 +202,7 @@ mod tests {
                 ..Target::default()
             };
             let first = Request::Page { next: String::new() };
-            target.without(&excluded).uri(&first, &Manners::default(), true)
+            target.without(&excluded).uri(&first, &WatchSettings::default(), true)
         };
         let left_out = "metadata.namespace%21%3Dkube-system%2Cmetadata.namespace%21%3Dci";
         assert_eq!(uri("pods", ""), format!("/api/v1/pods?fieldSelector={left_out}&limit=1"));

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::course::{Ended, Next};
+use super::list_watch::{Ended, Next};
 use super::reach::Reach;
 use super::status::Status;
 use crate::clock;
+use crate::cluster::refusal::Failed;
 
 /// What one lane has to tell.
 #[derive(Debug)]
@@ -35,10 +36,12 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(ended: &Ended) -> Self {
         match ended {
-            Ended::Unreachable(_) | Ended::Silent => Self::Away,
-            Ended::Refused { code: 429 | 500.., .. } => Self::Away,
-            Ended::Broken(_) => Self::Broken,
-            Ended::Page(_) | Ended::Closed { .. } | Ended::Refused { .. } => Self::Own,
+            Ended::Failed(Failed::Unreachable(_)) | Ended::Silent => Self::Away,
+            Ended::Failed(Failed::Refused { code: 429 | 500.., .. }) => Self::Away,
+            Ended::Failed(Failed::Broken(_)) => Self::Broken,
+            Ended::Page(_) | Ended::Closed { .. } | Ended::Failed(Failed::Refused { .. }) => {
+                Self::Own
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::admission::{Counts, Headers, Outcome, Policy, Verdict, answer};
 use crate::export::Delivery;
 use crate::origin::root;
-use crate::{clock, jitter};
+use crate::{clock, random};
 
 /// Connections at the same time; more wait. An API server keeps few.
 const MAX_CONNECTIONS: usize = 256;
@@ -70,7 +70,7 @@ impl Hook {
             headers.get_all(name).iter().map(|it| it.to_str().unwrap_or("?")).collect()
         };
         let sent = Headers { parents: all("traceparent"), states: all("tracestate") };
-        let answered = answer(body, &sent, &self.policy, &jitter::key());
+        let answered = answer(body, &sent, &self.policy, &random::key());
         match answered {
             Ok(Verdict { answer, kind, object, outcome }) => {
                 self.counts.send_modify(|counts| counts.answered(&kind, &outcome));

@@ -17,7 +17,7 @@ use kube_client::core::WatchEvent;
 use kube_client::{Api, Client, ResourceExt as _};
 use lifespan::context::{Injection, ReconcileSpan, child, inject, minted, reconcile_span};
 use lifespan::facts::stamp::TraceContext;
-use lifespan::jitter;
+use lifespan::random;
 use tokio_stream::StreamExt as _;
 
 #[tokio::main(flavor = "current_thread")]
@@ -73,8 +73,8 @@ async fn reconcile(reports: &Api<ConfigMap>, of: &Deployment) -> Result<(), kube
 /// Here a tracing library would start the span; without one only its ids are made.
 fn start_span(of: &Deployment) -> (ReconcileSpan, TraceContext) {
     let begins = reconcile_span(of.annotations());
-    let root = minted(&jitter::key());
-    (begins, child(&root, &jitter::key()))
+    let root = minted(&random::key());
+    (begins, child(&root, &random::key()))
 }
 
 fn replicas(of: &Deployment) -> String {

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use expect_test::expect_file;
+use lifespan::cluster::connect::Access;
 use lifespan::config::{Extension, Lookup, MetricsLevel, Source, load};
 use lifespan::context::{Format, Place, Rule, Rules};
 use lifespan::export::settings::{Encoding, Sizer, To, Wire};
 use lifespan::facts::time::Nanos;
 use lifespan::facts::workload::Mode;
-use lifespan::watch::connect::Access;
 
 /// Files and variables of a test.
 #[derive(Default)]
@@ -345,7 +345,7 @@ fn later_sources_lie_over_earlier_ones_and_set_over_all() {
     assert_eq!(settings.stable_time, Nanos::from_seconds(7));
     assert_eq!(settings.settle_time, Nanos::from_seconds(1));
     assert_eq!(settings.cluster_name.as_deref(), Some("a.b"));
-    assert_eq!(config.receiver.manners.page_size, 7);
+    assert_eq!(config.receiver.watch_settings.page_size, 7);
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_variable_may_stand_for_a_text_that_looks_like_a_number() {
         "receivers:\n  k8s_lifecycle:\n    cluster_name: ${env:N}\n    page_size: ${env:N}\n";
     let config = loaded(&[("good.yaml", GOOD), ("c.yaml", text), ("env:N", "42")], &[]);
     assert_eq!(config.receiver.settings.cluster_name.as_deref(), Some("42"));
-    assert_eq!(config.receiver.manners.page_size, 42);
+    assert_eq!(config.receiver.watch_settings.page_size, 42);
 }
 
 #[test]

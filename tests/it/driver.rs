@@ -12,7 +12,7 @@ use lifespan::facts::kind::Lane;
 use lifespan::facts::span::{FinishedSpan, Shown, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::kinds::list_version;
-use lifespan::watch::ear::Arrived;
+use lifespan::watch::listener::Arrived;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 

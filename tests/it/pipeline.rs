@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kube_client::{Client, Config};
 use lifespan::app::App;
+use lifespan::cluster::connect::identify;
 use lifespan::engine::{Engine, Settings};
 use lifespan::export::Delivery;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
@@ -17,10 +18,9 @@ use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::Nanos;
 use lifespan::otlp::backoff::Backoff;
 use lifespan::otlp::batch::request;
-use lifespan::watch::connect::identify;
-use lifespan::watch::ear::ForCore;
 use lifespan::watch::lanes::Watched;
-use lifespan::watch::target::{Manners, Target};
+use lifespan::watch::listener::ForCore;
+use lifespan::watch::target::{Target, WatchSettings};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
@@ -102,12 +102,19 @@ async fn run(api: &FakeApi, exporters: Vec<Exporter>, n: u64) {
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
-        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
+        listener: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let delivery = Delivery::start(exporters).unwrap();
-    let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };
-    let app =
-        App::start(&cluster, &manners, watched.collect(), Engine::new(settings()), delivery, None);
+    let watch_settings =
+        WatchSettings { watch_timeout: Duration::from_secs(1), ..WatchSettings::default() };
+    let app = App::start(
+        &cluster,
+        &watch_settings,
+        watched.collect(),
+        Engine::new(settings()),
+        delivery,
+        None,
+    );
     let view = app.view();
     let done = async {
         while view.books.now().iter().any(|it| it.sent < n) {

@@ -9,8 +9,8 @@ use lifespan::facts::kind::Lane;
 use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{Catalog, Meaning};
 use lifespan::recording::{ForRecording, Heard, Line, Redaction, hear};
-use lifespan::watch::ear::{Ear as _, ForCore, Said};
-use lifespan::watch::events::EventType;
+use lifespan::watch::json::stream::EventType;
+use lifespan::watch::listener::{ForCore, Listener as _, Said};
 
 use crate::support::lines::{self, Type};
 
@@ -25,8 +25,8 @@ fn both(
         .hear(said, at)
         .out
         .map(|arrived| arrived.news);
-    let mut ear = ForRecording { resource: Catalog::default().resource(lane), redaction };
-    let line = ear.hear(said, at).out.unwrap().line;
+    let mut listener = ForRecording { resource: Catalog::default().resource(lane), redaction };
+    let line = listener.hear(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
     let recorded = match hear(&Catalog::default(), &line) {

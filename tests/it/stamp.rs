@@ -14,8 +14,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kube_client::{Client, Config};
+use lifespan::cluster::api_server::ApiServer;
+use lifespan::cluster::objects::stamp;
 use lifespan::manifest::Stamping;
-use lifespan::watch::stamp::stamp;
 use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -145,7 +146,7 @@ async fn without_a_context_a_trace_begins_and_its_root_is_sent_or_not_claimed_to
 
 /// An API server that holds one object of each path, and patches it as RFC 7386 has it.
 struct Api {
-    client: Client,
+    client: ApiServer,
     objects: Arc<Mutex<Vec<(String, Value)>>>,
     _server: JoinSet<()>,
 }
@@ -182,7 +183,7 @@ impl Api {
         });
         let mut config = Config::new(url.parse().unwrap());
         config.default_retry = false;
-        Self { client: Client::try_from(config).unwrap(), objects, _server: server }
+        Self { client: Client::try_from(config).unwrap().into(), objects, _server: server }
     }
 
     async fn stamp(&self, named: &str, how: &Stamping) -> Result<(String, bool), String> {

@@ -45,6 +45,11 @@ const SHELL_FILES: &[&str] = &[
     "cli/terminal.rs",
     "cli/webhook.rs",
     "clock.rs",
+    "cluster/api_server.rs",
+    "cluster/ca_bundle.rs",
+    "cluster/client.rs",
+    "cluster/connect.rs",
+    "cluster/objects.rs",
     "export.rs",
     "export/deliver.rs",
     "export/endpoint.rs",
@@ -59,12 +64,8 @@ const SHELL_FILES: &[&str] = &[
     "store.rs",
     "telemetry/logs.rs",
     "telemetry/process.rs",
-    "watch/ca_bundle.rs",
-    "watch/clients.rs",
-    "watch/connect.rs",
     "watch/lanes.rs",
     "watch/reader.rs",
-    "watch/stamp.rs",
     "watch/trouble.rs",
     "webhook/server.rs",
 ];
@@ -74,7 +75,7 @@ const ROOMS: &[&str] = &[
     "facts",
     "text",
     "clock",
-    "jitter",
+    "random",
     "context",
     "order",
     "lifecycle",
@@ -89,6 +90,7 @@ const ROOMS: &[&str] = &[
     "traces",
     "store",
     "engine",
+    "cluster",
     "watch",
     "recording",
     "export",
@@ -149,6 +151,14 @@ fn only_the_store_names_dashmap() {
             "{}",
             path.display()
         );
+    }
+}
+
+#[test]
+fn only_the_cluster_is_asked_through_kube() {
+    for (path, code) in files("src") {
+        let is_of_cluster = path.starts_with("src/cluster") || path == Path::new("src/cluster.rs");
+        assert!(is_of_cluster || !code.contains("kube_client"), "{}", path.display());
     }
 }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lifespan::cluster::connect::{Access, connect, served};
 use lifespan::facts::change::Change;
 use lifespan::facts::change::News;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::FinishedSpan;
 use lifespan::kinds::{Catalog, Custom, Rules};
-use lifespan::watch::connect::{Access, connect, served};
-use lifespan::watch::ear::{Arrived, ForCore};
 use lifespan::watch::lanes::{Watched, start};
+use lifespan::watch::listener::{Arrived, ForCore};
 use lifespan::watch::status::{Phase, Status};
-use lifespan::watch::target::{Manners, Target};
+use lifespan::watch::target::{Target, WatchSettings};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -56,12 +56,13 @@ async fn listen_for(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
-        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
+        listener: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let (say, mut said) = mpsc::channel(64);
-    let manners = Manners { watch_timeout: Duration::from_secs(1), ..Manners::default() };
+    let watch_settings =
+        WatchSettings { watch_timeout: Duration::from_secs(1), ..WatchSettings::default() };
     // A silent watch is given up 5 s after it should have ended.
-    let watches = start(&cluster, &manners, watched.collect(), &say);
+    let watches = start(&cluster, &watch_settings, watched.collect(), &say);
     let mut missing: BTreeMap<Lane, u64> = BTreeMap::new();
     for told in decode(awaited) {
         let last = missing.entry(told.lane).or_default();
@@ -339,15 +340,15 @@ async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Statu
     let watched = Watched {
         target: Target::of(&catalog, lane, "", ""),
         has_no_backlog: false,
-        ear: ForCore { catalog, lane, part: 0 },
+        listener: ForCore { catalog, lane, part: 0 },
     };
     let (say, mut said) = mpsc::channel(64);
-    let manners = Manners {
+    let watch_settings = WatchSettings {
         watch_timeout: Duration::from_secs(1),
         denied: Duration::from_millis(50),
-        ..Manners::default()
+        ..WatchSettings::default()
     };
-    let watches = start(&api.cluster().await, &manners, vec![watched], &say);
+    let watches = start(&api.cluster().await, &watch_settings, vec![watched], &say);
     let mut told = Vec::new();
     while told.last().and_then(News::version) != Some(5) {
         let arrived = timeout(PATIENCE, said.recv()).await;
@@ -411,10 +412,10 @@ async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
     };
     let catalog = Arc::new(widgets());
     let lane = catalog.lanes().next().unwrap();
-    let ear = ForCore { catalog, lane, part: 0 };
-    let watched = Watched { target: gadgets, has_no_backlog: false, ear };
+    let listener = ForCore { catalog, lane, part: 0 };
+    let watched = Watched { target: gadgets, has_no_backlog: false, listener };
     let (say, _said) = mpsc::channel(64);
-    let watches = start(&api.cluster().await, &Manners::default(), vec![watched], &say);
+    let watches = start(&api.cluster().await, &WatchSettings::default(), vec![watched], &say);
     timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
     let status = watches.statuses().now().remove(0);
     assert_eq!(status.phase, Phase::Missing);
@@ -456,10 +457,10 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
-        ear: ForCore { catalog: Arc::default(), lane, part: 0 },
+        listener: ForCore { catalog: Arc::default(), lane, part: 0 },
     });
     let (say, _said) = mpsc::channel(1_000);
-    let watches = start(&cluster, &Manners::default(), watched.collect(), &say);
+    let watches = start(&cluster, &WatchSettings::default(), watched.collect(), &say);
     timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
     let n_before = api.requests.lock().await.len();
     write("second");

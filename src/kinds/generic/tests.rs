@@ -6,7 +6,7 @@ use crate::context;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::{Mode, Speech, Verdict, Workload};
+use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 
 mod of_kinds;
 mod presets;
@@ -152,16 +152,16 @@ fn a_status_that_says_nothing_is_mute_unless_its_kind_is_silent() {
         object(&custom, "{}", status).status.speech
     };
     for (status, expected) in [
-        ("null", Speech::Mute),
-        ("{}", Speech::Mute),
-        (r#"{"address":"10.0.0.1"}"#, Speech::Mute),
-        (r#"{"conditions":[]}"#, Speech::Mute),
-        (r#"{"conditions":[{"type":"Ready"}]}"#, Speech::Spoken),
-        (r#"{"phase":"Up"}"#, Speech::Spoken),
-        (r#"{"observedGeneration":1}"#, Speech::Spoken),
+        ("null", Reporting::Mute),
+        ("{}", Reporting::Mute),
+        (r#"{"address":"10.0.0.1"}"#, Reporting::Mute),
+        (r#"{"conditions":[]}"#, Reporting::Mute),
+        (r#"{"conditions":[{"type":"Ready"}]}"#, Reporting::Spoken),
+        (r#"{"phase":"Up"}"#, Reporting::Spoken),
+        (r#"{"observedGeneration":1}"#, Reporting::Spoken),
     ] {
         assert_eq!(speech(false, status), expected, "{status}");
-        assert_eq!(speech(true, status), Speech::Silent, "{status}");
+        assert_eq!(speech(true, status), Reporting::Silent, "{status}");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::span::Outcome;
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::facts::workload::{Mode, Speech, Verdict, Workload};
+use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::transition::{Settles, Transition, Trial};
@@ -104,7 +104,7 @@ impl Tree {
     fn evaluate_verdict(&mut self, at: Evidence) {
         let Some(root) = self.root.as_deref() else { return };
         let Some(open) = self.pending.as_deref_mut() else { return };
-        if root.status.speech == Speech::Silent {
+        if root.status.speech == Reporting::Silent {
             return open.end_without_verdict();
         }
         if root.paused && root.replicas.is_none() {
@@ -149,7 +149,7 @@ impl Tree {
     /// From when on an object of which nothing is said is taken to be of a silent kind.
     pub(super) fn silent_at(&self, open: &Transition) -> Option<UnixNanos> {
         let root = self.root.as_deref().filter(|_| self.has_verdict())?;
-        let is_mute = root.status.speech == Speech::Mute;
+        let is_mute = root.status.speech == Reporting::Mute;
         let waits = is_mute && open.settles == Settles::ByStatus && open.trial.is_none();
         waits.then(|| open.start.moment().plus(SILENT_AFTER))
     }

@@ -26,7 +26,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kube_client::{Client, Config};
-use lifespan::watch::connect::{Cluster, identify};
+use lifespan::cluster::connect::{Cluster, identify};
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, watch};

@@ -122,7 +122,7 @@ fn what_makes_runs_at_its_times_spawns_them() {
         let custom = preset(resource);
         let read = object(&custom, "{}", "null");
         assert!(read.spawns, "{resource}");
-        let speech = if is_silent { Speech::Silent } else { Speech::Mute };
+        let speech = if is_silent { Reporting::Silent } else { Reporting::Mute };
         assert_eq!(read.status.speech, speech, "{resource}");
     }
     assert!(!object(&preset("workflows.argoproj.io"), "{}", "null").spawns);

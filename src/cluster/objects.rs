@@ -1,19 +1,14 @@
-//! Stamps an object that is in a cluster.
+//! One object of a cluster, as a person names it: read, and stamped.
 
-use std::time::Duration;
-
-use http::{Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
-use kube_client::Client;
-use kube_client::client::Body;
 use serde_json::Value;
-use tokio::time::timeout;
 
-use super::reader::chain;
+use super::api_server::ApiServer;
+use super::discovery;
+use super::refusal::Failed;
 use crate::manifest::{Stamping, merge_patch};
 
-/// Who waits for an answer is told so after this.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Who writes, as the object's managed fields tell it.
+const MANAGER: &str = "lifespan-stamp";
 
 /// How often an object that others write meanwhile is read anew.
 const TRIES: usize = 5;
@@ -44,6 +39,13 @@ const KNOWN: [(&[&str], &str, &str, bool); 12] = [
 pub struct Named {
     resource: String,
     name: String,
+}
+
+impl Named {
+    fn refused(&self, failed: &Failed) -> StampError {
+        let object = format!("{} {}", self.resource, self.name);
+        StampError::Refused { object, problem: failed.to_string() }
+    }
 }
 
 /// An object cannot be stamped.
@@ -87,20 +89,15 @@ impl std::str::FromStr for Named {
 /// # Errors
 /// The object is not there, or may not be written.
 pub async fn stamp(
-    client: &Client,
+    api: &ApiServer,
     namespace: Option<&str>,
     named: &Named,
     how: &Stamping,
 ) -> Result<(String, bool), StampError> {
-    let namespace = namespace.unwrap_or_else(|| client.default_namespace());
-    let path = path(client, namespace, named).await?;
-    let object = format!("{} {}", named.resource, named.name);
-    let refused = |problem| StampError::Refused { object: object.clone(), problem };
+    let path = path(api, namespace, named).await?;
+    let refused = |failed: Failed| named.refused(&failed);
     for _ in 0..TRIES {
-        let (status, read) = ask(client, Method::GET, &path, "").await.map_err(refused)?;
-        if !status.is_success() {
-            return Err(refused(told(status, &read)));
-        }
+        let read = object(api, &path).await.map_err(refused)?;
         let text = |pointer| read.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let kind = text("/kind");
         let told_as = match text("/metadata/namespace") {
@@ -108,15 +105,13 @@ pub async fn stamp(
             namespace => format!("{kind} {namespace}/{}", named.name),
         };
         let Some(patch) = merge_patch(&read, how) else { return Ok((told_as, false)) };
-        let (status, answer) =
-            ask(client, Method::PATCH, &path, &patch.to_string()).await.map_err(refused)?;
-        match status {
-            StatusCode::CONFLICT => {}
-            status if status.is_success() => return Ok((told_as, true)),
-            status => return Err(refused(told(status, &answer))),
+        match api.patch(&path, MANAGER, &patch).await {
+            Err(Failed::Refused { code: 409, .. }) => {}
+            written => return written.map(|()| (told_as, true)).map_err(refused),
         }
     }
-    Err(refused(format!("others wrote it {TRIES} times while it was read")))
+    let problem = format!("others wrote it {TRIES} times while it was read");
+    Err(named.refused(&Failed::Broken(problem)))
 }
 
 /// Reads an object in `namespace`, or the one that the kubeconfig names.
@@ -124,22 +119,26 @@ pub async fn stamp(
 /// # Errors
 /// The object is not there, or may not be read.
 pub async fn read(
-    client: &Client,
+    api: &ApiServer,
     namespace: Option<&str>,
     named: &Named,
 ) -> Result<Value, StampError> {
-    let namespace = namespace.unwrap_or_else(|| client.default_namespace());
-    let path = path(client, namespace, named).await?;
-    let refused = |problem| StampError::Refused {
-        object: format!("{} {}", named.resource, named.name),
-        problem,
-    };
-    let (status, read) = ask(client, Method::GET, &path, "").await.map_err(refused)?;
-    if status.is_success() { Ok(read) } else { Err(refused(told(status, &read))) }
+    let path = path(api, namespace, named).await?;
+    object(api, &path).await.map_err(|failed| named.refused(&failed))
+}
+
+async fn object(api: &ApiServer, path: &str) -> Result<Value, Failed> {
+    let said = api.get(path).await?;
+    serde_json::from_slice(&said).map_err(|error| Failed::Broken(error.to_string()))
 }
 
 /// The path of the object at the API server.
-async fn path(client: &Client, namespace: &str, named: &Named) -> Result<String, StampError> {
+async fn path(
+    api: &ApiServer,
+    namespace: Option<&str>,
+    named: &Named,
+) -> Result<String, StampError> {
+    let namespace = namespace.unwrap_or_else(|| api.default_namespace());
     let Named { resource, name } = named;
     let of = |base: &str, plural: &str, is_namespaced: bool| match is_namespaced {
         true => format!("/{base}/namespaces/{namespace}/{plural}/{name}"),
@@ -151,46 +150,19 @@ async fn path(client: &Client, namespace: &str, named: &Named) -> Result<String,
         return Ok(of(base, plural, *is_namespaced));
     }
     let unknown = || StampError::Unknown(resource.clone());
-    let (plural, group) = resource.split_once('.').ok_or_else(unknown)?;
-    let refused = |problem| StampError::Refused { object: resource.clone(), problem };
-    let (_, found) =
-        ask(client, Method::GET, &format!("/apis/{group}"), "").await.map_err(refused)?;
-    let version = found.pointer("/preferredVersion/version").and_then(Value::as_str);
-    let base = format!("apis/{group}/{}", version.ok_or_else(unknown)?);
-    let (_, found) = ask(client, Method::GET, &format!("/{base}"), "").await.map_err(refused)?;
-    let resources = found.get("resources").and_then(Value::as_array);
-    let is_it = |it: &&Value| it.get("name").and_then(Value::as_str) == Some(plural);
-    let resource = resources.and_then(|all| all.iter().find(is_it)).ok_or_else(unknown)?;
-    let is_namespaced = resource.get("namespaced").and_then(Value::as_bool).unwrap_or(true);
-    Ok(of(&base, plural, is_namespaced))
-}
-
-async fn ask(
-    client: &Client,
-    method: Method,
-    path: &str,
-    body: &str,
-) -> Result<(StatusCode, Value), String> {
-    let mut request = Request::builder().method(method).uri(path);
-    if !body.is_empty() {
-        request = request.uri(format!("{path}?fieldManager=lifespan-stamp"));
-        request = request.header(header::CONTENT_TYPE, "application/merge-patch+json");
-    }
-    let request = request.body(Body::from(body.as_bytes().to_vec()));
-    let request = request.map_err(|error| chain(&error))?;
-    let answer = async {
-        let answer = client.send(request).await.map_err(|error| chain(&error))?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| chain(&error))?.to_bytes();
-        Ok((head.status, serde_json::from_slice(&body).unwrap_or_default()))
+    let failed = |failed: Failed| match failed {
+        Failed::Refused { code: 404, .. } => unknown(),
+        failed => StampError::Refused { object: resource.clone(), problem: failed.to_string() },
     };
-    timeout(PATIENCE, answer).await.map_err(|_| format!("no answer within {PATIENCE:?}"))?
-}
-
-/// What the API server says of a request that it did not carry out.
-fn told(status: StatusCode, answer: &Value) -> String {
-    let message = answer.get("message").and_then(Value::as_str);
-    message.map_or_else(|| status.to_string(), str::to_owned)
+    let (plural, group) = resource.split_once('.').ok_or_else(unknown)?;
+    let said = api.get(&format!("/apis/{group}")).await.map_err(failed)?;
+    let group = discovery::group(&said).ok_or_else(unknown)?;
+    let version = group.versions.first().ok_or_else(unknown)?;
+    let base = format!("apis/{}/{version}", group.name);
+    let said = api.get(&format!("/{base}")).await.map_err(failed)?;
+    let mut resources = discovery::resources(&said).unwrap_or_default().into_iter();
+    let found = resources.find(|it| it.name == plural).ok_or_else(unknown)?;
+    Ok(of(&base, plural, found.namespaced))
 }
 
 #[cfg(test)]

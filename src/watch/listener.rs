@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::events::EventType;
+use super::json::stream::EventType;
 use crate::context::Flaw;
-use crate::engine::Part;
 use crate::facts::change::News;
-use crate::facts::kind::Kind;
-use crate::facts::kind::Lane;
+use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::UnixNanos;
 use crate::kinds::{self, Catalog, Meaning, Told};
 
@@ -47,7 +45,7 @@ pub enum Refused {
 }
 
 /// Listens to one lane.
-pub trait Ear {
+pub trait Listener {
     /// What is handed on.
     type Out: Send + 'static;
 
@@ -82,7 +80,7 @@ pub struct ForCore {
     pub part: Part,
 }
 
-impl Ear for ForCore {
+impl Listener for ForCore {
     type Out = Arrived;
 
     fn kind(&self) -> Option<Kind> {

@@ -14,7 +14,7 @@ use super::read::whole;
 
 /// A value of JSON; maps are sorted by key.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Node<'a> {
+pub(super) enum JsonValue<'a> {
     #[default]
     Null,
     Bool(bool),
@@ -31,7 +31,7 @@ pub(super) enum Node<'a> {
     Map(Vec<(Cow<'a, str>, Self)>),
 }
 
-impl<'a> Node<'a> {
+impl<'a> JsonValue<'a> {
     /// The value at `key`, if this is a map that has it.
     pub(super) fn at(&self, key: &str) -> Option<&Self> {
         let Self::Map(entries) = self else { return None };
@@ -167,84 +167,87 @@ fn write_text(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for JsonValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor { keeps_empty: false })
+        deserializer.deserialize_any(JsonVisitor { keeps_empty: false })
     }
 }
 
 /// A node in which empty maps and lists count.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Whole<'a>(pub(super) Node<'a>);
+pub(super) struct Whole<'a>(pub(super) JsonValue<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Whole<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor { keeps_empty: true }).map(Whole)
+        deserializer.deserialize_any(JsonVisitor { keeps_empty: true }).map(Whole)
     }
 }
 
 #[derive(Clone, Copy)]
-struct NodeVisitor {
+struct JsonVisitor {
     keeps_empty: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for NodeVisitor {
-    type Value = Node<'de>;
+impl<'de> DeserializeSeed<'de> for JsonVisitor {
+    type Value = JsonValue<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<JsonValue<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node<'de>;
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = JsonValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Node<'de>, E> {
-        Ok(Node::Null)
+    fn visit_unit<E: Error>(self) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Node<'de>, E> {
-        Ok(Node::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Node<'de>, E> {
-        Ok(Node::Whole(number))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Whole(number))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Node<'de>, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<JsonValue<'de>, E> {
         #[expect(clippy::cast_precision_loss, reason = "no field of Kubernetes reaches 2^63")]
-        Ok(i64::try_from(number).map_or(Node::Float(number as f64), Node::Whole))
+        Ok(i64::try_from(number).map_or(JsonValue::Float(number as f64), JsonValue::Whole))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Node<'de>, E> {
-        Ok(whole(number).map_or(Node::Float(number), Node::Whole))
+    fn visit_f64<E: Error>(self, number: f64) -> Result<JsonValue<'de>, E> {
+        Ok(whole(number).map_or(JsonValue::Float(number), JsonValue::Whole))
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Node<'de>, E> {
-        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<JsonValue<'de>, E> {
+        Ok(JsonValue::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<JsonValue<'de>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element_seed(self)? {
             items.push(item);
         }
         if self.keeps_empty && items.is_empty() {
-            return Ok(Node::EmptyList);
+            return Ok(JsonValue::EmptyList);
         }
-        Ok(Node::List(items))
+        Ok(JsonValue::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonValue<'de>, A::Error> {
+        let mut entries: Vec<(Cow<'de, str>, JsonValue<'de>)> = Vec::new();
         while let Some(key) = map.next_key::<super::read::Text<'de>>()? {
             let node = map.next_value_seed(self)?;
             if !node.is_void() {
@@ -257,17 +260,17 @@ impl<'de> Visitor<'de> for NodeVisitor {
         entries.dedup_by(|(a, _), (b, _)| a == b);
         entries.reverse();
         if self.keeps_empty && entries.is_empty() {
-            return Ok(Node::EmptyMap);
+            return Ok(JsonValue::EmptyMap);
         }
-        Ok(Node::Map(entries))
+        Ok(JsonValue::Map(entries))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Node, Whole};
+    use super::{JsonValue, Whole};
 
-    fn node(json: &str) -> Node<'_> {
+    fn node(json: &str) -> JsonValue<'_> {
         serde_json::from_str(json).unwrap()
     }
 
@@ -287,22 +290,25 @@ mod tests {
 
     #[test]
     fn numbers_beyond_whole_ones_are_kept_apart() {
-        assert_eq!(node("1e2"), Node::Whole(100));
-        assert_eq!(node("-0.0"), Node::Whole(0));
-        assert_eq!(node("1e300"), Node::Float(1e300));
-        assert_eq!(node("18446744073709551615"), Node::Float(18_446_744_073_709_551_615.0));
+        assert_eq!(node("1e2"), JsonValue::Whole(100));
+        assert_eq!(node("-0.0"), JsonValue::Whole(0));
+        assert_eq!(node("1e300"), JsonValue::Float(1e300));
+        assert_eq!(node("18446744073709551615"), JsonValue::Float(18_446_744_073_709_551_615.0));
     }
 
     #[test]
     fn emptiness_counts_where_it_is_asked_for() {
         let whole = |json| serde_json::from_str::<Whole<'_>>(json).unwrap().0;
         let json = r#"{"a":{},"b":[],"c":null,"d":[{},null]}"#;
-        assert_eq!(node(json), Node::Map(Vec::new()));
+        assert_eq!(node(json), JsonValue::Map(Vec::new()));
         let tree = whole(json);
-        assert_eq!(tree.at("a"), Some(&Node::EmptyMap));
-        assert_eq!(tree.at("b"), Some(&Node::EmptyList));
+        assert_eq!(tree.at("a"), Some(&JsonValue::EmptyMap));
+        assert_eq!(tree.at("b"), Some(&JsonValue::EmptyList));
         assert_eq!(tree.at("c"), None);
-        assert_eq!(tree.at("d"), Some(&Node::List(vec![Node::EmptyMap, Node::Null])));
+        assert_eq!(
+            tree.at("d"),
+            Some(&JsonValue::List(vec![JsonValue::EmptyMap, JsonValue::Null]))
+        );
         let mut bytes = [Vec::new(), Vec::new(), Vec::new()];
         for (json, bytes) in ["{}", "[]", "null"].into_iter().zip(&mut bytes) {
             whole(json).write_canonical(bytes);

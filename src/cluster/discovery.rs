@@ -52,24 +52,39 @@ pub fn groups(json: &[u8]) -> Option<Vec<Group>> {
     Some(list.groups.into_iter().map(Group::from).collect())
 }
 
-/// The plural names of what an `APIResourceList` has to be listed and watched; `None` where it is
-/// none.
+/// A resource that is served.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Resource {
+    /// Its plural name: `taskruns`; that of a subresource has a slash in it.
+    pub name: String,
+    /// Whether its objects are in namespaces.
+    #[serde(default = "is_as_a_rule")]
+    pub namespaced: bool,
+    #[serde(default)]
+    verbs: Vec<String>,
+}
+
+impl Resource {
+    /// Whether it can be listed and watched.
+    #[must_use]
+    pub fn can_be_watched(&self) -> bool {
+        let can = |verb: &str| self.verbs.iter().any(|it| it == verb);
+        can("list") && can("watch")
+    }
+}
+
+const fn is_as_a_rule() -> bool {
+    true
+}
+
+/// The resources of an `APIResourceList`; `None` where it is none.
 #[must_use]
-pub fn watchable(json: &[u8]) -> Option<Vec<String>> {
+pub fn resources(json: &[u8]) -> Option<Vec<Resource>> {
     #[derive(Deserialize)]
     struct List {
         resources: Vec<Resource>,
     }
-    #[derive(Deserialize)]
-    struct Resource {
-        name: String,
-        #[serde(default)]
-        verbs: Vec<String>,
-    }
-    let list: List = serde_json::from_slice(json).ok()?;
-    let can = |resource: &Resource, verb: &str| resource.verbs.iter().any(|it| it == verb);
-    let found = list.resources.into_iter().filter(|it| can(it, "list") && can(it, "watch"));
-    Some(found.map(|it| it.name).collect())
+    serde_json::from_slice::<List>(json).ok().map(|list| list.resources)
 }
 
 #[cfg(test)]
@@ -99,7 +114,9 @@ mod tests {
         let list = r#"{"resources":[{"name":"taskruns","verbs":["get","list","watch"]},
             {"name":"taskruns/status","verbs":["get"]},{"name":"none"},
             {"name":"reviews","verbs":["create","list"]}]}"#;
-        assert_eq!(watchable(list.as_bytes()).unwrap(), ["taskruns"]);
+        let found = resources(list.as_bytes()).unwrap().into_iter();
+        let names: Vec<_> = found.filter(Resource::can_be_watched).map(|it| it.name).collect();
+        assert_eq!(names, ["taskruns"]);
     }
 
     #[test]
@@ -107,7 +124,7 @@ mod tests {
         for json in ["", "<html>", "[]", "{}", "null", r#"{"groups":{}}"#, r#"{"resources":1}"#] {
             assert_eq!(group(json.as_bytes()), None, "{json}");
             assert_eq!(groups(json.as_bytes()), None, "{json}");
-            assert_eq!(watchable(json.as_bytes()), None, "{json}");
+            assert_eq!(resources(json.as_bytes()), None, "{json}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The one place where chance is drawn: clients that lost the same server shall not all return at
-//! once.
+//! The one place where chance is drawn: of waits, so that clients that lost the same server do not all
+//! return at once, and of keys, from which ids of traces are made that begin here.
 
 use std::hash::{BuildHasher as _, RandomState};
 

@@ -1,20 +1,14 @@
 //! Tells the API server which certificate a webhook will show.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
-use kube_client::Client;
-use kube_client::client::Body;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
-use super::reader::chain;
+use super::api_server::ApiServer;
+use super::refusal::Failed;
 
-/// Who waits for an answer is told so after this.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Who writes, as the object's managed fields tell it.
+const MANAGER: &str = "lifespan-webhook";
 
 /// How many certificates a bundle keeps: while one process takes the place of another, both are
 /// trusted.
@@ -39,24 +33,20 @@ pub struct BundleError {
 ///
 /// # Errors
 /// Tells what the API server said.
-pub async fn trust(client: &Client, name: &str, pem: &str) -> Result<(), BundleError> {
+pub async fn trust(api: &ApiServer, name: &str, pem: &str) -> Result<(), BundleError> {
     let wrong = |problem| BundleError { name: name.to_owned(), problem };
+    let failed = |failed: Failed| wrong(failed.to_string());
     let path =
         format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
     for _ in 0..TRIES {
-        let (status, mut found) = ask(client, Method::GET, &path, None).await.map_err(wrong)?;
-        if !status.is_success() {
-            return Err(wrong(told(status, &found)));
-        }
+        let said = api.get(&path).await.map_err(failed)?;
+        let mut found = serde_json::from_slice(&said).map_err(|error| wrong(error.to_string()))?;
         if !put(&mut found, pem) {
             return Err(wrong("it has no webhooks".to_owned()));
         }
-        let (status, answer) =
-            ask(client, Method::PUT, &path, Some(&found)).await.map_err(wrong)?;
-        match status {
-            StatusCode::CONFLICT => {}
-            status if status.is_success() => return Ok(()),
-            status => return Err(wrong(told(status, &answer))),
+        match api.put(&path, MANAGER, &found).await {
+            Err(Failed::Refused { code: 409, .. }) => {}
+            written => return written.map_err(failed),
         }
     }
     Err(wrong(format!("others wrote it {TRIES} times while it was read")))
@@ -85,33 +75,6 @@ fn bundle(pem: &str, old: &str) -> String {
     let new = format!("{}\n", pem.trim_end());
     let kept = old.filter(|old| *old != new).take(MAX_KEPT - 1);
     std::iter::once(new.clone()).chain(kept).collect()
-}
-
-async fn ask(
-    client: &Client,
-    method: Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<(StatusCode, Value), String> {
-    let mut request = Request::builder().method(method).uri(path);
-    if body.is_some() {
-        request = request.uri(format!("{path}?fieldManager=lifespan-webhook"));
-        request = request.header(header::CONTENT_TYPE, "application/json");
-    }
-    let text = body.map(Value::to_string).unwrap_or_default();
-    let request = request.body(Body::from(text.into_bytes())).map_err(|error| chain(&error))?;
-    let answer = async {
-        let answer = client.send(request).await.map_err(|error| chain(&error))?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| chain(&error))?.to_bytes();
-        Ok((head.status, serde_json::from_slice(&body).unwrap_or_default()))
-    };
-    timeout(PATIENCE, answer).await.map_err(|_| format!("no answer within {PATIENCE:?}"))?
-}
-
-fn told(status: StatusCode, answer: &Value) -> String {
-    let message = answer.get("message").and_then(Value::as_str);
-    message.map_or_else(|| status.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

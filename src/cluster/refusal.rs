@@ -1,13 +1,33 @@
-//! What an API server says when it refuses: the `Status` object and its headers; pure.
+//! Why a request was not carried out, and what an API server says when it refuses: the `Status`
+//! object and its headers; pure.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::course::Ended;
-
 /// No message of a server is told at greater length.
 const MAX_MESSAGE: usize = 400;
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The server refused, or said so in the middle of a watch.
+    #[error("{}", format!("{code} {message}").trim_end())]
+    Refused {
+        /// The HTTP status, or the code of the Status object in the stream.
+        code: u16,
+        /// What the server said about it.
+        message: String,
+        /// What it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The server cannot be reached, or did not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server broke off in the middle, or talks nonsense.
+    #[error("{0}")]
+    Broken(String),
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -26,7 +46,7 @@ struct Details {
 
 /// What an answer with an error status means. `retry_after` is the header of that name.
 #[must_use]
-pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Ended {
+pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Failed {
     let status: Status = serde_json::from_slice(body).unwrap_or_default();
     let message = match (status.message.as_str(), status.reason.as_str()) {
         ("", "") => String::from_utf8_lossy(body.get(..MAX_MESSAGE).unwrap_or(body)).into_owned(),
@@ -35,14 +55,13 @@ pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Ended {
     };
     let asked = retry_after.and_then(|text| text.trim().parse().ok());
     let told = status.details.map(|it| it.retry_after_seconds).filter(|seconds| *seconds > 0);
-    let message = format!("{code} {}", message.trim());
     let retry_after = asked.or(told).map(Duration::from_secs);
-    Ended::Refused { code, message: message.trim_end().to_owned(), retry_after }
+    Failed::Refused { code, message: message.trim().to_owned(), retry_after }
 }
 
 /// What an `ERROR` in the middle of a watch means; its object is a `Status`.
 #[must_use]
-pub fn error(object: &[u8]) -> Ended {
+pub fn error(object: &[u8]) -> Failed {
     let status: Status = serde_json::from_slice(object).unwrap_or_default();
     // Older servers tell of an expired version by its reason alone.
     let code = match (status.code, status.reason.as_str()) {
@@ -85,12 +104,10 @@ mod tests {
             (r#"{"reason":"Timeout"}"#, 504, None, "504 Timeout", None),
         ];
         for (body, code, header, message, seconds) in cases {
-            let expected = Ended::Refused {
-                code,
-                message: message.to_owned(),
-                retry_after: seconds.map(Duration::from_secs),
-            };
-            assert_eq!(refused(code, header, body.as_bytes()), expected);
+            let failed = refused(code, header, body.as_bytes());
+            assert_eq!(failed.to_string(), message);
+            let Failed::Refused { code: of, retry_after, .. } = failed else { panic!("{body}") };
+            assert_eq!((of, retry_after), (code, seconds.map(Duration::from_secs)));
         }
     }
 
@@ -102,17 +119,17 @@ mod tests {
             r#"{"reason":"Expired"}"#,
         ] {
             assert!(
-                matches!(error(object.as_bytes()), Ended::Refused { code: 410, .. }),
+                matches!(error(object.as_bytes()), Failed::Refused { code: 410, .. }),
                 "{object}"
             );
         }
-        assert!(matches!(error(b"{}"), Ended::Refused { code: 500, .. }));
+        assert!(matches!(error(b"{}"), Failed::Refused { code: 500, .. }));
     }
 
     #[test]
     fn no_message_is_told_without_bound() {
         let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(100_000));
-        let Ended::Refused { message, .. } = refused(500, None, long.as_bytes()) else { panic!() };
+        let Failed::Refused { message, .. } = refused(500, None, long.as_bytes()) else { panic!() };
         assert!(message.len() < 500);
     }
 }

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use super::items::ListMeta;
+use super::json::list::ListMeta;
 use super::status::Phase;
+use crate::cluster::refusal::Failed;
 use crate::otlp::backoff::Backoff;
 
 /// Between attempts: 0.8 s, doubled up to 30 s, as client-go's reflector waits.
@@ -56,19 +57,14 @@ pub enum Ended {
     },
     /// Nothing was said for longer than the server may be silent.
     Silent,
-    /// The server refused, or said so in the middle of a watch.
-    Refused {
-        /// The HTTP status, or the code of the Status object in the stream.
-        code: u16,
-        /// What the server said about it.
-        message: String,
-        /// What it asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The server cannot be reached, or did not answer.
-    Unreachable(String),
-    /// The server broke off in the middle, or talks nonsense.
-    Broken(String),
+    /// It was not carried out, or no further.
+    Failed(Failed),
+}
+
+impl From<Failed> for Ended {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
 }
 
 /// What to do next.
@@ -88,7 +84,7 @@ pub struct Next {
 
 /// Where one list and watch stands.
 #[derive(Clone, Debug)]
-pub struct Course {
+pub struct ListWatch {
     has_watch_list: bool,
     /// Only what is yet to come is of interest: a list is asked for its version alone.
     has_no_backlog: bool,
@@ -99,11 +95,11 @@ pub struct Course {
     denied: Duration,
 }
 
-impl Course {
+impl ListWatch {
     /// Begins with a list: with WatchList if the server is said to have it.
     #[must_use]
     pub fn new(has_watch_list: bool, has_no_backlog: bool) -> Self {
-        let mut course = Self {
+        let mut list_watch = Self {
             has_watch_list,
             has_no_backlog,
             last: Request::WatchList,
@@ -111,8 +107,8 @@ impl Course {
             n_failed: 0,
             denied: DENIED,
         };
-        course.last = course.list();
-        course
+        list_watch.last = list_watch.list();
+        list_watch
     }
 
     /// Asks for a kind that may not be read, or is not there, after another time than [`DENIED`].
@@ -164,26 +160,29 @@ impl Course {
                 let error = Some("the server fell silent".to_owned());
                 Next { error, ..self.now(self.watch(), Phase::Watching) }
             }
-            Ended::Refused { code: 410, message, .. } => self.expired(jitter, message),
+            Ended::Failed(failed) => self.failed(&failed, jitter),
+        };
+        self.last = next.request.clone();
+        next
+    }
+
+    fn failed(&mut self, failed: &Failed, jitter: f64) -> Next {
+        let message = failed.to_string();
+        let Failed::Refused { code, retry_after, .. } = *failed else {
+            return self.again(jitter, None, message);
+        };
+        match code {
+            410 => self.expired(jitter, message),
             // Servers without WatchList do not know, or do not allow, its parameters.
-            Ended::Refused { code: 400 | 422, .. } if self.last == Request::WatchList => {
-                self.without_watch_list(jitter)
-            }
-            Ended::Refused { code: 403, message, retry_after } => {
-                self.denied(Phase::Forbidden, jitter, retry_after, message)
-            }
-            Ended::Refused { code: 404, message, retry_after } => {
+            400 | 422 if self.last == Request::WatchList => self.without_watch_list(jitter),
+            403 => self.denied(Phase::Forbidden, jitter, retry_after, message),
+            404 => {
                 // What comes back under this name is another resource, with another history.
                 self.version.clear();
                 self.denied(Phase::Missing, jitter, retry_after, message)
             }
-            Ended::Refused { message, retry_after, .. } => self.again(jitter, retry_after, message),
-            Ended::Unreachable(message) | Ended::Broken(message) => {
-                self.again(jitter, None, message)
-            }
-        };
-        self.last = next.request.clone();
-        next
+            _ => self.again(jitter, retry_after, message),
+        }
     }
 
     fn now(&self, request: Request, phase: Phase) -> Next {
@@ -270,32 +269,36 @@ mod tests {
     }
 
     fn refused(code: u16) -> Ended {
-        Ended::Refused { code, message: format!("code {code}"), retry_after: None }
+        Ended::Failed(Failed::Refused { code, message: String::new(), retry_after: None })
     }
 
-    /// A course that watches at version 7.
-    fn watching() -> Course {
-        let mut course = Course::new(false, false);
-        assert_eq!(course.after(paged("7", ""), HALF).request, watch("7"));
-        course
+    fn broken(why: &str) -> Ended {
+        Ended::Failed(Failed::Broken(why.to_owned()))
+    }
+
+    /// One that watches at version 7.
+    fn watching() -> ListWatch {
+        let mut list_watch = ListWatch::new(false, false);
+        assert_eq!(list_watch.after(paged("7", ""), HALF).request, watch("7"));
+        list_watch
     }
 
     #[test]
     fn a_list_is_read_page_by_page_and_then_watched_from_its_version() {
-        let mut course = Course::new(false, false);
-        assert_eq!(course.request(), &page(""));
-        assert_eq!(course.after(paged("5", "token"), HALF).request, page("token"));
-        let next = course.after(paged("5", ""), HALF);
+        let mut list_watch = ListWatch::new(false, false);
+        assert_eq!(list_watch.request(), &page(""));
+        assert_eq!(list_watch.after(paged("5", "token"), HALF).request, page("token"));
+        let next = list_watch.after(paged("5", ""), HALF);
         assert_eq!((next.request, next.wait, next.is_away), (watch("5"), Duration::ZERO, false));
     }
 
     #[test]
     fn a_watch_goes_on_where_it_ended() {
-        let mut course = watching();
-        course.reached("9".to_owned());
+        let mut list_watch = watching();
+        list_watch.reached("9".to_owned());
         let closed = Ended::Closed { lasted: Duration::from_secs(200), was_heard: false };
         for ended in [closed, Ended::Silent] {
-            let next = course.after(ended, HALF);
+            let next = list_watch.after(ended, HALF);
             assert_eq!(
                 (next.request, next.wait, next.is_away),
                 (watch("9"), Duration::ZERO, false)
@@ -305,17 +308,21 @@ mod tests {
 
     #[test]
     fn a_broken_watch_goes_on_after_a_growing_wait_and_the_lane_is_away() {
-        let mut course = watching();
+        let mut list_watch = watching();
         let waits: Vec<_> = (0..7)
-            .map(|_| course.after(Ended::Broken("reset".to_owned()), HALF))
+            .map(|_| list_watch.after(broken("reset"), HALF))
             .map(|next| {
                 assert_eq!((next.request, next.is_away), (watch("7"), true));
                 next.wait.as_millis()
             })
             .collect();
         assert_eq!(waits, [800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
-        course.reached("8".to_owned());
-        assert_eq!(course.after(refused(500), HALF).wait.as_millis(), 800, "success starts anew");
+        list_watch.reached("8".to_owned());
+        assert_eq!(
+            list_watch.after(refused(500), HALF).wait.as_millis(),
+            800,
+            "success starts anew"
+        );
     }
 
     #[test]
@@ -334,27 +341,27 @@ mod tests {
 
     #[test]
     fn a_forgotten_page_begins_the_list_again_but_not_at_once() {
-        let mut course = Course::new(false, false);
-        course.after(paged("5", "token"), HALF);
-        let next = course.after(refused(410), HALF);
+        let mut list_watch = ListWatch::new(false, false);
+        list_watch.after(paged("5", "token"), HALF);
+        let next = list_watch.after(refused(410), HALF);
         assert_eq!((next.request, next.is_away), (page(""), true));
         assert!(next.wait > Duration::ZERO);
     }
 
     #[test]
     fn a_list_that_breaks_off_begins_again() {
-        let mut course = Course::new(false, false);
-        course.after(paged("5", "token"), HALF);
-        assert_eq!(course.after(Ended::Broken("cut".to_owned()), HALF).request, page(""));
+        let mut list_watch = ListWatch::new(false, false);
+        list_watch.after(paged("5", "token"), HALF);
+        assert_eq!(list_watch.after(broken("cut"), HALF).request, page(""));
     }
 
     #[test]
     fn what_the_server_asks_to_wait_is_waited() {
-        let ended = Ended::Refused {
+        let ended = Ended::Failed(Failed::Refused {
             code: 429,
             message: "too many requests".to_owned(),
             retry_after: Some(Duration::from_secs(12)),
-        };
+        });
         let next = watching().after(ended, HALF);
         assert_eq!((next.wait, next.request), (Duration::from_secs(12), watch("7")));
     }
@@ -375,27 +382,31 @@ mod tests {
     fn a_server_without_watch_list_is_listed_in_pages() {
         let closed = Ended::Closed { lasted: Duration::from_secs(200), was_heard: true };
         for ended in [refused(422), refused(400), Ended::Silent, closed] {
-            let mut course = Course::new(true, false);
-            assert_eq!(course.request(), &Request::WatchList);
-            let next = course.after(ended.clone(), HALF);
+            let mut list_watch = ListWatch::new(true, false);
+            assert_eq!(list_watch.request(), &Request::WatchList);
+            let next = list_watch.after(ended.clone(), HALF);
             assert_eq!((next.request, next.wait), (page(""), Duration::ZERO), "{ended:?}");
-            course.after(paged("3", ""), HALF);
-            assert_eq!(course.after(refused(410), HALF).request, page(""), "and not tried again");
+            list_watch.after(paged("3", ""), HALF);
+            assert_eq!(
+                list_watch.after(refused(410), HALF).request,
+                page(""),
+                "and not tried again"
+            );
         }
     }
 
     #[test]
     fn a_watch_list_that_is_complete_is_an_ordinary_watch() {
-        let mut course = Course::new(true, false);
-        course.reached("12".to_owned());
-        assert_eq!(course.after(Ended::Silent, HALF).request, watch("12"));
-        assert_eq!(course.after(refused(410), HALF).request, Request::WatchList);
+        let mut list_watch = ListWatch::new(true, false);
+        list_watch.reached("12".to_owned());
+        assert_eq!(list_watch.after(Ended::Silent, HALF).request, watch("12"));
+        assert_eq!(list_watch.after(refused(410), HALF).request, Request::WatchList);
     }
 
     #[test]
     fn of_a_kind_without_backlog_only_the_version_is_asked_for() {
-        let mut course = Course::new(true, true);
-        assert_eq!(course.request(), &page(""));
-        assert_eq!(course.after(paged("5", "more"), HALF).request, watch("5"));
+        let mut list_watch = ListWatch::new(true, true);
+        assert_eq!(list_watch.request(), &page(""));
+        assert_eq!(list_watch.after(paged("5", "more"), HALF).request, watch("5"));
     }
 }

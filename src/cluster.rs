@@ -1,0 +1,9 @@
+//! The cluster: how it is found, and the one way to ask its API server.
+
+pub mod api_server;
+pub mod ca_bundle;
+mod client;
+pub mod connect;
+pub mod discovery;
+pub mod objects;
+pub mod refusal;

@@ -1,0 +1,209 @@
+//! The one way to ask the API server, shared by all who do; and how it comes by new credentials.
+//!
+//! kube reads a token's file and a Pod's CA again by itself, and asks an exec plugin anew. What it
+//! reads only once is the kubeconfig: a token or a certificate in it, the address of the cluster.
+//! So after a failure of that sort the kubeconfig is read again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Limited};
+use kube_client::Client;
+pub use kube_client::client::Body;
+use prost::bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::client::{Access, client};
+use super::refusal::{Failed, refused};
+use crate::text::Chain;
+
+/// Who waits for a whole answer is told so after this.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long an answer that is read bit by bit may take to begin, or to go on.
+pub const PAUSE: Duration = Duration::from_secs(60);
+
+/// No whole answer is longer than this.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Of an error's body so much is read.
+const MAX_ERROR: usize = 64 << 10;
+
+/// Many watches fail together, and a server that is away stays so for a while.
+const SELDOM: Duration = Duration::from_secs(10);
+
+/// The API server of a cluster; cheap to clone.
+#[derive(Clone)]
+pub struct ApiServer(Arc<Shared>);
+
+struct Shared {
+    /// What a new client is made from; `None` for one that is used as it is.
+    access: Option<Access>,
+    current: Mutex<Current>,
+    namespace: String,
+}
+
+struct Current {
+    client: Client,
+    tried: Option<Instant>,
+}
+
+impl std::fmt::Debug for ApiServer {
+    /// Credentials are not shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiServer").field("access", &self.0.access).finish_non_exhaustive()
+    }
+}
+
+/// A client that is used as it is: nothing says where new credentials are.
+impl From<Client> for ApiServer {
+    fn from(client: Client) -> Self {
+        Self::new(client, None)
+    }
+}
+
+impl ApiServer {
+    pub(super) fn new(client: Client, access: Option<Access>) -> Self {
+        let namespace = client.default_namespace().to_owned();
+        let current = Mutex::new(Current { client, tried: None });
+        Self(Arc::new(Shared { access, current, namespace }))
+    }
+
+    /// The namespace that the kubeconfig names, or the Pod's own.
+    #[must_use]
+    pub fn default_namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// Asks for what is read bit by bit, and waits until the answer begins.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses.
+    pub async fn open(&self, uri: &str) -> Result<Body, Failed> {
+        self.send(Method::GET, uri, None, PAUSE).await
+    }
+
+    /// Asks for what is read whole.
+    ///
+    /// # Errors
+    /// The server cannot be reached, refuses, or breaks off.
+    pub async fn get(&self, path: &str) -> Result<Bytes, Failed> {
+        self.whole(Method::GET, path, None).await
+    }
+
+    /// Writes `object` as it is, under this name of who writes.
+    ///
+    /// # Errors
+    /// As [`ApiServer::get`]; with code 409 another has written it since it was read.
+    pub async fn put(&self, path: &str, manager: &str, object: &Value) -> Result<(), Failed> {
+        let uri = format!("{path}?fieldManager={manager}");
+        let body = Some(("application/json", object));
+        self.whole(Method::PUT, &uri, body).await.map(drop)
+    }
+
+    /// Writes what a merge patch (RFC 7386) says, under this name of who writes.
+    ///
+    /// # Errors
+    /// As [`ApiServer::put`].
+    pub async fn patch(&self, path: &str, manager: &str, patch: &Value) -> Result<(), Failed> {
+        let uri = format!("{path}?fieldManager={manager}");
+        let body = Some(("application/merge-patch+json", patch));
+        self.whole(Method::PATCH, &uri, body).await.map(drop)
+    }
+
+    async fn whole(
+        &self,
+        method: Method,
+        uri: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<Bytes, Failed> {
+        let answer = async {
+            let body = self.send(method, uri, body, PATIENCE).await?;
+            let read = Limited::new(body, MAX_ANSWER).collect().await;
+            read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
+        };
+        let silent = |_| Failed::Unreachable(format!("no answer within {PATIENCE:?}"));
+        timeout(PATIENCE, answer).await.map_err(silent)?
+    }
+
+    /// Asks, and waits until the answer begins. What old credentials or an old address lead to
+    /// makes a new client, for the next who asks.
+    async fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        body: Option<(&str, &Value)>,
+        patience: Duration,
+    ) -> Result<Body, Failed> {
+        let asked = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(ACCEPT, "application/json")
+            // A gzip member for each event of a watch would hold events back; see KEP-3157.
+            .header(ACCEPT_ENCODING, "identity")
+            .header(USER_AGENT, concat!("lifespan/", env!("CARGO_PKG_VERSION")));
+        let asked = match body {
+            None => asked.body(Body::empty()),
+            Some((content, value)) => {
+                let bytes = value.to_string().into_bytes();
+                asked.header(CONTENT_TYPE, content).body(Body::from(bytes))
+            }
+        };
+        let asked =
+            asked.map_err(|error| Failed::Broken(format!("cannot ask for {uri}: {error}")))?;
+        let client = self.0.current.lock().await.client.clone();
+        let failed = match timeout(patience, client.send(asked)).await {
+            Ok(Ok(answer)) => {
+                let (head, body) = answer.into_parts();
+                if head.status.is_success() {
+                    return Ok(body);
+                }
+                let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                refused(head.status.as_u16(), after, &start(body).await)
+            }
+            Ok(Err(error)) => Failed::Unreachable(chain(&error)),
+            Err(_) => Failed::Unreachable(format!("no answer within {patience:?}")),
+        };
+        if matches!(failed, Failed::Refused { code: 401, .. } | Failed::Unreachable(_)) {
+            self.renew().await;
+        }
+        Err(failed)
+    }
+
+    /// Makes a new client. What cannot be read now leaves the client as it is: the kubeconfig may
+    /// be half written.
+    async fn renew(&self) {
+        let Some(access) = &self.0.access else { return };
+        let mut current = self.0.current.lock().await;
+        if current.tried.is_some_and(|tried| tried.elapsed() < SELDOM) {
+            return;
+        }
+        current.tried = Some(Instant::now());
+        match client(access).await {
+            Ok((client, _)) => current.client = client,
+            Err(error) => {
+                tracing::warn!(%error, "Credentials cannot be read again; the old ones are used");
+            }
+        }
+    }
+}
+
+/// An error with its causes, as one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    Chain(error).to_string()
+}
+
+async fn start(mut body: Body) -> Vec<u8> {
+    let mut start = Vec::new();
+    while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
+        start.extend(frame.into_data().unwrap_or_default());
+        if start.len() > MAX_ERROR {
+            break;
+        }
+    }
+    start
+}

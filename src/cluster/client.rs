@@ -1,0 +1,111 @@
+//! From a kubeconfig, or from inside a Pod, to a client.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube_client::client::{ClientBuilder, ConfigExt as _};
+use kube_client::config::{KubeConfigOptions, Kubeconfig};
+use kube_client::{Client, Config};
+use tower::{BoxError, ServiceExt as _};
+
+use super::api_server::chain;
+
+/// No connection takes longer to be made.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How to find the cluster and who to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As kubectl does, else from inside a Pod.
+    Inferred,
+    /// A kubeconfig: `KUBECONFIG`, else `~/.kube/config`.
+    KubeConfig {
+        /// The file, instead of where it is looked for.
+        file: Option<PathBuf>,
+        /// The context in it, instead of the current one.
+        context: Option<String>,
+    },
+    /// The service account of the Pod that this runs in.
+    ServiceAccount,
+}
+
+/// Nothing says where the cluster is, or not so that it can be used; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// Nothing says where it is.
+    #[error("no cluster to watch: {0}; set KUBECONFIG or name a file with --kubeconfig")]
+    NotFound(String),
+    /// What says where it is cannot be used.
+    #[error("the kubeconfig cannot be used: {0}")]
+    KubeConfig(String),
+    /// Not inside a Pod with a service account.
+    #[error("no service account to use: {0}; outside of a cluster, use a kubeconfig")]
+    ServiceAccount(String),
+}
+
+/// A client, and the address it leads to.
+pub(super) async fn client(access: &Access) -> Result<(Client, String), AccessError> {
+    let mut config = config(access).await?;
+    config.connect_timeout = Some(PATIENCE);
+    let server = config.cluster_url.to_string();
+    let client = build(&config).map_err(|error| AccessError::KubeConfig(chain(&error)))?;
+    Ok((client, server))
+}
+
+/// A client as kube makes it, without its retries and its logs, and with `TCP_NODELAY`: else the
+/// first request on each connection waits some 40 ms for the server to acknowledge what TLS said.
+fn build(config: &Config) -> kube_client::Result<Client> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(config.connect_timeout);
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let http = http.map_err(BoxError::from);
+    let namespace = config.default_namespace.clone();
+    let headers = config.extra_headers_layer()?;
+    let builder = ClientBuilder::new(http, namespace).with_layer(&headers);
+    Ok(match config.auth_layer()? {
+        Some(auth) => builder.with_layer(&auth).with_layer(&config.base_uri_layer()).build(),
+        None => builder.with_layer(&config.base_uri_layer()).build(),
+    })
+}
+
+async fn config(access: &Access) -> Result<Config, AccessError> {
+    match access {
+        Access::Inferred => Config::infer().await.map_err(|error| {
+            if !is_configured() {
+                let why = "there is no kubeconfig, and this is not inside a cluster";
+                return AccessError::NotFound(why.to_owned());
+            }
+            // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
+            let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
+            AccessError::KubeConfig(chain(kubeconfig))
+        }),
+        Access::ServiceAccount => {
+            Config::incluster().map_err(|error| AccessError::ServiceAccount(chain(&error)))
+        }
+        Access::KubeConfig { file, context } => {
+            let options =
+                KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+            let config = match file {
+                None => Config::from_kubeconfig(&options).await,
+                Some(file) => match Kubeconfig::read_from(file) {
+                    Ok(read) => Config::from_custom_kubeconfig(read, &options).await,
+                    Err(error) => Err(error),
+                },
+            };
+            config.map_err(|error| AccessError::KubeConfig(chain(&error)))
+        }
+    }
+}
+
+/// Whether somebody said where the cluster is, so that what is wrong with that is of interest.
+fn is_configured() -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    std::env::var_os("KUBECONFIG").is_some()
+        || home.is_some_and(|home| home.join(".kube/config").exists())
+}
