@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lifespan::admission::Policy;
 use lifespan::webhook::certificate::{Source, certificate};
-use lifespan::webhook::server::{Hook, serve};
+use lifespan::webhook::server::{Hook, answer_reviews};
 use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -41,7 +41,7 @@ async fn measure(n_connections: usize) {
     let policy = Policy { mints: true, ..Policy::default() };
     let (_renew, tls) = watch::channel(made.config);
     let mut server = JoinSet::new();
-    server.spawn(serve(listener, tls, Arc::new(Hook::new(policy, None))));
+    server.spawn(answer_reviews(listener, tls, Arc::new(Hook::new(policy, None))));
     let bundle = made.ca_bundle.unwrap();
     let body = review();
     println!("reviews of {} bytes, {n_connections} at once", body.len());

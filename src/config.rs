@@ -11,6 +11,8 @@ mod expand;
 mod exporters;
 mod extensions;
 mod load;
+mod namespaces;
+mod nearest;
 pub mod node;
 mod objects;
 pub mod reader;
@@ -19,6 +21,7 @@ mod sampling;
 mod service;
 mod show;
 mod trace_context;
+mod values;
 
 pub use component::Id;
 pub use expand::Lookup;

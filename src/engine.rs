@@ -3,19 +3,23 @@
 //! One task drives it. It reads no clock: time is an argument, so that a recording replayed
 //! through it gives the same spans every time.
 
+mod counts;
 mod lanes;
 mod orphans;
 mod owners;
 mod settings;
+mod shared;
 mod trees;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use counts::Counts;
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
 pub use settings::Settings;
+use shared::share;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
@@ -28,40 +32,14 @@ use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::tree::{After, Tree};
-use crate::lifecycle::turn::{Seen, Turn, Untraced};
+use crate::lifecycle::turn::{Seen, Turn};
 use crate::order::inlet::{Inlet, Released};
-use crate::sampling::{Dropped, Sieve};
+use crate::sampling::Sieve;
 use crate::spans;
 use crate::store::Store;
 
 /// Chains of owners are followed no further.
 const MAX_OWNERS: usize = 16;
-
-/// How many values of one sort are shared before those that nobody holds any more are let go.
-const MAX_SHARED: usize = 20_000;
-
-/// What was counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Objects tracked now.
-    pub objects: u64,
-    /// Changes that entered a tree.
-    pub changes: u64,
-    /// Spans that left.
-    pub spans: u64,
-    /// Root spans that left.
-    pub traces: u64,
-    /// Events about objects that are not tracked.
-    pub strange_events: u64,
-    /// Changes that came after something written later had been released.
-    pub late: u64,
-    /// Changes that were released before their time because the inlet was full.
-    pub early: u64,
-    /// Spans of traces that were not kept.
-    pub dropped: Dropped,
-    /// What was decided without a span.
-    pub untraced: Untraced,
-}
 
 /// Inlet, store and trees.
 #[derive(Debug)]
@@ -457,19 +435,5 @@ impl Engine {
                 self.deadlines.insert((deadline, top));
             }
         }
-    }
-}
-
-/// Puts the known value in the place of an equal one.
-fn share<T: Ord + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
-    if let Some(known) = known.get(value) {
-        *value = Arc::clone(known);
-        return;
-    }
-    if known.len() >= MAX_SHARED {
-        known.retain(|it| Arc::strong_count(it) > 1);
-    }
-    if known.len() < MAX_SHARED {
-        known.insert(Arc::clone(value));
     }
 }

@@ -21,6 +21,7 @@ mod intake;
 mod server;
 pub mod settings;
 mod sink;
+mod wire;
 mod worker;
 
 use std::fs::OpenOptions;

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod duration;
+pub mod hash;
 pub mod ids;
 pub mod instant;
 pub mod kind;

@@ -9,7 +9,6 @@ mod custom;
 mod event;
 mod explain;
 mod generic;
-mod hear;
 mod job;
 mod json;
 mod json_path;
@@ -21,9 +20,11 @@ mod read;
 mod refusal;
 mod rfc3339;
 mod rules;
+mod said;
 mod says;
 mod spec_hash;
 mod stamps;
+mod statement;
 mod status;
 mod template;
 mod verdict;
@@ -34,16 +35,15 @@ mod workload;
 pub use catalog::Catalog;
 pub use custom::{Custom, resource};
 pub use explain::{Explained, explain, told_rules};
-pub use hear::{Meaning, Told, hear};
 pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
 pub use rules::{GOALS, Rules, is_goal};
+pub use said::{Heard, Refused, Said, news};
 pub use stamps::stamps;
 pub use wait::Wait;
 
 use crate::context::Flaw;
 use crate::facts::change::Snapshot;
-use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
 use crate::facts::note::Note;
 
@@ -88,52 +88,33 @@ pub struct RefusedStamp {
 /// Tells the object, the key and what is expected where it is not such an object.
 pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
     let rules = catalog.context();
-    let built_in = |kind| {
-        let mut decoded = workload::workload(kind, json, rules)?;
-        if let Snapshot::Workload(workload) = &mut decoded.snapshot {
-            workload.limit = catalog.limit(lane);
-        }
-        Ok(decoded)
+    let expected = |object: &str, what: &str| SnapshotError {
+        object: object.to_owned(),
+        problem: format!("{what} is expected"),
     };
-    match lane {
-        Lane::Pods => pod::pod(json, rules),
-        Lane::Events => Err(SnapshotError {
-            object: "Event".to_owned(),
-            problem: "an object with a life of its own is expected".to_owned(),
-        }),
-        Lane::Custom(_) => match catalog.custom(lane) {
-            Some(custom) => generic::generic(custom, json, rules),
-            None => Err(SnapshotError {
-                object: "a custom resource".to_owned(),
-                problem: "one that is known is expected".to_owned(),
-            }),
-        },
-        Lane::CronJobs => built_in(Kind::CronJob),
-        Lane::Deployments => built_in(Kind::Deployment),
-        Lane::StatefulSets => built_in(Kind::StatefulSet),
-        Lane::DaemonSets => built_in(Kind::DaemonSet),
-        Lane::Jobs => built_in(Kind::Job),
-        Lane::ReplicaSets => built_in(Kind::ReplicaSet),
-        Lane::ReplicationControllers => built_in(Kind::ReplicationController),
+    if lane == Lane::Pods {
+        return pod::pod(json, rules);
     }
+    if let Lane::Custom(_) = lane {
+        return match catalog.custom(lane) {
+            Some(custom) => generic::generic(custom, json, rules),
+            None => Err(expected("a custom resource", "one that is known")),
+        };
+    }
+    let Some(kind) = lane.kind() else {
+        return Err(expected("Event", "an object with a life of its own"));
+    };
+    let mut decoded = workload::workload(kind, json, rules)?;
+    if let Snapshot::Workload(workload) = &mut decoded.snapshot {
+        workload.limit = catalog.limit(lane);
+    }
+    Ok(decoded)
 }
 
-/// The resourceVersion of a complete list, from what ends it; 0 where it does not say one.
+/// The resourceVersion of an object, or of a complete list from what ends it; 0 where it does not say one.
 #[must_use]
 pub fn list_version(json: &[u8]) -> u64 {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct List<'a> {
-        #[serde(borrow)]
-        metadata: ListMeta<'a>,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct ListMeta<'a> {
-        resource_version: &'a str,
-    }
-    let list: List<'_> = serde_json::from_slice(json).unwrap_or_default();
-    list.metadata.resource_version.parse().unwrap_or(0)
+    said::version_of(json).parse().unwrap_or(0)
 }
 
 /// Reads a Kubernetes Event; `None` where it is about an object of a kind that is not watched.

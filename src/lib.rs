@@ -22,49 +22,57 @@
 //!  OTLP ◀── export ◀───────────────────┴──────────────┘   parents, links, ids ─▶ finished spans
 //! ```
 //!
-//! # Modules
+//! # Rooms
+//!
+//! From the ground up; a room names only those before it, and files of one room never name each
+//! other in a circle.
 //!
 //! * [`facts`]: the ground, data only: time, ids, what is kept of objects, instants, spans.
+//!   [`facts::kind`] is the one table of built-in kinds; their lanes come from it.
+//! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
+//! * [`http_server`]: the one way to answer requests, of the pages and of the webhook.
+//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
 //! * [`order`]: in what order things are taken in: [`order::inlet`], and [`order::relist`], what a
 //!   complete list proves gone.
 //! * [`lifecycle`]: all decisions. A [`lifecycle::tree`] changes by a [`lifecycle::turn`] alone, and
 //!   hands out what has ended as plain data ([`lifecycle::closed`]). [`lifecycle::meaning`] is the
 //!   table of what a write means, [`lifecycle::settle`] when a workload has settled.
-//! * [`spans`]: what has ended, told as spans: parents, links, phases, attributes.
 //! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
 //!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
-//!   cannot fail. Custom resources are read by the rules of a [`kinds::Catalog`], which say in the
-//!   words of `kubectl wait` when they have settled; the core hears only that verdict.
-//! * [`admission`]: what an admission webhook answers, a review in and a patch out; pure. [`webhook`]
-//!   is its socket and its certificate. [`origin`] is the span of a trace that begins with a stamp.
-//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
+//!   cannot fail. What a list or watch says is one [`kinds::Said`], live and recorded alike, and
+//!   [`kinds::news`] what of it reaches the core. Custom resources are read by the rules of a
+//!   [`kinds::Catalog`], which say in the words of `kubectl wait` when they have settled; the core
+//!   hears only that verdict.
 //! * [`manifest`]: trace contexts put into manifests, which else stay as they are; pure.
+//! * [`spans`]: what has ended, told as spans: parents, links, phases, attributes.
+//! * [`report`]: what a person is told on standard error.
+//! * [`show`]: the waterfall; pure.
+//! * [`sampling`]: which traces are kept; pure.
+//! * [`origin`]: the span of a trace that begins with a stamp.
+//! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
+//!   bytes are encoded once and resent as they are.
+//! * [`traces`]: spans gathered into whole traces for a person, bounded too.
 //! * [`store`]: all trees, and which tree an object belongs to; which of them are not at rest, and
 //!   how many. The one file that names `DashMap`.
 //! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
-//! * [`otlp`]: finished spans to OTLP bytes and JSON, and what answers of a server mean; pure. The
-//!   bytes are encoded once and resent as they are.
-//! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
-//!   of spans; the one way out, of the service and of commands alike.
 //! * [`cluster`]: how a cluster is found, and the one way to ask its API server, with credentials
 //!   that are renewed; the one room that names kube. [`cluster::discovery`] is what a server serves,
 //!   [`cluster::refusal`] why it did not do as it was asked, both pure.
 //! * [`watch`]: list and watch of a live cluster. [`watch::list_watch`] decides what is asked next,
 //!   [`watch::json`] cuts objects from the bytes, [`watch::listener`] says what becomes of them, all
 //!   pure.
+//! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
+//! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
+//!   of spans; the one way out, of the service and of commands alike.
+//! * [`config`]: the Collector's grammar, from text to plain settings; pure.
+//! * [`rbac`]: the permissions that a configuration needs; pure.
+//! * [`admission`]: what an admission webhook answers, a review in and a patch out; pure. [`webhook`]
+//!   is its socket and its certificate.
+//! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure;
+//!   [`admin::server`] answers on a thread of its own.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
 //!   [`app::driver`] is the one task that steps the core, [`app::look`] what pages and probes are
 //!   told beside it.
-//! * [`config`]: the Collector's grammar, from text to plain settings; pure.
-//! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure,
-//!   sockets are in [`admin::server`] alone, on a thread of their own.
-//! * [`sampling`]: which traces are kept; pure.
-//! * [`rbac`]: the permissions that a configuration needs; pure.
-//! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
-//! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
-//! * [`traces`]: spans gathered into whole traces for a person, bounded too.
-//! * [`show`]: the waterfall; pure.
-//! * [`report`]: what a person is told on standard error.
 //! * [`cli`]: arguments, terminal and exit codes; wires the others and decides nothing else.
 //!
 //! # Rules
@@ -78,7 +86,9 @@
 //!
 //! * **Invariant:** all rooms but those of the shell do no I/O, read no clock and name no library of
 //!   the shell. (`tidy::all_rooms_are_pure_but_those_of_the_shell`)
-//! * **Invariant:** a room names only rooms below it. (`tidy::no_room_names_one_above_it`)
+//! * **Invariant:** a room names only rooms below it, and files of one room do not name each other in
+//!   a circle. (`tidy::no_room_names_one_above_it`,
+//!   `tidy::files_of_one_room_do_not_name_each_other_in_a_circle`)
 //! * **Invariant:** however often lists are interrupted, no deletion is lost.
 //!   (`relist::an_interrupted_list_loses_no_deletion`)
 //! * **Invariant:** a trace has exactly one root; children lie within their parents, `terminate
@@ -150,6 +160,7 @@ pub mod context;
 pub mod engine;
 pub mod export;
 pub mod facts;
+pub mod http_server;
 pub mod kinds;
 pub mod lifecycle;
 pub mod manifest;

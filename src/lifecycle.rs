@@ -9,6 +9,7 @@
 pub mod action;
 pub mod closed;
 pub mod forest;
+pub mod kept;
 pub mod meaning;
 pub mod nodes;
 pub mod pod;

@@ -13,16 +13,13 @@
 mod input;
 mod line;
 mod lines;
-mod news;
 mod player;
 mod redact;
 mod writer;
 
-pub use crate::kinds::Told;
 pub use input::{Input, OpenFailed};
 pub use line::{Line, LineError};
 pub use lines::{Lines, MAX_LINE, Taken};
-pub use news::{Heard, hear};
 pub use player::{Player, Reason, Tally};
 pub use redact::Redaction;
 pub use writer::{ForRecording, Written};

@@ -6,6 +6,7 @@ pub mod list_watch;
 pub mod listener;
 pub mod reach;
 mod reader;
+mod reading;
 pub mod status;
 pub mod target;
 mod trouble;

@@ -1,43 +1,28 @@
 //! The sockets: small requests, small answers, nothing that can be held open for long.
 
-use std::convert::Infallible;
-use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::answer::{Answer, Serves, answer};
 use super::known::{Known, Needs};
+use crate::http_server::{CannotListen, Limits, listen, serve};
 
-/// Connections at the same time; more wait.
-const MAX_CONNECTIONS: usize = 32;
-
-/// A connection lasts no longer, whatever the client does.
-const MAX_TIME: Duration = Duration::from_secs(30);
-
-/// An address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{what} cannot listen on {address}: {source}; set another endpoint, or stop what listens there"
-)]
-pub struct CannotListen {
-    what: &'static str,
-    address: String,
-    #[source]
-    source: io::Error,
-}
+/// Small requests, and nothing that can be held open for long.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    idle: Duration::from_secs(5),
+    lasts: Some(Duration::from_secs(30)),
+    head: 16 << 10,
+};
 
 /// A thread that answers until this is dropped: whatever else the process is at, a probe does not
 /// wait for it.
@@ -75,7 +60,7 @@ impl Answering {
             runtime.block_on(async {
                 let mut tasks = JoinSet::new();
                 for (listener, serves) in listeners {
-                    tasks.spawn(serve(listener, serves, known.clone()));
+                    tasks.spawn(serve_known(listener, serves, known.clone()));
                 }
                 // It ends as well when nobody is left to end it.
                 drop::<Result<(), _>>(stopped.await);
@@ -96,52 +81,17 @@ impl Drop for Answering {
     }
 }
 
-/// Listens on `address`, for `what`.
-///
-/// # Errors
-/// The address is none, or something else listens on it.
-pub async fn listen(what: &'static str, address: &str) -> Result<TcpListener, CannotListen> {
-    let failed = |source| CannotListen { what, address: address.to_owned(), source };
-    TcpListener::bind(address).await.map_err(failed)
-}
-
-async fn serve(
+async fn serve_known(
     listener: TcpListener,
     serves: Serves,
     known: impl Fn(Needs) -> Known + Clone + Send + 'static,
 ) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.len() >= MAX_CONNECTIONS {
-            connections.join_next().await;
-        }
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of descriptors, mostly: they come back.
-                tracing::warn!(%error, "Cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let (serves, known) = (serves.clone(), known.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let (serves, known) = (serves.clone(), known.clone());
-            async move {
-                let known = known(serves.needs(request.uri().path()));
-                Ok::<_, Infallible>(respond(&serves, &request, &known))
-            }
-        });
-        connections.spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(Duration::from_secs(5))
-                .max_buf_size(16 << 10)
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away, or takes too long, is no concern of ours.
-            drop(timeout(MAX_TIME, connection).await);
-        });
-    }
+    let secure = |stream| async { Some(stream) };
+    let respond = move |request: Request<Incoming>| {
+        let known = known(serves.needs(request.uri().path()));
+        std::future::ready(respond(&serves, &request, &known))
+    };
+    serve(listener, LIMITS, secure, respond).await;
 }
 
 fn respond(serves: &Serves, request: &Request<Incoming>, known: &Known) -> Response<Full<Bytes>> {

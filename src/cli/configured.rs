@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{Faults, Format, Loaded, Lookup, Source, as_json, components, load, shown};
+use crate::config::{
+    Faults, Format, Loaded, Lookup, Receiver, Source, as_json, components, load, shown,
+};
 use crate::facts::kind::Lane;
 use crate::rbac;
 use crate::watch::target::Target;
@@ -59,6 +61,19 @@ impl Sources {
         let configs = self.config.iter().cloned().map(Source::Config);
         let sets = self.set.iter().cloned().map(Source::Set);
         load(&configs.chain(sets).collect::<Vec<_>>(), &Process)
+    }
+
+    /// The receiver that they configure, `None` where none were given; how the command ends where
+    /// something is wrong with them, which has been told.
+    pub(super) fn receiver(
+        &self,
+        err: &mut dyn Write,
+    ) -> io::Result<Result<Option<Receiver>, ExitCode>> {
+        if !self.is_given() {
+            return Ok(Ok(None));
+        }
+        let loaded = self.load_or_tell(err)?;
+        Ok(loaded.map(|loaded| Some(loaded.config.receiver)).ok_or(ExitCode::FAILURE))
     }
 
     /// Loads them, or tells what is wrong.
@@ -163,16 +178,16 @@ pub(super) fn rbac(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let targets: Vec<Target> = if arguments.sources.is_given() {
-        let Some(loaded) = arguments.sources.load_or_tell(err)? else {
-            return Ok(ExitCode::FAILURE);
-        };
-        loaded.config.receiver.watched().into_iter().map(|watched| watched.target).collect()
-    } else {
-        Lane::ALL
+    let receiver = match arguments.sources.receiver(err)? {
+        Ok(receiver) => receiver,
+        Err(code) => return Ok(code),
+    };
+    let targets: Vec<Target> = match receiver {
+        Some(receiver) => receiver.watched().into_iter().map(|watched| watched.target).collect(),
+        None => Lane::ALL
             .iter()
             .filter_map(|lane| Some(Target::built_in(lane.resource()?, "", "")))
-            .collect()
+            .collect(),
     };
     write!(out, "{}", rbac::rbac(&targets, &arguments.namespace))?;
     Ok(ExitCode::SUCCESS)

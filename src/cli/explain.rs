@@ -66,13 +66,9 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let catalog = if arguments.sources.is_given() {
-        let Some(loaded) = arguments.sources.load_or_tell(err)? else {
-            return Ok(ExitCode::FAILURE);
-        };
-        Some(loaded.config.receiver.catalog)
-    } else {
-        None
+    let catalog = match arguments.sources.receiver(err)? {
+        Ok(receiver) => receiver.map(|receiver| receiver.catalog),
+        Err(code) => return Ok(code),
     };
     let (kind, name) = match arguments.kind.split_once('/') {
         Some((kind, name)) => (kind, Some(name)),

@@ -75,13 +75,9 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let receiver = if arguments.config.is_empty() {
-        None
-    } else {
-        let Some(loaded) = Sources::of(&arguments.config).load_or_tell(err)? else {
-            return Ok(ExitCode::FAILURE);
-        };
-        Some(loaded.config.receiver)
+    let receiver = match Sources::of(&arguments.config).receiver(err)? {
+        Ok(receiver) => receiver,
+        Err(code) => return Ok(code),
     };
     let mut report = Report::new(err, terminal.error_columns());
     if let Some(Receiver { namespaces, .. }) = &receiver
@@ -120,10 +116,7 @@ async fn record(
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let cluster = match connected {
-        Ok(cluster) => Cluster {
-            has_watch_list: receiver.and_then(|it| it.watch_list).unwrap_or(cluster.has_watch_list),
-            ..cluster
-        },
+        Ok(cluster) => cluster.with_watch_list(receiver.and_then(|it| it.watch_list)),
         Err(error) => {
             report.say(&error.to_string())?;
             return Ok(ExitCode::FAILURE);
@@ -176,6 +169,14 @@ async fn record(
     drop(watches);
     sink.flush()?;
     report.clear()?;
+    let n_unread = tell_unread(&statuses, report)?;
+    report
+        .say(&format!("{n_lines} lines, {n_objects} of them objects, from {}", cluster.server))?;
+    Ok(if n_unread < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells which kinds were never listed; how many those are.
+fn tell_unread(statuses: &Statuses, report: &mut Report<'_>) -> io::Result<usize> {
     let unread: Vec<_> = statuses
         .now()
         .into_iter()
@@ -188,9 +189,7 @@ async fn record(
     if !unread.is_empty() {
         report.say(&format!("not recorded: {}", unread.join(", ")))?;
     }
-    report
-        .say(&format!("{n_lines} lines, {n_objects} of them objects, from {}", cluster.server))?;
-    Ok(if unread.len() < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(unread.len())
 }
 
 /// What is recorded, and whether what was there before is of no interest.

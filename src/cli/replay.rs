@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::config::Receiver;
 use crate::engine::{Engine, Settings};
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
@@ -127,7 +128,10 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let Some((catalog, settings)) = arguments.known(err)? else { return Ok(ExitCode::FAILURE) };
+    let (catalog, settings) = match Sources::of(&arguments.config).receiver(err)? {
+        Ok(receiver) => arguments.known(receiver),
+        Err(code) => return Ok(code),
+    };
     let mut report = Report::new(err, terminal.error_columns());
     let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
     let sender = match sender.transpose() {
@@ -188,9 +192,9 @@ fn told(player: &Player) -> Vec<String> {
 }
 
 impl Arguments {
-    /// What is known of objects and how it is understood; `None` if the configuration is wrong.
-    fn known(&self, err: &mut dyn Write) -> io::Result<Option<(Catalog, Settings)>> {
-        if self.config.is_empty() {
+    /// What is known of objects and how it is understood.
+    fn known(&self, receiver: Option<Receiver>) -> (Catalog, Settings) {
+        let Some(Receiver { catalog, mut settings, .. }) = receiver else {
             let catalog = Catalog::default();
             let settings = Settings {
                 cluster_uid: self.cluster_uid.clone(),
@@ -199,13 +203,10 @@ impl Arguments {
                 custom_kinds: catalog.custom_kinds(),
                 ..Settings::default()
             };
-            return Ok(Some((catalog, settings)));
-        }
-        let Some(loaded) = Sources::of(&self.config).load_or_tell(err)? else { return Ok(None) };
-        let receiver = loaded.config.receiver;
-        let mut settings = receiver.settings;
+            return (catalog, settings);
+        };
         settings.cluster_uid = self.cluster_uid.clone().or(settings.cluster_uid);
-        Ok(Some((Arc::unwrap_or_clone(receiver.catalog), settings)))
+        (Arc::unwrap_or_clone(catalog), settings)
     }
 
     fn selection(&self) -> Selection {

@@ -182,10 +182,7 @@ async fn reached(
     let mut is_told = false;
     loop {
         let error = match connect(&receiver.access).await {
-            Ok(connected) => {
-                let has_watch_list = receiver.watch_list.unwrap_or(connected.has_watch_list);
-                return Ok(Cluster { has_watch_list, ..connected });
-            }
+            Ok(cluster) => return Ok(cluster.with_watch_list(receiver.watch_list)),
             Err(error @ ConnectError::Unreachable { .. }) => error.to_string(),
             Err(error) => return Err(error),
         };

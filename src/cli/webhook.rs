@@ -14,20 +14,20 @@ use super::cluster::Reach;
 use super::runtime::{Signals, runtime};
 use super::send;
 use super::terminal::Terminal;
-use crate::admin::server::listen;
 use crate::admission::Policy;
 use crate::cluster::ca_bundle::trust;
 use crate::cluster::connect::connect;
 use crate::config::{LogEncoding, LogLevel, Logs};
 use crate::context::Rules;
 use crate::export::Delivery;
+use crate::http_server::listen;
 use crate::random;
 use crate::report::Report;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
 use crate::webhook::certificate::{Certificate, Source, certificate};
-use crate::webhook::server::{Hook, serve};
+use crate::webhook::server::{Hook, answer_reviews};
 
 /// How often files of certificates are read again.
 const REREAD: Duration = Duration::from_secs(60);
@@ -125,7 +125,7 @@ async fn answer_until(arguments: &Arguments, signals: &mut Signals) -> Result<()
     let (renew, tls) = watch::channel(config);
     // It answers before the API server is told to trust it: no request goes unanswered.
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, tls, Arc::clone(&hook)));
+    tasks.spawn(answer_reviews(listener, tls, Arc::clone(&hook)));
     if let Source::Files { .. } = source {
         tasks.spawn(async move {
             loop {

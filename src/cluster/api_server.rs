@@ -193,7 +193,7 @@ impl ApiServer {
 }
 
 /// An error with its causes, as one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn std::error::Error) -> String {
     Chain(error).to_string()
 }
 

@@ -11,7 +11,7 @@ use kube_client::config::{KubeConfigOptions, Kubeconfig};
 use kube_client::{Client, Config};
 use tower::{BoxError, ServiceExt as _};
 
-use super::api_server::chain;
+use crate::text::Chain;
 
 /// No connection takes longer to be made.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -51,7 +51,8 @@ pub(super) async fn client(access: &Access) -> Result<(Client, String), AccessEr
     let mut config = config(access).await?;
     config.connect_timeout = Some(PATIENCE);
     let server = config.cluster_url.to_string();
-    let client = build(&config).map_err(|error| AccessError::KubeConfig(chain(&error)))?;
+    let client =
+        build(&config).map_err(|error| AccessError::KubeConfig(Chain(&error).to_string()))?;
     Ok((client, server))
 }
 
@@ -83,11 +84,10 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
             }
             // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
             let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
-            AccessError::KubeConfig(chain(kubeconfig))
+            AccessError::KubeConfig(Chain(kubeconfig).to_string())
         }),
-        Access::ServiceAccount => {
-            Config::incluster().map_err(|error| AccessError::ServiceAccount(chain(&error)))
-        }
+        Access::ServiceAccount => Config::incluster()
+            .map_err(|error| AccessError::ServiceAccount(Chain(&error).to_string())),
         Access::KubeConfig { file, context } => {
             let options =
                 KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
@@ -98,7 +98,7 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
                     Err(error) => Err(error),
                 },
             };
-            config.map_err(|error| AccessError::KubeConfig(chain(&error)))
+            config.map_err(|error| AccessError::KubeConfig(Chain(&error).to_string()))
         }
     }
 }

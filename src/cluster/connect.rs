@@ -30,6 +30,14 @@ pub struct Cluster {
     pub has_watch_list: bool,
 }
 
+impl Cluster {
+    /// The same, where it is said whether lists may be read as watches.
+    #[must_use]
+    pub fn with_watch_list(self, said: Option<bool>) -> Self {
+        Self { has_watch_list: said.unwrap_or(self.has_watch_list), ..self }
+    }
+}
+
 /// There is no cluster to watch; the message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

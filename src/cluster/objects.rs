@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::api_server::ApiServer;
 use super::discovery;
 use super::refusal::Failed;
+use crate::facts::kind::Lane;
 use crate::manifest::{Stamping, merge_patch};
 
 /// Who writes, as the object's managed fields tell it.
@@ -13,25 +14,14 @@ const MANAGER: &str = "lifespan-stamp";
 /// How often an object that others write meanwhile is read anew.
 const TRIES: usize = 5;
 
-/// Names that people use, the resource, its group and version, and whether it is in a namespace.
-const KNOWN: [(&[&str], &str, &str, bool); 12] = [
-    (&["deploy", "deployment", "deployments"], "apis/apps/v1", "deployments", true),
-    (&["rs", "replicaset", "replicasets"], "apis/apps/v1", "replicasets", true),
-    (&["sts", "statefulset", "statefulsets"], "apis/apps/v1", "statefulsets", true),
-    (&["ds", "daemonset", "daemonsets"], "apis/apps/v1", "daemonsets", true),
-    (&["job", "jobs"], "apis/batch/v1", "jobs", true),
-    (&["cj", "cronjob", "cronjobs"], "apis/batch/v1", "cronjobs", true),
-    (&["po", "pod", "pods"], "api/v1", "pods", true),
-    (&["svc", "service", "services"], "api/v1", "services", true),
-    (&["cm", "configmap", "configmaps"], "api/v1", "configmaps", true),
-    (
-        &["pvc", "persistentvolumeclaim", "persistentvolumeclaims"],
-        "api/v1",
-        "persistentvolumeclaims",
-        true,
-    ),
-    (&["ns", "namespace", "namespaces"], "api/v1", "namespaces", false),
-    (&["no", "node", "nodes"], "api/v1", "nodes", false),
+/// Resources of the core group that have no lane: what they are called, and whether their objects
+/// are in namespaces.
+const OTHERS: [(&[&str], &str, bool); 5] = [
+    (&["svc", "service"], "services", true),
+    (&["cm", "configmap"], "configmaps", true),
+    (&["pvc", "persistentvolumeclaim"], "persistentvolumeclaims", true),
+    (&["ns", "namespace"], "namespaces", false),
+    (&["no", "node"], "nodes", false),
 ];
 
 /// An object as it was named: `deploy/web`, `trainjobs.trainer.kubeflow.org/gpt`.
@@ -44,7 +34,15 @@ pub struct Named {
 impl Named {
     fn refused(&self, failed: &Failed) -> StampError {
         let object = format!("{} {}", self.resource, self.name);
-        StampError::Refused { object, problem: failed.to_string() }
+        let problem = if let Failed::Refused { message, .. } = failed
+            && !message.is_empty()
+        {
+            // In the server's words: its code says no more.
+            message.clone()
+        } else {
+            failed.to_string()
+        };
+        StampError::Refused { object, problem }
     }
 }
 
@@ -144,15 +142,15 @@ async fn path(
         true => format!("/{base}/namespaces/{namespace}/{plural}/{name}"),
         false => format!("/{base}/{plural}/{name}"),
     };
-    if let Some((_, base, plural, is_namespaced)) =
-        KNOWN.iter().find(|(names, ..)| names.contains(&resource.as_str()))
-    {
-        return Ok(of(base, plural, *is_namespaced));
+    if let Some((base, plural, is_namespaced)) = known(resource) {
+        return Ok(of(&base, plural, is_namespaced));
     }
     let unknown = || StampError::Unknown(resource.clone());
-    let failed = |failed: Failed| match failed {
-        Failed::Refused { code: 404, .. } => unknown(),
-        failed => StampError::Refused { object: resource.clone(), problem: failed.to_string() },
+    let failed = |failed: Failed| {
+        if matches!(failed, Failed::Refused { code: 404, .. }) {
+            return unknown();
+        }
+        StampError::Refused { object: resource.clone(), problem: failed.to_string() }
     };
     let (plural, group) = resource.split_once('.').ok_or_else(unknown)?;
     let said = api.get(&format!("/apis/{group}")).await.map_err(failed)?;
@@ -163,6 +161,30 @@ async fn path(
     let mut resources = discovery::resources(&said).unwrap_or_default().into_iter();
     let found = resources.find(|it| it.name == plural).ok_or_else(unknown)?;
     Ok(of(&base, plural, found.namespaced))
+}
+
+/// The path of a known resource's version, its plural name, and whether its objects are in
+/// namespaces. It is named as kubectl has it: by its plural, its singular or for short.
+fn known(name: &str) -> Option<(String, &'static str, bool)> {
+    let lanes = Lane::ALL.into_iter().filter(|lane| lane.has_lives());
+    let built_in =
+        lanes.filter_map(|lane| Some((lane, lane.resource()?))).find(|(lane, resource)| {
+            let plural = resource.split('.').next().unwrap_or_default();
+            let kind = lane.kind().map(|kind| kind.name().to_ascii_lowercase());
+            [*resource, plural].contains(&name)
+                || lane.short_name() == Some(name)
+                || kind.as_deref() == Some(name)
+        });
+    if let Some((_, resource)) = built_in {
+        return Some(match resource.split_once('.') {
+            Some((plural, group)) => (format!("apis/{group}/v1"), plural, true),
+            None => ("api/v1".to_owned(), resource, true),
+        });
+    }
+    let is_it =
+        |(names, plural, _): &&(&[&str], &str, bool)| names.contains(&name) || *plural == name;
+    let (_, plural, is_namespaced) = OTHERS.iter().find(is_it)?;
+    Some(("api/v1".to_owned(), plural, *is_namespaced))
 }
 
 #[cfg(test)]
@@ -179,5 +201,18 @@ mod tests {
         {
             assert!(named(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn known_resources_are_found_by_all_of_kubectls_names() {
+        let path = |name: &str| known(name).map(|(base, plural, _)| format!("{base}/{plural}"));
+        for name in ["deploy", "deployment", "deployments", "deployments.apps"] {
+            assert_eq!(path(name).as_deref(), Some("apis/apps/v1/deployments"), "{name}");
+        }
+        assert_eq!(path("po").as_deref(), Some("api/v1/pods"));
+        assert_eq!(path("cj").as_deref(), Some("apis/batch/v1/cronjobs"));
+        assert_eq!(path("services").as_deref(), Some("api/v1/services"));
+        assert_eq!(known("no").map(|it| it.2), Some(false));
+        assert_eq!(path("rollouts"), None);
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::component::Id;
 use super::expand::{Expansion, Lookup};
+use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
-use super::reader::{Entry, Reader, nearest};
+use super::reader::{Entry, Reader};
 use super::service::{Named, Pipeline};
 use super::{Config, exporters, extensions, receiver, service};
 

@@ -2,9 +2,11 @@
 
 mod rules;
 
+use super::namespaces::excluded_namespaces;
+use super::nearest::nearest;
 use super::node::{Node, Value};
-use super::reader::{Section, nearest, quoted};
-use super::receiver::excluded_namespaces;
+use super::reader::Section;
+use super::values::quoted;
 use crate::facts::duration;
 use crate::facts::kind::Lane;
 use crate::facts::time::Nanos;

@@ -1,14 +1,17 @@
 //! `receivers: k8s_lifecycle`
 
-use super::node::{Node, Place, Value};
+use super::namespaces::{excluded_namespaces, namespaces};
+use super::node::Node;
 use super::objects::{HELP, Object, Objects, objects};
-use super::reader::{Reader, Section, quoted};
+use super::reader::{Reader, Section};
 use super::sampling::sampling;
 use super::trace_context::trace_context;
 use crate::cluster::connect::Access;
 use crate::engine::Settings;
+use crate::facts::kind::{Kind, Lane};
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
+use crate::sampling::Policy;
 use crate::watch::lanes::Watched;
 use crate::watch::listener::ForCore;
 use crate::watch::target::{Target, WatchSettings};
@@ -67,15 +70,7 @@ impl Receiver {
 pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Receiver {
     let mut section = reader.section(path, node);
     let s = &mut section;
-    let auth = s.word(
-        "auth_type",
-        &["serviceAccount", "kubeConfig"],
-        "Who to be: serviceAccount (inside a cluster) or kubeConfig (KUBECONFIG, then ~/.kube/config)",
-    );
-    let context = s.text("context", "", "The context of the kubeconfig; its current one if empty");
-    if !context.is_empty() && auth != "kubeConfig" {
-        s.fault("context is for auth_type kubeConfig alone");
-    }
+    let access = access(s);
     let namespaces = namespaces(s);
     let excluded = excluded_namespaces(
         s,
@@ -90,6 +85,44 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     let written: Vec<_> = objects.iter().map(|object| object.written(&catalog)).collect();
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), HELP);
     let catalog = Arc::new(catalog.with_context(trace_context(s)));
+    unsupported(s);
+    let (watch_settings, watch_list) = watching(s);
+    let sampling = sampling(s);
+    let settings = settings(s, catalog.custom_kinds(), sampling);
+    section.end();
+    Receiver {
+        access,
+        namespaces,
+        excluded,
+        objects,
+        catalog,
+        watch_settings,
+        watch_list,
+        settings,
+    }
+}
+
+/// Which cluster, and who to be there.
+fn access(s: &mut Section<'_>) -> Access {
+    let auth = s.word(
+        "auth_type",
+        &["serviceAccount", "kubeConfig"],
+        "Who to be: serviceAccount (inside a cluster) or kubeConfig (KUBECONFIG, then ~/.kube/config)",
+    );
+    let context = s.text("context", "", "The context of the kubeconfig; its current one if empty");
+    if !context.is_empty() && auth != "kubeConfig" {
+        s.fault("context is for auth_type kubeConfig alone");
+    }
+    match auth {
+        "kubeConfig" => {
+            Access::KubeConfig { file: None, context: (!context.is_empty()).then_some(context) }
+        }
+        _ => Access::ServiceAccount,
+    }
+}
+
+/// Keys of peers that would promise what does not happen.
+fn unsupported(s: &mut Section<'_>) {
     s.unsupported(
         "k8s_leader_elector",
         "run one replica; two would send every span twice, with the same ids",
@@ -106,6 +139,10 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         "error_mode",
         "a kind that is missing or may not be read is told and tried again",
     );
+}
+
+/// How requests are made, and whether lists may be read as watches.
+fn watching(s: &mut Section<'_>) -> (WatchSettings, Option<bool>) {
     let watch_timeout = s.time(
         "watch_timeout",
         "200s",
@@ -120,10 +157,24 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         &["auto", "always", "never"],
         "Whether lists are read as watches (WatchList): auto does where the server is 1.34 or newer",
     );
-    let sampling = sampling(s);
-    let settings = Settings {
+    let settings = WatchSettings {
+        page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
+        watch_timeout,
+        ..WatchSettings::default()
+    };
+    let watch_list = match watch_list {
+        "always" => Some(true),
+        "never" => Some(false),
+        _ => None,
+    };
+    (settings, watch_list)
+}
+
+/// How the core understands what it hears.
+fn settings(s: &mut Section<'_>, custom_kinds: Vec<(Lane, Kind)>, sampling: Policy) -> Settings {
+    Settings {
         waits_for: Vec::new(),
-        custom_kinds: catalog.custom_kinds(),
+        custom_kinds,
         sampling,
         cluster_uid: given(s.text(
             "cluster_uid",
@@ -178,30 +229,6 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
             100_000,
             "Changes that may wait; beyond them they are decided early, and counted",
         ),
-    };
-    section.end();
-    Receiver {
-        access: match auth {
-            "kubeConfig" => {
-                Access::KubeConfig { file: None, context: (!context.is_empty()).then_some(context) }
-            }
-            _ => Access::ServiceAccount,
-        },
-        namespaces,
-        excluded,
-        objects,
-        catalog,
-        watch_settings: WatchSettings {
-            page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
-            watch_timeout,
-            ..WatchSettings::default()
-        },
-        watch_list: match watch_list {
-            "always" => Some(true),
-            "never" => Some(false),
-            _ => None,
-        },
-        settings,
     }
 }
 
@@ -216,69 +243,6 @@ fn time(
 
 fn size(s: &mut Section<'_>, key: &'static str, default: u64, help: &'static str) -> usize {
     usize::try_from(s.number(key, default, 1, help)).unwrap_or(usize::MAX)
-}
-
-fn namespaces(s: &mut Section<'_>) -> Vec<String> {
-    let given = s.texts("namespaces", "The namespaces to watch; all if empty");
-    names(s, given)
-}
-
-/// Namespaces that are left out: names, or filters as the Collector has them.
-pub(super) fn excluded_namespaces(s: &mut Section<'_>, help: &'static str) -> Vec<String> {
-    const KEY: &str = "exclude_namespaces";
-    let mark = s.mark();
-    let mut given = Vec::new();
-    let items = match s.node(KEY) {
-        Some(Node { value: Value::List(items), .. }) => items,
-        other => other.into_iter().collect(),
-    };
-    for node in items {
-        let place = node.place.clone();
-        match &node.value {
-            Value::Scalar { text, .. } => {
-                given.extend(text.split(',').map(|name| (name.trim().to_owned(), place.clone())));
-            }
-            Value::Null | Value::List(_) => {
-                let problem = format!("{KEY}: expected names of namespaces, or {{strict: NAME}}");
-                s.reader().fault(&place, problem);
-            }
-            Value::Map(_) => {
-                let mut filter = s.reader().section(vec![KEY.to_owned()], node);
-                filter.unsupported(
-                    "regexp",
-                    "namespaces are left out by the API server, by their names: {strict: NAME}",
-                );
-                if filter.has("strict") {
-                    given.push((filter.text("strict", "", ""), place));
-                }
-                filter.end();
-            }
-        }
-    }
-    let names = names(s, given);
-    let written: Vec<_> = names.iter().map(|name| quoted(name)).collect();
-    s.enter_instead(mark, KEY, format!("[{}]", written.join(", ")), help);
-    names
-}
-
-/// What may be names of namespaces, each once.
-fn names(s: &mut Section<'_>, given: Vec<(String, Place)>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (name, place) in given {
-        let is_inner =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let is_name = !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner);
-        let problem = if !is_name {
-            format!("{name:?} is no name of a namespace: lower-case letters, digits and -")
-        } else if names.contains(&name) {
-            format!("the namespace {name:?} stands here twice")
-        } else {
-            names.push(name);
-            continue;
-        };
-        s.reader().fault(&place, problem);
-    }
-    names
 }
 
 /// A text that is empty is not given.

@@ -96,7 +96,7 @@ fn redacted(map: &str) -> String {
     let Value::Map(pairs) = node.value else { return REDACTED.to_owned() };
     let names: Vec<_> = pairs
         .iter()
-        .map(|(key, _)| format!("{}: {REDACTED}", super::reader::quoted(&key.text)))
+        .map(|(key, _)| format!("{}: {REDACTED}", super::values::quoted(&key.text)))
         .collect();
     format!("{{{}}}", names.join(", "))
 }

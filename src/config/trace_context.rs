@@ -1,7 +1,8 @@
 //! `trace_context`: where trace contexts are looked for on objects.
 
 use super::node::{Node, Value};
-use super::reader::{Section, quoted};
+use super::reader::Section;
+use super::values::quoted;
 use crate::context::{Format, Place, Rule, Rules};
 
 const FORMATS: [(&str, Format); 3] =

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::server::Refusal;
+use super::error::Refusal;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::verdict::Verdict;
 use crate::random::jitter;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 
-use super::settings::Wire;
+use super::wire::Wire;
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,15 @@ pub enum SettingsError {
         /// The endpoint.
         endpoint: String,
     },
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What was said; over HTTP, what gRPC would have said.
+    pub(super) status: Status,
+    /// The header `Retry-After`. gRPC says it in the details of the status.
+    pub(super) after: Option<Duration>,
 }
 
 /// Why a request was not delivered, in one sentence: what was said, and what a person can do.
@@ -155,7 +164,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::export::settings::Encoding;
+    use crate::export::wire::Encoding;
 
     fn told(code: Code, why: &str, wire: Wire) -> String {
         let gave_up = (code == Code::Unavailable).then_some((6, Duration::from_millis(29_960)));

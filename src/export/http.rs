@@ -25,8 +25,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tonic::{Code, Status};
 
 use super::endpoint::{Compression, Settings};
+use super::error::Refusal;
 use super::error::SettingsError;
-use super::server::Refusal;
 use super::settings::Encoding;
 use crate::otlp::{json, verdict};
 use crate::text::Chain;

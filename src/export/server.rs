@@ -11,21 +11,12 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use super::endpoint::Settings;
-use super::error::SettingsError;
-use super::settings::Wire;
+use super::error::{Refusal, SettingsError};
+use super::wire::Wire;
 use super::{grpc, http};
 
 /// Whether a server is there is known after this.
 const REACH: Duration = Duration::from_secs(3);
-
-/// An attempt that failed.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// What was said; over HTTP, what gRPC would have said.
-    pub(super) status: Status,
-    /// The header `Retry-After`. gRPC says it in the details of the status.
-    pub(super) after: Option<Duration>,
-}
 
 /// A server, and how it is spoken to. Clones share its connections.
 #[derive(Clone, Debug)]

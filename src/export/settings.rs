@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::endpoint::Settings;
+pub use super::wire::{Encoding, Wire};
 
 /// One exporter of a pipeline.
 #[derive(Clone, Debug)]
@@ -30,24 +31,6 @@ pub enum To {
     Debug(Verbosity),
     /// A file of OTLP JSON, one request a line; it is appended to.
     File(PathBuf),
-}
-
-/// The wire of an OTLP server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
-    /// OTLP over gRPC.
-    Grpc,
-    /// OTLP over HTTP.
-    Http(Encoding),
-}
-
-/// How requests over HTTP are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// `application/x-protobuf`
-    Proto,
-    /// `application/json`
-    Json,
 }
 
 /// How much the debug exporter says.

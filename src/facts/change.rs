@@ -2,8 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use siphasher::sip::SipHasher13;
-
+use super::hash::stable_hasher;
 use super::kind::Kind;
 use super::meta::{Meta, Uid};
 use super::note::Note;
@@ -157,11 +156,4 @@ impl News {
             Self::Closed => None,
         }
     }
-}
-
-/// A hasher whose values may be stored: SipHash 1-3, the same in every process and in every version
-/// of the standard library, whose own hasher promises neither.
-#[must_use]
-pub fn stable_hasher() -> SipHasher13 {
-    SipHasher13::new()
 }

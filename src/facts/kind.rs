@@ -1,67 +1,136 @@
-//! The kinds there are, and the watch of each.
+//! The kinds there are, and the watch of each: one table of those that are built in.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::change::stable_hasher;
+use super::hash::stable_hasher;
 
-/// The kind of an object, by its Kubernetes name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `batch/CronJob`
-    CronJob,
-    /// `apps/Deployment`
-    Deployment,
-    /// `apps/StatefulSet`
-    StatefulSet,
-    /// `apps/DaemonSet`
-    DaemonSet,
-    /// `batch/Job`
-    Job,
-    /// `apps/ReplicaSet`
-    ReplicaSet,
-    /// `ReplicationController`
-    ReplicationController,
-    /// `Pod`
-    Pod,
-    /// Any other kind, as `Rollout.argoproj.io`: a custom resource, or one that is not watched and
-    /// only names an owner.
-    Other(Arc<str>),
+/// Makes [`Kind`] and [`Lane`] of one table, so that a kind is named in one place.
+macro_rules! built_in_kinds {
+    ($(
+        $kind:ident, $lane:ident, $group:literal, $resource:literal, $short:literal, $rank:literal,
+        $attributes:literal;
+    )*) => {
+        /// The kind of an object, by its Kubernetes name.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $(
+                #[doc = concat!("Of `", $resource, "`.")]
+                $kind,
+            )*
+            /// Any other kind, as `Rollout.argoproj.io`: a custom resource, or one that is not
+            /// watched and only names an owner.
+            Other(Arc<str>),
+        }
+
+        /// The watch of one kind. They sort with owners first; in which order custom resources
+        /// come says the catalogue of those that are known.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Lane {
+            /// A custom resource.
+            Custom(CustomLane),
+            $(
+                #[doc = concat!("`", $resource, "`")]
+                $lane,
+            )*
+            /// `events`
+            Events,
+        }
+
+        impl Kind {
+            /// The kind `name` of the API group `group`, which is empty for the core group.
+            #[must_use]
+            pub fn of(group: &str, name: &str) -> Self {
+                match (group, name) {
+                    $(($group, stringify!($kind)) => Self::$kind,)*
+                    ("", other) => Self::Other(other.into()),
+                    (group, other) => Self::Other(format!("{other}.{group}").into()),
+                }
+            }
+
+            /// The kind's name as Kubernetes writes it, `Deployment`.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)*
+                    Self::Other(name) => name.split_once('.').map_or(name, |(name, _)| name),
+                }
+            }
+
+            /// The keys of name and uid of its objects, as OpenTelemetry has them for built-in
+            /// kinds.
+            #[must_use]
+            pub const fn attributes(&self) -> Option<(&'static str, &'static str)> {
+                match self {
+                    $(Self::$kind => Some((
+                        concat!("k8s.", $attributes, ".name"),
+                        concat!("k8s.", $attributes, ".uid"),
+                    )),)*
+                    Self::Other(_) => None,
+                }
+            }
+        }
+
+        impl Lane {
+            /// All lanes of built-in kinds, owners first.
+            pub const ALL: [Self; [$(stringify!($lane)),*].len() + 1] =
+                [$(Self::$lane,)* Self::Events];
+
+            /// The resource of a built-in kind as a recording names it: `deployments.apps`.
+            #[must_use]
+            pub const fn resource(self) -> Option<&'static str> {
+                match self {
+                    Self::Custom(_) => None,
+                    $(Self::$lane => Some($resource),)*
+                    Self::Events => Some("events"),
+                }
+            }
+
+            /// What kubectl calls it for short: `deploy`.
+            #[must_use]
+            pub const fn short_name(self) -> Option<&'static str> {
+                match self {
+                    Self::Custom(_) => None,
+                    $(Self::$lane => Some($short),)*
+                    Self::Events => Some("ev"),
+                }
+            }
+
+            /// The kind of its objects, where that is a built-in one; Events are about objects of
+            /// other kinds.
+            #[must_use]
+            pub const fn kind(self) -> Option<Kind> {
+                match self {
+                    Self::Custom(_) | Self::Events => None,
+                    $(Self::$lane => Some(Kind::$kind),)*
+                }
+            }
+
+            /// How far below the top of an owner chain its objects stand; owners are listed first.
+            #[must_use]
+            pub const fn rank(self) -> u8 {
+                match self {
+                    Self::Custom(_) => 0,
+                    $(Self::$lane => $rank,)*
+                    Self::Events => 9,
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// The kind `name` of the API group `group`, which is empty for the core group.
-    #[must_use]
-    pub fn of(group: &str, name: &str) -> Self {
-        match (group, name) {
-            ("apps", "Deployment") => Self::Deployment,
-            ("apps", "ReplicaSet") => Self::ReplicaSet,
-            ("apps", "StatefulSet") => Self::StatefulSet,
-            ("apps", "DaemonSet") => Self::DaemonSet,
-            ("batch", "Job") => Self::Job,
-            ("batch", "CronJob") => Self::CronJob,
-            ("", "ReplicationController") => Self::ReplicationController,
-            ("", "Pod") => Self::Pod,
-            ("", other) => Self::Other(other.into()),
-            (group, other) => Self::Other(format!("{other}.{group}").into()),
-        }
-    }
-
-    /// The kind's name as Kubernetes writes it, `Deployment`.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::CronJob => "CronJob",
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::ReplicationController => "ReplicationController",
-            Self::Pod => "Pod",
-            Self::Other(name) => name.split_once('.').map_or(name, |(name, _)| name),
-        }
-    }
+// Kind, lane, API group, resource, kubectl's short name, how far below the top of an owner chain,
+// and the word for it in attributes; owners first.
+built_in_kinds! {
+    CronJob, CronJobs, "batch", "cronjobs.batch", "cj", 1, "cronjob";
+    Deployment, Deployments, "apps", "deployments.apps", "deploy", 2, "deployment";
+    StatefulSet, StatefulSets, "apps", "statefulsets.apps", "sts", 2, "statefulset";
+    DaemonSet, DaemonSets, "apps", "daemonsets.apps", "ds", 2, "daemonset";
+    Job, Jobs, "batch", "jobs.batch", "job", 2, "job";
+    ReplicaSet, ReplicaSets, "apps", "replicasets.apps", "rs", 3, "replicaset";
+    ReplicationController, ReplicationControllers, "", "replicationcontrollers", "rc", 3,
+        "replicationcontroller";
+    Pod, Pods, "", "pods", "po", 4, "pod";
 }
 
 /// The watch of a custom resource: which one, and by which rules its objects are read. Both are hashes
@@ -91,63 +160,7 @@ impl CustomLane {
 /// order.
 pub type Part = u16;
 
-/// The watch of one kind. They sort with owners first; in which order custom resources come says the
-/// catalogue of those that are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
-    /// A custom resource.
-    Custom(CustomLane),
-    /// `cronjobs.batch`
-    CronJobs,
-    /// `deployments.apps`
-    Deployments,
-    /// `statefulsets.apps`
-    StatefulSets,
-    /// `daemonsets.apps`
-    DaemonSets,
-    /// `jobs.batch`
-    Jobs,
-    /// `replicasets.apps`
-    ReplicaSets,
-    /// `replicationcontrollers`
-    ReplicationControllers,
-    /// `pods`
-    Pods,
-    /// `events`
-    Events,
-}
-
 impl Lane {
-    /// All lanes of built-in kinds, owners first.
-    pub const ALL: [Self; 9] = [
-        Self::CronJobs,
-        Self::Deployments,
-        Self::StatefulSets,
-        Self::DaemonSets,
-        Self::Jobs,
-        Self::ReplicaSets,
-        Self::ReplicationControllers,
-        Self::Pods,
-        Self::Events,
-    ];
-
-    /// The resource of a built-in kind as a recording names it: `deployments.apps`.
-    #[must_use]
-    pub const fn resource(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Custom(_) => return None,
-            Self::CronJobs => "cronjobs.batch",
-            Self::Deployments => "deployments.apps",
-            Self::StatefulSets => "statefulsets.apps",
-            Self::DaemonSets => "daemonsets.apps",
-            Self::Jobs => "jobs.batch",
-            Self::ReplicaSets => "replicasets.apps",
-            Self::ReplicationControllers => "replicationcontrollers",
-            Self::Pods => "pods",
-            Self::Events => "events",
-        })
-    }
-
     /// The lane of a built-in resource. Core Events are found under both of their names.
     #[must_use]
     pub fn of(resource: &str) -> Option<Self> {
@@ -157,39 +170,33 @@ impl Lane {
         }
     }
 
-    /// The kind of its objects, where that is a built-in one; Events are about objects of other
-    /// kinds.
-    #[must_use]
-    pub const fn kind(self) -> Option<Kind> {
-        Some(match self {
-            Self::Custom(_) | Self::Events => return None,
-            Self::CronJobs => Kind::CronJob,
-            Self::Deployments => Kind::Deployment,
-            Self::StatefulSets => Kind::StatefulSet,
-            Self::DaemonSets => Kind::DaemonSet,
-            Self::Jobs => Kind::Job,
-            Self::ReplicaSets => Kind::ReplicaSet,
-            Self::ReplicationControllers => Kind::ReplicationController,
-            Self::Pods => Kind::Pod,
-        })
-    }
-
     /// Whether its objects have a life that is traced: all but Events.
     #[must_use]
     pub const fn has_lives(self) -> bool {
         !matches!(self, Self::Events)
     }
+}
 
-    /// How far below the top of an owner chain its objects stand; owners are listed first.
-    #[must_use]
-    pub const fn rank(self) -> u8 {
-        match self {
-            Self::Custom(_) => 0,
-            Self::CronJobs => 1,
-            Self::Deployments | Self::StatefulSets | Self::DaemonSets | Self::Jobs => 2,
-            Self::ReplicaSets | Self::ReplicationControllers => 3,
-            Self::Pods => 4,
-            Self::Events => 5,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_found_by_its_group_and_name_and_its_lane_by_its_resource() {
+        for lane in Lane::ALL {
+            let resource = lane.resource().unwrap();
+            assert_eq!(Lane::of(resource), Some(lane));
+            let Some(kind) = lane.kind() else { continue };
+            let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+            assert_eq!(Kind::of(group, kind.name()), kind);
+            assert_eq!(plural, format!("{}s", kind.name().to_lowercase()));
         }
+        assert_eq!(Kind::of("example.com", "Job").name(), "Job");
+        assert_eq!(Kind::of("example.com", "Job"), Kind::Other("Job.example.com".into()));
+    }
+
+    #[test]
+    fn lanes_sort_with_owners_first() {
+        assert!(Lane::ALL.is_sorted_by_key(|lane| (lane.rank(), *lane)));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::json_path::Parts;
 use super::json_value::JsonValue;
-use super::says::{Place, Rank, Statement};
+use super::statement::{Place, Rank, Statement};
 
 /// Numbers of replicas that are all of them when it has settled.
 const OF_REPLICAS: [&str; 5] = [

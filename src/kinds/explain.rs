@@ -9,7 +9,7 @@ use super::json_value::{JsonValue, Whole};
 use super::read::{Count, Text, start};
 use super::refusal::{decode, refuse};
 use super::rules::GOALS;
-use super::says::Place;
+use super::statement::Place;
 use super::verdict::{By, judge};
 use super::wait::{Wait, text_of};
 use super::{Rules, SnapshotError};

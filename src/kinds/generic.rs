@@ -74,7 +74,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     // seen.
     let is_behind = spec.at("workloadRef").is_some()
         && workload.is_some()
-        && verdict::number(status.at("workloadObservedGeneration")) != workload;
+        && status.number_at("workloadObservedGeneration") != workload;
     let verdict = if is_behind { Verdict::Progressing } else { verdict };
     let n_stamps = found.stamps.len();
     let refused_stamps = stamps::told(found.refused, || {

@@ -59,6 +59,12 @@ impl<'a> JsonValue<'a> {
         if let Self::Whole(number) = self { Some(*number) } else { None }
     }
 
+    /// The whole number at `key`, also one in a string, as Argo Rollouts writes it.
+    pub(super) fn number_at(&self, key: &str) -> Option<i64> {
+        let node = self.at(key)?;
+        if let Self::Text(text) = node { text.parse().ok() } else { node.whole() }
+    }
+
     /// The items, if this is a list.
     pub(super) fn items(&self) -> &[Self] {
         if let Self::List(items) = self { items } else { &[] }

@@ -11,7 +11,8 @@ use super::refusal::{decode, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::{Decoded, SnapshotError, check_kind, stamps};
 use crate::context::Rules;
-use crate::facts::change::{Snapshot, stable_hasher};
+use crate::facts::change::Snapshot;
+use crate::facts::hash::stable_hasher;
 use crate::facts::meta::Condition;
 use crate::facts::pod::{
     ContainerSnapshot, ContainerState, Exit, InPlace, PodPhase, PodSnapshot, ResizeState, Role,

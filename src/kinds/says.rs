@@ -3,7 +3,7 @@
 use super::counts;
 use super::json_path::Parts;
 use super::json_value::JsonValue;
-use super::verdict::number;
+use super::statement::{Place, Rank, Statement};
 use super::wait::{condition, conditions, text_of};
 use super::words::{Says, Sense, parts, sense, word};
 
@@ -30,47 +30,6 @@ const ERRORS: [&str; 5] =
 
 /// Keys that are true when all is well.
 const FLAGS: [&str; 3] = ["healthy", "ready", "readyToUse"];
-
-/// What is said, the weightier first: the first rank of which there is a statement decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
-    /// Its controller has given it up: `Stalled`, in the words of kstatus.
-    GivenUp,
-    /// Its controller is at work: `Reconciling`, in the words of kstatus.
-    Reconciling,
-    /// It has failed.
-    Failed,
-    /// It waits to be let.
-    Waiting,
-    /// Something is being done about it.
-    AtWork,
-    /// It is not well, and the reason says that this is a failure.
-    FailedByReason,
-    /// It is not well yet.
-    NotYet,
-    /// It is well.
-    Settled,
-    /// It has come to its end, and well.
-    Ended,
-}
-
-/// Where in a status something is said.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Place<'o, 'a> {
-    /// By a condition.
-    Condition(&'o JsonValue<'a>),
-    /// By a value, which stands in this map or list.
-    Value { map: &'o JsonValue<'a>, value: &'o JsonValue<'a> },
-    /// By a number that is to be this one.
-    Count { value: &'o JsonValue<'a>, wanted: i64 },
-}
-
-/// Something that a status says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Statement<'o, 'a> {
-    pub(super) rank: Rank,
-    pub(super) place: Place<'o, 'a>,
-}
 
 /// What the status of a rollout at this `generation` says, in its own order.
 pub(super) fn of_rollout<'o, 'a>(
@@ -168,7 +127,7 @@ fn of_condition<'o, 'a>(
     let name = condition.text_at("type")?;
     let is = text_of(condition.at("status")?)?;
     let is_true = is.eq_ignore_ascii_case("true");
-    let is_old = number(condition.at("observedGeneration")).is_some_and(|it| it < generation);
+    let is_old = condition.number_at("observedGeneration").is_some_and(|it| it < generation);
     // A reason is one word; some write a sentence there.
     let reason = condition.text_at("reason").filter(|it| !it.contains(' ')).and_then(word);
     let is_well = matches!(reason, Some(Says::Settled | Says::Ended));

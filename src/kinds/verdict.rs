@@ -10,7 +10,8 @@ use super::json_value::JsonValue;
 use super::read::{message, start};
 use super::rfc3339::rfc3339;
 use super::rules::Rules;
-use super::says::{Place, Rank, Statement, of_rollout, of_run, speaks};
+use super::says::{of_rollout, of_run, speaks};
+use super::statement::{Place, Rank, Statement};
 use super::wait::{Wait, text_of};
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Reporting, Verdict};
@@ -60,7 +61,7 @@ pub(super) fn judge<'w, 'o, 'a>(
     generation: i64,
     object: Parts<'o, 'a>,
 ) -> Judged<'w, 'o, 'a> {
-    let told = number(object.status.at("observedGeneration"));
+    let told = object.status.number_at("observedGeneration");
     if matches!(object.status, JsonValue::Null | JsonValue::EmptyMap) {
         // Nobody has looked at it yet; where nothing counts what is written (ConfigMaps), nobody
         // is going to.
@@ -102,7 +103,7 @@ pub(super) fn judge<'w, 'o, 'a>(
 /// The newest generation that is named anywhere in a status.
 fn newest(status: &JsonValue<'_>) -> Option<i64> {
     let below = status.entries().iter().map(|(_, node)| node).chain(status.items());
-    below.filter_map(newest).max().max(number(status.at("observedGeneration")))
+    below.filter_map(newest).max().max(status.number_at("observedGeneration"))
 }
 
 /// What holds, why, and the generation that the condition names which decided it.
@@ -295,12 +296,7 @@ fn time(place: Place<'_, '_>) -> Option<UnixNanos> {
 }
 
 fn of_generation(condition: &JsonValue<'_>) -> Option<i64> {
-    number(condition.at("observedGeneration"))
-}
-
-/// A whole number, or one in a string, as Argo Rollouts writes it.
-pub(super) fn number(node: Option<&JsonValue<'_>>) -> Option<i64> {
-    if let JsonValue::Text(text) = node? { text.parse().ok() } else { node?.whole() }
+    condition.number_at("observedGeneration")
 }
 
 /// How far it has come.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::json_path::{JsonPath, Parts};
 use super::json_value::JsonValue;
-use super::says::Place;
+use super::statement::Place;
 
 /// A test of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -155,7 +155,7 @@ mod tests {
     use super::Wait;
     use crate::kinds::json_path::Parts;
     use crate::kinds::json_value::JsonValue;
-    use crate::kinds::says::Place;
+    use crate::kinds::statement::Place;
 
     fn holds(wait: &str, status: &str) -> bool {
         let (spec, status) = (JsonValue::Null, serde_json::from_str(status).unwrap());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::transition::MAX_KEPT;
+use super::kept::MAX_KEPT;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -59,7 +59,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// `replicas` was written again. Returns whether there was room for that.
+    /// `replicas` was written again; whether there was room to keep that.
+    #[must_use]
     pub fn add_write(&mut self, at: Evidence, to: i64) -> bool {
         let has_room = self.writes.len() < MAX_KEPT;
         if has_room {

@@ -1,6 +1,7 @@
 //! What a new version of a spec means, and the transition that it opens.
 
 use super::action::Action;
+use super::kept::MAX_KEPT;
 use super::step::Step;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -153,9 +154,6 @@ pub enum Settles {
     /// As it is written: no controller reports on it.
     AtOnce,
 }
-
-/// How many changes of goals, of `replicas` and of Pods that are gone a transition keeps.
-pub const MAX_KEPT: usize = 1_000;
 
 /// How many Pods that are gone a transition keeps.
 const MAX_DEPARTED: usize = 20_000;
@@ -349,14 +347,5 @@ impl Transition {
     #[must_use]
     pub fn limit(&self, rules: &Rules) -> Nanos {
         rules.limit(self.settles == Settles::WithRun)
-    }
-}
-
-/// Adds finalizers that hold a deletion to those that were seen before.
-pub fn hold(known: &mut Vec<Box<str>>, finalizers: &[Box<str>]) {
-    for finalizer in finalizers {
-        if !known.contains(finalizer) && known.len() < 32 {
-            known.push(finalizer.clone());
-        }
     }
 }

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::facts::change::News;
+use crate::facts::kind::Lane;
 use crate::facts::time::UnixNanos;
-use crate::kinds::{Told, rfc3339};
+use crate::kinds::{Catalog, Heard, Said, news, rfc3339};
 
 /// A line that could be read. Its object is not looked at yet.
 #[derive(Clone, Debug)]
@@ -16,9 +18,7 @@ pub struct Line<'a> {
     /// `deployments.apps`
     pub resource: Cow<'a, str>,
     /// What is said.
-    pub told: Told,
-    /// The object as it stands there; `null` where the line has none.
-    pub object: &'a str,
+    pub said: Said<'a>,
 }
 
 /// A line that is not one of a recording.
@@ -57,19 +57,22 @@ impl<'a> Line<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, LineError> {
         let Written { at, resource, told, object } = serde_json::from_slice(bytes)
             .map_err(|error| LineError::NotALine(told_by_serde(bytes, &error)))?;
-        let told = match &*told {
-            "LIST" => Told::Listed,
-            "LIST_DONE" => Told::ListDone,
-            "ADDED" | "MODIFIED" => Told::Seen,
-            "DELETED" => Told::Deleted,
-            "BOOKMARK" => Told::Bookmark,
-            "CLOSED" | "ERROR" => Told::Closed,
-            other => return Err(LineError::NotAType(short(other))),
+        let object = object.map_or("null", RawValue::get);
+        let Some(said) = Said::recorded(&told, object.as_bytes()) else {
+            return Err(LineError::NotAType(short(&told)));
         };
         // A time at the end of what nanoseconds reach was drawn there: nothing arrives then.
         let time = rfc3339(&at).filter(|at| ![i64::MIN, i64::MAX].contains(&at.0));
         let Some(at) = time else { return Err(LineError::NotATime(short(&at))) };
-        Ok(Self { at, resource, told, object: object.map_or("null", RawValue::get) })
+        Ok(Self { at, resource, said })
+    }
+
+    /// What it means to the core, where `catalog` tells what is watched; `None` of a resource that
+    /// is not. The object is read only if it is.
+    #[must_use]
+    pub fn news(&self, catalog: &Catalog) -> Option<(Lane, Heard<News>)> {
+        let lane = catalog.lane_of(&self.resource)?;
+        Some((lane, news(catalog, lane, self.said)))
     }
 }
 
@@ -101,8 +104,7 @@ mod tests {
         let line = Line::parse(text.as_bytes()).unwrap();
         assert_eq!(line.at, UnixNanos(1_000_002_000));
         assert_eq!(line.resource, "pods");
-        assert_eq!(line.told, Told::Seen);
-        assert_eq!(line.object, r#"{"a": [1]}"#);
+        assert_eq!(line.said, Said::Modified(br#"{"a": [1]}"#));
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
             r#"{"more":1,"type":"CLOSED","at":"1970-01-01T01:00:00+01:00","resource":"po\u0064s"}"#;
         let line = Line::parse(text.as_bytes()).unwrap();
         assert_eq!((line.at, &*line.resource), (UnixNanos(0), "pods"));
-        assert_eq!((line.told, line.object), (Told::Closed, "null"));
+        assert_eq!(line.said, Said::Closed);
     }
 
     #[test]
@@ -135,5 +137,19 @@ mod tests {
             ]
             .join("\n"),
         );
+    }
+
+    #[test]
+    fn errors_of_a_watch_end_it_for_the_core() {
+        for resource in ["replicasets.apps", "events", "events.events.k8s.io"] {
+            for told in ["CLOSED", "ERROR"] {
+                let line = format!(
+                    r#"{{"at":"2026-01-01T00:00:00Z","resource":"{resource}","type":"{told}"}}"#
+                );
+                let line = Line::parse(line.as_bytes()).unwrap();
+                let (_, heard) = line.news(&Catalog::default()).unwrap();
+                assert_eq!(heard.out, Some(News::Closed), "{resource} {told}");
+            }
+        }
     }
 }

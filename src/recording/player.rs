@@ -6,13 +6,12 @@ use std::io;
 use crate::engine::Engine;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::kinds::{Catalog, Meaning, RefusedStamp};
+use crate::kinds::{Catalog, Heard, Refused};
 use crate::report::Report;
 
 use super::input::Input;
 use super::line::Line;
 use super::lines::{Lines, MAX_LINE, Taken};
-use super::news::{Heard, hear};
 
 /// After so many lines of which none could be read, a file is no recording.
 const PATIENCE: usize = 20;
@@ -174,18 +173,7 @@ impl Player {
             }
         }
         report.clear()?;
-        match (cut, doubt.held.first()) {
-            (Some(cut), _) if doubt.has_usable => {
-                let text = format!("{name}: {cut}; what stands before that was read");
-                report.problem(Reason::Cut.name(), &text)?;
-            }
-            (None, _) if doubt.has_usable => {}
-            (_, Some((place, why))) => {
-                report.say(&format!("{name} is not a recording: line {place}: {why}"))?;
-            }
-            (Some(cut), None) => report.say(&format!("{name}: {cut} before its first line"))?,
-            (None, None) => report.say(&format!("{name} is empty"))?,
-        }
+        doubt.tell_end(&name, cut.as_deref(), report)?;
         Ok(doubt.has_usable)
     }
 
@@ -197,17 +185,21 @@ impl Player {
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
         self.now = self.now.max(line.at);
-        match hear(&self.catalog, line) {
-            Heard::Lane(lane, Meaning::News { news, n_stamps: _, refused_stamps }) => {
-                for RefusedStamp { object, key, flaw: _, problem } in refused_stamps {
-                    let text = format!("{place}: {object}: {key}: {problem}");
-                    report.problem(Reason::Stamp.name(), &text)?;
+        match line.news(&self.catalog) {
+            Some((lane, Heard { out, refused, .. })) => {
+                for one in refused {
+                    let (reason, why) = match one {
+                        Refused::Object(why) => (Reason::Object, why),
+                        Refused::Stamp(_, why) => (Reason::Stamp, why),
+                    };
+                    report.problem(reason.name(), &format!("{place}: {why}"))?;
                 }
-                let ended = self.engine.hear(lane, *news, line.at);
-                self.hand_on(ended, take)?;
+                if let Some(news) = out {
+                    let ended = self.engine.hear(lane, news, line.at);
+                    self.hand_on(ended, take)?;
+                }
             }
-            Heard::Nothing | Heard::Lane(_, Meaning::Nothing) => {}
-            Heard::NotWatched => {
+            None if line.said.is_of_object() => {
                 let names = &mut self.tally.not_watched;
                 let name = if names.len() < MAX_NAMES || names.contains_key(&*line.resource) {
                     &*line.resource
@@ -216,9 +208,7 @@ impl Player {
                 };
                 *names.entry(name.chars().take(80).collect()).or_default() += 1;
             }
-            Heard::Lane(_, Meaning::Refused(why)) => {
-                report.problem(Reason::Object.name(), &format!("{place}: {why}"))?;
-            }
+            None => {}
         }
         let ended = self.engine.advance(self.now);
         self.hand_on(ended, take)
@@ -294,6 +284,22 @@ impl Doubt {
             report.problem(Reason::Line.name(), &format!("{name}:{place}: {why}"))?;
         }
         Ok(())
+    }
+
+    /// The file has ended, or is `cut` there: what that says of it.
+    fn tell_end(&self, name: &str, cut: Option<&str>, report: &mut Report<'_>) -> io::Result<()> {
+        match (cut, self.held.first()) {
+            (Some(cut), _) if self.has_usable => {
+                let text = format!("{name}: {cut}; what stands before that was read");
+                report.problem(Reason::Cut.name(), &text)
+            }
+            (None, _) if self.has_usable => Ok(()),
+            (_, Some((place, why))) => {
+                report.say(&format!("{name} is not a recording: line {place}: {why}"))
+            }
+            (Some(cut), None) => report.say(&format!("{name}: {cut} before its first line")),
+            (None, None) => report.say(&format!("{name} is empty")),
+        }
     }
 
     fn is_no_recording(&self) -> bool {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::redact::Redaction;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
-use crate::watch::json::stream::EventType;
-use crate::watch::listener::{Heard, Listener, Refused, Said};
+use crate::kinds::{Heard, Refused, Said};
+use crate::watch::listener::Listener;
 
 /// Listens to one resource and writes down what it says.
 #[derive(Clone, Debug)]
@@ -33,41 +33,33 @@ impl Listener for ForRecording {
         None
     }
 
-    fn hear(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Written> {
-        let (kind, object) = match said {
-            Said::Listed(json) => ("LIST", json.to_vec()),
+    fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Written> {
+        let written = match said {
             Said::ListDone(version) => {
                 let done = serde_json::json!({"metadata": {"resourceVersion": version}});
-                ("LIST_DONE", done.to_string().into_bytes())
+                Ok(done.to_string())
             }
-            Said::Watched(kind, json) => (kind.name(), json.to_vec()),
-            Said::Closed => ("CLOSED", b"null".to_vec()),
+            Said::Closed => Ok("null".to_owned()),
+            Said::Listed(json)
+            | Said::Added(json)
+            | Said::Modified(json)
+            | Said::Deleted(json)
+            | Said::Bookmark(json)
+            | Said::Error(json) => self.redacted(json),
         };
-        let version = match said {
-            Said::Watched(..) => crate::kinds::list_version(&object),
-            Said::Listed(_) | Said::ListDone(_) | Said::Closed => 0,
-        };
-        let is_object = matches!(said, Said::Listed(_))
-            || matches!(said, Said::Watched(kind, _) if kind != EventType::Bookmark);
-        match self.redacted(&object) {
+        let version = said.version();
+        let is_object = said.is_of_object();
+        let (out, refused) = match written {
             Ok(object) => {
+                let (at, resource, said) = (micros(at), &self.resource, said.name());
                 let line = format!(
-                    "{{\"at\":\"{}\",\"resource\":\"{}\",\"type\":\"{kind}\",\"object\":{object}}}\n",
-                    micros(at),
-                    self.resource
+                    "{{\"at\":\"{at}\",\"resource\":\"{resource}\",\"type\":\"{said}\",\"object\":{object}}}\n"
                 );
-                Heard {
-                    out: Some(Written { line, is_object }),
-                    version,
-                    n_stamps: 0,
-                    refused: Vec::new(),
-                }
+                (Some(Written { line, is_object }), Vec::new())
             }
-            Err(error) => {
-                let refused = vec![Refused::Object(format!("{}: {error}", self.resource))];
-                Heard { out: None, version, n_stamps: 0, refused }
-            }
-        }
+            Err(error) => (None, vec![Refused::Object(format!("{}: {error}", self.resource))]),
+        };
+        Heard { out, version, n_stamps: 0, refused }
     }
 }
 
@@ -90,7 +82,6 @@ fn micros(at: UnixNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::Told;
     use crate::recording::Line;
 
     const AT: UnixNanos = UnixNanos(1_763_636_999_000_123_456);
@@ -98,25 +89,25 @@ mod tests {
     fn line(said: Said<'_>) -> String {
         let redaction = Some(Redaction::new([1; 32]));
         let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
-        listener.hear(said, AT).out.unwrap().line
+        listener.listen(said, AT).out.unwrap().line
     }
 
     #[test]
     fn what_is_written_reads_back_as_it_was_said() {
         let pod = br#"{"metadata":{"name":"a\nb"}}"#;
-        let cases = [
-            (Said::Listed(pod), Told::Listed),
-            (Said::ListDone("42"), Told::ListDone),
-            (Said::Watched(EventType::Added, pod), Told::Seen),
-            (Said::Watched(EventType::Modified, pod), Told::Seen),
-            (Said::Watched(EventType::Deleted, pod), Told::Deleted),
-            (Said::Watched(EventType::Bookmark, pod), Told::Bookmark),
-            (Said::Closed, Told::Closed),
+        let all = [
+            Said::Listed(pod),
+            Said::ListDone("42"),
+            Said::Added(pod),
+            Said::Modified(pod),
+            Said::Deleted(pod),
+            Said::Bookmark(pod),
+            Said::Closed,
         ];
-        for (said, expected) in cases {
+        for said in all {
             let text = line(said);
             let read = Line::parse(text.trim_end().as_bytes()).unwrap();
-            assert_eq!((read.told, &*read.resource), (expected, "pods"), "{text}");
+            assert_eq!((read.said, &*read.resource), (said, "pods"), "{text}");
             assert_eq!(read.at, UnixNanos(1_763_636_999_000_123_000), "{text}");
             assert_eq!(text.lines().count(), 1, "{text}");
         }
@@ -127,7 +118,7 @@ mod tests {
     fn what_is_no_json_is_refused_and_not_written() {
         for redaction in [None, Some(Redaction::new([1; 32]))] {
             let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
-            let heard = listener.hear(Said::Listed(b"{"), AT);
+            let heard = listener.listen(Said::Listed(b"{"), AT);
             assert!(heard.out.is_none() && heard.refused.len() == 1, "{heard:?}");
         }
     }

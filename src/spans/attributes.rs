@@ -38,19 +38,8 @@ pub fn resource(tree: &Portrait, rules: &Rules) -> Resource {
 
 /// Name and uid of an object, always together.
 pub fn push_object(to: &mut Vec<Attribute>, kind: &Kind, name: &str, uid: Uid) {
-    let (name_key, uid_key) = match kind {
-        Kind::Deployment => ("k8s.deployment.name", "k8s.deployment.uid"),
-        Kind::ReplicaSet => ("k8s.replicaset.name", "k8s.replicaset.uid"),
-        Kind::StatefulSet => ("k8s.statefulset.name", "k8s.statefulset.uid"),
-        Kind::DaemonSet => ("k8s.daemonset.name", "k8s.daemonset.uid"),
-        Kind::Job => ("k8s.job.name", "k8s.job.uid"),
-        Kind::CronJob => ("k8s.cronjob.name", "k8s.cronjob.uid"),
-        Kind::ReplicationController => {
-            ("k8s.replicationcontroller.name", "k8s.replicationcontroller.uid")
-        }
-        Kind::Pod => ("k8s.pod.name", "k8s.pod.uid"),
-        Kind::Other(_) => ("lifespan.object.name", "lifespan.object.uid"),
-    };
+    let keys = kind.attributes();
+    let (name_key, uid_key) = keys.unwrap_or(("lifespan.object.name", "lifespan.object.uid"));
     to.push((name_key, name.to_owned().into()));
     to.push((uid_key, uid.to_string().into()));
 }
@@ -79,4 +68,13 @@ pub fn sentence(message: &str) -> String {
         end -= 1;
     }
     message.get(..end).unwrap_or_default().to_owned()
+}
+
+/// What a controller declared, and why it could not get its Pods where that is something else.
+#[must_use]
+pub fn with_refusal(reason: &str, message: &str, refused: Option<(&str, &str)>) -> String {
+    match refused.filter(|(refusal, _)| *refusal != reason) {
+        Some((refusal, why)) => format!("{message} ({refusal}: {why})"),
+        None => message.to_owned(),
+    }
 }

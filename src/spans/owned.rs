@@ -10,8 +10,8 @@ use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::step::Step;
 use crate::spans::Build;
+use crate::spans::attributes::with_refusal;
 use crate::spans::draft::{Draft, Identity};
-use crate::spans::root::with_refusal;
 
 /// The name of a step within the ids of its trace, whatever the name of its span.
 const fn id_step(step: &Step) -> &'static str {

@@ -8,7 +8,7 @@ use crate::facts::time::Nanos;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::transition::GoalChange;
-use crate::spans::attributes;
+use crate::spans::attributes::{self, with_refusal};
 use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
 use crate::spans::{Build, owned, pods};
 
@@ -271,14 +271,6 @@ impl Build<'_> {
         let refused = self.closed.refused.as_ref();
         let refused = refused.map(|(reason, message)| (&**reason, &**message));
         said.or(refused).or_else(|| self.refusal(|_| true))
-    }
-}
-
-/// What a controller declared, and why it could not get its Pods where that is something else.
-pub(super) fn with_refusal(reason: &str, message: &str, refused: Option<(&str, &str)>) -> String {
-    match refused.filter(|(refusal, _)| *refusal != reason) {
-        Some((refusal, why)) => format!("{message} ({refusal}: {why})"),
-        None => message.to_owned(),
     }
 }
 

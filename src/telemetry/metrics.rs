@@ -4,6 +4,13 @@
 //! without `_total` and without units. Ours are dotted in OpenTelemetry, `otelcol.k8s_lifecycle.…`,
 //! and have underscores here.
 
+pub mod names;
+mod page;
+
+use std::collections::BTreeMap;
+
+use page::Page;
+
 use super::delays::Delays;
 use super::process::Process;
 use crate::config::MetricsLevel;
@@ -11,9 +18,7 @@ use crate::context::Flaw;
 use crate::engine::Counts;
 use crate::export::books::Books;
 use crate::facts::time::UnixNanos;
-use crate::text::{put, putln};
 use crate::watch::status::Status;
-use std::collections::BTreeMap;
 
 /// What there is to tell.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +47,6 @@ pub struct Snapshot {
     pub now: UnixNanos,
 }
 
-/// A metric: name, type, meaning.
-type Metric = (&'static str, &'static str, &'static str);
-
-const COUNTER: &str = "counter";
-const GAUGE: &str = "gauge";
-
 /// The text at `level`.
 #[must_use]
 pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
@@ -65,23 +64,10 @@ pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
 
 fn collector(page: &mut Page, of: &Snapshot) {
     let receiver = [("receiver", of.receiver.as_str()), ("transport", "http")];
-    let accepted: Metric = (
-        "otelcol_receiver_accepted_spans",
-        COUNTER,
-        "Number of spans successfully pushed into the pipeline. [Alpha]",
-    );
-    page.one(accepted, &receiver, of.counts.spans);
+    page.one(names::RECEIVER_ACCEPTED_SPANS, &receiver, of.counts.spans);
     // Spans are made here: none is refused before it exists.
-    page.one(
-        (
-            "otelcol_receiver_refused_spans",
-            COUNTER,
-            "Number of spans that could not be pushed into the pipeline. [Alpha]",
-        ),
-        &receiver,
-        0_u64,
-    );
-    page.one(("otelcol_receiver_failed_spans", COUNTER, "The number of spans that failed to be processed by the receiver due to internal errors. [Alpha]"), &receiver, 0_u64);
+    page.one(names::RECEIVER_REFUSED_SPANS, &receiver, 0_u64);
+    page.one(names::RECEIVER_FAILED_SPANS, &receiver, 0_u64);
     let exporters = &of.exporters;
     let by_id = |value: fn(&Books) -> Option<u64>| -> Vec<_> {
         exporters
@@ -95,69 +81,18 @@ fn collector(page: &mut Page, of: &Snapshot) {
         };
         exporters.iter().filter_map(|books| Some((labels(books), value(books)?))).collect()
     };
+    page.many(names::EXPORTER_SENT_SPANS, by_id(|it| Some(it.sent + it.rejected)));
+    page.many(names::EXPORTER_SEND_FAILED_SPANS, by_id(|it| Some(it.failed)));
+    page.many(names::EXPORTER_ENQUEUE_FAILED_SPANS, by_id(|it| Some(it.refused)));
+    page.many(names::EXPORTER_QUEUE_SIZE, by_queue(|it| it.queue_size));
+    page.many(names::EXPORTER_QUEUE_CAPACITY, by_queue(|it| it.queue_capacity));
     page.many(
-        (
-            "otelcol_exporter_sent_spans",
-            COUNTER,
-            "Number of spans successfully sent to destination. [Alpha]",
-        ),
-        by_id(|it| Some(it.sent + it.rejected)),
-    );
-    page.many(
-        (
-            "otelcol_exporter_send_failed_spans",
-            COUNTER,
-            "Number of spans in failed attempts to send to destination. [Alpha]",
-        ),
-        by_id(|it| Some(it.failed)),
-    );
-    page.many(
-        (
-            "otelcol_exporter_enqueue_failed_spans",
-            COUNTER,
-            "Number of spans failed to be added to the sending queue. [Alpha]",
-        ),
-        by_id(|it| Some(it.refused)),
-    );
-    page.many(
-        (
-            "otelcol_exporter_queue_size",
-            GAUGE,
-            "Current size of the retry queue (in batches). [Alpha]",
-        ),
-        by_queue(|it| it.queue_size),
-    );
-    page.many(
-        (
-            "otelcol_exporter_queue_capacity",
-            GAUGE,
-            "Fixed capacity of the retry queue (in batches). [Alpha]",
-        ),
-        by_queue(|it| it.queue_capacity),
-    );
-    page.many(
-        ("otelcol_exporter_in_flight_requests", GAUGE, "Number of requests under way. [Alpha]"),
+        names::EXPORTER_IN_FLIGHT_REQUESTS,
         by_queue(|it| it.queue_capacity.map(|_| it.requests_in_flight)),
     );
-    page.one(
-        ("otelcol_process_uptime", COUNTER, "Uptime of the process [Alpha]"),
-        &[],
-        of.uptime_seconds,
-    );
-    page.one(
-        (
-            "otelcol_process_cpu_seconds",
-            COUNTER,
-            "Total CPU user and system time in seconds [Alpha]",
-        ),
-        &[],
-        of.process.cpu_seconds,
-    );
-    page.one(
-        ("otelcol_process_memory_rss", GAUGE, "Total physical memory (resident set size) [Alpha]"),
-        &[],
-        of.process.memory_rss,
-    );
+    page.one(names::PROCESS_UPTIME, &[], of.uptime_seconds);
+    page.one(names::PROCESS_CPU_SECONDS, &[], of.process.cpu_seconds);
+    page.one(names::PROCESS_MEMORY_RSS, &[], of.process.memory_rss);
     page.target_info();
 }
 
@@ -165,63 +100,15 @@ fn ours(page: &mut Page, of: &Snapshot) {
     let Counts {
         objects, changes, traces, strange_events, late, early, dropped, ref untraced, ..
     } = of.counts;
-    let all: [(Metric, u64); 8] = [
-        (
-            ("otelcol_k8s_lifecycle_objects", GAUGE, "Objects that are tracked. [Development]"),
-            objects,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_transitions_open",
-                GAUGE,
-                "Transitions that are in progress. [Development]",
-            ),
-            of.n_open,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_transitions_settling",
-                GAUGE,
-                "Transitions that have settled and are held until that has lasted. [Development]",
-            ),
-            of.n_settling,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_changes",
-                COUNTER,
-                "Changes of objects that were looked at. [Development]",
-            ),
-            changes,
-        ),
-        (
-            ("otelcol_k8s_lifecycle_traces", COUNTER, "Traces that were finished. [Development]"),
-            traces,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_changes_late",
-                COUNTER,
-                "Changes that came after something written later was decided. [Development]",
-            ),
-            late,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_changes_early",
-                COUNTER,
-                "Changes that were decided early because too many waited. [Development]",
-            ),
-            early,
-        ),
-        (
-            (
-                "otelcol_k8s_lifecycle_events_strange",
-                COUNTER,
-                "Events about objects that are not tracked. [Development]",
-            ),
-            strange_events,
-        ),
+    let all = [
+        (names::OBJECTS, objects),
+        (names::TRANSITIONS_OPEN, of.n_open),
+        (names::TRANSITIONS_SETTLING, of.n_settling),
+        (names::CHANGES, changes),
+        (names::TRACES, traces),
+        (names::CHANGES_LATE, late),
+        (names::CHANGES_EARLY, early),
+        (names::EVENTS_STRANGE, strange_events),
     ];
     for (metric, value) in all {
         page.one(metric, &[], value);
@@ -231,21 +118,10 @@ fn ours(page: &mut Page, of: &Snapshot) {
         .into_iter()
         .map(|(reason, n)| (vec![("reason", reason.to_owned())], n));
     delays(page, &of.delays);
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_changes_untraced",
-            COUNTER,
-            "Changes that are no part of any trace, by reason. [Development]",
-        ),
-        untraced.collect(),
-    );
+    page.many(names::CHANGES_UNTRACED, untraced.collect());
     let dropped = [("unsampled", dropped.unsampled), ("capped", dropped.capped)];
     page.many(
-        (
-            "otelcol_k8s_lifecycle_spans_dropped",
-            COUNTER,
-            "Spans of traces that sampling did not keep, by reason. [Development]",
-        ),
+        names::SPANS_DROPPED,
         dropped.map(|(reason, n)| (vec![("reason", reason.to_owned())], n)).to_vec(),
     );
 }
@@ -261,60 +137,19 @@ fn watches(page: &mut Page, of: &Snapshot) {
         };
         of.watches.iter().map(|status| (labels(status), value(status))).collect()
     };
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_synced",
-            GAUGE,
-            "Whether a list of the resource was ever complete. [Development]",
-        ),
-        by_resource(&|it| u64::from(it.is_synced)),
-    );
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_failing",
-            GAUGE,
-            "Whether the last request failed and is tried again. [Development]",
-        ),
-        by_resource(&|it| u64::from(it.last_error.is_some())),
-    );
-    page.many(
-        ("otelcol_k8s_lifecycle_watch_events", COUNTER, "Watch events. [Development]"),
-        by_resource(&|it| it.n_events),
-    );
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_bytes",
-            COUNTER,
-            "Bytes read from the API server. [Development]",
-        ),
-        by_resource(&|it| it.n_bytes),
-    );
-    page.many(
-        ("otelcol_k8s_lifecycle_watch_lists", COUNTER, "Lists that were begun. [Development]"),
-        by_resource(&|it| it.n_lists),
-    );
-    page.many(("otelcol_k8s_lifecycle_watch_relists", COUNTER, "Lists after the first, because the server had forgotten where the watch stood. [Development]"), by_resource(&|it| it.n_relists));
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_refused_objects",
-            COUNTER,
-            "Objects that cannot be tracked. [Development]",
-        ),
-        by_resource(&|it| it.n_refused),
-    );
+    page.many(names::WATCH_SYNCED, by_resource(&|it| u64::from(it.is_synced)));
+    page.many(names::WATCH_FAILING, by_resource(&|it| u64::from(it.last_error.is_some())));
+    page.many(names::WATCH_EVENTS, by_resource(&|it| it.n_events));
+    page.many(names::WATCH_BYTES, by_resource(&|it| it.n_bytes));
+    page.many(names::WATCH_LISTS, by_resource(&|it| it.n_lists));
+    page.many(names::WATCH_RELISTS, by_resource(&|it| it.n_relists));
+    page.many(names::WATCH_REFUSED_OBJECTS, by_resource(&|it| it.n_refused));
     let silence = |status: &Status| {
         status
             .heard_at
             .map_or(0, |at| u64::try_from(of.now.since(at).0 / 1_000_000_000).unwrap_or(0))
     };
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_watch_silence",
-            GAUGE,
-            "Seconds since the API server last said anything. [Development]",
-        ),
-        by_resource(&silence),
-    );
+    page.many(names::WATCH_SILENCE, by_resource(&silence));
 }
 
 /// Trace contexts on objects, with the names and labels of KEP-5915; what is wrong with those that
@@ -343,28 +178,17 @@ fn contexts(page: &mut Page, of: &Snapshot) {
             (labels, n)
         })
     });
+    page.many(names::TRACE_CONTEXT_ANNOTATIONS_EXTRACTED_TOTAL, series.collect());
     page.many(
-        (
-            "trace_context_annotations_extracted_total",
-            COUNTER,
-            "Trace contexts read on objects, on each version anew. [Development]",
-        ),
-        series.collect(),
-    );
-    page.many(
-        (
-            "otelcol_k8s_lifecycle_stamps_refused",
-            COUNTER,
-            "Trace contexts on objects that cannot be read, by what is wrong with them. [Development]",
-        ),
+        names::STAMPS_REFUSED,
         by_flaw.map(|(flaw, n)| (vec![("reason", flaw.name().to_owned())], n)).into(),
     );
 }
 
 /// How much later than they were due spans were handed to the exporters.
 fn delays(page: &mut Page, delays: &Delays) {
-    let name = "otelcol_k8s_lifecycle_handover_delay";
-    page.head((name, "histogram", "Milliseconds after the end of all holds until spans were handed to the exporters. [Development]"));
+    let name = names::HANDOVER_DELAY.name;
+    page.head(names::HANDOVER_DELAY);
     let bounds = Delays::BOUNDS_MS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
     let mut sum = 0;
     for (bound, count) in bounds.zip(delays.counts) {
@@ -374,70 +198,6 @@ fn delays(page: &mut Page, delays: &Delays) {
     let millis = delays.sum_micros as f64 / 1_000.0;
     page.series(&format!("{name}_sum"), [].into_iter(), &millis);
     page.series(&format!("{name}_count"), [].into_iter(), &sum);
-}
-
-/// The text that is being written.
-struct Page {
-    out: String,
-    /// Labels of every series.
-    common: String,
-    resource: Vec<(String, String)>,
-}
-
-impl Page {
-    fn new(resource: &BTreeMap<String, String>) -> Self {
-        let resource: Vec<_> = resource
-            .iter()
-            .map(|(key, value)| (key.replace(['.', '-', '/'], "_"), value.clone()))
-            .collect();
-        let service = resource.iter().filter(|(key, _)| key.starts_with("service_"));
-        let common: Vec<_> = service.map(|(key, value)| label(key, value)).collect();
-        Self { out: String::new(), common: common.join(","), resource }
-    }
-
-    fn one(&mut self, metric: Metric, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.head(metric);
-        self.series(metric.0, labels.iter().copied(), &value);
-    }
-
-    fn many(&mut self, metric: Metric, series: Vec<(Vec<(&'static str, String)>, u64)>) {
-        if series.is_empty() {
-            return;
-        }
-        self.head(metric);
-        for (labels, value) in series {
-            self.series(metric.0, labels.iter().map(|(key, value)| (*key, value.as_str())), &value);
-        }
-    }
-
-    fn head(&mut self, (name, kind, help): Metric) {
-        put!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    }
-
-    fn series<'a>(
-        &mut self,
-        name: &str,
-        labels: impl Iterator<Item = (&'a str, &'a str)>,
-        value: &dyn std::fmt::Display,
-    ) {
-        let mut all: Vec<_> = labels.map(|(key, value)| label(key, value)).collect();
-        if !self.common.is_empty() {
-            all.push(self.common.clone());
-        }
-        putln!(self.out, "{name}{{{}}} {value}", all.join(","));
-    }
-
-    fn target_info(&mut self) {
-        self.head(("target_info", GAUGE, "Target metadata"));
-        let labels: Vec<_> = self.resource.iter().map(|(key, value)| label(key, value)).collect();
-        putln!(self.out, "target_info{{{}}} 1", labels.join(","));
-    }
-}
-
-/// Escaped as the text format asks for.
-fn label(key: &str, value: &str) -> String {
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    format!("{key}=\"{value}\"")
 }
 
 #[cfg(test)]

@@ -7,25 +7,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::json::list::Items;
-use super::json::stream::{Event, EventType, Lines};
+use super::json::stream::Lines;
 use super::list_watch::{Ended, ListWatch, Request};
-use super::listener::{Heard, Listener, Refused, Said};
+use super::listener::Listener;
+use super::reading::{Piece, Reading, Tally};
 use super::status::{Phase, Status};
 use super::target::{Target, WatchSettings};
 use super::trouble::{Kind, Trouble};
 use crate::clock;
 use crate::cluster::api_server::{ApiServer, Body, PAUSE};
 use crate::cluster::discovery;
-use crate::cluster::refusal::{self, Failed};
+use crate::cluster::refusal::Failed;
+use crate::kinds::{Heard, Refused, Said};
 use crate::random::jitter;
 use crate::text::Chain;
 
 /// The server ends a watch itself; it is given this much longer to say so.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// In the initial events of a watch, changes are put off until the list is complete; if they are
-/// more than this, a plain list is the better way.
-const MAX_PUT_OFF: usize = 10_000;
 
 /// Whoever listened has gone.
 #[derive(Debug)]
@@ -42,18 +40,6 @@ pub(super) struct Reader<E: Listener> {
     pub(super) out: mpsc::Sender<E::Out>,
     pub(super) status: watch::Sender<Status>,
     pub(super) trouble: Trouble,
-}
-
-/// What is read of one answer.
-struct Reading<T> {
-    out: Vec<T>,
-    /// Changes that came before the list was complete.
-    put_off: Vec<T>,
-    is_initial: bool,
-    n_items: u64,
-    was_heard: bool,
-    version: u64,
-    ended: Option<Ended>,
 }
 
 impl<E: Listener> Reader<E> {
@@ -77,7 +63,7 @@ impl<E: Listener> Reader<E> {
             let next = list_watch.after(ended, jitter());
             self.trouble.ended(kind, &next, list_watch.version());
             if next.is_away {
-                let closed = self.listener.hear(Said::Closed, clock::now());
+                let closed = self.listener.listen(Said::Closed, clock::now());
                 self.hand_on(closed.out).await?;
             }
             sleep(next.wait).await;
@@ -151,19 +137,18 @@ impl<E: Listener> Reader<E> {
                 Ok(None) => break,
                 Err(_) => return Ok(broken(format!("the list paused for {PAUSE:?}"))),
             };
-            let (at, mut out, mut n) = (clock::now(), Vec::new(), 0);
+            let (at, mut out, mut tally) = (clock::now(), Vec::new(), Tally::default());
             let (listener, is_skipped) = (&mut self.listener, self.has_no_backlog);
-            let mut told = Told::default();
             let read = items.read(&chunk, |item| {
-                n += 1;
+                tally.n_items += 1;
                 if !is_skipped {
-                    let heard = listener.hear(Said::Listed(item), at);
-                    out.extend(heard.out);
-                    told.n_stamps += heard.n_stamps;
-                    told.refused.extend(heard.refused);
+                    let Heard { out: one, n_stamps, refused, .. } =
+                        listener.listen(Said::Listed(item), at);
+                    out.extend(one);
+                    tally.add(n_stamps, refused);
                 }
             });
-            self.count(chunk.len(), 0, &told, |status| status.n_listed += n);
+            self.count(chunk.len(), &tally, |_| {});
             for one in out {
                 self.hand_on(Some(one)).await?;
             }
@@ -182,7 +167,7 @@ impl<E: Listener> Reader<E> {
     }
 
     async fn list_done(&mut self, version: &str) -> Result<(), Stopped> {
-        let done = self.listener.hear(Said::ListDone(version), clock::now());
+        let done = self.listener.listen(Said::ListDone(version), clock::now());
         self.hand_on(done.out).await?;
         self.status.send_modify(|status| {
             status.is_synced = true;
@@ -202,21 +187,13 @@ impl<E: Listener> Reader<E> {
         let began = Instant::now();
         let silence = self.settings.watch_timeout + GRACE;
         let mut lines = Lines::default();
-        let mut reading = Reading {
-            out: Vec::new(),
-            put_off: Vec::new(),
-            is_initial,
-            n_items: 0,
-            was_heard: false,
-            version: 0,
-            ended: None,
-        };
+        let mut reading = Reading::new(is_initial);
         let ended = loop {
             let chunk = match timeout(silence, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(error))) => break broken(Chain(&error).to_string()),
                 Ok(None) if lines.is_cut() => {
-                    break broken("the watch broke off in the middle of an event".to_owned());
+                    break broken("the watch broke off in the middle of an event");
                 }
                 Ok(None) => {
                     let was_heard = reading.was_heard;
@@ -224,49 +201,31 @@ impl<E: Listener> Reader<E> {
                 }
                 Err(_) => break Ended::Silent,
             };
-            // Each list that ends in this chunk is told where it ends.
-            let mut list_ends = Vec::new();
-            let (at, mut n, mut told) = (clock::now(), 0, Told::default());
-            let (listener, n_items) = (&mut self.listener, reading.n_items);
-            let read = lines.read(&chunk, |line| {
-                if reading.ended.is_none() {
-                    n += reading.line(line, listener, at, &mut told, &mut list_ends);
-                }
-            });
-            let n_items = reading.n_items - n_items;
-            let version = reading.version;
-            self.count(chunk.len(), n, &told, |status| {
-                status.n_listed += n_items;
-                if version > 0 && list_ends.is_empty() && status.is_synced {
+            let at = clock::now();
+            let mut tally = Tally::default();
+            let listener = &mut self.listener;
+            let read = lines.read(&chunk, |line| reading.line(line, listener, at, &mut tally));
+            let (version, is_following) = (reading.version, !reading.has_list_ended());
+            self.count(chunk.len(), &tally, |status| {
+                if version > 0 && is_following && status.is_synced {
                     status.resource_version = version.to_string();
                     status.last_error = None;
                 }
             });
-            let mut out = reading.out.drain(..);
-            for (n_before, version) in list_ends {
-                for one in out.by_ref().take(n_before) {
-                    self.out.send(one).await.map_err(|_| Stopped)?;
+            for piece in reading.take() {
+                match piece {
+                    Piece::Said(one) => self.hand_on(Some(one)).await?,
+                    Piece::ListDone(version) => {
+                        self.list_done(&version).await?;
+                        list_watch.reached(version);
+                    }
                 }
-                let done = self.listener.hear(Said::ListDone(&version), clock::now());
-                if let Some(done) = done.out {
-                    self.out.send(done).await.map_err(|_| Stopped)?;
-                }
-                self.status.send_modify(|status| {
-                    status.is_synced = true;
-                    status.last_error = None;
-                    status.phase = Phase::Watching;
-                    status.resource_version.clone_from(&version);
-                });
-                list_watch.reached(version);
-            }
-            for one in out {
-                self.out.send(one).await.map_err(|_| Stopped)?;
             }
             if let Some(ended) = reading.ended.take() {
-                break ended;
+                break ended.into();
             }
-            if read.is_err() || reading.put_off.len() > MAX_PUT_OFF {
-                break broken("the watch says more than can be held".to_owned());
+            if read.is_err() || reading.is_too_much() {
+                break broken("the watch says more than can be held");
             }
         };
         if reading.version > 0 && !reading.is_initial {
@@ -283,8 +242,8 @@ impl<E: Listener> Reader<E> {
         }
     }
 
-    fn count(&self, n_bytes: usize, n_events: u64, told: &Told, more: impl FnOnce(&mut Status)) {
-        for one in &told.refused {
+    fn count(&self, n_bytes: usize, tally: &Tally, more: impl FnOnce(&mut Status)) {
+        for one in &tally.refused {
             let (Refused::Object(problem) | Refused::Stamp(_, problem)) = one;
             tracing::warn!(
                 resource = self.target.resource(),
@@ -294,10 +253,11 @@ impl<E: Listener> Reader<E> {
         }
         self.status.send_modify(|status| {
             status.n_bytes += n_bytes as u64;
-            status.n_events += n_events;
+            status.n_events += tally.n_events;
+            status.n_listed += tally.n_items;
             status.heard_at = Some(clock::now());
-            status.n_stamps += told.n_stamps as u64;
-            for one in &told.refused {
+            status.n_stamps += tally.n_stamps as u64;
+            for one in &tally.refused {
                 match one {
                     Refused::Object(_) => status.n_refused += 1,
                     Refused::Stamp(flaw, _) => {
@@ -310,73 +270,6 @@ impl<E: Listener> Reader<E> {
     }
 }
 
-/// What is counted of the objects in a chunk.
-#[derive(Default)]
-struct Told {
-    n_stamps: usize,
-    refused: Vec<Refused>,
-}
-
-impl<T: Send + 'static> Reading<T> {
-    /// Reads a line; how many events it is. In the initial events an object that is added is an
-    /// item of the list.
-    fn line<E: Listener<Out = T>>(
-        &mut self,
-        line: &[u8],
-        listener: &mut E,
-        at: crate::facts::time::UnixNanos,
-        told: &mut Told,
-        list_ends: &mut Vec<(usize, String)>,
-    ) -> u64 {
-        let Some(Event { kind, object }) = Event::parse(line) else {
-            self.ended = Some(broken("the watch says what is no event".to_owned()));
-            return 0;
-        };
-        let (is_item, is_end) = match kind {
-            EventType::Error => {
-                self.ended = Some(refusal::error(object).into());
-                return 0;
-            }
-            EventType::Bookmark => (false, self.is_initial && ends_initial_events(object)),
-            EventType::Added => (self.is_initial, false),
-            EventType::Modified | EventType::Deleted => (false, false),
-        };
-        let said = if is_item { Said::Listed(object) } else { Said::Watched(kind, object) };
-        let Heard { out, version, n_stamps, refused } = listener.hear(said, at);
-        told.n_stamps += n_stamps;
-        told.refused.extend(refused);
-        self.version = self.version.max(version);
-        self.n_items += u64::from(is_item);
-        self.was_heard |= kind != EventType::Bookmark;
-        if is_end {
-            self.is_initial = false;
-            list_ends.push((self.out.len(), crate::kinds::list_version(object).to_string()));
-            self.out.append(&mut self.put_off);
-        } else if self.is_initial && !is_item {
-            self.put_off.extend(out);
-        } else {
-            self.out.extend(out);
-        }
-        u64::from(kind != EventType::Bookmark && !is_item)
-    }
-}
-
 fn broken(why: impl Into<String>) -> Ended {
     Ended::Failed(Failed::Broken(why.into()))
-}
-
-/// Whether this bookmark says that all objects there are have been told (KEP-3157).
-fn ends_initial_events(bookmark: &[u8]) -> bool {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Bookmark {
-        metadata: Metadata,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Metadata {
-        annotations: std::collections::BTreeMap<String, String>,
-    }
-    let bookmark: Bookmark = serde_json::from_slice(bookmark).unwrap_or_default();
-    bookmark.metadata.annotations.get("k8s.io/initial-events-end").is_some_and(|it| it == "true")
 }

@@ -1,36 +1,30 @@
 //! The socket that the API server asks.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use prost::bytes::Bytes;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::{Counts, Headers, Outcome, Policy, Verdict, answer};
 use crate::export::Delivery;
+use crate::http_server::{Limits, serve};
 use crate::origin::root;
 use crate::{clock, random};
 
-/// Connections at the same time; more wait. An API server keeps few.
-const MAX_CONNECTIONS: usize = 256;
+/// An API server keeps few connections, and each for as long as it speaks on it.
+const LIMITS: Limits =
+    Limits { connections: 256, idle: Duration::from_secs(120), lasts: None, head: 64 << 10 };
 
 /// Whoever does not finish the handshake in time is no API server.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-
-/// A connection without a request is closed after this.
-const IDLE: Duration = Duration::from_secs(120);
 
 /// Two objects of 3 MiB, which the API server takes at most, and room for their escapes.
 const MAX_BODY: usize = 16 << 20;
@@ -89,54 +83,30 @@ impl Hook {
 }
 
 /// Answers on `listener` for ever, with the certificate that is the latest in `tls`.
-pub async fn serve(
+pub async fn answer_reviews(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     hook: Arc<Hook>,
 ) {
-    let mut connections = JoinSet::new();
-    loop {
-        // What has ended is forgotten.
-        while connections.try_join_next().is_some() {}
-        while connections.len() >= MAX_CONNECTIONS {
-            connections.join_next().await;
-        }
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of descriptors, mostly: they come back.
-                tracing::warn!(%error, "Cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        // Answers are small and somebody waits for them.
-        drop(stream.set_nodelay(true));
+    let secure = move |stream| {
         let acceptor = TlsAcceptor::from(tls.borrow().clone());
-        let hook = Arc::clone(&hook);
-        connections.spawn(async move {
-            let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => stream,
+        async move {
+            match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => Some(stream),
                 Ok(Err(error)) => {
                     // An API server that does not trust us: all its requests go unstamped.
                     tracing::warn!(%error, "A client has broken off the TLS handshake");
-                    return;
+                    None
                 }
-                Err(_) => return,
-            };
-            let service = service_fn(move |request: Request<Incoming>| {
-                let hook = Arc::clone(&hook);
-                async move { Ok::<_, Infallible>(respond(&hook, request).await) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(IDLE)
-                .max_buf_size(64 << 10)
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away is no concern of ours.
-            drop(connection.await);
-        });
-    }
+                Err(_) => None,
+            }
+        }
+    };
+    let respond = move |request| {
+        let hook = Arc::clone(&hook);
+        async move { respond(&hook, request).await }
+    };
+    serve(listener, LIMITS, secure, respond).await;
 }
 
 async fn respond(hook: &Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {

@@ -16,8 +16,8 @@ use lifespan::engine::{Engine, Settings};
 use lifespan::facts::ids::{SpanId, TraceId};
 use lifespan::facts::span::{FinishedSpan, Value};
 use lifespan::facts::time::UnixNanos;
-use lifespan::kinds::{Catalog, Meaning};
-use lifespan::recording::{Heard, Line, hear};
+use lifespan::kinds::Catalog;
+use lifespan::recording::Line;
 
 /// Attributes that the tree says in another place, or that differ by span and say nothing here.
 const ELSEWHERE: [&str; 9] = [
@@ -76,8 +76,10 @@ fn replay(text: &str, configuration: Option<&str>) -> Vec<FinishedSpan> {
     let mut spans = Vec::new();
     for line in text.lines() {
         let line = Line::parse(line.as_bytes()).unwrap();
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
-            spans.extend(engine.hear(lane, *news, line.at));
+        if let Some((lane, heard)) = line.news(&catalog)
+            && let Some(news) = heard.out
+        {
+            spans.extend(engine.hear(lane, news, line.at));
         }
     }
     spans.extend(engine.finish());

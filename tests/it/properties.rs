@@ -12,7 +12,6 @@ use lifespan::facts::ids::SpanId;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::meta::Uid;
 use lifespan::facts::span::{FinishedSpan, Span};
-use lifespan::kinds::Meaning;
 use lifespan::recording as file;
 
 use crate::support::checks::{faults, is_root, outcome, outline, text, traces};
@@ -578,10 +577,10 @@ fn replay(text: &str) -> Run {
     let mut run = Run::default();
     for line in text.lines() {
         let Ok(line) = file::Line::parse(line.as_bytes()) else { continue };
-        if let file::Heard::Lane(lane, Meaning::News { news, .. }) =
-            file::hear(&support_drive::CATALOG, &line)
+        if let Some((lane, heard)) = line.news(&support_drive::CATALOG)
+            && let Some(news) = heard.out
         {
-            run.spans.extend(engine.hear(lane, *news, line.at));
+            run.spans.extend(engine.hear(lane, news, line.at));
         }
         run.open = engine.in_progress(line.at);
     }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use lifespan::facts::change::News;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::time::UnixNanos;
-use lifespan::kinds::{Catalog, Meaning};
-use lifespan::recording::{ForRecording, Heard, Line, Redaction, hear};
-use lifespan::watch::json::stream::EventType;
-use lifespan::watch::listener::{ForCore, Listener as _, Said};
+use lifespan::kinds::{Catalog, Said};
+use lifespan::recording::{ForRecording, Line, Redaction};
+use lifespan::watch::listener::{ForCore, Listener as _};
 
 use crate::support::lines::{self, Type};
 
@@ -22,19 +21,14 @@ fn both(
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
     let live = ForCore { catalog: Arc::default(), lane, part: 0 }
-        .hear(said, at)
+        .listen(said, at)
         .out
         .map(|arrived| arrived.news);
     let mut listener = ForRecording { resource: Catalog::default().resource(lane), redaction };
-    let line = listener.hear(said, at).out.unwrap().line;
+    let line = listener.listen(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
-    let recorded = match hear(&Catalog::default(), &line) {
-        Heard::Lane(_, Meaning::News { news, .. }) => Some(*news),
-        Heard::Lane(_, Meaning::Nothing | Meaning::Refused(_))
-        | Heard::Nothing
-        | Heard::NotWatched => None,
-    };
+    let recorded = line.news(&Catalog::default()).and_then(|(_, heard)| heard.out);
     [live, recorded]
 }
 
@@ -49,10 +43,10 @@ fn a_recording_replays_what_the_live_run_was_told() {
             let said = match line.kind {
                 Type::List => Said::Listed(json),
                 Type::ListDone => Said::ListDone(&done),
-                Type::Added => Said::Watched(EventType::Added, json),
-                Type::Modified => Said::Watched(EventType::Modified, json),
-                Type::Deleted => Said::Watched(EventType::Deleted, json),
-                Type::Bookmark => Said::Watched(EventType::Bookmark, json),
+                Type::Added => Said::Added(json),
+                Type::Modified => Said::Modified(json),
+                Type::Deleted => Said::Deleted(json),
+                Type::Bookmark => Said::Bookmark(json),
                 Type::Closed | Type::Error => Said::Closed,
             };
             let [live, recorded] = both(lane, said, UnixNanos(line.at), None);

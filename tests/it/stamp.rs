@@ -272,7 +272,10 @@ async fn a_custom_resource_is_found_by_its_group() {
                 "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/web",
                 json!({"kind": "Rollout", "metadata": {"namespace": "shop"}}),
             ),
-            ("/apis/argoproj.io", json!({"preferredVersion": {"version": "v1alpha1"}})),
+            (
+                "/apis/argoproj.io",
+                json!({"name": "argoproj.io", "preferredVersion": {"version": "v1alpha1"}}),
+            ),
             (
                 "/apis/argoproj.io/v1alpha1",
                 json!({"resources": [{"name": "rollouts", "namespaced": true}]}),

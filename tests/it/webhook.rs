@@ -11,7 +11,7 @@ use lifespan::export::Delivery;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
 use lifespan::export::{Settings, Tls};
 use lifespan::webhook::certificate::{Source, certificate};
-use lifespan::webhook::server::{Hook, serve};
+use lifespan::webhook::server::{Hook, answer_reviews};
 use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ impl Webhook {
         let hook = Arc::new(Hook::new(policy, delivery));
         let mut server = JoinSet::new();
         let (_, tls) = watch::channel(made.config);
-        server.spawn(serve(listener, tls, Arc::clone(&hook)));
+        server.spawn(answer_reviews(listener, tls, Arc::clone(&hook)));
         Self { address, bundle: made.ca_bundle.unwrap(), hook, server }
     }
 

@@ -5,7 +5,7 @@ use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Deletion;
 use crate::facts::pod::{ContainerState, PodSnapshot, Role};
 use crate::facts::time::Nanos;
-use crate::lifecycle::transition::hold;
+use crate::lifecycle::kept::hold;
 
 /// The facts of an end.
 #[derive(Clone, Debug)]

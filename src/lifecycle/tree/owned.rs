@@ -13,10 +13,10 @@ use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
+use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, write_of};
 use crate::lifecycle::step::Step;
-use crate::lifecycle::transition::{self};
 use crate::lifecycle::turn::Turn;
 
 /// A version of an owned workload against the one before.
@@ -54,7 +54,7 @@ impl Tree {
                 self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.arrival), turn);
             }
             if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid)) {
-                transition::hold(&mut step.finalizers, &deletion.finalizers);
+                hold(&mut step.finalizers, &deletion.finalizers);
             }
         }
         let stamps = if write.created { self.own_stamps(new) } else { Vec::new() };
@@ -111,8 +111,8 @@ impl Tree {
         let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
         match open.steps.get_mut(&uid) {
             Some(step) if is_written => {
-                if write.is_scaled && !step.add_write(write.at, new.count()) {
-                    open.n_crowded += 1;
+                if write.is_scaled {
+                    open.n_crowded += u64::from(!step.add_write(write.at, new.count()));
                 }
                 step.is_update |= write.is_updated;
                 step.is_restart &= write.is_restart;
@@ -158,7 +158,7 @@ impl Tree {
         step.is_deleted = true;
         step.settled = (owned.is_gone && n_pods == 0 && n_below == 0).then_some(at);
         if let Some(deletion) = &workload.meta.deletion {
-            transition::hold(&mut step.finalizers, &deletion.finalizers);
+            hold(&mut step.finalizers, &deletion.finalizers);
         }
         let is_run = step.is_run;
         if !is_run && !self.is_open() {

@@ -61,7 +61,7 @@ impl Reconciled {
 
 /// What of a spec opens something when it is written below.
 fn spec(workload: &Workload) -> u64 {
-    let mut hasher = crate::facts::change::stable_hasher();
+    let mut hasher = crate::facts::hash::stable_hasher();
     hasher.write_u64(workload.template);
     hasher.write_i64(workload.replicas.unwrap_or(-1));
     hasher.write_u8(u8::from(workload.paused));

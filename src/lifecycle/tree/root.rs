@@ -9,11 +9,12 @@ use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
+use crate::lifecycle::kept::{MAX_KEPT, hold};
 use crate::lifecycle::meaning::{Meaning, Situation, Template, What, Written};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settle;
 use crate::lifecycle::spec_change::{SpecChange, write_of};
-use crate::lifecycle::transition::{self, GoalChange, GoalMoment, MAX_KEPT, Settles, Transition};
+use crate::lifecycle::transition::{GoalChange, GoalMoment, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
 /// A custom resource to which fields are added so soon after a write is defaulted by its
@@ -77,7 +78,7 @@ impl Tree {
                 self.open_delete(Evidence::object(deletion.at, turn.seen.arrival), turn);
             }
             if let Some(open) = self.open().filter(|open| open.action == Action::Delete) {
-                transition::hold(&mut open.finalizers, &deletion.finalizers);
+                hold(&mut open.finalizers, &deletion.finalizers);
             }
         } else if let Some(change) = SpecChange::between(old, new) {
             self.spec_written(Write { old, new, change, at, manager, fresh }, turn);

@@ -4,80 +4,35 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::list::MAX_ITEM;
+use crate::kinds::Said;
 
-/// What a watch event says of its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventType {
-    /// It exists, and is new to the watch.
-    Added,
-    /// It changed.
-    Modified,
-    /// It is gone; the object is its last version.
-    Deleted,
-    /// Nothing; the object tells how far the watch is.
-    Bookmark,
-    /// The watch cannot go on; the object is a `Status`.
-    Error,
+/// What a line of a watch says; `None` if it is no event.
+#[must_use]
+pub fn event(line: &[u8]) -> Option<Said<'_>> {
+    as_written(line).or_else(|| as_json(line))
 }
 
-impl EventType {
-    /// As it stands on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Added => "ADDED",
-            Self::Modified => "MODIFIED",
-            Self::Deleted => "DELETED",
-            Self::Bookmark => "BOOKMARK",
-            Self::Error => "ERROR",
-        }
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        let all = [Self::Added, Self::Modified, Self::Deleted, Self::Bookmark, Self::Error];
-        all.into_iter().find(|one| one.name() == name)
-    }
+/// The way in which API servers write it: the object need not be scanned for its end.
+fn as_written(line: &[u8]) -> Option<Said<'_>> {
+    let rest = line.strip_prefix(br#"{"type":""#)?;
+    let quote = rest.iter().take(16).position(|byte| *byte == b'"')?;
+    let (name, rest) = rest.split_at_checked(quote)?;
+    let object = rest.strip_prefix(br#"","object":"#)?.strip_suffix(b"}")?;
+    // Were something to follow the object, its reader would refuse it: then the long way.
+    let is_plain = object.first() == Some(&b'{') && object.last() == Some(&b'}');
+    Said::watched(std::str::from_utf8(name).ok()?, object).filter(|_| is_plain)
 }
 
-/// A watch event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event<'a> {
-    /// What it says.
-    pub kind: EventType,
-    /// The object, as JSON that was not looked into.
-    pub object: &'a [u8],
-}
-
-impl<'a> Event<'a> {
-    /// Reads a line of a watch; `None` if it is none.
-    #[must_use]
-    pub fn parse(line: &'a [u8]) -> Option<Self> {
-        Self::as_written(line).or_else(|| Self::as_json(line))
+fn as_json(line: &[u8]) -> Option<Said<'_>> {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        #[serde(borrow)]
+        r#type: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        object: &'a RawValue,
     }
-
-    /// The way in which API servers write it: the object need not be scanned for its end.
-    fn as_written(line: &'a [u8]) -> Option<Self> {
-        let rest = line.strip_prefix(br#"{"type":""#)?;
-        let quote = rest.iter().take(16).position(|byte| *byte == b'"')?;
-        let (name, rest) = rest.split_at_checked(quote)?;
-        let object = rest.strip_prefix(br#"","object":"#)?.strip_suffix(b"}")?;
-        let kind = EventType::of(std::str::from_utf8(name).ok()?)?;
-        // Were something to follow the object, its reader would refuse it: then the long way.
-        let is_plain = object.first() == Some(&b'{') && object.last() == Some(&b'}');
-        is_plain.then_some(Self { kind, object })
-    }
-
-    fn as_json(line: &'a [u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Written<'a> {
-            #[serde(borrow)]
-            r#type: std::borrow::Cow<'a, str>,
-            #[serde(borrow)]
-            object: &'a RawValue,
-        }
-        let Written { r#type, object } = serde_json::from_slice(line).ok()?;
-        Some(Self { kind: EventType::of(&r#type)?, object: object.get().as_bytes() })
-    }
+    let Written { r#type, object } = serde_json::from_slice(line).ok()?;
+    Said::watched(&r#type, object.get().as_bytes())
 }
 
 /// A line is longer than any object can be.
@@ -135,29 +90,26 @@ mod tests {
 
     #[test]
     fn events_are_read_as_servers_write_them_and_as_json_allows() {
-        let event = |kind, object: &'static str| Some(Event { kind, object: object.as_bytes() });
         let cases = [
-            (r#"{"type":"ADDED","object":{"a":1}}"#, event(EventType::Added, r#"{"a":1}"#)),
-            (r#"{"type":"BOOKMARK","object":{}}"#, event(EventType::Bookmark, "{}")),
-            (
-                r#"{ "object": {"b":{}}, "type": "DELETED" }"#,
-                event(EventType::Deleted, r#"{"b":{}}"#),
-            ),
-            (r#"{"type":"\u0045RROR","object":{}}"#, event(EventType::Error, "{}")),
+            (r#"{"type":"ADDED","object":{"a":1}}"#, Some(Said::Added(br#"{"a":1}"#))),
+            (r#"{"type":"BOOKMARK","object":{}}"#, Some(Said::Bookmark(b"{}"))),
+            (r#"{ "object": {"b":{}}, "type": "DELETED" }"#, Some(Said::Deleted(br#"{"b":{}}"#))),
+            (r#"{"type":"\u0045RROR","object":{}}"#, Some(Said::Error(b"{}"))),
             (r#"{"type":"SOMETHING","object":{}}"#, None),
+            (r#"{"type":"LIST","object":{}}"#, None),
             (r#"{"type":"ADDED"}"#, None),
             (r#"{"type":"ADDED","object":{"a":1}"#, None),
             ("not json", None),
         ];
         for (line, expected) in cases {
-            assert_eq!(Event::parse(line.as_bytes()), expected, "{line}");
+            assert_eq!(event(line.as_bytes()), expected, "{line}");
         }
     }
 
     #[test]
     fn what_follows_an_object_is_left_to_who_reads_it() {
         let line = br#"{"type":"ADDED","object":{"a":1},"more":{"b":2}}"#;
-        let object = Event::parse(line).unwrap().object;
+        let Some(Said::Added(object)) = event(line) else { panic!("it is an event") };
         assert!(serde_json::from_slice::<serde_json::Value>(object).is_err());
     }
 

@@ -6,8 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use lifespan::engine::{Engine, Settings};
 use lifespan::kinds::{Catalog, note, snapshot};
 use lifespan::facts::kind::Lane;
-use lifespan::kinds::Meaning;
-use lifespan::recording::{Heard, Line, hear};
+use lifespan::recording::Line;
 
 /// How long a refusal may be, whatever it is about.
 const REFUSAL_BYTES: usize = 1_024;
@@ -26,8 +25,10 @@ fuzz_target!(|bytes: &[u8]| {
     let mut spans = Vec::new();
     for line in bytes.split(|byte| *byte == b'\n').take(200) {
         let Ok(line) = Line::parse(line) else { continue };
-        if let Heard::Lane(lane, Meaning::News { news, .. }) = hear(&catalog, &line) {
-            spans.extend(engine.hear(lane, *news, line.at));
+        if let Some((lane, heard)) = line.news(&catalog)
+            && let Some(news) = heard.out
+        {
+            spans.extend(engine.hear(lane, news, line.at));
         }
         let open = engine.in_progress(line.at);
         assert!(open.iter().all(|span| span.start <= span.end));

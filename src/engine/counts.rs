@@ -1,0 +1,27 @@
+//! What the core counts.
+
+use crate::lifecycle::turn::Untraced;
+use crate::sampling::Dropped;
+
+/// What was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Objects tracked now.
+    pub objects: u64,
+    /// Changes that entered a tree.
+    pub changes: u64,
+    /// Spans that left.
+    pub spans: u64,
+    /// Root spans that left.
+    pub traces: u64,
+    /// Events about objects that are not tracked.
+    pub strange_events: u64,
+    /// Changes that came after something written later had been released.
+    pub late: u64,
+    /// Changes that were released before their time because the inlet was full.
+    pub early: u64,
+    /// Spans of traces that were not kept.
+    pub dropped: Dropped,
+    /// What was decided without a span.
+    pub untraced: Untraced,
+}
