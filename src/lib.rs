@@ -31,7 +31,8 @@
 //!   [`facts::kind`] is the one table of built-in kinds; their lanes come from it.
 //! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
 //! * [`http_server`]: the one way to answer requests, of the pages and of the webhook.
-//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here.
+//! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here, and
+//!   it is all there is without the feature `binary`.
 //! * [`order`]: in what order things are taken in: [`order::inlet`], and [`order::relist`], what a
 //!   complete list proves gone.
 //! * [`lifecycle`]: all decisions. A [`lifecycle::tree`] changes by a [`lifecycle::turn`] alone, and
@@ -67,7 +68,7 @@
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
 //! * [`rbac`]: the permissions that a configuration needs; pure.
 //! * [`admission`]: what an admission webhook answers, a review in and a patch out; pure. [`webhook`]
-//!   is its socket and its certificate.
+//!   is its socket, its certificate, and what it sends once an object is stored.
 //! * [`telemetry`] and [`admin`]: logs, metrics and pages of this process. What they say is pure;
 //!   [`admin::server`] answers on a thread of its own.
 //! * [`app`]: lanes, core and exporters wired together, started and stopped in order;
@@ -134,9 +135,16 @@
 //! * **Invariant:** no secret of a configuration is shown. (`config::secrets_are_never_shown`)
 //! * **Invariant:** a manifest that is stamped says what it said before, and its text stays.
 //!   (`manifest::whatever_else_an_object_says_it_says_afterwards`,
-//!   `manifest::comments_order_and_formatting_of_all_else_stay`)
+//!   `manifest::comments_order_and_formatting_of_all_else_stay`,
+//!   `manifest::whatever_form_a_manifest_has_nothing_changes_but_the_stamp`)
 //! * **Invariant:** what is written as a trace context is read as the same.
 //!   (`context::what_is_extracted_is_what_was_injected`)
+//! * **Invariant:** no trace context is written that nobody could read, and no object grows over what
+//!   the API server takes. (`write::whatever_stood_there_it_can_be_read_and_stored_afterwards`,
+//!   `admission::whatever_its_annotations_an_object_is_as_valid_as_it_was`,
+//!   `write::what_is_written_is_read_by_everyone_and_what_is_read_is_level_2`)
+//! * **Invariant:** a controller that applies the same again writes nothing.
+//!   (`applied::a_controller_that_owns_what_it_applies_is_quiet_after_one_reconcile`)
 //! * **Invariant:** no value of an environment variable is kept or told.
 //!   (`kinds::env_is_read_for_trace_contexts_and_else_only_hashed`,
 //!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)
@@ -149,34 +157,64 @@
 //! * **Invariant:** this list names tests that exist.
 //!   (`tidy::every_invariant_names_tests_that_exist`)
 
+#[cfg(feature = "binary")]
 pub mod admin;
+#[cfg(feature = "binary")]
 pub mod admission;
+#[cfg(feature = "binary")]
 pub mod app;
+#[cfg(feature = "binary")]
 pub mod cli;
+#[cfg(feature = "binary")]
 pub mod clock;
+#[cfg(feature = "binary")]
 pub mod cluster;
+#[cfg(feature = "binary")]
 pub mod config;
 pub mod context;
+#[cfg(feature = "binary")]
 pub mod engine;
+#[cfg(feature = "binary")]
 pub mod export;
+#[cfg(feature = "binary")]
 pub mod facts;
+#[cfg(feature = "binary")]
 pub mod http_server;
+#[cfg(feature = "binary")]
 pub mod kinds;
+#[cfg(feature = "binary")]
 pub mod lifecycle;
+#[cfg(feature = "binary")]
 pub mod manifest;
+#[cfg(feature = "binary")]
 pub mod order;
+#[cfg(feature = "binary")]
 pub mod origin;
+#[cfg(feature = "binary")]
 pub mod otlp;
+#[cfg(feature = "binary")]
 pub mod random;
+#[cfg(feature = "binary")]
 pub mod rbac;
+#[cfg(feature = "binary")]
 pub mod recording;
+#[cfg(feature = "binary")]
 pub mod report;
+#[cfg(feature = "binary")]
 pub mod sampling;
+#[cfg(feature = "binary")]
 pub mod show;
+#[cfg(feature = "binary")]
 pub mod spans;
+#[cfg(feature = "binary")]
 pub mod store;
+#[cfg(feature = "binary")]
 pub mod telemetry;
+#[cfg(feature = "binary")]
 pub(crate) mod text;
+#[cfg(feature = "binary")]
 pub mod traces;
+#[cfg(feature = "binary")]
 pub mod watch;
+#[cfg(feature = "binary")]
 pub mod webhook;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::context::is_decided;
 use crate::facts::ids::TraceId;
 use crate::facts::span::{FinishedSpan, LinkReason, Outcome};
 use crate::facts::time::{Nanos, UnixNanos};
@@ -194,13 +195,15 @@ impl Sieve {
         let by_flag = |is_sampled: bool| {
             if is_sampled { Decision::Kept } else { Decision::Unsampled }
         };
-        if let Some(parent) = &root.remote_parent {
+        if let Some(parent) = root.remote_parent.filter(|parent| parent.is_decided) {
             return by_flag(parent.flags & SAMPLED != 0);
         }
         let mut stamps = root
             .links
             .iter()
             .filter(|link| link.reason == LinkReason::Stamp)
+            // A trace that merely began with a stamp, and that nobody records, decides nothing.
+            .filter(|link| is_decided(link.flags, &link.trace_state))
             .map(|link| link.flags & SAMPLED != 0)
             .peekable();
         if *sampler == Sampler::Linked && stamps.peek().is_some() {

@@ -18,6 +18,7 @@ use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
 use crate::cluster::connect::{Cluster, connect};
 use crate::config::Receiver;
+use crate::context::Rules;
 use crate::facts::duration;
 use crate::facts::time::Nanos;
 use crate::random;
@@ -122,7 +123,9 @@ async fn record(
             return Ok(ExitCode::FAILURE);
         }
     };
-    let redaction = (!arguments.keep_env).then(|| Redaction::new(random::key()));
+    let built_in = Rules::built_in();
+    let rules = receiver.map_or(&built_in, |it| it.catalog.context());
+    let redaction = (!arguments.keep_env).then(|| Redaction::new(random::key(), rules));
     let targets = tokio::select! {
         targets = targets(arguments, receiver, &cluster, report) => targets?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),

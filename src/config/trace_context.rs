@@ -5,8 +5,8 @@ use super::reader::Section;
 use super::values::quoted;
 use crate::context::{Format, Place, Rule, Rules};
 
-const FORMATS: [(&str, Format); 3] =
-    [("w3c", Format::W3c), ("json", Format::Json), ("carrier", Format::Carrier)];
+/// Where a rule may look, of which it names one.
+const PLACES: &str = "key, prefix, suffix, label, status and env";
 
 /// Reads the key `trace_context` of a receiver. A list of rules takes the place of the built-in ones.
 pub(super) fn trace_context(receiver: &mut Section<'_>) -> Rules {
@@ -21,7 +21,7 @@ pub(super) fn trace_context(receiver: &mut Section<'_>) -> Rules {
         mark,
         "rules",
         format!("[{}]", written.join(", ")),
-        "Where they stand, in this order: each an annotation's key, a prefix of keys, a path below status or an env variable of containers. format: w3c, json or carrier (a map of traceparent and tracestate). relation: link, or parent for what should be a part of that trace",
+        "Where they stand, in this order: each an annotation's key, a prefix or suffix of keys (/traceparent), a label, a path below status or an env variable of containers. format: w3c, json or carrier (a map of traceparent and tracestate), b3, b3multi, jaeger, xray or datadog. relation: link, or parent for what should be a part of that trace. kinds: for objects of these alone, as TaskRun.tekton.dev",
     );
     let baggage =
         s.texts("baggage", "Keys of W3C baggage beside them that are kept; all else is left");
@@ -33,7 +33,7 @@ fn rules(s: &mut Section<'_>, node: Node) -> Option<Vec<Rule>> {
     let Value::List(items) = node.value else {
         s.reader().fault(
             &node.place,
-            "trace_context::rules: expected a list of {key, prefix, status or env}".to_owned(),
+            format!("trace_context::rules: expected a list of maps with one of {PLACES}"),
         );
         return None;
     };
@@ -42,34 +42,20 @@ fn rules(s: &mut Section<'_>, node: Node) -> Option<Vec<Rule>> {
         let place = item.place.clone();
         let mut section =
             s.reader().section(vec!["trace_context".to_owned(), "rules".to_owned()], item);
-        let key = section.text("key", "", "");
-        let prefix = section.text("prefix", "", "");
-        let status = section.text("status", "", "");
-        let env = section.text("env", "", "");
-        let format = section
-            .has("format")
-            .then(|| section.word("format", &FORMATS.map(|(name, _)| name), ""));
+        let at = places(&mut section);
+        let names = Format::ALL.map(Format::name);
+        let format = section.has("format").then(|| section.word("format", &names, ""));
         let relation = section.word("relation", &["link", "parent"], "");
+        let kinds = section.texts("kinds", "");
         section.end();
-        let given = [&key, &prefix, &status, &env].iter().filter(|it| !it.is_empty()).count();
-        if given != 1 {
-            let message =
-                "trace_context::rules: each has exactly one of key, prefix, status and env"
-                    .to_owned();
+        let [at] = &*at else {
+            let message = format!("trace_context::rules: each has exactly one of {PLACES}");
             s.reader().fault(&place, message);
             continue;
-        }
-        let at = if !key.is_empty() {
-            Place::Key(key.into())
-        } else if !prefix.is_empty() {
-            Place::Prefix(prefix.into())
-        } else if !env.is_empty() {
-            Place::Env(env.into())
-        } else {
-            Place::Status(status.split('.').map(Box::from).collect())
         };
-        let format = FORMATS.iter().find(|(name, _)| Some(*name) == format).map(|(_, it)| *it);
-        match Rule::new(at, format, relation == "parent") {
+        let format = Format::ALL.into_iter().find(|it| Some(it.name()) == format);
+        let rule = Rule::new(at.clone(), format, relation == "parent");
+        match rule.map(|rule| rule.of_kinds(kinds.iter().map(|(kind, _)| &**kind))) {
             Ok(rule) if rules.contains(&rule) => {
                 s.reader()
                     .fault(&place, "trace_context::rules: this one stands here twice".to_owned());
@@ -81,21 +67,39 @@ fn rules(s: &mut Section<'_>, node: Node) -> Option<Vec<Rule>> {
     Some(rules)
 }
 
+/// All places that a rule names.
+fn places(section: &mut Section<'_>) -> Vec<Place> {
+    let mut name = |key| Some(section.text(key, "", "")).filter(|name| !name.is_empty());
+    let key = name("key").map(|key| Place::Key(key.into()));
+    let prefix = name("prefix").map(|prefix| Place::Prefix(prefix.into()));
+    let suffix = name("suffix").map(|suffix| Place::Suffix(suffix.into()));
+    let label = name("label").map(|label| Place::Label(label.into()));
+    let path = |path: String| Place::Status(path.split('.').map(Box::from).collect());
+    let status = name("status").map(path);
+    let env = name("env").map(|env| Place::Env(env.into()));
+    [key, prefix, suffix, label, status, env].into_iter().flatten().collect()
+}
+
 fn written(rule: &Rule) -> String {
     let (place, name) = match rule.place() {
         Place::Key(key) => ("key", key.to_string()),
         Place::Prefix(prefix) => ("prefix", prefix.to_string()),
+        Place::Suffix(suffix) => ("suffix", suffix.to_string()),
+        Place::Label(label) => ("label", label.to_string()),
         Place::Status(path) => ("status", path.join(".")),
         Place::Env(name) => ("env", name.to_string()),
     };
     let mut out = format!("{{{place}: {}", quoted(&name));
-    let suggested = Rule::new(rule.place().clone(), None, rule.is_parent());
-    if suggested.as_ref() != Ok(rule) {
-        let format = FORMATS.iter().find(|(_, it)| *it == rule.format()).map_or("", |it| it.0);
-        out.push_str(&format!(", format: {format}"));
+    let suggested = Rule::new(rule.place().clone(), None, false);
+    if !suggested.is_ok_and(|suggested| suggested.format() == rule.format()) {
+        out.push_str(&format!(", format: {}", rule.format().name()));
     }
     if rule.is_parent() {
         out.push_str(", relation: parent");
+    }
+    if !rule.kinds().is_empty() {
+        let kinds: Vec<String> = rule.kinds().iter().map(|kind| quoted(kind)).collect();
+        out.push_str(&format!(", kinds: [{}]", kinds.join(", ")));
     }
     out + "}"
 }

@@ -1,6 +1,7 @@
 //! `baggage`, to the letter of W3C Baggage.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The most list-members that are read; the specification asks for at least 64.
 const MEMBERS: usize = 180;
@@ -9,26 +10,40 @@ const MEMBERS: usize = 180;
 pub type Baggage = Box<[(Box<str>, Box<str>)]>;
 
 /// Why a text is no `baggage`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BaggageError {
     /// Too many list-members.
-    #[error("baggage has more than 180 list-members")]
     TooManyMembers,
     /// A list-member without `=`.
-    #[error("list-member {0} of baggage has no `=`")]
     NoValue(usize),
     /// A key breaks the grammar.
-    #[error("key {0} of baggage is no token (RFC 7230)")]
     Key(usize),
     /// A value breaks the grammar.
-    #[error(
-        "value {0} of baggage has a character that must be percent-encoded, or is no UTF-8 when decoded"
-    )]
     Value(usize),
     /// A property breaks the grammar.
-    #[error("a property of list-member {0} of baggage is neither a token nor token=value")]
     Property(usize),
 }
+
+impl fmt::Display for BaggageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyMembers => f.write_str("baggage has more than 180 list-members"),
+            Self::NoValue(n) => write!(f, "list-member {n} of baggage has no `=`"),
+            Self::Key(n) => write!(f, "key {n} of baggage is no token (RFC 7230)"),
+            Self::Value(n) => write!(
+                f,
+                "value {n} of baggage has a character that must be percent-encoded, or is no \
+                 UTF-8 when decoded"
+            ),
+            Self::Property(n) => write!(
+                f,
+                "a property of list-member {n} of baggage is neither a token nor token=value"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BaggageError {}
 
 /// Reads `baggage`: what it says of the keys in `allowed`, sorted; all else is checked and left.
 ///

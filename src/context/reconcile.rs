@@ -1,15 +1,11 @@
 //! Trace contexts read by a controller, for the span of its reconcile, as KEP-5915 has it.
-//!
-//! No tracing library is named here: what a span begins with is a kind and links, and each library
-//! has its own types for them that are made from bytes. A dependency on one would bind every
-//! controller to its version.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::rules::Rules;
 use super::stamps::{Carrier, Stamps};
-use crate::facts::stamp::TraceContext;
+use super::trace_context::TraceContext;
 
 /// What the span of a reconcile begins with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +35,18 @@ impl ReconcileSpan {
 }
 
 /// The trace context on an object, by the built-in rules; of several the first.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use lifespan::context::extract;
+///
+/// let annotations = BTreeMap::from([( // `object.annotations()`
+///     "tracing.k8s.io/traceparent".to_owned(),
+///     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+/// )]);
+/// let context = extract(&annotations).expect("there is one");
+/// assert_eq!(context.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// ```
 #[must_use]
 pub fn extract(annotations: &BTreeMap<String, String>) -> Option<TraceContext> {
     let stamp = extract_by(&Rules::built_in(), annotations).stamps.into_iter().next()?;
@@ -55,21 +63,29 @@ pub fn extract_by(rules: &Rules, annotations: &BTreeMap<String, String>) -> Stam
     carrier.read()
 }
 
-/// What the span for the reconcile of an object with these annotations begins with.
+/// What the span for the reconcile of an object with these annotations begins with: a link to each
+/// trace context on it.
 ///
-/// With the `opentelemetry` crate, for example:
+/// With the feature `opentelemetry` it starts itself, `reconcile_span(…).start(&tracer, "reconcile")`.
+/// Without, each library makes its own types from the bytes:
 ///
-/// ```text
-/// let begins = lifespan::context::reconcile_span(object.annotations());
-/// let links = begins.links.iter().map(|link| Link::with_context(SpanContext::new(
-///     TraceId::from_bytes(link.trace_id.0), SpanId::from_bytes(link.span_id.0),
-///     TraceFlags::new(link.flags), true, TraceState::from_str(&link.trace_state)?)));
-/// tracer.span_builder("reconcile").with_kind(SpanKind::Consumer).with_links(links.collect())
-///     .start_with_context(&tracer, &Context::new())
+/// ```
+/// use std::collections::BTreeMap;
+/// use lifespan::context::{ReconcileSpan, reconcile_span};
+///
+/// let annotations = BTreeMap::from([( // `object.annotations()`
+///     "tracing.k8s.io/traceparent".to_owned(),
+///     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+/// )]);
+/// let begins = reconcile_span(&annotations);
+/// assert!(begins.is_new_root());
+/// assert_eq!(begins.links[0].trace_id.0[0], 0x4b);
+/// assert_eq!(ReconcileSpan::KIND as i32, 5); // CONSUMER
 /// ```
 #[must_use]
 pub fn reconcile_span(annotations: &BTreeMap<String, String>) -> ReconcileSpan {
-    ReconcileSpan { links: extract(annotations).into_iter().collect() }
+    let stamps = extract_by(&Rules::built_in(), annotations).stamps;
+    ReconcileSpan { links: stamps.into_iter().map(|stamp| stamp.context).collect() }
 }
 
 #[cfg(test)]
@@ -77,14 +93,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reconcile_is_a_root_of_its_own_with_a_link_to_what_wrote_the_object() {
-        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01";
-        let stamped =
-            BTreeMap::from([("tracing.k8s.io/traceparent".to_owned(), parent.to_owned())]);
+    fn a_reconcile_is_a_root_of_its_own_with_links_to_all_that_wrote_the_object() {
+        let stamped = BTreeMap::from([
+            (
+                "tracing.k8s.io/traceparent".to_owned(),
+                "00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01".to_owned(),
+            ),
+            (
+                "opentelemetry.io/traceparent".to_owned(),
+                "00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b8-01".to_owned(),
+            ),
+        ]);
         let begins = reconcile_span(&stamped);
         assert!(begins.is_new_root());
-        assert_eq!(begins.links.len(), 1);
-        assert_eq!(begins.links[0].span_id.to_string(), "00f067aa0ba902b7");
+        let spans: Vec<String> = begins.links.iter().map(|link| link.span_id.to_string()).collect();
+        assert_eq!(spans, ["00f067aa0ba902b7", "00f067aa0ba902b8"]);
         assert_eq!(ReconcileSpan::KIND as i32, 5);
     }
 

@@ -1,35 +1,49 @@
 //! `traceparent`, to the letter of W3C Trace Context Level 2.
 
-use crate::facts::ids::{SpanId, TraceId};
+use std::fmt;
+
+use super::ids::{SpanId, TraceId};
+use super::trace_context::SAMPLED;
 
 /// The length of version 00; longer ones belong to versions to come.
 const LENGTH: usize = 55;
 
-/// The only flag that may be read in a version to come.
-const SAMPLED: u8 = 0x01;
-
 /// Why a text is no `traceparent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceparentError {
     /// Not as long as its version says.
-    #[error("traceparent has {0} characters: version 00 has exactly 55, later ones at least 55")]
     Length(usize),
     /// A `-` is missing between two fields.
-    #[error("traceparent has no `-` at character {0}")]
     Separator(usize),
     /// A field has something else than `0-9a-f`.
-    #[error("{0} of traceparent has other characters than 0-9 and a-f")]
     NotHex(&'static str),
     /// Version ff is forbidden.
-    #[error("traceparent has the forbidden version ff")]
     Version,
     /// A trace-id of zeros says that there is none.
-    #[error("trace-id of traceparent is all zero")]
     ZeroTraceId,
     /// A parent-id of zeros says that there is none.
-    #[error("parent-id of traceparent is all zero")]
     ZeroParentId,
 }
+
+impl fmt::Display for TraceparentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(n) => write!(
+                f,
+                "traceparent has {n} characters: version 00 has exactly 55, later ones at least 55"
+            ),
+            Self::Separator(at) => write!(f, "traceparent has no `-` at character {at}"),
+            Self::NotHex(field) => {
+                write!(f, "{field} of traceparent has other characters than 0-9 and a-f")
+            }
+            Self::Version => f.write_str("traceparent has the forbidden version ff"),
+            Self::ZeroTraceId => f.write_str("trace-id of traceparent is all zero"),
+            Self::ZeroParentId => f.write_str("parent-id of traceparent is all zero"),
+        }
+    }
+}
+
+impl std::error::Error for TraceparentError {}
 
 /// Reads a `traceparent`: the trace, the span in it and the flags.
 ///

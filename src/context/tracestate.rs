@@ -1,29 +1,47 @@
 //! `tracestate`, to the letter of W3C Trace Context Level 2.
 
+use std::fmt;
+
 /// The most list-members there may be, empty ones included.
 const MEMBERS: usize = 32;
 
 /// Why a text is no `tracestate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TracestateError {
     /// Too many list-members.
-    #[error("tracestate has more than 32 list-members")]
     TooManyMembers,
     /// A list-member without `=`.
-    #[error("list-member {0} of tracestate has no `=`")]
     NoValue(usize),
     /// A key breaks the grammar.
-    #[error(
-        "key {0} of tracestate is not 1 to 256 of a-z, 0-9, _, -, *, / and @, a-z or 0-9 first"
-    )]
     Key(usize),
     /// A value breaks the grammar.
-    #[error("value {0} of tracestate is not 1 to 256 printable characters without `,` and `=`")]
     Value(usize),
     /// A key stands there a second time.
-    #[error("key {0} of tracestate stands there twice: one entry a key is allowed")]
     Twice(usize),
 }
+
+impl fmt::Display for TracestateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyMembers => f.write_str("tracestate has more than 32 list-members"),
+            Self::NoValue(n) => write!(f, "list-member {n} of tracestate has no `=`"),
+            Self::Key(n) => write!(
+                f,
+                "key {n} of tracestate is not 1 to 256 of a-z, 0-9, _, -, *, / and @, a-z or 0-9 \
+                 first"
+            ),
+            Self::Value(n) => write!(
+                f,
+                "value {n} of tracestate is not 1 to 256 printable characters without `,` and `=`"
+            ),
+            Self::Twice(n) => {
+                write!(f, "key {n} of tracestate stands there twice: one entry a key is allowed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TracestateError {}
 
 /// Checks a `tracestate`. It is passed on as it stands; no key in it is ours to understand.
 ///

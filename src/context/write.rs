@@ -1,16 +1,28 @@
 //! Trace contexts written onto objects, by the rules of KEP-5915.
+//!
+//! What is read is level 2 of W3C Trace Context; what is written is level 1: its flags have the
+//! sampled bit alone. The random bit of level 2 (`-03`) makes propagators that follow level 1 to the
+//! letter take the whole context for invalid, OpenTelemetry's for Go up to 1.41 among them, which
+//! Kubernetes 1.36 is built with.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::rules::{Format, Part, Place, Rule, Rules};
-use crate::facts::ids::{SpanId, TraceId};
-use crate::facts::stamp::TraceContext;
+use super::annotations::{MAX_TOTAL, is_key, size_after};
+use super::rule::{Format, Part, Place, Rule};
+use super::rules::Rules;
+use super::stamps::Carrier;
+use super::trace_context::{SAMPLED, TraceContext};
+use super::{BaggageError, TracestateError, baggage, tracestate};
 
-/// The flags that have a meaning in version 00, level 2: sampled and random. All others must be
-/// written as zero.
-const KNOWN_FLAGS: u8 = 0x03;
+/// The longest `tracestate` that everyone passes on (W3C Trace Context, section 3.3.1.5): a longer
+/// one is not cut but left out.
+const MAX_STATE: usize = 512;
+
+/// The longest `baggage` that everyone passes on (W3C Baggage, section 3.2.1.1).
+const MAX_BAGGAGE: usize = 8 << 10;
 
 /// How a trace context is written; by default as KEP-5915 has it.
 #[derive(Clone, Debug)]
@@ -25,13 +37,66 @@ pub struct Injection<'a> {
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Injected {
     /// It stands there now.
     Written,
+    /// It stands there now without its `tracestate`, which is longer than 512 bytes.
+    WithoutState,
     /// Another one stood there, and was left.
     Kept,
-    /// The place is no annotation: statuses and env variables are not written to.
+    /// Nothing was written: nobody could read it.
+    NotValid(NotValid),
+    /// Nothing was written: all annotations of an object have 256 KiB together at most.
+    NoRoom,
+    /// Nothing was written: the place is no annotation in a format that is written here.
     NoPlace,
+}
+
+/// Why a trace context is none that anybody can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotValid {
+    /// Its trace id is all zero.
+    ZeroTraceId,
+    /// Its span id is all zero.
+    ZeroSpanId,
+    /// Its `tracestate` is none.
+    Tracestate(TracestateError),
+    /// Its `baggage` is none.
+    Baggage(BaggageError),
+    /// Its `baggage` is longer than 8 KiB.
+    LongBaggage(usize),
+    /// No annotation can have that key.
+    Key,
+}
+
+impl fmt::Display for NotValid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroTraceId => f.write_str("its trace id is all zero"),
+            Self::ZeroSpanId => f.write_str("its span id is all zero"),
+            Self::Tracestate(error) => fmt::Display::fmt(error, f),
+            Self::Baggage(error) => fmt::Display::fmt(error, f),
+            Self::LongBaggage(n) => {
+                write!(f, "baggage has {n} bytes: at most {MAX_BAGGAGE} are passed on by everyone")
+            }
+            Self::Key => f.write_str(
+                "the key is none of an annotation: a domain and / may stand before a name of 1 to \
+                 63 letters, digits, -, _ and .",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotValid {}
+
+/// What is to be written onto an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Annotations, the one that tells whether there is any first; `None` is taken away.
+    pub annotations: Vec<(String, Option<String>)>,
+    /// The `tracestate` was too long, and is left out.
+    pub is_without_state: bool,
 }
 
 impl Default for Injection<'_> {
@@ -45,253 +110,164 @@ impl Injection<'_> {
     #[must_use]
     pub fn to_key(key: &str) -> Self {
         let is_it = |rule: &&Rule| matches!(rule.place(), Place::Key(own) if **own == *key);
-        let known = Rules::built_in().all().iter().find(is_it).cloned();
-        // A key that is not empty and has the format that it suggests is never refused.
-        let rule = known.or_else(|| Rule::new(Place::Key(key.into()), None, false).ok());
-        Self { rule: rule.unwrap_or_else(Rule::of_kep), ..Self::default() }
+        let format = Rules::built_in().all().iter().find(is_it).map_or(Format::W3c, Rule::format);
+        Self { rule: Rule::known(Place::Key(key.into()), format), ..Self::default() }
     }
 
-    /// The annotations that say `context`, the one that tells whether there is any first; `None`
-    /// for those that must not stand beside it. Without a place there are none.
-    #[must_use]
-    pub fn annotations(&self, context: &TraceContext) -> Option<Vec<(String, Option<String>)>> {
-        parts(context, self)
+    /// What is to be changed of the annotations that an object has, so that they say `context`.
+    ///
+    /// # Errors
+    /// Says why nothing is to be written.
+    pub fn changes(
+        &self,
+        context: &TraceContext,
+        present: &BTreeMap<String, String>,
+    ) -> Result<Changes, Injected> {
+        self.check(context).map_err(Injected::NotValid)?;
+        let stands = self.stands(present);
+        if stands && !self.overwrites {
+            return Err(Injected::Kept);
+        }
+        let is_without_state = context.trace_state.len() > MAX_STATE;
+        let state = Some(&*context.trace_state).filter(|it| !it.is_empty() && !is_without_state);
+        let traceparent = to_traceparent(context);
+        let parts = [
+            (Part::Parent, Some(&*traceparent)),
+            (Part::State, state),
+            (Part::Baggage, self.baggage),
+        ];
+        let annotations = match (self.rule.place(), self.rule.format()) {
+            (Place::Key(key), Format::Json) => {
+                let old = present.get(&**key).map(|text| serde_json::from_str(text));
+                let mut map: Map<String, Value> = old.and_then(Result::ok).unwrap_or_default();
+                let has_parent = map.get("traceparent").is_some_and(|it| !it.is_null());
+                for (part, text) in parts {
+                    let name = Rule::of_kep().name(part, "");
+                    let name = name.rsplit('/').next().unwrap_or_default();
+                    if self.stays(part, text, stands || has_parent, map.contains_key(name)) {
+                        continue;
+                    }
+                    match text {
+                        Some(text) => drop(map.insert(name.to_owned(), text.into())),
+                        None => drop(map.remove(name)),
+                    }
+                }
+                vec![(key.to_string(), Some(Value::Object(map).to_string()))]
+            }
+            (Place::Key(_), Format::W3c) | (Place::Prefix(_), Format::Carrier) => {
+                let parent = self.rule.name(Part::Parent, "");
+                let has_parent = present.contains_key(&parent);
+                let mut all = Vec::new();
+                for (part, text) in parts {
+                    let key = self.rule.name(part, "");
+                    // A key of one's own has no place beside it.
+                    let is_place =
+                        self.rule.part_of_annotation(&key).is_some_and(|(it, _)| it == part);
+                    if is_place && !self.stays(part, text, has_parent, present.contains_key(&key)) {
+                        all.push((key, text.map(str::to_owned)));
+                    }
+                }
+                all
+            }
+            _ => return Err(Injected::NoPlace),
+        };
+        if annotations.iter().any(|(key, _)| !is_key(key)) {
+            return Err(Injected::NotValid(NotValid::Key));
+        }
+        if size_after(present, &annotations) > MAX_TOTAL {
+            return Err(Injected::NoRoom);
+        }
+        Ok(Changes { annotations, is_without_state })
+    }
+
+    /// Whether what stands beside a traceparent stays as it is.
+    ///
+    /// Of a trace context that is replaced nothing stays. What stands there alone was put there for
+    /// the one that comes; and baggage is not a part of a traceparent that is malformed.
+    fn stays(&self, part: Part, new: Option<&str>, has_parent: bool, is_there: bool) -> bool {
+        if !is_there || self.overwrites {
+            return false;
+        }
+        (part == Part::State && !has_parent)
+            || (part == Part::Baggage && (new.is_none() || !has_parent))
+    }
+
+    /// Whether a trace context stands there that can be read.
+    fn stands(&self, present: &BTreeMap<String, String>) -> bool {
+        let rules = Rules::new(vec![self.rule.clone()], []);
+        let mut carrier = Carrier::new(&rules);
+        for (key, value) in present {
+            carrier.annotation(key, || Some(value.into()));
+        }
+        !carrier.read().stamps.is_empty()
+    }
+
+    fn check(&self, context: &TraceContext) -> Result<(), NotValid> {
+        context.check()?;
+        let Some(text) = self.baggage else { return Ok(()) };
+        if text.len() > MAX_BAGGAGE {
+            return Err(NotValid::LongBaggage(text.len()));
+        }
+        baggage(text, &[]).map(drop).map_err(NotValid::Baggage)
     }
 }
 
-/// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`: in the version that is known here.
+impl TraceContext {
+    /// Whether it is one that can be read.
+    pub(super) fn check(&self) -> Result<(), NotValid> {
+        if self.trace_id.0 == [0; 16] {
+            return Err(NotValid::ZeroTraceId);
+        }
+        if self.span_id.0 == [0; 8] {
+            return Err(NotValid::ZeroSpanId);
+        }
+        tracestate(&self.trace_state).map_err(NotValid::Tracestate)
+    }
+}
+
+/// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`: with the sampled flag alone.
 #[must_use]
 pub fn to_traceparent(context: &TraceContext) -> String {
     let TraceContext { trace_id, span_id, flags, trace_state: _ } = context;
-    format!("00-{trace_id}-{span_id}-{:02x}", flags & KNOWN_FLAGS)
+    format!("00-{trace_id}-{span_id}-{:02x}", flags & SAMPLED)
 }
 
-/// A trace that begins here, from bytes that nobody can guess: sampled, and with the random flag.
-#[must_use]
-pub fn minted(random: &[u8; 32]) -> TraceContext {
-    let mut trace_id = [0; 16];
-    trace_id.iter_mut().zip(random).for_each(|(to, from)| *to = *from);
-    // All zeros is no id.
-    if trace_id == [0; 16] {
-        trace_id = [1; 16];
-    }
-    let root = TraceContext {
-        trace_id: TraceId(trace_id),
-        span_id: SpanId([1; 8]),
-        flags: KNOWN_FLAGS,
-        trace_state: Box::default(),
-    };
-    child(&root, random)
-}
-
-/// A new span in the trace of `context`, from bytes that nobody can guess.
-#[must_use]
-pub fn child(context: &TraceContext, random: &[u8; 32]) -> TraceContext {
-    let mut span_id = [0; 8];
-    span_id.iter_mut().zip(random.iter().skip(16)).for_each(|(to, from)| *to = *from);
-    if span_id == [0; 8] {
-        span_id = [1; 8];
-    }
-    TraceContext { span_id: SpanId(span_id), ..context.clone() }
-}
-
-/// Writes `context` to the annotations of an object whose spec is created or changed.
+/// Writes `context` to the annotations of an object whose spec is created or changed; not when only
+/// a status is written.
 ///
 /// What stands there already is left unless the caller asks for it to be replaced, and then what
-/// stood beside it goes with it: a `tracestate` or `baggage` without its `traceparent` is a lie.
-/// Baggage is written only if it is given. Nothing is to be stamped when only a status is written.
+/// stood beside it goes with it: a `tracestate` without its `traceparent` is a lie. A malformed
+/// `traceparent` counts as none; a lone `tracestate` or `baggage` stays. Baggage is written only if
+/// it is given. What could not be read is not written, nor what the API server would refuse.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use lifespan::context::{Injected, Injection, TraceContext, inject};
+///
+/// # let random = [7; 32];
+/// let span = TraceContext::minted(&random); // of your tracing library
+/// let mut annotations = BTreeMap::new(); // of the object: `object.annotations_mut()`
+/// let how = Injection { overwrites: true, ..Injection::default() };
+/// assert_eq!(inject(&span, &mut annotations, &how), Injected::Written);
+/// assert!(annotations.contains_key("tracing.k8s.io/traceparent"));
+/// ```
 pub fn inject(
     context: &TraceContext,
     annotations: &mut BTreeMap<String, String>,
     how: &Injection<'_>,
 ) -> Injected {
-    let Some(parts) = parts(context, how) else { return Injected::NoPlace };
-    let is_there = parts.first().is_some_and(|(key, _)| annotations.contains_key(key));
-    if is_there && !how.overwrites {
-        return Injected::Kept;
-    }
-    for (key, value) in parts {
+    let changes = match how.changes(context, annotations) {
+        Ok(changes) => changes,
+        Err(injected) => return injected,
+    };
+    for (key, value) in changes.annotations {
         match value {
             Some(value) => annotations.insert(key, value),
             None => annotations.remove(&key),
         };
     }
-    Injected::Written
-}
-
-/// As [`Injection::annotations`].
-fn parts(context: &TraceContext, how: &Injection<'_>) -> Option<Vec<(String, Option<String>)>> {
-    let state = Some(&*context.trace_state).filter(|state| !state.is_empty());
-    let traceparent = to_traceparent(context);
-    match (how.rule.place(), how.rule.format()) {
-        (Place::Status(_) | Place::Env(_), _) => None,
-        (Place::Key(_), Format::Json | Format::Carrier) => {
-            let all = [
-                ("traceparent", Some(&*traceparent)),
-                ("tracestate", state),
-                ("baggage", how.baggage),
-            ];
-            let map =
-                all.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.into())));
-            let json = Value::Object(map.collect()).to_string();
-            Some(vec![(how.rule.name(Part::Json), Some(json))])
-        }
-        (Place::Key(_) | Place::Prefix(_), _) => {
-            let key = how.rule.name(Part::Parent);
-            let mut parts = vec![(key.clone(), Some(traceparent))];
-            for (part, text) in [(Part::State, state), (Part::Baggage, how.baggage)] {
-                let beside = how.rule.name(part);
-                // A key of one's own has no place beside it.
-                if beside != key && how.rule.part_of_annotation(&beside) == Some(part) {
-                    parts.push((beside, text.map(str::to_owned)));
-                }
-            }
-            Some(parts)
-        }
-    }
+    if changes.is_without_state { Injected::WithoutState } else { Injected::Written }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::context::{extract, extract_by, tracestate};
-
-    fn context(trace_state: &str) -> TraceContext {
-        TraceContext {
-            trace_id: TraceId([0x0a; 16]),
-            span_id: SpanId([0xb7; 8]),
-            flags: 0x01,
-            trace_state: trace_state.into(),
-        }
-    }
-
-    fn told(annotations: &BTreeMap<String, String>) -> Vec<String> {
-        annotations.iter().map(|(key, value)| format!("{key}={value}")).collect()
-    }
-
-    const PARENT: &str = "00-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a-b7b7b7b7b7b7b7b7-01";
-
-    #[test]
-    fn the_key_of_the_kep_is_written_and_baggage_only_if_asked() {
-        let mut annotations = BTreeMap::new();
-        let how = Injection::default();
-        assert_eq!(inject(&context("x=1"), &mut annotations, &how), Injected::Written);
-        let expected = [
-            format!("tracing.k8s.io/traceparent={PARENT}"),
-            "tracing.k8s.io/tracestate=x=1".to_owned(),
-        ];
-        assert_eq!(told(&annotations), expected);
-        let how = Injection { baggage: Some("team=a"), overwrites: true, ..how };
-        inject(&context(""), &mut annotations, &how);
-        let expected = [
-            "tracing.k8s.io/baggage=team=a".to_owned(),
-            format!("tracing.k8s.io/traceparent={PARENT}"),
-        ];
-        assert_eq!(told(&annotations), expected, "a tracestate goes with its traceparent");
-    }
-
-    #[test]
-    fn what_stands_there_is_left_unless_asked() {
-        for old in ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "malformed", ""] {
-            let key = "tracing.k8s.io/traceparent".to_owned();
-            let mut annotations = BTreeMap::from([(key, old.to_owned())]);
-            let before = annotations.clone();
-            let how = Injection::default();
-            assert_eq!(inject(&context("x=1"), &mut annotations, &how), Injected::Kept);
-            assert_eq!(annotations, before);
-        }
-    }
-
-    #[test]
-    fn a_key_known_for_json_is_written_as_json() {
-        let mut annotations = BTreeMap::new();
-        inject(
-            &context("x=1"),
-            &mut annotations,
-            &Injection::to_key("opentelemetry.io/trace-context"),
-        );
-        inject(&context("x=1"), &mut annotations, &Injection::to_key("example.com/ctx"));
-        inject(&context("x=1"), &mut annotations, &Injection::to_key("example.com/traceparent"));
-        let json = format!(r#"{{"traceparent":"{PARENT}","tracestate":"x=1"}}"#);
-        assert_eq!(
-            told(&annotations),
-            [
-                format!("example.com/ctx={PARENT}"),
-                format!("example.com/traceparent={PARENT}"),
-                "example.com/tracestate=x=1".to_owned(),
-                format!("opentelemetry.io/trace-context={json}"),
-            ]
-        );
-    }
-
-    #[test]
-    fn neither_status_nor_env_is_ever_written() {
-        for place in [Place::Status(["a".into()].into()), Place::Env("TRACEPARENT".into())] {
-            let how =
-                Injection { rule: Rule::new(place, None, false).unwrap(), ..Injection::default() };
-            let mut annotations = BTreeMap::new();
-            assert_eq!(inject(&context(""), &mut annotations, &how), Injected::NoPlace);
-            assert_eq!(annotations, BTreeMap::new());
-        }
-    }
-
-    #[test]
-    fn flags_without_a_meaning_are_written_as_zero() {
-        let context = TraceContext { flags: 0xff, ..context("") };
-        assert!(to_traceparent(&context).ends_with("-03"));
-    }
-
-    prop_compose! {
-        fn contexts()(
-            trace_id in any::<[u8; 16]>().prop_filter("zero is none", |id| *id != [0; 16]),
-            span_id in any::<[u8; 8]>().prop_filter("zero is none", |id| *id != [0; 8]),
-            flags in 0_u8..4,
-            trace_state in "([a-z0-9][a-z0-9_*/@-]{0,8}=[ -+.-<>-~]{0,8}[!-+.-<>-~]){0,1}",
-        ) -> TraceContext {
-            assert_eq!(tracestate(&trace_state), Ok(()), "{trace_state}");
-            let (trace_id, span_id) = (TraceId(trace_id), SpanId(span_id));
-            TraceContext { trace_id, span_id, flags, trace_state: trace_state.into() }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_extracted_is_what_was_injected(
-            context in contexts(),
-            other in contexts(),
-            key in prop::sample::select(vec![
-                "tracing.k8s.io/traceparent", "opentelemetry.io/traceparent", "traceparent",
-                "opentelemetry.io/trace-context", "tekton.dev/pipelinerunSpanContext",
-            ]),
-        ) {
-            let mut annotations = BTreeMap::new();
-            let how = Injection { overwrites: true, ..Injection::to_key(key) };
-            inject(&other, &mut annotations, &how);
-            inject(&context, &mut annotations, &how);
-            prop_assert_eq!(extract(&annotations), Some(context.clone()));
-            let all = extract_by(&Rules::built_in(), &annotations);
-            prop_assert_eq!(all.stamps.len(), 1);
-            prop_assert!(all.refused.is_empty());
-        }
-
-        #[test]
-        fn what_is_minted_is_a_trace_context(random in any::<[u8; 32]>(), other in any::<[u8; 32]>()) {
-            let root = minted(&random);
-            let child = child(&root, &other);
-            for context in [&root, &child] {
-                let read = crate::context::traceparent(&to_traceparent(context));
-                prop_assert_eq!(read, Ok((root.trace_id, context.span_id, 3)));
-            }
-        }
-    }
-
-    #[test]
-    fn a_minted_context_is_never_zero() {
-        assert_eq!(
-            to_traceparent(&minted(&[0; 32])),
-            format!("00-{}-{}-03", "01".repeat(16), "01".repeat(8))
-        );
-    }
-}
+mod tests;

@@ -1,33 +1,8 @@
 //! Ids are derived, never drawn (DESIGN §6): any process that sees the same cause makes the same
 //! trace, and BLAKE3 makes the W3C random flag honest.
 
-use std::fmt;
-
 use super::meta::Uid;
-
-/// 16 bytes that name a trace.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TraceId(pub [u8; 16]);
-
-/// 8 bytes that name a span within its trace.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpanId(pub [u8; 8]);
-
-macro_rules! hex_display {
-    ($($name:ident)*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    )*};
-}
-hex_display!(TraceId SpanId);
+pub use crate::context::{SpanId, TraceId};
 
 /// The trace of the transition of `root` that `cause` opened, in the cluster `cluster`.
 #[must_use]

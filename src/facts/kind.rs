@@ -57,6 +57,15 @@ macro_rules! built_in_kinds {
                 }
             }
 
+            /// Its API group, empty for the core group.
+            #[must_use]
+            pub fn group(&self) -> &str {
+                match self {
+                    $(Self::$kind => $group,)*
+                    Self::Other(name) => name.split_once('.').map_or("", |(_, group)| group),
+                }
+            }
+
             /// The keys of name and uid of its objects, as OpenTelemetry has them for built-in
             /// kinds.
             #[must_use]

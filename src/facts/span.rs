@@ -204,6 +204,8 @@ pub struct RemoteParent {
     pub span_id: SpanId,
     /// Its W3C trace flags.
     pub flags: u8,
+    /// Whether somebody decided whether its trace is sampled.
+    pub is_decided: bool,
 }
 
 /// What all spans of a trace have in common on the wire.

@@ -45,7 +45,7 @@ pub(super) fn generic(
 fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decoded, String> {
     let Raw { kind, metadata, spec: Whole(spec), status: Whole(status) } = raw;
     check_kind(&custom.kind, &kind.0)?;
-    let mut carrier = metadata.carrier(context);
+    let mut carrier = metadata.carrier(context, &custom.kind, &custom.group);
     template::collect_any_env(&spec, &mut carrier);
     stamps::status(&status, &mut carrier);
     let found = carrier.read();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::catalog::group_of;
@@ -70,12 +70,21 @@ struct ManagedFields<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    /// The annotations that may be trace contexts.
-    pub(super) fn carrier<'r>(&self, rules: &'r Rules) -> Carrier<'r, 'a> {
-        let mut carrier = Carrier::new(rules);
+    /// The annotations and labels that may be trace contexts, of an object of `kind` in `group`.
+    pub(super) fn carrier<'r>(
+        &self,
+        rules: &'r Rules,
+        kind: &'r str,
+        group: &'r str,
+    ) -> Carrier<'r, 'a> {
+        let mut carrier = Carrier::of_kind(rules, kind, group);
         for (key, value) in &self.annotations.others {
             let text = || serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0;
             carrier.annotation(&key.0, text);
+        }
+        for (key, value) in &self.labels.others {
+            let text = || serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0;
+            carrier.label(&key.0, text);
         }
         carrier
     }
@@ -175,6 +184,8 @@ pub(super) struct Labels<'a> {
     template_generation: Option<Text<'a>>,
     revision_hash: Option<Text<'a>>,
     template_hash: Option<Text<'a>>,
+    /// All others as they stand there: which of them are of interest, the rules say.
+    others: Vec<(Text<'a>, &'a RawValue)>,
 }
 
 impl<'a> Labels<'a> {
@@ -183,28 +194,6 @@ impl<'a> Labels<'a> {
     pub(super) fn template_hash(&mut self) -> Option<Text<'a>> {
         let found = self.template_generation.take().or_else(|| self.revision_hash.take());
         found.or_else(|| self.template_hash.take())
-    }
-}
-
-enum LabelKey {
-    Instance,
-    Name,
-    TemplateGeneration,
-    RevisionHash,
-    TemplateHash,
-    Other,
-}
-
-impl From<&str> for LabelKey {
-    fn from(key: &str) -> Self {
-        match key {
-            "app.kubernetes.io/instance" => Self::Instance,
-            "app.kubernetes.io/name" => Self::Name,
-            "pod-template-generation" => Self::TemplateGeneration,
-            "controller-revision-hash" => Self::RevisionHash,
-            "pod-template-hash" | "rollouts-pod-template-hash" => Self::TemplateHash,
-            _ => Self::Other,
-        }
     }
 }
 
@@ -220,15 +209,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut labels = Labels::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    let slot = match key {
-                        LabelKey::Instance => &mut labels.instance,
-                        LabelKey::Name => &mut labels.name,
-                        LabelKey::TemplateGeneration => &mut labels.template_generation,
-                        LabelKey::RevisionHash => &mut labels.revision_hash,
-                        LabelKey::TemplateHash => &mut labels.template_hash,
-                        LabelKey::Other => {
-                            map.next_value::<IgnoredAny>()?;
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    let slot = match &*key.0 {
+                        "app.kubernetes.io/instance" => &mut labels.instance,
+                        "app.kubernetes.io/name" => &mut labels.name,
+                        "pod-template-generation" => &mut labels.template_generation,
+                        "controller-revision-hash" => &mut labels.revision_hash,
+                        "pod-template-hash" | "rollouts-pod-template-hash" => {
+                            &mut labels.template_hash
+                        }
+                        _ => {
+                            labels.others.push((key, map.next_value()?));
                             continue;
                         }
                     };
@@ -316,26 +307,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
             lenient_rest!();
         }
         deserializer.deserialize_any(AnnotationsVisitor)
-    }
-}
-
-/// A key that is told apart without being kept.
-struct Key<T>(T);
-
-impl<'de, T: for<'k> From<&'k str>> Deserialize<'de> for Key<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor<T>(std::marker::PhantomData<T>);
-        impl<T: for<'k> From<&'k str>> Visitor<'_> for KeyVisitor<T> {
-            type Value = Key<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_str<E: Error>(self, key: &str) -> Result<Key<T>, E> {
-                Ok(Key(T::from(key)))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor(std::marker::PhantomData))
     }
 }

@@ -166,7 +166,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let spec = spec.unwrap_or_default();
     let status = status.unwrap_or_default();
 
-    let mut carrier = metadata.carrier(rules);
+    let mut carrier = metadata.carrier(rules, "Pod", "");
     for container in spec.init_containers.0.iter().chain(&spec.containers.0) {
         carrier.env(|name| {
             // Of two variables of one name the last one counts.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::catalog::group_of;
 use super::json_value::JsonValue;
 use super::metadata::Metadata;
 use super::refusal::decode;
@@ -16,6 +17,8 @@ const POD_SPECS: [&[&str]; 3] =
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Raw<'a> {
+    #[serde(borrow, rename = "apiVersion")]
+    api_version: Text<'a>,
     #[serde(borrow)]
     kind: Text<'a>,
     #[serde(borrow)]
@@ -31,8 +34,8 @@ struct Raw<'a> {
 /// # Errors
 /// Tells the object, the key and what is expected where it is no object of Kubernetes.
 pub fn stamps(json: &[u8], rules: &Rules) -> Result<Stamps, SnapshotError> {
-    let Raw { kind: _, metadata, spec, status } = decode::<Raw<'_>>("object", json)?;
-    let mut carrier = metadata.carrier(rules);
+    let Raw { api_version, kind, metadata, spec, status } = decode::<Raw<'_>>("object", json)?;
+    let mut carrier = metadata.carrier(rules, &kind.0, group_of(&api_version.0));
     let lists = POD_SPECS.iter().filter_map(|path| spec.below(path)).flat_map(|pod| {
         ["containers", "initContainers"].into_iter().filter_map(|list| pod.at(list))
     });
@@ -101,30 +104,44 @@ mod tests {
         let pipelines = "tekton.dev/pipelinerunSpanContext dd18ad9d958ee9db parent";
         // The status comes a moment after the annotations.
         assert_eq!(
-            read(&format!(r#"{{"kind":"TaskRun","metadata":{metadata}}}"#)),
+            read(&format!(
+                r#"{{"apiVersion":"tekton.dev/v1","kind":"TaskRun","metadata":{metadata}}}"#
+            )),
             ["tekton.dev/taskrunSpanContext 0bc5d0f3aa017693 parent", pipelines]
         );
         let status = format!(r#"{{"spanContext":{{"traceparent":"{task}"}}}}"#);
         assert_eq!(
-            read(&format!(r#"{{"kind":"TaskRun","metadata":{metadata},"status":{status}}}"#)),
+            read(&format!(
+                r#"{{"apiVersion":"tekton.dev/v1","kind":"TaskRun","metadata":{metadata},"status":{status}}}"#
+            )),
             ["status.spanContext 0bc5d0f3aa017693 parent", pipelines]
         );
     }
 
-    /// The example of Tekton's documentation of external parents, by a rule that is configured.
+    /// The example of Tekton's documentation of external parents; and the same on an object of
+    /// another kind, which an annotation that was copied does not move into that trace.
     #[test]
-    fn a_key_that_is_not_built_in_is_read_where_a_rule_names_it() {
-        let json = format!(
-            r#"{{"apiVersion":"tekton.dev/v1","kind":"PipelineRun","metadata":{{"name":"my-pipelinerun",
-            "annotations":{{"tekton.dev/deliveryTraceparent":"{A}"}}}}}}"#
-        );
-        let place = Place::Key("tekton.dev/deliveryTraceparent".into());
-        let rules = Rules::new(vec![Rule::new(place, None, true).unwrap()], []);
-        assert_eq!(
-            read_by(&json, &rules),
-            ["tekton.dev/deliveryTraceparent b7ad6b7169203331 parent"]
-        );
-        assert_eq!(read(&json), [""; 0]);
+    fn what_tekton_has_as_parents_is_that_for_kinds_of_tekton_alone() {
+        let of = |api_version, kind| {
+            read(&format!(
+                r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"a",
+                "annotations":{{"tekton.dev/deliveryTraceparent":"{A}"}}}},
+                "status":{{"spanContext":{{"traceparent":"{A}"}}}}}}"#
+            ))
+        };
+        let found = of("tekton.dev/v1", "PipelineRun");
+        assert_eq!(found, ["status.spanContext b7ad6b7169203331 parent"]);
+        assert_eq!(of("apps/v1", "Deployment"), [""; 0]);
+        assert_eq!(of("example.com/v1", "PipelineRun"), [""; 0]);
+    }
+
+    #[test]
+    fn a_label_is_read_where_a_rule_names_it() {
+        let rule = Rule::new(Place::Label("example.com/trace".into()), None, false).unwrap();
+        let json =
+            format!(r#"{{"metadata":{{"labels":{{"app":"a","example.com/trace":"{A}"}}}}}}"#);
+        let found = read_by(&json, &Rules::new(vec![rule], []));
+        assert_eq!(found, ["label example.com/trace b7ad6b7169203331"]);
     }
 
     /// As the SDK of Kubeflow writes it.

@@ -120,7 +120,7 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
         let generation = metadata.annotations.template_generation.take();
         update_revision = generation.unwrap_or_default().boxed();
     }
-    let mut carrier = metadata.carrier(rules);
+    let mut carrier = metadata.carrier(rules, kind.name(), kind.group());
     // What the template of a CronJob carries is its Jobs': each of them reads it as its own.
     if kind != Kind::CronJob {
         template::collect_env(&spec, form.place, &mut carrier);

@@ -8,8 +8,7 @@
 
 use serde_json::{Map, Value};
 
-/// Kept as they are.
-const TRACE_CONTEXT: [&str; 2] = ["TRACEPARENT", "TRACESTATE"];
+use crate::context::Rules;
 
 /// What hidden values begin with.
 const HIDDEN: &str = "redacted-";
@@ -20,6 +19,8 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 #[derive(Clone)]
 pub struct Redaction {
     key: [u8; 32],
+    /// The env variables that hold trace contexts.
+    kept: Vec<Box<str>>,
 }
 
 impl std::fmt::Debug for Redaction {
@@ -29,10 +30,20 @@ impl std::fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// With a `key` drawn by the caller.
+    /// With a `key` drawn by the caller; the env variables that `rules` read are kept.
     #[must_use]
-    pub fn new(key: [u8; 32]) -> Self {
-        Self { key }
+    pub fn new(key: [u8; 32], rules: &Rules) -> Self {
+        Self { key, kept: rules.env_names().map(Box::from).collect() }
+    }
+
+    /// Whether it is a variable that holds a trace context.
+    fn is_kept(&self, variable: &Map<String, Value>) -> bool {
+        let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
+        self.is_name(name)
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        self.kept.iter().any(|kept| **kept == *name)
     }
 
     /// `object` without what must not be told.
@@ -58,7 +69,7 @@ impl Redaction {
             Value::Array(items) => {
                 for item in items {
                     if let Value::Object(map) = &mut *item
-                        && !is_trace_context(map)
+                        && !self.is_kept(map)
                         && let Some(value) = map.get_mut("value")
                     {
                         self.hide(value);
@@ -74,12 +85,12 @@ impl Redaction {
     fn below_env(&self, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.below_env(item)),
-            Value::Object(map) if is_trace_context(map) => {}
+            Value::Object(map) if self.is_kept(map) => {}
             Value::Object(map) => {
                 for (key, value) in map.iter_mut() {
                     match key.as_str() {
                         "name" | "valueFrom" => {}
-                        key if TRACE_CONTEXT.contains(&key) => {}
+                        key if self.is_name(key) => {}
                         _ => self.below_env(value),
                     }
                 }
@@ -98,12 +109,6 @@ impl Redaction {
     }
 }
 
-/// Whether it is a variable that holds a trace context.
-fn is_trace_context(variable: &Map<String, Value>) -> bool {
-    let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
-    TRACE_CONTEXT.contains(&name)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -111,7 +116,7 @@ mod tests {
     use super::*;
 
     fn redacted(mut object: Value) -> Value {
-        Redaction::new([7; 32]).redact(&mut object);
+        Redaction::new([7; 32], &Rules::built_in()).redact(&mut object);
         object
     }
 
@@ -133,11 +138,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_configured_rule_reads_is_kept() {
+        use crate::context::{Place, Rule};
+        let rule = Rule::new(Place::Env("CI_TRACEPARENT".into()), None, false).unwrap();
+        let names = ["CI_TRACEPARENT", "CI_TRACESTATE", "TRACEPARENT"];
+        let env = names.map(|name| json!({"name": name, "value": format!("{name}-value")}));
+        let mut object = pod(json!(env));
+        Redaction::new([7; 32], &Rules::new(vec![rule], [])).redact(&mut object);
+        let text = object.to_string();
+        assert!(text.contains("CI_TRACEPARENT-value") && text.contains("CI_TRACESTATE-value"));
+        assert!(!text.contains("\"TRACEPARENT-value"), "{text}");
+    }
+
+    #[test]
     fn a_changed_value_is_still_another_value() {
         let with = |value| redacted(pod(json!([{"name": "A", "value": value}])));
         assert_ne!(with("1"), with("2"));
         assert_eq!(with("1"), with("1"));
-        let other = Redaction::new([8; 32]);
+        let other = Redaction::new([8; 32], &Rules::built_in());
         let mut object = pod(json!([{"name": "A", "value": "1"}]));
         other.redact(&mut object);
         assert_ne!(object, with("1"), "without the key nobody can try values");

@@ -87,7 +87,7 @@ mod tests {
     const AT: UnixNanos = UnixNanos(1_763_636_999_000_123_456);
 
     fn line(said: Said<'_>) -> String {
-        let redaction = Some(Redaction::new([1; 32]));
+        let redaction = Some(Redaction::new([1; 32], &crate::context::Rules::built_in()));
         let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
         listener.listen(said, AT).out.unwrap().line
     }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused_and_not_written() {
-        for redaction in [None, Some(Redaction::new([1; 32]))] {
+        for redaction in [None, Some(Redaction::new([1; 32], &crate::context::Rules::built_in()))] {
             let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
             let heard = listener.listen(Said::Listed(b"{"), AT);
             assert!(heard.out.is_none() && heard.refused.len() == 1, "{heard:?}");

@@ -91,6 +91,12 @@ fn a_linked_trace_is_sampled_as_what_it_is_linked_to() {
     let all = policy(Sampler::Linked, 1.0);
     assert_eq!(n_kept(&all, with(vec![stamp(2)])), 0, "unsampled, though random");
     assert_eq!(n_kept(&all, with(Vec::new())), 3);
+    // What merely began with a stamp, and is recorded by nobody, decides nothing.
+    let begun = |flags| Link { trace_state: "lifespan=unrecorded".into(), ..stamp(flags) };
+    assert_eq!(n_kept(&all, with(vec![begun(0)])), 3);
+    assert_eq!(n_kept(&linked, with(vec![begun(0)])), 0, "by its id");
+    assert_eq!(n_kept(&all, with(vec![begun(0), stamp(0)])), 0);
+    assert_eq!(n_kept(&linked, with(vec![begun(0), stamp(1)])), 3);
     // Our own links say nothing of sampling.
     let mut own = stamp(1);
     own.reason = LinkReason::Supersedes;
@@ -99,9 +105,12 @@ fn a_linked_trace_is_sampled_as_what_it_is_linked_to() {
 
 #[test]
 fn a_part_of_a_trace_of_others_is_sampled_as_that_was() {
-    for (flags, n) in [(1, 3), (0, 0)] {
-        let mut spans = trace(LOW);
-        root(&mut spans).remote_parent = Some(RemoteParent { span_id: SpanId([1; 8]), flags });
+    for (flags, is_decided, id, n) in
+        [(1, true, LOW, 3), (0, true, HIGH, 0), (0, false, HIGH, 3), (0, false, LOW, 0)]
+    {
+        let mut spans = trace(id);
+        let parent = RemoteParent { span_id: SpanId([1; 8]), flags, is_decided };
+        root(&mut spans).remote_parent = Some(parent);
         assert_eq!(n_kept(&policy(Sampler::Ratio, 0.5), spans), n);
     }
 }

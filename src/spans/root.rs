@@ -1,5 +1,6 @@
 //! The root span of a transition.
 
+use crate::context::is_decided;
 use crate::facts::kind::Kind;
 use crate::facts::span::RemoteParent;
 use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
@@ -87,10 +88,11 @@ impl Build<'_> {
             .iter()
             .any(|link| link.reason == LinkReason::Stamp && !link.is_uncertain)
             || transition.joined.is_some();
-        draft.remote_parent = transition
-            .joined
-            .as_ref()
-            .map(|joined| RemoteParent { span_id: joined.parent, flags: joined.flags });
+        draft.remote_parent = transition.joined.as_ref().map(|joined| RemoteParent {
+            span_id: joined.parent,
+            flags: joined.flags,
+            is_decided: is_decided(joined.flags, &joined.trace_state),
+        });
     }
 
     /// Where a bare Pod ran, and how it ended.

@@ -311,6 +311,9 @@ receivers:
       - {status: trace.context, format: json, relation: parent}
       - {env: CI_TRACEPARENT}
       - {prefix: example.com/}
+      - {suffix: /traceparent, kinds: [TaskRun.tekton.dev, Workload]}
+      - {label: example.com/b3, format: b3}
+      - {prefix: dd/, format: datadog}
       baggage: [team, release]
 ";
     let catalog = loaded(&[("good.yaml", GOOD), ("c.yaml", text)], &[]).receiver.catalog;
@@ -322,6 +325,10 @@ receivers:
         rule(status, Format::Json, true),
         rule(Place::Env("CI_TRACEPARENT".into()), Format::W3c, false),
         rule(Place::Prefix("example.com/".into()), Format::Carrier, false),
+        rule(Place::Suffix("/traceparent".into()), Format::W3c, false)
+            .of_kinds(["TaskRun.tekton.dev", "Workload"]),
+        rule(Place::Label("example.com/b3".into()), Format::B3, false),
+        rule(Place::Prefix("dd/".into()), Format::Datadog, false),
     ];
     assert_eq!(rules.all(), expected);
     assert_eq!(rules.baggage(), ["release".into(), "team".into()]);

@@ -69,7 +69,7 @@ fn a_value_that_is_taken_out_still_tells_that_it_changed() {
     let heard = |value: &str| {
         let text = object(value);
         assert!(text.contains(value));
-        let redaction = Some(Redaction::new([3; 32]));
+        let redaction = Some(Redaction::new([3; 32], &lifespan::context::Rules::built_in()));
         both(Lane::Deployments, Said::Listed(text.as_bytes()), UnixNanos(5_000), redaction)
     };
     let ([_, one], [_, other]) = (heard("first-secret"), heard("second-secret"));

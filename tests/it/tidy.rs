@@ -69,17 +69,19 @@ const SHELL_FILES: &[&str] = &[
     "watch/lanes.rs",
     "watch/reader.rs",
     "watch/trouble.rs",
+    "webhook/roots.rs",
+    "webhook/seldom.rs",
     "webhook/server.rs",
 ];
 
 /// The rooms, each above those that it may name.
 const ROOMS: &[&str] = &[
+    "context",
     "facts",
     "text",
     "clock",
     "random",
     "http_server",
-    "context",
     "order",
     "lifecycle",
     "kinds",
