@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::api_server::ApiServer;
 use super::discovery;
 use super::refusal::Failed;
+use crate::context::Injected;
 use crate::facts::kind::Lane;
-use crate::manifest::{Stamping, merge_patch};
+use crate::manifest::{Became, Stamping, merge_patch};
 
 /// Who writes, as the object's managed fields tell it.
 const MANAGER: &str = "lifespan-stamp";
@@ -81,8 +82,8 @@ impl std::str::FromStr for Named {
     }
 }
 
-/// Stamps an object in `namespace`, or the one that the kubeconfig names. Its name, and whether it
-/// was stamped or had a trace context of its own.
+/// Stamps an object in `namespace`, or the one that the kubeconfig names. Its name, and what became
+/// of it.
 ///
 /// # Errors
 /// The object is not there, or may not be written.
@@ -90,8 +91,8 @@ pub async fn stamp(
     api: &ApiServer,
     namespace: Option<&str>,
     named: &Named,
-    how: &Stamping,
-) -> Result<(String, bool), StampError> {
+    how: &Stamping<'_>,
+) -> Result<(String, Became), StampError> {
     let path = path(api, namespace, named).await?;
     let refused = |failed: Failed| named.refused(&failed);
     for _ in 0..TRIES {
@@ -102,10 +103,14 @@ pub async fn stamp(
             "" => format!("{kind} {}", named.name),
             namespace => format!("{kind} {namespace}/{}", named.name),
         };
-        let Some(patch) = merge_patch(&read, how) else { return Ok((told_as, false)) };
+        let patch = match merge_patch(&read, how) {
+            Ok(patch) => patch,
+            Err(Injected::Kept) => return Ok((told_as, Became::Kept)),
+            Err(_) => return Ok((told_as, Became::NoRoom)),
+        };
         match api.patch(&path, MANAGER, &patch).await {
             Err(Failed::Refused { code: 409, .. }) => {}
-            written => return written.map(|()| (told_as, true)).map_err(refused),
+            written => return written.map(|()| (told_as, Became::Stamped)).map_err(refused),
         }
     }
     let problem = format!("others wrote it {TRIES} times while it was read");
@@ -123,6 +128,17 @@ pub async fn read(
 ) -> Result<Value, StampError> {
     let path = path(api, namespace, named).await?;
     object(api, &path).await.map_err(|failed| named.refused(&failed))
+}
+
+/// The object at `path`; `None` where there is none.
+///
+/// # Errors
+/// It may not be read, or the server cannot be reached.
+pub async fn find(api: &ApiServer, path: &str) -> Result<Option<Value>, Failed> {
+    match object(api, path).await {
+        Err(Failed::Refused { code: 404, .. }) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 async fn object(api: &ApiServer, path: &str) -> Result<Value, Failed> {

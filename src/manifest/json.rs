@@ -1,10 +1,12 @@
 //! JSON as trees; documents may follow one another, as `kubectl get -o json` of several calls has.
 
+use std::collections::BTreeMap;
+
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use super::ManifestError;
-use super::tree::{Entry, Node, Value};
+use super::tree::{Document, Entry, Node, Value, twice};
 
 /// Whether `text` is JSON rather than YAML.
 pub(super) fn is_json(text: &str) -> bool {
@@ -14,8 +16,8 @@ pub(super) fn is_json(text: &str) -> bool {
 }
 
 /// Reads all documents of what [`is_json`].
-pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
-    let mut scanner = Scanner { text, at: 0, line: 1, line_start: 0 };
+pub(super) fn read(text: &str) -> Result<Vec<Document>, ManifestError> {
+    let mut scanner = Scanner { text, at: 0, line: 1, line_start: 0, twice: None };
     let mut documents = Vec::new();
     // Checked first as a whole: what follows is no parser, and the depth is bounded.
     for one in Deserializer::from_str(text).into_iter::<IgnoredAny>() {
@@ -23,8 +25,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
         let wrong = |line, problem| ManifestError { document, line, problem };
         one.map_err(|error| wrong(error.line(), format!("this is no JSON: {error}")))?;
         let line = scanner.line;
-        let node = scanner.value();
-        documents.push(node.ok_or_else(|| wrong(line, "this is no JSON".to_owned()))?);
+        let read = scanner.value();
+        if let Some((line, key)) = scanner.twice {
+            return Err(wrong(line, format!("the key {key} stands here twice")));
+        }
+        let root = read.ok_or_else(|| wrong(line, "this is no JSON".to_owned()))?;
+        documents.push(Document { root, anchors: BTreeMap::new() });
     }
     Ok(documents)
 }
@@ -35,6 +41,8 @@ struct Scanner<'a> {
     at: usize,
     line: usize,
     line_start: usize,
+    /// A key that stands twice in a map, and its line.
+    twice: Option<(usize, String)>,
 }
 
 impl Scanner<'_> {
@@ -64,13 +72,15 @@ impl Scanner<'_> {
                     if self.peek()? == b'}' {
                         break;
                     }
-                    let (start, column) = (self.at, self.at - self.line_start);
+                    let (start, line, column) = (self.at, self.line, self.at - self.line_start);
                     let key = self.string()?;
                     let end = self.at;
                     self.skip(|byte| byte.is_ascii_whitespace() || byte == b':');
-                    entries.push(Entry { key, start, end, column, node: self.value()? });
+                    entries.push(Entry { key, start, end, line, column, node: self.value()? });
                 }
                 self.at += 1;
+                let again = twice(&entries).map(|entry| (entry.line, entry.key.clone()));
+                self.twice = self.twice.take().or(again);
                 Value::Map(entries)
             }
             b'[' => {
@@ -93,7 +103,7 @@ impl Scanner<'_> {
                 Value::Scalar { text, is_plain: true }
             }
         };
-        Some(Node { start, end: self.at, line, value })
+        Some(Node { start, end: self.at, line, anchor: 0, has_tag: false, value })
     }
 
     fn string(&mut self) -> Option<String> {

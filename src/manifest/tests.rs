@@ -1,25 +1,42 @@
 //! Manifests in, stamped manifests out.
 
+mod forms;
+
+use std::sync::LazyLock;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{Stamping, stamp};
+use super::{Became, Stamping, stamp};
+use crate::context::{Injection, TraceContext, traceparent};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-fn how() -> Stamping {
-    let key = "tracing.k8s.io/traceparent".to_owned();
-    let annotations =
-        vec![(key, Some(PARENT.to_owned())), ("tracing.k8s.io/tracestate".to_owned(), None)];
-    Stamping { annotations, ..Stamping::default() }
+static CONTEXT: LazyLock<TraceContext> = LazyLock::new(|| {
+    let (trace_id, span_id, flags) = traceparent(PARENT).unwrap();
+    TraceContext { trace_id, span_id, flags, trace_state: "".into() }
+});
+
+fn how() -> Stamping<'static> {
+    Stamping {
+        context: &CONTEXT,
+        injection: Injection::default(),
+        kinds: None,
+        with_pod_templates: false,
+        with_env: false,
+    }
+}
+
+fn overwriting() -> Stamping<'static> {
+    Stamping { injection: Injection { overwrites: true, ..Injection::default() }, ..how() }
 }
 
 /// Only the lines that are new or another, with a mark; then the objects.
-fn check_by(how: &Stamping, text: &str, expected: Expect) {
+fn check_by(how: &Stamping<'_>, text: &str, expected: Expect) {
     let stamped = stamp(text, how).unwrap();
     let mut out = stamped.text.replace(PARENT, "PARENT");
-    for (name, is_stamped) in stamped.objects {
-        out.push_str(&format!("# {name}: {}\n", if is_stamped { "stamped" } else { "kept" }));
+    for (name, became) in stamped.objects {
+        out.push_str(&format!("# {name}: {}\n", format!("{became:?}").to_lowercase()));
     }
     expected.assert_eq(&out);
 }
@@ -202,15 +219,17 @@ metadata:
 #[test]
 fn what_stands_there_is_left_unless_asked_and_then_replaced_with_its_tracestate() {
     let kept = stamp(STAMPED, &how()).unwrap();
-    assert_eq!((kept.text.as_str(), &*kept.objects), (STAMPED, &[("A a".to_owned(), false)][..]));
+    assert_eq!(
+        (kept.text.as_str(), &*kept.objects),
+        (STAMPED, &[("A a".to_owned(), Became::Kept)][..])
+    );
     check_by(
-        &Stamping { overwrites: true, ..how() },
+        &overwriting(),
         STAMPED,
         expect![[r#"
             kind: A
             metadata:
               annotations:
-                tracing.k8s.io/tracestate: "" # old
                 tracing.k8s.io/traceparent: "PARENT"
               name: a
             # A a: stamped
@@ -245,6 +264,9 @@ spec:
             spec:
               template: {spec: none}
               jobTemplate:
+                metadata:
+                  annotations:
+                    tracing.k8s.io/traceparent: "PARENT"
                 spec:
                   template:
                     metadata:
@@ -282,8 +304,13 @@ fn what_is_wrong_is_told_with_its_document_and_line() {
             "document 1, line 3: annotations is a text: a map is expected",
         ),
         (
-            "kind: A\nx: &m {}\nmetadata: *m\n",
-            "document 1, line 3: metadata is an alias: a map is expected",
+            "kind: A\nx: &m []\nmetadata: *m\n",
+            "document 1, line 1: metadata and annotations are maps: something else stands there",
+        ),
+        ("kind: A\nmetadata: &m {a: *m}\n", "document 1, line 2: aliases stand for too much here"),
+        (
+            "{\"kind\": \"A\",\n\"kind\": \"B\"}",
+            "document 1, line 2: the key kind stands here twice",
         ),
         ("kind: A\nkind: B\n", "document 1, line 2: the key kind stands here twice"),
         (
@@ -298,12 +325,27 @@ fn what_is_wrong_is_told_with_its_document_and_line() {
     assert_eq!(stamp("", &how()).unwrap().text, "");
 }
 
+/// A value as kustomize, Helm or a person may write it, and what it says.
+fn values() -> impl Strategy<Value = (String, serde_json::Value)> {
+    let text = |text: &str| serde_json::Value::from(text.to_owned());
+    prop_oneof![
+        "[a-z]{1,5}( [a-z]{1,5}){0,2}".prop_map(move |it| (it.clone(), text(&it))),
+        Just((
+            "|\n      one: 1\n      two # no comment\n".to_owned(),
+            text("one: 1\ntwo # no comment\n")
+        )),
+        Just((">-\n      folded\n      text".to_owned(), text("folded text"))),
+        Just(("'it''s'  # why".to_owned(), text("it's"))),
+        Just(("\"a\\tb: é\"".to_owned(), text("a\tb: é"))),
+    ]
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in any::<String>(), shaped in "(kind|metadata|annotations|[:{}\\[\\]\"' ,#&*|>-]|a|\n  |\n){0,24}") {
         for text in [text, shaped] {
-            if let Ok(stamped) = stamp(&text, &how()) {
-                prop_assert!(stamped.text.len() >= text.len());
+            for how in [how(), overwriting()] {
+                drop(stamp(&text, &how));
             }
         }
     }
@@ -330,7 +372,7 @@ proptest! {
             format!("kind: A\nmetadata:\n{annotations}  name: web\nspec:{spec}")
         };
         let stamped = stamp(&text, &how()).unwrap();
-        prop_assert_eq!(stamped.objects, [("A web".to_owned(), true)]);
+        prop_assert_eq!(stamped.objects, [("A web".to_owned(), Became::Stamped)]);
         let found = crate::config::as_json(&stamped.text).unwrap();
         let mut found: serde_json::Value = serde_json::from_str(&found).unwrap();
         let annotations = found["metadata"]["annotations"].as_object_mut().unwrap();
@@ -339,5 +381,51 @@ proptest! {
         prop_assert_eq!(left, if has_annotations { keys.keys().collect() } else { vec![] });
         let names: Vec<&String> = found["spec"].as_object().map(|map| map.keys().collect()).unwrap_or_default();
         prop_assert_eq!(names, keys.keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whatever_form_a_manifest_has_nothing_changes_but_the_stamp(
+        annotations in prop::collection::btree_map("[a-z]{1,4}", values(), 0..4),
+        form in 0..5_u8,
+        is_windows in any::<bool>(),
+        has_mark in any::<bool>(),
+        overwrites in any::<bool>(),
+    ) {
+        let block: String =
+            annotations.iter().map(|(key, (value, _))| format!("    {key}: {}\n", value.trim_end())).collect();
+        let none = annotations.is_empty();
+        let text = match form {
+            0 if none => "kind: A\nmetadata:\n  name: a\n".to_owned(),
+            0 => format!("kind: A\nmetadata:\n  name: a\n  annotations:\n{block}spec: {{a: b}}\n"),
+            1 if none => "kind: A\nmetadata:\n  annotations: &a {}\nspec: *a\n".to_owned(),
+            1 => format!("kind: A\nmetadata:\n  annotations: &a\n{block}spec: *a\n"),
+            2 if none => "x: &a {}\nkind: A\nmetadata:\n  annotations: *a\nspec: *a\n".to_owned(),
+            2 => format!("x: &a\n{block}kind: A\nmetadata:\n  annotations: *a\nspec: *a\n"),
+            3 if none => "x: &a {}\nkind: A\nmetadata:\n  annotations:\n    <<: *a\nspec: *a\n".to_owned(),
+            3 => format!("x: &a\n{block}kind: A\nmetadata:\n  annotations:\n    <<: *a\nspec: *a\n"),
+            _ if none => "x: &m\n  annotations: {}\nkind: A\nmetadata:\n  <<: *m\n".to_owned(),
+            _ => format!("x: &m\n  annotations:\n{block}kind: A\nmetadata:\n  <<: *m\n"),
+        };
+        let text = if is_windows { text.replace('\n', "\r\n") } else { text };
+        let text = if has_mark { format!("\u{feff}{text}") } else { text };
+        let how = if overwrites { overwriting() } else { how() };
+        let stamped = stamp(&text, &how);
+        let stamped = stamped.map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
+        let read = |text: &str| -> serde_json::Value {
+            serde_json::from_str(&crate::config::as_json(text.trim_start_matches('\u{feff}')).unwrap()).unwrap()
+        };
+        // What our own reader says of both is compared within `stamp`; this reader knows no aliases.
+        if form == 0 {
+            let mut after = read(&stamped.text);
+            let found = after["metadata"]["annotations"].as_object_mut().unwrap();
+            prop_assert_eq!(found.remove("tracing.k8s.io/traceparent"), Some(PARENT.into()));
+            let expected: serde_json::Map<_, _> =
+                annotations.iter().map(|(key, (_, said))| (key.clone(), said.clone())).collect();
+            prop_assert_eq!(&*found, &expected);
+        }
+        prop_assert_eq!(stamped.text.matches(PARENT).count(), 1);
+        prop_assert_eq!(stamped.text.starts_with('\u{feff}'), has_mark);
+        let lines = |text: &str| text.matches('\n').count() == text.matches("\r\n").count();
+        prop_assert!(!is_windows || lines(&stamped.text));
     }
 }

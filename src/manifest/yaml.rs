@@ -1,9 +1,11 @@
 //! YAML as trees, one for each document.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::ManifestError;
-use super::tree::{Entry, Node, Value};
+use super::tree::{Document, Entry, Node, Value, twice};
 
 /// Deeper than this no manifest is.
 const MAX_DEPTH: usize = 256;
@@ -12,6 +14,8 @@ const MAX_DEPTH: usize = 256;
 struct Open {
     start: usize,
     line: usize,
+    anchor: usize,
+    has_tag: bool,
     /// The key whose value comes next, and where it stands.
     key: Option<(Node, usize)>,
     entries: Option<Vec<Entry>>,
@@ -19,9 +23,10 @@ struct Open {
 }
 
 /// Reads all documents.
-pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
+pub(super) fn read(text: &str) -> Result<Vec<Document>, ManifestError> {
     let offsets = Offsets::new(text);
-    let mut documents: Vec<Node> = Vec::new();
+    let mut documents: Vec<Document> = Vec::new();
+    let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
     let mut root: Option<Node> = None;
     let mut open: Vec<Open> = Vec::new();
     for next in Parser::new_from_str(text) {
@@ -31,46 +36,54 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
             wrong(error.marker().line(), format!("this is no YAML: {}", error.info()))
         })?;
         let line = span.start.line();
-        let leaf = |value| Node {
-            start: offsets.of(span.start.index()),
+        let leaf = |anchor, has_tag, value| Node {
+            start: content(text, offsets.of(span.start.index())),
             end: offsets.of(span.end.index()),
             line,
+            anchor,
+            has_tag,
             value,
         };
         let column = span.start.col();
         let done = match event {
-            Event::Scalar(text, style, ..) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain;
-                Some((leaf(Value::Scalar { text: text.into_owned(), is_plain }), column))
+                let value = Value::Scalar { text: text.into_owned(), is_plain };
+                Some((leaf(anchor, tag.is_some(), value), column))
             }
-            Event::Alias(anchor) => Some((leaf(Value::Alias(anchor)), column)),
+            Event::Alias(anchor) => Some((leaf(0, false, Value::Alias(anchor)), column)),
             Event::MappingStart(..) | Event::SequenceStart(..) if open.len() >= MAX_DEPTH => {
                 return Err(wrong(line, "this is nested too deeply".to_owned()));
             }
-            Event::MappingStart(..) => {
-                open.push(Open::new(&offsets, span, true));
+            Event::MappingStart(anchor, tag) => {
+                open.push(Open::new(text, &offsets, span, (anchor, tag.is_some()), true));
                 None
             }
-            Event::SequenceStart(..) => {
-                open.push(Open::new(&offsets, span, false));
+            Event::SequenceStart(anchor, tag) => {
+                open.push(Open::new(text, &offsets, span, (anchor, tag.is_some()), false));
                 None
             }
             Event::MappingEnd | Event::SequenceEnd => {
-                open.pop().map(|open| (open.close(offsets.of(span.end.index())), column))
+                let Some(open) = open.pop() else { continue };
+                let node = open.close(offsets.of(span.end.index()));
+                Some((node.map_err(|(line, problem)| wrong(line, problem))?, column))
             }
             Event::DocumentStart(_) => {
                 root = None;
                 None
             }
             Event::DocumentEnd => {
-                documents.push(root.take().unwrap_or_else(|| {
-                    leaf(Value::Scalar { text: String::new(), is_plain: true })
-                }));
+                let nothing = || Value::Scalar { text: String::new(), is_plain: true };
+                let root = root.take().unwrap_or_else(|| leaf(0, false, nothing()));
+                documents.push(Document { root, anchors: std::mem::take(&mut anchors) });
                 None
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd => None,
         };
         let Some((node, column)) = done else { continue };
+        if node.anchor != 0 {
+            anchors.insert(node.anchor, node.clone());
+        }
         match open.last_mut() {
             None => root = Some(node),
             Some(parent) => {
@@ -82,10 +95,18 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
 }
 
 impl Open {
-    fn new(offsets: &Offsets, span: Span, is_map: bool) -> Self {
+    fn new(
+        text: &str,
+        offsets: &Offsets,
+        span: Span,
+        (anchor, has_tag): (usize, bool),
+        is_map: bool,
+    ) -> Self {
         Self {
-            start: offsets.of(span.start.index()),
+            start: content(text, offsets.of(span.start.index())),
             line: span.start.line(),
+            anchor,
+            has_tag,
             key: None,
             entries: is_map.then(Vec::new),
             items: Vec::new(),
@@ -104,18 +125,29 @@ impl Open {
         let Value::Scalar { text, .. } = key.value else {
             return Err((key.line, format!("a key is {}: a text is expected", key.told())));
         };
-        if entries.iter().any(|entry| entry.key == text) {
-            return Err((key.line, format!("the key {text} stands here twice")));
-        }
-        entries.push(Entry { key: text, start: key.start, end: key.end, column, node });
+        let (start, end, line) = (key.start, key.end, key.line);
+        entries.push(Entry { key: text, start, end, line, column, node });
         Ok(())
     }
 
-    fn close(self, end: usize) -> Node {
-        let Self { start, line, entries, items, .. } = self;
+    fn close(self, end: usize) -> Result<Node, (usize, String)> {
+        let Self { start, line, anchor, has_tag, entries, items, .. } = self;
+        if let Some(entry) = entries.as_deref().and_then(twice) {
+            return Err((entry.line, format!("the key {} stands here twice", entry.key)));
+        }
         let value = entries.map_or(Value::List(items), Value::Map);
-        Node { start, end, line, value }
+        Ok(Node { start, end, line, anchor, has_tag, value })
     }
+}
+
+/// Where the value begins of which an anchor or a tag stands at `start`.
+fn content(text: &str, start: usize) -> usize {
+    let mut rest = text.get(start..).unwrap_or_default();
+    while rest.starts_with(['&', '!']) {
+        let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default().trim_start_matches([' ', '\t']);
+    }
+    text.len() - rest.len()
 }
 
 /// From characters, which the parser counts, to bytes.
