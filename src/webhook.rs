@@ -1,4 +1,7 @@
-//! The admission webhook: its certificate and its socket. What it answers is decided elsewhere.
+//! The admission webhook: its certificate, its socket, and the root spans of traces that it begins.
+//! What it answers is decided elsewhere.
 
 pub mod certificate;
+pub mod roots;
+mod seldom;
 pub mod server;

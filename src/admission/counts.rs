@@ -15,6 +15,7 @@ pub struct Counts {
     kinds: BTreeMap<String, [u64; 2]>,
     skipped: BTreeMap<Skip, u64>,
     minted: u64,
+    unsent: u64,
     malformed: u64,
 }
 
@@ -39,6 +40,12 @@ impl Counts {
         let kind = if is_told { kind } else { "others" };
         let [good, bad] = self.kinds.entry(kind.to_owned()).or_default();
         *(if is_good { good } else { bad }) += 1;
+    }
+
+    /// The root span of a trace that begins here was not sent: its object was never seen with the
+    /// stamp.
+    pub fn unsent(&mut self) {
+        self.unsent += 1;
     }
 
     /// A request that was no review.
@@ -73,6 +80,13 @@ impl Counts {
         let name = "lifespan_webhook_traces_begun_total";
         head(&mut out, name, "Objects stamped with a trace that begins here.");
         putln!(out, "{name} {}", self.minted);
+        let name = "lifespan_webhook_roots_unsent_total";
+        head(
+            &mut out,
+            name,
+            "Such traces without a root span, since no object was seen with the stamp.",
+        );
+        putln!(out, "{name} {}", self.unsent);
         let name = "lifespan_webhook_malformed_requests_total";
         head(&mut out, name, "Requests that are no AdmissionReview.");
         putln!(out, "{name} {}", self.malformed);
@@ -105,14 +119,19 @@ mod tests {
             lifespan_webhook_skipped_total{reason="operation"} 0
             lifespan_webhook_skipped_total{reason="subresource"} 0
             lifespan_webhook_skipped_total{reason="dry_run"} 0
+            lifespan_webhook_skipped_total{reason="heartbeat"} 0
             lifespan_webhook_skipped_total{reason="owned"} 0
             lifespan_webhook_skipped_total{reason="unchanged"} 1
             lifespan_webhook_skipped_total{reason="has_stamp"} 0
             lifespan_webhook_skipped_total{reason="no_context"} 0
+            lifespan_webhook_skipped_total{reason="no_room"} 0
             lifespan_webhook_skipped_total{reason="unreadable"} 1
             # HELP lifespan_webhook_traces_begun_total Objects stamped with a trace that begins here. [Development]
             # TYPE lifespan_webhook_traces_begun_total counter
             lifespan_webhook_traces_begun_total 0
+            # HELP lifespan_webhook_roots_unsent_total Such traces without a root span, since no object was seen with the stamp. [Development]
+            # TYPE lifespan_webhook_roots_unsent_total counter
+            lifespan_webhook_roots_unsent_total 0
             # HELP lifespan_webhook_malformed_requests_total Requests that are no AdmissionReview. [Development]
             # TYPE lifespan_webhook_malformed_requests_total counter
             lifespan_webhook_malformed_requests_total 1

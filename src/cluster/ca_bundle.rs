@@ -29,11 +29,12 @@ pub struct BundleError {
     problem: String,
 }
 
-/// Puts the certificate in `pem` in front of what the webhooks of configuration `name` trust.
+/// Puts the certificate in `pem` in front of what the webhooks of configuration `name` trust, where
+/// it is not among that; whether anything was to be written.
 ///
 /// # Errors
 /// Tells what the API server said.
-pub async fn trust(api: &ApiServer, name: &str, pem: &str) -> Result<(), BundleError> {
+pub async fn trust(api: &ApiServer, name: &str, pem: &str) -> Result<bool, BundleError> {
     let wrong = |problem| BundleError { name: name.to_owned(), problem };
     let failed = |failed: Failed| wrong(failed.to_string());
     let path =
@@ -41,32 +42,46 @@ pub async fn trust(api: &ApiServer, name: &str, pem: &str) -> Result<(), BundleE
     for _ in 0..TRIES {
         let said = api.get(&path).await.map_err(failed)?;
         let mut found = serde_json::from_slice(&said).map_err(|error| wrong(error.to_string()))?;
-        if !put(&mut found, pem) {
+        if !has_webhooks(&found) {
             return Err(wrong("it has no webhooks".to_owned()));
+        }
+        if !put(&mut found, pem) {
+            return Ok(false);
         }
         match api.put(&path, MANAGER, &found).await {
             Err(Failed::Refused { code: 409, .. }) => {}
-            written => return written.map_err(failed),
+            written => return written.map(|()| true).map_err(failed),
         }
     }
     Err(wrong(format!("others wrote it {TRIES} times while it was read")))
 }
 
-/// Writes the bundle of each webhook; whether there is any.
+fn has_webhooks(configuration: &Value) -> bool {
+    let webhooks = configuration.get("webhooks").and_then(Value::as_array);
+    webhooks.is_some_and(|webhooks| !webhooks.is_empty())
+}
+
+/// Writes the bundle of each webhook that does not have the certificate; whether there is any.
 fn put(configuration: &mut Value, pem: &str) -> bool {
     let Some(webhooks) = configuration.get_mut("webhooks").and_then(Value::as_array_mut) else {
         return false;
     };
+    let mut has_changed = false;
     for webhook in webhooks.iter_mut() {
         let Some(client) = webhook.get_mut("clientConfig").and_then(Value::as_object_mut) else {
             continue;
         };
         let old = client.get("caBundle").and_then(Value::as_str).unwrap_or_default();
         let old = STANDARD.decode(old).ok().and_then(|old| String::from_utf8(old).ok());
-        let bundle = bundle(pem, &old.unwrap_or_default());
+        let old = old.unwrap_or_default();
+        if old.contains(pem.trim_end()) {
+            continue;
+        }
+        has_changed = true;
+        let bundle = bundle(pem, &old);
         client.insert("caBundle".to_owned(), json!(STANDARD.encode(bundle)));
     }
-    !webhooks.is_empty()
+    has_changed
 }
 
 /// The new certificate, and the last ones before it.
@@ -100,6 +115,11 @@ mod tests {
         for webhook in found["webhooks"].as_array().unwrap() {
             assert_eq!(webhook["clientConfig"]["caBundle"], STANDARD.encode("a\n"));
         }
-        assert!(!put(&mut json!({}), "a") && !put(&mut json!({"webhooks": []}), "a"));
+        // What has it is left alone; where it was lost it is written again.
+        assert!(!put(&mut found, "a"));
+        found["webhooks"][1]["clientConfig"]["caBundle"] = json!("");
+        assert!(put(&mut found, "a"));
+        assert!(has_webhooks(&found));
+        assert!(!has_webhooks(&json!({})) && !has_webhooks(&json!({"webhooks": []})));
     }
 }

@@ -9,14 +9,14 @@ use hyper::body::Incoming;
 use prost::bytes::Bytes;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::admission::{Counts, Headers, Outcome, Policy, Verdict, answer};
-use crate::export::Delivery;
+use super::roots::Waiting;
+use super::seldom::Seldom;
+use crate::admission::{Counts, Headers, Policy, Verdict, answer};
 use crate::http_server::{Limits, serve};
-use crate::origin::root;
 use crate::{clock, random};
 
 /// An API server keeps few connections, and each for as long as it speaks on it.
@@ -26,6 +26,9 @@ const LIMITS: Limits =
 /// Whoever does not finish the handshake in time is no API server.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// The same is not said more often.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
 /// Two objects of 3 MiB, which the API server takes at most, and room for their escapes.
 const MAX_BODY: usize = 16 << 20;
 
@@ -33,16 +36,35 @@ const MAX_BODY: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Hook {
     policy: Policy,
-    /// Takes the root spans of traces that begin here.
-    delivery: Option<Delivery>,
+    /// Takes traces that begin here, whose root spans are sent once their objects are stored.
+    begun: watch::Sender<Option<mpsc::Sender<Waiting>>>,
     counts: watch::Sender<Counts>,
+    /// Why the API server does not trust the certificate, as far as is known.
+    distrust: watch::Sender<Option<String>>,
 }
 
 impl Hook {
-    /// Answers by `policy`; root spans go to `delivery`.
+    /// Answers by `policy`; traces that begin here go to `begun`, if anybody records them.
     #[must_use]
-    pub fn new(policy: Policy, delivery: Option<Delivery>) -> Self {
-        Self { policy, delivery, counts: watch::Sender::new(Counts::default()) }
+    pub fn new(policy: Policy, begun: Option<mpsc::Sender<Waiting>>) -> Self {
+        let counts = watch::Sender::new(Counts::default());
+        let (begun, distrust) = (watch::Sender::new(begun), watch::Sender::new(None));
+        Self { policy, begun, counts, distrust }
+    }
+
+    /// No trace begins here any more.
+    pub fn close(&self) {
+        self.begun.send_replace(None);
+    }
+
+    /// The root span of a trace that began here is not sent.
+    pub fn unsent(&self) {
+        self.counts.send_modify(Counts::unsent);
+    }
+
+    /// Why the API server does not trust the certificate; `None` once it does.
+    pub fn set_distrust(&self, problem: Option<String>) {
+        self.distrust.send_replace(problem);
     }
 
     /// What was done so far.
@@ -51,10 +73,14 @@ impl Hook {
         self.counts.borrow().clone()
     }
 
-    /// The exporters, to be drained; `None` while connections are still served.
-    #[must_use]
-    pub fn into_delivery(self: Arc<Self>) -> Option<Delivery> {
-        Arc::into_inner(self)?.delivery
+    fn health(&self) -> (StatusCode, &'static str, String) {
+        match &*self.distrust.borrow() {
+            None => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+            Some(problem) => {
+                let said = format!("nothing is stamped: {problem}\n");
+                (StatusCode::SERVICE_UNAVAILABLE, "text/plain", said)
+            }
+        }
     }
 
     fn review(&self, body: &[u8], headers: &HeaderMap) -> Result<String, String> {
@@ -66,11 +92,13 @@ impl Hook {
         let sent = Headers { parents: all("traceparent"), states: all("tracestate") };
         let answered = answer(body, &sent, &self.policy, &random::key());
         match answered {
-            Ok(Verdict { answer, kind, object, outcome }) => {
+            Ok(Verdict { answer, kind, outcome, begun }) => {
                 self.counts.send_modify(|counts| counts.answered(&kind, &outcome));
-                if let (Outcome::Minted(context), Some(delivery)) = (&outcome, &self.delivery) {
-                    let objects = std::iter::once(object);
-                    delivery.offer(&[root(context, "admit", began, clock::now(), objects)]);
+                if let (Some(trace), Some(sender)) = (begun, &*self.begun.borrow()) {
+                    // Nobody waits for this: what is too much has no root.
+                    if sender.try_send(Waiting { trace, began, ended: clock::now() }).is_err() {
+                        self.counts.send_modify(Counts::unsent);
+                    }
                 }
                 Ok(answer)
             }
@@ -88,14 +116,19 @@ pub async fn answer_reviews(
     tls: watch::Receiver<Arc<ServerConfig>>,
     hook: Arc<Hook>,
 ) {
+    let broken = Arc::new(Seldom::new(BETWEEN_WARNINGS));
     let secure = move |stream| {
         let acceptor = TlsAcceptor::from(tls.borrow().clone());
+        let broken = Arc::clone(&broken);
         async move {
             match timeout(HANDSHAKE, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => Some(stream),
                 Ok(Err(error)) => {
-                    // An API server that does not trust us: all its requests go unstamped.
-                    tracing::warn!(%error, "A client has broken off the TLS handshake");
+                    // An API server that does not trust us: all its requests go unstamped. It tries
+                    // again with each of them.
+                    if let Some(more) = broken.now() {
+                        tracing::warn!(%error, more, "A client has broken off the TLS handshake");
+                    }
                     None
                 }
                 Err(_) => None,
@@ -112,7 +145,8 @@ pub async fn answer_reviews(
 async fn respond(hook: &Hook, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let (status, content, text) = match (&head.method, head.uri.path()) {
-        (&Method::GET, "/healthz") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
+        (&Method::GET, "/healthz") => hook.health(),
+        (&Method::GET, "/livez") => (StatusCode::OK, "text/plain", "ok\n".to_owned()),
         (&Method::GET, "/metrics") => {
             (StatusCode::OK, "text/plain; version=0.0.4", hook.counts().text())
         }
@@ -123,7 +157,7 @@ async fn respond(hook: &Hook, request: Request<Incoming>) -> Response<Full<Bytes
             },
             Err(error) => (StatusCode::BAD_REQUEST, "text/plain", format!("{error}\n")),
         },
-        (_, "/healthz" | "/metrics" | "/stamp") => {
+        (_, "/healthz" | "/livez" | "/metrics" | "/stamp") => {
             (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "POST /stamp is expected\n".to_owned())
         }
         _ => (StatusCode::NOT_FOUND, "text/plain", "POST /stamp is expected\n".to_owned()),

@@ -11,11 +11,12 @@ use lifespan::export::Delivery;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
 use lifespan::export::{Settings, Tls};
 use lifespan::webhook::certificate::{Source, certificate};
+use lifespan::webhook::roots::{self, Look, Waiting};
 use lifespan::webhook::server::{Hook, answer_reviews};
 use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::support::fake_collector::FakeCollector;
@@ -28,20 +29,20 @@ struct Webhook {
     address: String,
     bundle: String,
     hook: Arc<Hook>,
-    server: JoinSet<()>,
+    _server: JoinSet<()>,
 }
 
 impl Webhook {
-    async fn start(policy: Policy, delivery: Option<Delivery>) -> Self {
+    async fn start(policy: Policy, begun: Option<mpsc::Sender<Waiting>>) -> Self {
         let made = certificate(&Source::SelfMade(vec!["lifespan-webhook.lifespan.svc".into()]));
         let made = made.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let hook = Arc::new(Hook::new(policy, delivery));
+        let hook = Arc::new(Hook::new(policy, begun));
         let mut server = JoinSet::new();
         let (_, tls) = watch::channel(made.config);
         server.spawn(answer_reviews(listener, tls, Arc::clone(&hook)));
-        Self { address, bundle: made.ca_bundle.unwrap(), hook, server }
+        Self { address, bundle: made.ca_bundle.unwrap(), hook, _server: server }
     }
 
     async fn connect(&self) -> Https {
@@ -51,9 +52,14 @@ impl Webhook {
 }
 
 fn review() -> Bytes {
-    let object = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"replicas": 1}});
+    review_of("web")
+}
+
+fn review_of(name: &str) -> Bytes {
+    let object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"replicas": 1}});
+    let resource = json!({"group": "apps", "version": "v1", "resource": "deployments"});
     let request = json!({"uid": "u-1", "kind": {"kind": "Deployment"}, "operation": "CREATE",
-        "namespace": "shop", "name": "web", "object": object});
+        "resource": resource, "namespace": "shop", "name": name, "object": object});
     json!({"kind": "AdmissionReview", "request": request}).to_string().into()
 }
 
@@ -72,7 +78,8 @@ async fn a_request_with_a_trace_context_stamps_what_it_creates() {
     let headers = [("Traceparent", PARENT), ("tracestate", "x=1"), ("tracestate", "y=2")];
     let (status, answer) = client.send("POST", "/stamp?timeout=1s", &headers, review()).await;
     assert_eq!(status, 200);
-    assert_eq!(written(&answer), [json!({}), json!(PARENT), json!("x=1,y=2")]);
+    let by = json!("b7ad6b7169203331");
+    assert_eq!(written(&answer), [json!({}), json!(PARENT), json!("x=1,y=2"), by]);
     // Without one nothing is begun by this policy, and the object is admitted as it is.
     let (status, answer) = client.send("POST", "/stamp", &[], review()).await;
     let answer: Value = serde_json::from_slice(&answer).unwrap();
@@ -84,28 +91,57 @@ async fn a_request_with_a_trace_context_stamps_what_it_creates() {
 }
 
 #[tokio::test]
-async fn a_trace_that_begins_here_has_its_root_sent() {
+async fn a_root_is_sent_once_the_api_server_has_the_object_and_else_never() {
     let mut collector = FakeCollector::start([]).await;
     let tls = Tls { insecure: true, ..Tls::default() };
     let settings = Box::new(Settings { tls, ..Settings::new(&collector.address) });
     let to = To::Server { wire: Wire::Grpc, settings, queue: Queue::default() };
     let delivery = Delivery::start(vec![Exporter { id: "otlp".to_owned(), to }]).unwrap();
     let policy = Policy { mints: true, is_recorded: true, ..Policy::default() };
-    let Webhook { address, bundle, hook, mut server } =
-        Webhook::start(policy, Some(delivery)).await;
-    let name = "lifespan-webhook.lifespan.svc";
-    let mut client = Https::connect(&address, name, &bundle).await.unwrap();
+    let (begun, waiting) = mpsc::channel(8);
+    let webhook = Webhook::start(policy.clone(), Some(begun)).await;
+    let mut client = webhook.connect().await;
     let (_, answer) = client.send("POST", "/stamp", &[], review()).await;
-    drop(client);
-    server.shutdown().await;
-    let delivery = hook.into_delivery().unwrap();
+    // What another webhook refuses is stamped all the same.
+    let (_, _) = client.send("POST", "/stamp", &[], review_of("refused")).await;
+    let (_, _) = client.send("POST", "/stamp", &[], review_of("forbidden")).await;
+    let traceparent = written(&answer)[1].as_str().unwrap().to_owned();
+    let stored = json!({"metadata": {"annotations": {"tracing.k8s.io/traceparent": traceparent}}});
+    let look = |path: String| {
+        let found = match &*path {
+            "/apis/apps/v1/namespaces/shop/deployments/web" => Look::Is(Some(stored.clone())),
+            "/apis/apps/v1/namespaces/shop/deployments/forbidden" => Look::Failed("no".to_owned()),
+            _ => Look::Is(None),
+        };
+        std::future::ready(found)
+    };
+    webhook.hook.close();
+    let unsent = std::cell::RefCell::new(Vec::new());
+    let tell = |problem: Option<&str>| unsent.borrow_mut().push(problem.map(str::to_owned));
+    roots::send(waiting, &policy, &delivery, look, tell).await;
+    let mut unsent = unsent.into_inner();
+    unsent.sort();
+    assert_eq!(unsent, [None, Some("no".to_owned())]);
     delivery.drain(std::time::Duration::from_secs(5)).await;
     let received = collector.received();
-    let span = &received[0].body.resource_spans[0].scope_spans[0].spans[0];
+    let [request] = &received[..] else { panic!("{} requests", received.len()) };
+    let [span] = &request.body.resource_spans[0].scope_spans[0].spans[..] else { panic!() };
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|it| format!("{it:02x}")).collect() };
-    let traceparent = format!("00-{}-{}-03", hex(&span.trace_id), hex(&span.span_id));
-    assert_eq!(written(&answer)[1], json!(traceparent));
+    assert_eq!(traceparent, format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id)));
     assert_eq!(span.name, "admit");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_told_by_healthz_and_not_by_livez() {
+    let webhook = Webhook::start(Policy::default(), None).await;
+    let mut client = webhook.connect().await;
+    webhook.hook.set_distrust(Some("the caBundle cannot be written".to_owned()));
+    let (status, said) = client.send("GET", "/healthz", &[], Bytes::new()).await;
+    let said = str::from_utf8(&said).unwrap();
+    assert_eq!((status, said), (503, "nothing is stamped: the caBundle cannot be written\n"));
+    assert_eq!(client.send("GET", "/livez", &[], Bytes::new()).await.0, 200);
+    webhook.hook.set_distrust(None);
+    assert_eq!(client.send("GET", "/healthz", &[], Bytes::new()).await.0, 200);
 }
 
 #[tokio::test]

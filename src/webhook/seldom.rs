@@ -1,0 +1,51 @@
+//! What happens often is said now and then.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Says how often something happened since it was last said, but not more often than it may.
+#[derive(Debug)]
+pub(super) struct Seldom {
+    every: Duration,
+    /// When it was said, and how often it happened since.
+    said: watch::Sender<(Option<Instant>, u64)>,
+}
+
+impl Seldom {
+    pub(super) fn new(every: Duration) -> Self {
+        Self { every, said: watch::Sender::new((None, 0)) }
+    }
+
+    /// It happened again: how often it did unsaid, if it is to be said now.
+    pub(super) fn now(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut unsaid = None;
+        self.said.send_modify(|(at, n_unsaid)| {
+            if at.is_some_and(|at| now.duration_since(at) < self.every) {
+                *n_unsaid += 1;
+            } else {
+                *at = Some(now);
+                unsaid = Some(std::mem::take(n_unsaid));
+            }
+        });
+        unsaid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_all_the_time_is_said_once_a_minute() {
+        let seldom = Seldom::new(Duration::from_secs(60));
+        let mut said = Vec::new();
+        for _ in 0..150 {
+            said.extend(seldom.now());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(said, [0, 59, 59]);
+    }
+}
