@@ -3,18 +3,22 @@
 
     tests/e2e/stamp.py LIFESPAN CONTROLLER
 
-LIFESPAN is the built binary, CONTROLLER the example (`cargo build --example controller`). KUBECONFIG
+LIFESPAN is the built binary, CONTROLLER that of tests/controller (`cargo build` there). KUBECONFIG
 and kubectl lead to any cluster whose API server reaches this machine under 127.0.0.1, and in which a
 namespace and a MutatingWebhookConfiguration may be made; both are gone afterwards. No Pod is started.
+With APISERVER_TRACING=yes the API server has tracing switched on: what is stamped is then of its trace.
+Where Go is installed, what was minted is read by its propagator of the version that Kubernetes pins.
 
 What must be: `stamp` writes onto manifests and objects and leaves what stands there; a request with a
 traceparent stamps the Deployment that it creates, and its trace is linked to that of the request;
-what changes no spec is left; the example reconciles with a link to the same trace; without the
-webhook writes go on.
+what changes no spec is left; an undo gets a stamp of its own, one from Git stays; what is nearly full is
+left alone; a caBundle that is lost comes back; the controller applies what it wants once; and no write
+fails, whether the webhook is there, hangs or is gone.
 """
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +26,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 NAMESPACE = CONFIGURATION = "lifespan-e2e-stamp"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -54,10 +59,12 @@ def deployment(name):
     }
 
 
-def ask(method, path, body, traceparent):
+def ask(method, path, body, traceparent=None):
     """A client that sends a trace context; kubectl does not."""
     kind = "merge-patch+json" if method == "PATCH" else "json"
-    headers = {"content-type": f"application/{kind}", "traceparent": traceparent}
+    headers = {"content-type": f"application/{kind}"}
+    if traceparent:
+        headers["traceparent"] = traceparent
     url = f"http://127.0.0.1:{PROXY}/apis/apps/v1/namespaces/{NAMESPACE}/deployments{path}"
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)
     with urllib.request.urlopen(request) as answer:
@@ -79,23 +86,131 @@ def stamp_by_hand(lifespan):
     print("stamp: manifests and objects are stamped, and what stands there stays unless asked")
 
 
+def same(stamp, parent):
+    """With its own tracing the API server begins a span in the trace, or a trace that links to it."""
+    return bool(stamp) if os.environ.get("APISERVER_TRACING") else stamp == parent
+
+
 def stamp_by_webhook():
     created = ask("POST", "", deployment("hooked"), PARENT.format(3, 3))
-    assert created["metadata"]["annotations"][KEY] == PARENT.format(3, 3), created["metadata"]
+    assert same(created["metadata"]["annotations"][KEY], PARENT.format(3, 3)), created["metadata"]
     kubectl("label", "deploy", "hooked", "a=b")
     kubectl("set", "image", "deploy/hooked", "a=none:2", "--dry-run=server")
-    assert annotations("deploy", "hooked")[KEY] == PARENT.format(3, 3)
+    assert same(annotations("deploy", "hooked")[KEY], PARENT.format(3, 3))
     time.sleep(3)
     image = {"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "none:2"}]}}}}
     updated = ask("PATCH", "/hooked", image, PARENT.format(4, 4))
-    assert updated["metadata"]["annotations"][KEY] == PARENT.format(4, 4)
+    assert same(updated["metadata"]["annotations"][KEY], PARENT.format(4, 4))
     assert "annotations" not in updated["spec"]["template"]["metadata"]
     time.sleep(3)
     kubectl("set", "image", "deploy/hooked", "a=none:3")
     begun = annotations("deploy", "hooked")[KEY]
-    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-02", begun), begun
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", begun), begun
     print("webhook: requests with a traceparent and without, labels and dry runs are as they should be")
     return begun
+
+
+def image(name, tag, traceparent=None):
+    spec = {"spec": {"template": {"spec": {"containers": [{"name": "a", "image": f"none:{tag}"}]}}}}
+    return ask("PATCH", "/" + name, spec, traceparent)["metadata"].get("annotations", {}).get(KEY)
+
+
+def undo():
+    kubectl("apply", "-f", "-", stdin=json.dumps(deployment("undone")))
+    stamps = [annotations("deploy", "undone")[KEY]]
+    kubectl("rollout", "status", "deploy/undone", "--timeout=30s")
+    stamps.append(image("undone", 2))
+    kubectl("rollout", "status", "deploy/undone", "--timeout=30s")
+    kubectl("rollout", "undo", "deploy/undone")
+    stamps.append(annotations("deploy", "undone")[KEY])
+    assert len(set(stamps)) == 3, stamps
+    print("undo: the old template comes back with a stamp of its own")
+
+
+def from_git():
+    fixed = PARENT.format(9, 9)
+    for tag in (1, 2, 3, 1):
+        manifest = deployment("fixed")
+        manifest["metadata"]["annotations"] = {KEY: fixed}
+        manifest["spec"]["template"]["spec"]["containers"][0]["image"] = f"none:{tag}"
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+        assert annotations("deploy", "fixed")[KEY] == fixed, tag
+    kubectl("set", "image", "deploy/fixed", "a=none:9")
+    assert annotations("deploy", "fixed")[KEY] != fixed, "one that was left over"
+    print("git: a stamp that is applied each time stays, and is no stamp of others' writes")
+
+
+def nearly_full():
+    for size in (180, 200, 255):
+        full = deployment(f"full-{size}")
+        full["metadata"]["annotations"] = {"example.com/large": "x" * (size << 10)}
+        created = ask("POST", "", full, PARENT.format(5, 5))
+        assert (KEY in created["metadata"]["annotations"]) == (size < 192), size
+        image(f"full-{size}", 2, PARENT.format(6, 6))
+    print("full: what is nearly full is written as if there were no webhook")
+
+
+def ca_bundle_lost(said):
+    empty = {"webhooks": [{"name": "stamp.lifespan.io", "clientConfig": {"caBundle": ""}}]}
+    kubectl("patch", "mutatingwebhookconfiguration", CONFIGURATION, "--type=strategic", "-p", json.dumps(empty))
+    for _ in range(80):
+        time.sleep(1)
+        found = json.loads(kubectl("get", "mutatingwebhookconfiguration", CONFIGURATION, "-o", "json"))
+        if found["webhooks"][0]["clientConfig"].get("caBundle"):
+            break
+    else:
+        raise AssertionError("the caBundle did not come back: " + said.name)
+    time.sleep(6)
+    assert image("hooked", "trusted", PARENT.format(7, 7))
+    assert same(annotations("deploy", "hooked")[KEY], PARENT.format(7, 7))
+    print("caBundle: what was lost is written again")
+
+
+def no_write_fails(name, n=24):
+    """Writes side by side, each of an object of its own: of one object each write that others overtake
+    asks the webhook again. How long the longest took."""
+    def write(index):
+        began = time.monotonic()
+        ask("POST", "", deployment(f"{name}-{index}"))
+        image(f"{name}-{index}", 2)
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(4) as pool:
+        longest = max(pool.map(write, range(n)))
+    assert longest < 10, longest
+    print(f"{name}: {2 * n} of {2 * n} writes went on, the longest two took {longest:.1f} s")
+
+
+def quiet(reconciled):
+    """The controller applies what it wants, hears of its own write, and is quiet."""
+    def lines():
+        reconciled.seek(0)
+        return [line for line in reconciled.read().splitlines() if line.startswith("hooked-report ")]
+
+    before = len(lines())
+    ask("PATCH", "/hooked", {"spec": {"paused": True, "replicas": 0, "minReadySeconds": 1}}, PARENT.format(8, 8))
+    time.sleep(5)
+    told = lines()
+    assert sum(" Written " in line for line in told) == 1, told
+    assert len(told) - before < 8, told
+    time.sleep(3)
+    assert len(lines()) == len(told), "it has not come to rest"
+    print(f"controller: {len(told)} reconciles, one of which wanted something new")
+
+
+def read_by_go(begun):
+    here = os.path.join(HERE, "..", "interop", "vectors.go")
+    with tempfile.TemporaryDirectory() as folder:
+        with open(here, encoding="utf-8") as source, open(os.path.join(folder, "main.go"), "w") as copy:
+            copy.write(source.read())
+        with open(os.path.join(folder, "go.mod"), "w") as module:
+            module.write("module vectors\n\ngo 1.24\n")
+        run = lambda *command: subprocess.run(
+            ["go", *command], cwd=folder, check=True, capture_output=True, text=True, input=begun + "\n").stdout
+        run("get", "go.opentelemetry.io/otel@v1.41.0", "go.opentelemetry.io/otel/trace@v1.41.0")
+        flags = run("run", ".").strip()
+    assert flags == begun[-2:], (flags, begun)
+    print("go: what was minted is read by go.opentelemetry.io/otel 1.41.0")
 
 
 def main():
@@ -138,18 +253,30 @@ def main():
         watch.wait(30)
         watched.seek(0)
         links = re.findall(r"link stamp ([0-9a-f]{32})", watched.read())
-        for trace in (f"{3:032x}", f"{4:032x}", begun.split("-")[1]):
+        traces = [begun.split("-")[1]]
+        if not os.environ.get("APISERVER_TRACING"):
+            traces += [f"{3:032x}", f"{4:032x}"]
+        for trace in traces:
             assert trace in links, (trace, links)
         reconciled.seek(0)
         told = reconciled.read()
-        assert re.search(f"hooked-report kind=Consumer .*links=\\[{3:032x}\\]", told), told
+        linked = "[0-9a-f]{32}" if os.environ.get("APISERVER_TRACING") else f"{3:032x}"
+        assert re.search(f"hooked-report Written kind=Consumer .*links=\\[{linked}\\]", told), told
         print("links: each rollout is linked to the request that wrote it, and so is the reconcile")
-        webhook.terminate()
-        assert webhook.wait(10) == 0
-        began = time.monotonic()
-        kubectl("set", "image", "deploy/hooked", "a=none:4")
-        assert time.monotonic() - began < 5 and annotations("deploy", "hooked")[KEY] == begun
-        print("away: without the webhook writes go on")
+        quiet(reconciled)
+        undo()
+        from_git()
+        nearly_full()
+        ca_bundle_lost(said)
+        no_write_fails("answered")
+        webhook.send_signal(signal.SIGSTOP)
+        no_write_fails("hung")
+        webhook.send_signal(signal.SIGCONT)
+        webhook.kill()
+        webhook.wait(10)
+        no_write_fails("gone")
+        if shutil.which("go"):
+            read_by_go(begun)
     finally:
         for process in running:
             process.terminate()

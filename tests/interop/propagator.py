@@ -25,7 +25,7 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 LIFESPAN = sys.argv[1]
 PREFIX = "tracing.k8s.io/"
 PROPAGATOR = TraceContextTextMapPropagator()
-MANIFEST = '{"kind": "Deployment", "metadata": {"name": "web"}}'
+MANIFEST = '{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}'
 
 IDS = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
 
@@ -67,7 +67,7 @@ def stamp(environment):
     """The annotations that lifespan writes for an environment; None if it refuses."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("TRACE")}
     run = subprocess.run(
-        [LIFESPAN, "stamp"], input=MANIFEST, env={**clean, **environment}, capture_output=True, text=True
+        [LIFESPAN, "stamp", "--strict"], input=MANIFEST, env={**clean, **environment}, capture_output=True, text=True
     )
     if run.returncode:
         return None
@@ -112,13 +112,14 @@ def both_ways():
         environment = {key.upper(): value for key, value in injected(context).items()}
         written = stamp(environment)
         read = extracted({key.removeprefix(PREFIX): value for key, value in written.items()})
+        # Only the flag that every version of every propagator reads is written.
         assert (read.trace_id, read.span_id, read.trace_flags) == (
-            context.trace_id, context.span_id, context.trace_flags), (environment, written)
+            context.trace_id, context.span_id, context.trace_flags & 1), (environment, written)
         assert state_of(read) == state_of(context), (environment, written)
         n += 1
     minted = stamp({})
     read = extracted({key.removeprefix(PREFIX): value for key, value in minted.items()})
-    assert read.is_valid and read.trace_flags == 2, minted
+    assert read.is_valid and read.trace_flags == 0, minted
     return n + 1
 
 
