@@ -22,6 +22,7 @@ mod rfc3339;
 mod rules;
 mod said;
 mod says;
+pub mod schema;
 mod spec_hash;
 mod stamps;
 mod statement;

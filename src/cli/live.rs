@@ -126,7 +126,7 @@ async fn watch(
     let watched = catalog.lanes().map(|lane| Watched {
         target: arguments.cluster.target(&catalog, lane),
         has_no_backlog: !lane.has_lives(),
-        listener: ForCore { catalog: Arc::clone(&catalog), lane, part: 0 },
+        listener: ForCore::new(Arc::clone(&catalog), lane, 0),
     });
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app = App::start(

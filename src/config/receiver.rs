@@ -59,7 +59,7 @@ impl Receiver {
                 }
                 .without(&to_exclude),
                 has_no_backlog: !object.lane.has_lives(),
-                listener: ForCore { catalog: Arc::clone(&self.catalog), lane: object.lane, part },
+                listener: ForCore::new(Arc::clone(&self.catalog), object.lane, part),
             })
         });
         watched.collect()

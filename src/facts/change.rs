@@ -8,7 +8,7 @@ use super::meta::{Meta, Uid};
 use super::note::Note;
 use super::pod::PodSnapshot;
 use super::time::{Nanos, SECOND, UnixNanos};
-use super::workload::Workload;
+use super::workload::{Reporting, Workload};
 
 /// One observed version of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -146,6 +146,20 @@ pub enum News {
 }
 
 impl News {
+    /// No object of its kind will ever say how it is; one that says that it has failed does.
+    pub fn fall_silent(&mut self) {
+        let (Self::Listed(snapshot)
+        | Self::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot))) = self
+        else {
+            return;
+        };
+        if let Snapshot::Workload(workload) = snapshot
+            && workload.status.speech == Reporting::Mute
+        {
+            workload.status.speech = Reporting::Silent;
+        }
+    }
+
     /// The resourceVersion that it brings its lane to, if it tells one.
     #[must_use]
     pub fn version(&self) -> Option<u64> {

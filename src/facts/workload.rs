@@ -104,8 +104,10 @@ pub struct Workload {
     /// Containers of the pod template and their images, in order.
     pub images: Arc<[(Box<str>, Box<str>)]>,
     /// Of a custom resource with a pod template at `spec.template`, the hash of that as a ReplicaSet
-    /// below it has it in [`Workload::template`]; else 0.
-    pub pod_template: u64,
+    /// below it has it in [`Workload::template`].
+    pub pod_template: Option<u64>,
+    /// It tells of the queue that its owner waits in, and is no part of what that brings about.
+    pub is_queue: bool,
     /// What is created below it and runs to an end is a tree of its own: a CronJob, a ScaledJob,
     /// what is configured `spawns: true`.
     pub spawns: bool,
@@ -154,6 +156,12 @@ impl Workload {
     pub fn count(&self) -> i64 {
         self.wanted().unwrap_or(0)
     }
+
+    /// The template as the ReplicaSets below it have it.
+    #[must_use]
+    pub fn template_of_sets(&self) -> u64 {
+        self.pod_template.unwrap_or(self.template)
+    }
 }
 
 /// The facts of a workload's status.
@@ -189,6 +197,8 @@ pub struct WorkloadStatus {
     pub verdict: Option<Box<Verdict>>,
     /// How far a custom resource says it has come, such as the step of a canary.
     pub progress: Option<Box<str>>,
+    /// Of what tells of a queue, its conditions, by their type.
+    pub queue: Box<[(Box<str>, Condition)]>,
     /// The newest time of a `status` entry of `managedFields`.
     pub written: Option<UnixNanos>,
 }

@@ -50,6 +50,18 @@ pub(super) fn short<'o, 'a>(
     None
 }
 
+/// The number that says of an object that all it wants is there; asked where none is short.
+pub(super) fn whole<'o, 'a>(
+    object: Parts<'o, 'a>,
+    wanted: Option<i64>,
+) -> Option<Statement<'o, 'a>> {
+    let replicas = object.status.at("replicas").and_then(JsonValue::whole);
+    // Nothing of nothing, where nobody said how many, is only not there yet.
+    let all = wanted.max(replicas).filter(|all| wanted.is_some() || *all > 0)?;
+    let value = OF_REPLICAS.iter().find_map(|key| object.status.at(key))?;
+    Some(Statement { rank: Rank::Settled, place: Place::Count { value, wanted: all } })
+}
+
 /// How many replicas are to stay as they were, as a StatefulSet has it.
 fn partition(spec: &JsonValue<'_>) -> i64 {
     let at = |keys: &[&str]| spec.below(keys).and_then(JsonValue::whole);

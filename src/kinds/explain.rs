@@ -132,6 +132,9 @@ pub fn told_rules(rules: &Rules) -> Vec<(&'static str, String)> {
     if rules.spawns {
         more("spawns", "what runs below it is a trace of its own".to_owned());
     }
+    if rules.is_queue {
+        more("queue", "its conditions are moments of what its owner waits for".to_owned());
+    }
     if rules.is_silent {
         more("silent", "its status never says how it is".to_owned());
     }

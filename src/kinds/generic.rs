@@ -62,7 +62,8 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let images = template::images(&spec, "template");
     let object = Parts { spec: &spec, status: &status };
     let replicas = custom.rules.n_wanted(object);
-    let pod_template = spec.at("template").map_or(0, template::of_replica_sets);
+    let pod_template = spec.at("template").map(template::of_replica_sets);
+    let queue = if custom.rules.is_queue { verdict::queue(&status) } else { Box::default() };
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
     let revision = metadata.annotations.revision;
@@ -93,6 +94,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         partition: 0,
         images: images.into(),
         pod_template,
+        is_queue: custom.rules.is_queue,
         spawns: custom.rules.spawns,
         limit: custom.rules.limit,
         template,
@@ -108,6 +110,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
             speech,
             verdict: Some(Box::new(verdict)),
             progress,
+            queue,
             written,
             ..WorkloadStatus::default()
         },

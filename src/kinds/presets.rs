@@ -23,6 +23,7 @@ struct Preset {
     wanted: &'static str,
     counts: bool,
     spawns: bool,
+    is_queue: bool,
     is_silent: bool,
     progress: &'static str,
     echoes: &'static [(&'static str, &'static str)],
@@ -41,6 +42,7 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
         wanted: "",
         counts: false,
         spawns: false,
+        is_queue: false,
         is_silent: false,
         progress: "",
         echoes: &[],
@@ -68,8 +70,8 @@ const RAY: &str = "ray.io";
 const STRIMZI: &str = "kafka.strimzi.io";
 const TEKTON: &str = "tekton.dev";
 
-/// Of Knative's resources `Ready=False` is final: while work goes on it is Unknown (conditions
-/// specification of Knative).
+/// Of Knative's resources `Ready=False` is final: while work goes on it is Unknown (Knative,
+/// specs/serving/knative-api-specification-1.0.md, "Error conditions and reporting").
 const fn knative(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Ready"],
@@ -80,7 +82,8 @@ const fn knative(plural: &'static str, kind: &'static str) -> Preset {
 
 /// While a Cluster API resource is rolled out or scaled it may be Available all the same
 /// (v1beta2); before v1beta2 it has `Ready`, which the conventions know. A Machine that cannot be
-/// had is tried again: only the phase says that it is given up.
+/// had is tried again: only the phase says that it is given up (Cluster API,
+/// docs/proposals/20240916-improve-status-in-CAPI-resources.md and api/core/v1beta2).
 const fn cluster_api(
     (plural, group): (&'static str, &'static str),
     kind: &'static str,
@@ -95,7 +98,7 @@ const fn cluster_api(
 }
 
 /// A package is installed when its revision is active, and healthy when that runs: both are tried
-/// again (Crossplane, package/v1 conditions).
+/// again (Crossplane, apis/pkg/v1/conditions.go).
 const fn package(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Installed", "condition=Healthy"],
@@ -104,7 +107,8 @@ const fn package(plural: &'static str, kind: &'static str) -> Preset {
 }
 
 /// The cluster operator tells `NotReady` with the reason `Creating` before there is anything, and
-/// passes over what is annotated to be paused.
+/// passes over what is annotated to be paused (Strimzi, "Custom resource status" and "Pausing
+/// reconciliation of custom resources").
 const fn strimzi(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Ready"],
@@ -117,7 +121,8 @@ const fn strimzi(plural: &'static str, kind: &'static str) -> Preset {
 const PRESETS: [Preset; 38] = [
     Preset {
         // Its status has no observedGeneration, and writes of its status bump its generation. The
-        // controller says which source it compared, and which it synced last.
+        // controller says which source it compared, and which it synced last (Argo CD,
+        // pkg/apis/application/v1alpha1/types.go; the words of health: gitops-engine/pkg/health).
         settled_when: &[
             "jsonpath={.status.sync.status}=Synced",
             "jsonpath={.status.health.status}=Healthy",
@@ -135,7 +140,8 @@ const PRESETS: [Preset; 38] = [
         ..rollout(("applications", ARGO), "Application")
     },
     // Flux writes `Ready=False` and tries again (`Reconciling`, reason ProgressingWithRetry); what
-    // it gives up, a HelmRelease out of retries, it calls Stalled. So do the conventions.
+    // it gives up, a HelmRelease out of retries, it calls Stalled. So do the conventions
+    // (fluxcd/pkg, apis/meta/conditions.go).
     rollout(("kustomizations", "kustomize.toolkit.fluxcd.io"), "Kustomization"),
     rollout(("helmreleases", "helm.toolkit.fluxcd.io"), "HelmRelease"),
     package("providers", "Provider"),
@@ -148,21 +154,25 @@ const PRESETS: [Preset; 38] = [
     cluster_api(("machinesets", CLUSTER_API), "MachineSet", true),
     Preset {
         settled_when: &["condition=Ready"],
-        // An issuance that failed is taken up again after an hour at the soonest.
+        // `Issuing` goes when it is done and is False when it failed; that is taken up again after
+        // an hour at the soonest (cert-manager, pkg/apis/certmanager/v1/types_certificate.go).
         failed_when: &["condition=Issuing=False"],
         busy_when: &["condition=Issuing"],
         ..rollout(("certificates", "cert-manager.io"), "Certificate")
     },
     // They make Workflows and Jobs at their times, each of which is a story of its own, and say
-    // nothing of themselves until the first.
+    // nothing of themselves but what is wrong (Argo Workflows,
+    // pkg/apis/workflow/v1alpha1/cron_workflow_types.go; KEDA, apis/keda/v1alpha1).
     Preset { spawns: true, is_silent: true, ..rollout(("cronworkflows", ARGO), "CronWorkflow") },
     Preset { spawns: true, ..rollout(("scaledjobs", KEDA), "ScaledJob") },
+    // WorkflowPhase, pkg/apis/workflow/v1alpha1/workflow_types.go.
     run(
         ("workflows", ARGO),
         "Workflow",
         &["jsonpath={.status.phase}=Succeeded"],
         &["jsonpath={.status.phase}=Failed", "jsonpath={.status.phase}=Error"],
     ),
+    // pkg/apis/trainer/v1alpha1/trainjob_types.go; api/jobset/v1alpha2/jobset_types.go.
     run(
         ("trainjobs", "trainer.kubeflow.org"),
         "TrainJob",
@@ -170,7 +180,8 @@ const PRESETS: [Preset; 38] = [
         &["condition=Failed"],
     ),
     run(("jobsets", "jobset.x-k8s.io"), "JobSet", &["condition=Completed"], &["condition=Failed"]),
-    // Its job may have failed though its deployment is Complete.
+    // Its job may have failed though its deployment is Complete (KubeRay,
+    // ray-operator/apis/ray/v1/rayjob_types.go).
     run(
         ("rayjobs", RAY),
         "RayJob",
@@ -179,9 +190,11 @@ const PRESETS: [Preset; 38] = [
             "jsonpath={.status.jobStatus}=FAILED",
             "jsonpath={.status.jobStatus}=STOPPED",
             "jsonpath={.status.jobDeploymentStatus}=Failed",
+            "jsonpath={.status.jobDeploymentStatus}=ValidationFailed",
         ],
     ),
-    // While they run, and while they are tried again, `Succeeded` is Unknown.
+    // While they run, and while they are tried again, `Succeeded` is Unknown (Tekton,
+    // docs/pipelineruns.md, "Monitoring execution status").
     run(
         ("pipelineruns", TEKTON),
         "PipelineRun",
@@ -190,14 +203,17 @@ const PRESETS: [Preset; 38] = [
     ),
     run(("taskruns", TEKTON), "TaskRun", &["condition=Succeeded"], &["condition=Succeeded=False"]),
     Preset {
-        // Not admitted it waits for quota; what it is about is suspended until then.
+        // Not admitted it waits for quota; what it is about is suspended until then (Kueue,
+        // apis/kueue/v1beta1/workload_types.go).
         settled_when: &["condition=Admitted"],
         failed_when: &["condition=DeactivationTarget"],
         waiting_when: &["condition=QuotaReserved=False"],
+        is_queue: true,
         ..rollout(("workloads", "kueue.x-k8s.io"), "Workload")
     },
     Preset {
-        // Not ready for another reason than its model it is still being deployed.
+        // Not ready for another reason than its model it is still being deployed (KServe,
+        // pkg/apis/serving/v1beta1/inference_service_status.go, TransitionStatus).
         settled_when: &["condition=Ready"],
         failed_when: &[
             "jsonpath={.status.modelStatus.transitionStatus}=BlockedByFailedLoad",
@@ -212,48 +228,79 @@ const PRESETS: [Preset; 38] = [
     strimzi("kafkaconnects", "KafkaConnect"),
     strimzi("kafkatopics", "KafkaTopic"),
     Preset {
-        // Ready it is with one instance; whether all is done the phase tells, in a sentence.
+        // Ready it is with one instance; whether all is done, and what it does not go on with, the
+        // phase tells, in a sentence (CloudNativePG, api/v1/cluster_types.go).
         settled_when: &["jsonpath={.status.phase}=Cluster in healthy state"],
+        failed_when: &[
+            "jsonpath={.status.phase}=Cluster is unrecoverable and needs manual intervention",
+            "jsonpath={.status.phase}=Cluster has incomplete or invalid image catalog",
+            "jsonpath={.status.phase}=Unable to create required cluster objects",
+            "jsonpath={.status.phase}=Cluster cannot proceed to reconciliation due to an unknown plugin being required",
+            "jsonpath={.status.phase}=Cluster cannot proceed to reconciliation due to an error while interacting with plugins",
+            "jsonpath={.status.phase}=Cluster cannot execute instance online upgrade due to missing architecture binary",
+        ],
         // `primaryUpdateStrategy: supervised`.
         waiting_when: &["jsonpath={.status.phase}=Waiting for user action"],
         wanted: "{.spec.instances}",
         ..rollout(("clusters", "postgresql.cnpg.io"), "Cluster")
     },
+    // Ready by the conventions (apis/externalsecrets/v1/externalsecret_types.go).
     rollout(("externalsecrets", "external-secrets.io"), "ExternalSecret"),
     Preset {
-        // Accepted says that it is valid, Programmed that the data plane has it.
+        // Accepted says that it is valid, Programmed that the data plane has it (Gateway API,
+        // apis/v1/gateway_types.go).
         settled_when: &["condition=Accepted", "condition=Programmed"],
         ..rollout(("gateways", GATEWAY), "Gateway")
     },
-    // Of routes each parent says whether it accepts them.
+    // Of routes each parent says whether it accepts them (apis/v1/shared_types.go, RouteStatus).
     rollout(("httproutes", GATEWAY), "HTTPRoute"),
     rollout(("grpcroutes", GATEWAY), "GRPCRoute"),
     Preset {
+        // Active says whether there is load, not whether it is well (KEDA,
+        // apis/keda/v1alpha1/condition_types.go).
         settled_when: &["condition=Ready"],
         waiting_when: &["condition=Paused"],
         ..rollout(("scaledobjects", KEDA), "ScaledObject")
     },
     Preset {
+        // Available is the least of it; each group that is not ready makes it Progressing
+        // (LeaderWorkerSet, api/leaderworkerset/v1/leaderworkerset_types.go).
         settled_when: &["condition=Available"],
         busy_when: &["condition=Progressing", "condition=UpdateInProgress"],
         ..rollout(("leaderworkersets", "leaderworkerset.x-k8s.io"), "LeaderWorkerSet")
     },
-    // `state` and, since 1.2, conditions; numbers of workers are those of the conventions.
+    // `state` and, since 1.2, conditions; numbers of workers are those of the conventions (KubeRay,
+    // ray-operator/apis/ray/v1/raycluster_types.go).
     rollout(("rayclusters", RAY), "RayCluster"),
     Preset {
-        // Launched, Registered and Initialized are steps to Ready.
+        // Launched, Registered and Initialized are steps to Ready (Karpenter,
+        // pkg/apis/v1/nodeclaim_status.go; before v1 what goes is Disrupting).
         settled_when: &["condition=Ready"],
-        busy_when: &["condition=Disrupting"],
+        busy_when: &[
+            "condition=InstanceTerminating",
+            "condition=Terminating",
+            "condition=Disrupting",
+        ],
         ..rollout(("nodeclaims", "karpenter.sh"), "NodeClaim")
     },
-    rollout(("virtualmachines", "kubevirt.io"), "VirtualMachine"),
-    // Nothing reports on what others are made after.
+    Preset {
+        // Ready it is when its instance is; that it is stopped, and what hinders it, says the
+        // printable status (KubeVirt, staging/src/kubevirt.io/api/core/v1/types.go).
+        settled_when: &["condition=Ready"],
+        waiting_when: &[
+            "jsonpath={.status.printableStatus}=Paused",
+            "jsonpath={.status.printableStatus}=Stopped",
+        ],
+        ..rollout(("virtualmachines", "kubevirt.io"), "VirtualMachine")
+    },
+    // Nothing reports on what others are made after (Crossplane,
+    // apis/apiextensions/v1/composition_types.go has no status).
     Preset {
         is_silent: true,
         ..rollout(("compositions", "apiextensions.crossplane.io"), "Composition")
     },
     Preset {
-        // Conditions lag behind the phase.
+        // Conditions lag behind the phase (Argo Rollouts, pkg/apis/rollouts/v1alpha1/types.go).
         settled_when: &["jsonpath={.status.phase}=Healthy"],
         failed_when: &["jsonpath={.status.phase}=Degraded"],
         waiting_when: &["jsonpath={.status.phase}=Paused"],
@@ -287,6 +334,7 @@ impl Preset {
                 waiting_when: waits(self.waiting_when),
                 wanted: path(self.wanted),
                 spawns: self.spawns,
+                is_queue: self.is_queue,
                 is_silent: self.is_silent,
                 limit: None,
                 goal_fields: Vec::new(),

@@ -25,6 +25,8 @@ pub struct Rules {
     pub wanted: Option<JsonPath>,
     /// What runs below it is no part of it, but a tree of its own.
     pub spawns: bool,
+    /// It tells of the queue that its owner waits in.
+    pub(super) is_queue: bool,
     /// Its status never says how it is.
     pub is_silent: bool,
     /// How long a transition of it may take, where that is a time of its own.
@@ -53,6 +55,12 @@ impl Rules {
             self.busy_when.clear();
             self.counts = false;
         }
+    }
+
+    /// Whether the conventions alone say when it has settled.
+    #[must_use]
+    pub fn goes_by_convention(&self) -> bool {
+        self.settled_when.is_empty() && !self.is_silent
     }
 
     /// How many Pods an object wants, where it says so.

@@ -20,6 +20,9 @@ const TAKEN_OVER: [&str; 3] = ["synced", "synchronized", "reconciled"];
 /// The last part of keys below which a word tells how something is.
 const WORD_KEYS: [&str; 4] = ["health", "phase", "state", "status"];
 
+/// The last part of keys below which each of several has a map of its own: `brokersState`.
+const OF_SEVERAL: [&str; 4] = ["state", "states", "status", "statuses"];
+
 /// The first part of keys that tell something else.
 const NOT_NOW: [&str; 8] =
     ["desired", "expected", "last", "next", "old", "previous", "target", "wanted"];
@@ -63,7 +66,7 @@ pub(super) fn of_rollout<'o, 'a>(
         let rank = if *is_well { Rank::Settled } else { Rank::NotYet };
         Some(Statement { rank, place: Place::Value { map: status, value } })
     }));
-    out.extend(counts::short(object, wanted));
+    out.extend(counts::short(object, wanted).or_else(|| counts::whole(object, wanted)));
     out
 }
 
@@ -98,10 +101,16 @@ pub(super) fn of_run<'o, 'a>(status: &'o JsonValue<'a>) -> Vec<Statement<'o, 'a>
 
 /// Whether a status says anything at all of how its object is, in whatever words.
 pub(super) fn speaks(status: &JsonValue<'_>) -> bool {
-    let is_word = |key: &str| key == "observedGeneration" || is_word_key(key);
+    let is_said = |key: &str| key != "conditions" && could_say(key);
     !conditions(status).is_empty()
         || of_parts(status).next().is_some()
-        || status.entries().iter().any(|(key, _)| is_word(key) || FLAGS.contains(&&**key))
+        || status.entries().iter().any(|(key, _)| is_said(key))
+}
+
+/// Whether a field of this name in a status could say how its object is.
+pub(super) fn could_say(key: &str) -> bool {
+    let is_word = is_word_key(key) || FLAGS.contains(&key) || ERRORS.contains(&key);
+    is_word || matches!(key, "conditions" | "observedGeneration")
 }
 
 /// The condition that says how it is as a whole.
@@ -156,10 +165,12 @@ fn of_condition<'o, 'a>(
     Some(Statement { rank, place: Place::Condition(condition) })
 }
 
-/// The conditions of the parts of a status: of a route by each of its parents.
+/// The conditions of the parts of a status: of a route by each of its parents, of a game server by its
+/// Pod.
 fn of_parts<'o, 'a>(status: &'o JsonValue<'a>) -> impl Iterator<Item = &'o JsonValue<'a>> {
-    let lists = status.entries().iter().flat_map(|(_, node)| node.items());
-    lists.flat_map(conditions)
+    let parts = status.entries().iter().filter(|(key, _)| !is_of_another_time(key));
+    let parts = parts.flat_map(|(_, node)| std::iter::once(node).chain(node.items()));
+    parts.flat_map(conditions)
 }
 
 /// The words at keys such as `phase` and `currentState`; below another key only where nothing says
@@ -174,8 +185,8 @@ fn words<'o, 'a>(status: &'o JsonValue<'a>, goes_below: bool, out: &mut Vec<Stat
             continue;
         }
         words_of(node, out);
-        // Of several controllers each has a map of its own.
-        if parts(key).last().is_some_and(|last| last == "statuses") {
+        // Of several controllers, or brokers, each has a map of its own.
+        if parts(key).last().is_some_and(|last| OF_SEVERAL.contains(&last.as_str())) {
             node.entries().iter().for_each(|(_, node)| words_of(node, out));
         }
     }

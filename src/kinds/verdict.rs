@@ -12,7 +12,9 @@ use super::rfc3339::rfc3339;
 use super::rules::Rules;
 use super::says::{of_rollout, of_run, speaks};
 use super::statement::{Place, Rank, Statement};
+use super::status::MAX_CONDITIONS;
 use super::wait::{Wait, text_of};
+use crate::facts::meta::Condition;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Reporting, Verdict};
 
@@ -92,7 +94,8 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ => None,
     };
     let speech = match () {
-        () if rules.is_silent => Reporting::Silent,
+        // What has failed says so, though else nothing is said.
+        () if rules.is_silent && !matches!(verdict, Verdict::Failed { .. }) => Reporting::Silent,
         () if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
         () => Reporting::Mute,
     };
@@ -205,12 +208,13 @@ fn by_rules<'w, 'o, 'a>(
 }
 
 /// What is decided where nothing is said in words that are known: a run has not ended, and what is
-/// to be as its spec says is so, in the eyes of kstatus.
+/// to be as its spec says is so, in the eyes of kstatus. Where there is nothing at all that would say
+/// how it is, it may still come.
 fn unsaid<'w, 'o, 'a>(mode: Mode, object: Parts<'o, 'a>) -> Decision<'w, 'o, 'a> {
     let by = if speaks(object.status) { By::Unknown } else { By::Nothing };
-    let verdict = match mode {
-        Mode::Run => Verdict::Progressing,
-        Mode::Rollout | Mode::Plain => Verdict::Settled { at: None },
+    let verdict = match (mode, by) {
+        (Mode::Run, _) | (_, By::Nothing) => Verdict::Progressing,
+        (Mode::Rollout | Mode::Plain, _) => Verdict::Settled { at: None },
     };
     Decision::new(verdict, by)
 }
@@ -297,6 +301,22 @@ fn time(place: Place<'_, '_>) -> Option<UnixNanos> {
 
 fn of_generation(condition: &JsonValue<'_>) -> Option<i64> {
     condition.number_at("observedGeneration")
+}
+
+/// The conditions of what tells of a queue.
+pub(super) fn queue(status: &JsonValue<'_>) -> Box<[(Box<str>, Condition)]> {
+    let told = super::wait::conditions(status).iter().filter_map(|node| {
+        let text = |key| node.text_at(key).unwrap_or_default();
+        let condition = Condition {
+            is_true: node.at("status").and_then(text_of)?.eq_ignore_ascii_case("true"),
+            changed: time(Place::Condition(node)),
+            updated: None,
+            reason: start(text("reason"), REASON_BYTES).into(),
+            message: message(text("message")),
+        };
+        Some((start(node.text_at("type")?, REASON_BYTES).into(), condition))
+    });
+    told.take(MAX_CONDITIONS).collect()
 }
 
 /// How far it has come.

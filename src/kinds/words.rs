@@ -41,6 +41,7 @@ const WORDS: &[(&str, Says, &str)] = &[
     ("healthok", Settled, "CephCluster"),
     ("healthy", Settled, "Application, Rollout, Percona"),
     ("initialized", Settled, "MinIO Tenant, Canary"),
+    ("insync", Settled, "KafkaCluster of Koperator"),
     ("installed", Settled, "TridentOrchestrator, Operator"),
     ("issued", Settled, "Certificate, CertificateRequest"),
     ("normal", Settled, "GameServer, TiDB"),
@@ -99,6 +100,7 @@ const WORDS: &[(&str, Says, &str)] = &[
     ("stopped", Waiting, "VirtualMachine, Percona"),
     ("suspended", Waiting, "Application, Workflow, HelmRelease, RayCluster"),
     ("aborted", Failed, "Rollout, Experiment"),
+    ("backoff", Failed, "VirtualMachine: ImagePullBackOff"),
     ("broken", Failed, "FlinkSessionJob"),
     ("cancelled", Failed, "Tekton"),
     ("canceled", Failed, "Flink"),
@@ -200,8 +202,8 @@ const TYPES: &[(&str, Sense, &str)] = &[
     ("partially", Sense::Partly, "ClusterExternalSecret: PartiallyReady"),
     ("creating", Sense::Busy, "Couchbase"),
     ("deleting", Sense::Busy, "Hive, Cluster API"),
-    ("disrupting", Sense::Busy, "NodeClaim"),
     ("initializing", Sense::Busy, "Kafka operators"),
+    ("disrupting", Sense::Busy, "NodeClaim before v1"),
     ("inprogress", Sense::Busy, "ProxyConfigPromote"),
     ("installing", Sense::Busy, "Rancher"),
     ("issuing", Sense::Busy, "Certificate"),
@@ -213,6 +215,7 @@ const TYPES: &[(&str, Sense, &str)] = &[
     ("restoring", Sense::Busy, "MariaDB"),
     ("rolling", Sense::Busy, "Kafka of Confluent, Cluster API"),
     ("scaling", Sense::Busy, "Couchbase, Cluster API"),
+    ("terminating", Sense::Busy, "NodeClaim: InstanceTerminating"),
     ("updating", Sense::Busy, "MachineConfigPool"),
     ("upgrading", Sense::Busy, "Couchbase, Rancher"),
     ("hibernated", Sense::Waiting, "ClusterDeployment of Hive"),
@@ -243,7 +246,8 @@ pub(super) fn word(text: &str) -> Option<Says> {
     }
     let is_work = |part: &str| part.ends_with("ing") && !NO_WORK.contains(&part);
     let has_not = parts.iter().any(|part| matches!(part.as_str(), "not" | "no" | "cannot"));
-    match (known(first), known(last)) {
+    // `ConfigOutOfSync` is out of sync.
+    match (known(first), known_end(&parts).or(known(last))) {
         (Some(Failed), _) | (_, Some(Failed)) => Some(Failed),
         _ if is_work(first) => Some(Busy),
         // `NotFound`, `DependencyNotReady`, `StatefulSet not controlled by operator`.
@@ -274,6 +278,11 @@ pub(super) fn sense(name: &str) -> Option<Sense> {
         Some(sense) => Some(sense),
         None => known(first),
     })
+}
+
+/// What the last parts say that are a word together.
+fn known_end(parts: &[String]) -> Option<Says> {
+    (2..=3).rev().find_map(|n| known(&parts.get(parts.len().checked_sub(n)?..)?.concat()))
 }
 
 fn known(text: &str) -> Option<Says> {
@@ -370,6 +379,9 @@ mod tests {
             ("Quux", None),
             ("Everything", None),
             ("Failing over", Some(Busy)),
+            ("ConfigOutOfSync", Some(Busy)),
+            ("ConfigInSync", Some(Settled)),
+            ("NotUpToDate", Some(Busy)),
             ("Installing failed", Some(Failed)),
         ] {
             assert_eq!(word(text), expected, "{text}");

@@ -74,4 +74,6 @@ pub struct Below {
     pub name: Arc<str>,
     /// The workload above it.
     pub owner: Uid,
+    /// It tells of the queue that this waits in, and has no span of its own.
+    pub is_queue: bool,
 }

@@ -147,6 +147,7 @@ impl Forest {
         let holds_pods = |uid: Uid, owned: &Owned| {
             owned.workload.mode == Mode::Rollout
                 && owned.workload.kind != Kind::Deployment
+                && !owned.workload.is_queue
                 && owned.workload.meta.deletion.is_none()
                 && !owners.contains(&uid)
         };
@@ -170,6 +171,7 @@ impl Owned {
             kind: self.workload.kind.clone(),
             name: Arc::from(&*self.workload.meta.name),
             owner: self.owner,
+            is_queue: self.workload.is_queue,
         }
     }
 

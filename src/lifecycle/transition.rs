@@ -10,7 +10,7 @@ use super::pod::{Noted, Pod, Seq};
 use super::rules::Rules;
 use crate::facts::ids::{self, SpanId, TraceId};
 use crate::facts::instant::Evidence;
-use crate::facts::meta::Uid;
+use crate::facts::meta::{Condition, Uid};
 use crate::facts::span::{Link, Outcome, SpanContext};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::WorkloadStatus;
@@ -53,6 +53,17 @@ pub struct GoalChange {
     pub manager: Option<Box<str>>,
     /// What it is told as.
     pub what: GoalMoment,
+}
+
+/// What is told of the queue that a workload waits in: a condition turned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// When.
+    pub at: Evidence,
+    /// Its type.
+    pub name: Box<str>,
+    /// What it says now.
+    pub condition: Condition,
 }
 
 /// How a transition was closed.
@@ -208,6 +219,10 @@ pub struct Transition {
     pub steps: BTreeMap<Uid, Step>,
     /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
+    /// What was told of the queues that they wait in.
+    pub queued: Vec<(Uid, Queued)>,
+    /// How long it may take, where its kind has a limit of its own.
+    pub limit: Option<Nanos>,
     /// When it has settled.
     pub settles: Settles,
     /// Pods of an old revision wait for somebody to delete them (OnDelete): what that opens follows
@@ -230,7 +245,7 @@ pub struct Transition {
     /// When it waited to be resumed: from, and to where that is over.
     pub waits: Vec<(Evidence, Option<Evidence>)>,
     /// How long it had been suspended before it was opened by its `resume`.
-    pub queued: Option<Nanos>,
+    pub was_suspended: Option<Nanos>,
     /// `reconcile`s of this tree that were only counted since the last one that was told.
     pub n_omitted: u64,
     /// Its controller never said that it agrees (`lifespan.verdict.unconfirmed`).
@@ -312,6 +327,15 @@ impl Transition {
         }
     }
 
+    /// Adds what is told of a queue, if there is room.
+    pub fn add_queued(&mut self, about: Uid, queued: Queued) {
+        if self.queued.len() < MAX_KEPT {
+            self.queued.push((about, queued));
+        } else {
+            self.n_crowded += 1;
+        }
+    }
+
     /// Adds a change of its goal, if there is room.
     pub fn add_goal(&mut self, change: GoalChange) {
         if self.goals.len() < MAX_KEPT {
@@ -346,6 +370,6 @@ impl Transition {
     /// After how long it has timed out.
     #[must_use]
     pub fn limit(&self, rules: &Rules) -> Nanos {
-        rules.limit(self.settles == Settles::WithRun)
+        self.limit.unwrap_or_else(|| rules.limit(self.settles == Settles::WithRun))
     }
 }

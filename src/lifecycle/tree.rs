@@ -180,12 +180,7 @@ impl Tree {
         if self.pods.of(uid).is_some() {
             self.pod_vanished(uid, turn);
         } else {
-            let workload = if uid == self.top().uid {
-                self.root.as_deref()
-            } else {
-                self.forest.of(uid).map(|owned| &owned.workload)
-            };
-            if let Some(meta) = workload.map(|workload| &workload.meta) {
+            if let Some(meta) = self.workload(uid).map(|workload| &workload.meta) {
                 let lo = meta.written.unwrap_or(meta.created);
                 let gone = Evidence::arrival(lo, turn.seen.arrival);
                 self.workload_gone(uid, gone, turn);

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Build;
+use super::attributes::sentence;
 use super::draft::Draft;
 use crate::facts::meta::Uid;
-use crate::lifecycle::pod::Pod;
+use crate::facts::span::SpanEvent;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::pod::{Noted, Pod};
+use crate::lifecycle::transition::Queued;
 
 impl Build<'_> {
     pub(super) fn notes(&mut self) {
@@ -18,14 +22,55 @@ impl Build<'_> {
             attach(&mut self.drafts, own(*uid), pod);
         }
         for (about, noted) in &self.transition.notes {
-            let first = own(*about).first();
-            if let Some(draft) = first.and_then(|at| self.drafts.get_mut(*at))
-                && draft.contains(noted.at)
-            {
+            let queue = self.closed.workloads.get(about).filter(|below| below.is_queue);
+            if queue.is_some() && self.is_said(noted) {
+                continue;
+            }
+            let about = queue.map_or(*about, |queue| queue.owner);
+            let at = narrowest(&self.drafts, own(about), noted.at);
+            if let Some(draft) = at.and_then(|at| self.drafts.get_mut(at)) {
                 draft.note(noted);
             }
         }
+        for (about, queued) in &self.transition.queued {
+            let event = queue_event(queued);
+            let at = narrowest(&self.drafts, own(*about), event.at);
+            if let Some(draft) = at.and_then(|at| self.drafts.get_mut(at)) {
+                draft.events.push(event);
+            }
+        }
     }
+}
+
+impl Build<'_> {
+    /// Whether a condition of a queue says what an Event about it does.
+    fn is_said(&self, noted: &Noted) -> bool {
+        self.transition.queued.iter().any(|(_, Queued { name, condition, .. })| {
+            let is_named = [name, &condition.reason].contains(&&noted.reason);
+            is_named || condition.message == noted.message
+        })
+    }
+}
+
+/// Of the spans of a workload, which stand at `own`, the narrowest that holds the moment: where it
+/// waits in a queue, or its own.
+fn narrowest(drafts: &[Draft], own: &[usize], at: UnixNanos) -> Option<usize> {
+    let fits = own.iter().filter_map(|place| Some((*place, drafts.get(*place)?)));
+    let fits = fits.filter(|(_, draft)| draft.contains(at));
+    fits.min_by_key(|(_, draft)| draft.length()).map(|(place, _)| place)
+}
+
+/// A condition of what tells of a queue, by its type.
+fn queue_event(queued: &Queued) -> SpanEvent {
+    let Queued { at, name, condition } = queued;
+    let mut attributes = vec![("lifespan.to", condition.is_true.into())];
+    let texts = [
+        ("lifespan.reason", condition.reason.to_string()),
+        ("k8s.event.message", sentence(&condition.message)),
+    ];
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    attributes.extend(texts.map(|(key, text)| (key, text.into())));
+    SpanEvent { at: at.instant(Nanos(0)).best, name: name.to_string().into(), attributes }
 }
 
 /// The narrowest span of a Pod that holds the moment: its start, a restart, its end. Its spans

@@ -175,7 +175,7 @@ impl Build<'_> {
 
     /// Where it waited to be resumed: spans below the root, and their sum on it.
     fn push_waits(&mut self, root: &mut Draft) {
-        let mut total = self.transition.queued.unwrap_or_default();
+        let mut total = self.transition.was_suspended.unwrap_or_default();
         for (attempt, (from, to)) in (0..).zip(&self.transition.waits) {
             let from = from.instant(Nanos(0));
             let outcome = match to {
@@ -189,7 +189,7 @@ impl Build<'_> {
             let draft = Draft::new(of, "await resume", "await resume", from, to).outcome(outcome);
             self.drafts.push(draft);
         }
-        if !self.transition.waits.is_empty() || self.transition.queued.is_some() {
+        if !self.transition.waits.is_empty() || self.transition.was_suspended.is_some() {
             root.push("lifespan.queued_ms", total.millis());
         }
     }

@@ -86,6 +86,7 @@ where
             listener,
             out: out.clone(),
             status,
+            has_learnt: false,
         };
         let mut before = statuses.clone();
         let has_watch_list = cluster.has_watch_list;

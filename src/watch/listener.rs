@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::facts::change::News;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::UnixNanos;
-use crate::kinds::{Catalog, Heard, Said, news};
+use crate::kinds::{Catalog, Heard, Said, news, schema};
 
 /// Listens to one lane.
 pub trait Listener {
@@ -17,6 +17,14 @@ pub trait Listener {
 
     /// What becomes of what was said at `at`.
     fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Self::Out>;
+
+    /// Whether it makes a difference what the schema of the kind says.
+    fn asks_for_schema(&self) -> bool {
+        false
+    }
+
+    /// Takes in the OpenAPI document of the group and version that the kind is watched in.
+    fn learn(&mut self, _document: &[u8]) {}
 }
 
 /// What a lane said to the core, and when it arrived.
@@ -41,6 +49,16 @@ pub struct ForCore {
     pub lane: Lane,
     /// Which part of it.
     pub part: Part,
+    /// No object of it will ever say how it is, by the schema of its kind.
+    is_silent: bool,
+}
+
+impl ForCore {
+    /// Listens to a lane, or a part of it.
+    #[must_use]
+    pub const fn new(catalog: Arc<Catalog>, lane: Lane, part: Part) -> Self {
+        Self { catalog, lane, part, is_silent: false }
+    }
 }
 
 impl Listener for ForCore {
@@ -51,8 +69,25 @@ impl Listener for ForCore {
     }
 
     fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
-        let Self { ref catalog, lane, part } = *self;
-        news(catalog, lane, said).map(|news| Arrived { lane, part, news, at })
+        let Self { ref catalog, lane, part, is_silent } = *self;
+        news(catalog, lane, said).map(|mut news| {
+            if is_silent {
+                news.fall_silent();
+            }
+            Arrived { lane, part, news, at }
+        })
+    }
+
+    fn asks_for_schema(&self) -> bool {
+        let custom = self.catalog.custom(self.lane);
+        custom.is_some_and(|custom| custom.rules.goes_by_convention())
+    }
+
+    fn learn(&mut self, document: &[u8]) {
+        if let Some(custom) = self.catalog.custom(self.lane) {
+            let is_silent = schema::is_silent(document, &custom.group, &custom.kind);
+            self.is_silent = is_silent == Some(true);
+        }
     }
 }
 
@@ -60,12 +95,14 @@ impl Listener for ForCore {
 mod tests {
     use super::*;
     use crate::context::Flaw;
-    use crate::kinds::Refused;
+    use crate::facts::change::Snapshot;
+    use crate::facts::workload::Reporting;
+    use crate::kinds::{Custom, Refused, Rules, Wait};
 
     const POD: &[u8] = include_bytes!("../../tests/objects/pod.json");
 
     fn for_core(lane: Lane) -> ForCore {
-        ForCore { catalog: Arc::default(), lane, part: 0 }
+        ForCore::new(Arc::default(), lane, 0)
     }
 
     #[test]
@@ -100,6 +137,49 @@ mod tests {
         let heard = for_core(Lane::Pods).listen(Said::Listed(b"{}"), UnixNanos(1));
         assert!(heard.out.is_none());
         assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
+    }
+
+    #[test]
+    fn what_its_schema_gives_no_word_is_silent_unless_it_is_configured() {
+        let widget = |settled_when: &[&str]| {
+            let mut rules = Rules::default();
+            rules.settle_when(settled_when.iter().map(|it| Wait::parse(it).unwrap()).collect());
+            Custom {
+                group: "example.com".to_owned(),
+                plural: "widgets".to_owned(),
+                kind: "Widget".to_owned(),
+                version: None,
+                rules,
+            }
+        };
+        let listener = |settled_when: &[&str]| {
+            let catalog = Catalog::new(vec![widget(settled_when)]);
+            let lane = catalog.lanes().next().unwrap();
+            ForCore::new(Arc::new(catalog), lane, 0)
+        };
+        assert!(!listener(&["condition=Ready"]).asks_for_schema());
+        let json = br#"{"kind":"Widget","metadata":{"name":"w","generation":1,
+            "uid":"d306cd69-2d2c-4dc9-881f-db7d756a03e0","resourceVersion":"9"},"spec":{"a":1}}"#;
+        let speech = |document: Option<&str>| {
+            let mut listener = listener(&[]);
+            assert!(listener.asks_for_schema());
+            document.into_iter().for_each(|it| listener.learn(it.as_bytes()));
+            let heard = listener.listen(Said::Listed(json), UnixNanos(1)).out.unwrap();
+            let News::Listed(Snapshot::Workload(widget)) = heard.news else { panic!("a Widget") };
+            widget.status.speech
+        };
+        let document = |status: &str| {
+            format!(
+                r#"{{"components":{{"schemas":{{"w":{{"properties":{{"status":{{"type":"object",
+                    "properties":{{"{status}":{{"type":"string"}}}}}}}},
+                    "x-kubernetes-group-version-kind":
+                        [{{"group":"example.com","kind":"Widget","version":"v1"}}]}}}}}}}}"#
+            )
+        };
+        assert_eq!(speech(None), Reporting::Mute);
+        assert_eq!(speech(Some(&document("revision"))), Reporting::Silent);
+        assert_eq!(speech(Some(&document("phase"))), Reporting::Mute);
+        assert_eq!(speech(Some("<html>")), Reporting::Mute);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) struct Reader<E: Listener> {
     pub(super) out: mpsc::Sender<E::Out>,
     pub(super) status: watch::Sender<Status>,
     pub(super) trouble: Trouble,
+    /// What the schema of its kind says has been asked.
+    pub(super) has_learnt: bool,
 }
 
 impl<E: Listener> Reader<E> {
@@ -52,7 +54,10 @@ impl<E: Listener> Reader<E> {
             self.begin(&list_watch);
             let request = list_watch.request().clone();
             let ended = match self.discover().await {
-                Ok(()) => self.ask(&request, &mut list_watch).await?,
+                Ok(()) => {
+                    self.learn().await;
+                    self.ask(&request, &mut list_watch).await?
+                }
                 Err(failed) => failed.into(),
             };
             if is_discovered && matches!(ended, Ended::Failed(Failed::Refused { code: 404, .. })) {
@@ -107,6 +112,19 @@ impl<E: Listener> Reader<E> {
         }
         let message = format!("{group} has no {plural} to be listed and watched");
         Err(Failed::Refused { code: 404, message, retry_after: None })
+    }
+
+    /// Asks once in what words the kind could say how it is. Whoever may read it may ask that; where
+    /// it is not answered, time tells.
+    async fn learn(&mut self) {
+        if self.has_learnt || !self.listener.asks_for_schema() || self.target.group.is_empty() {
+            return;
+        }
+        self.has_learnt = true;
+        let path = format!("/openapi/v3/apis/{}/{}", self.target.group, self.target.version);
+        if let Ok(document) = self.api.get(&path).await {
+            self.listener.learn(&document);
+        }
     }
 
     async fn ask(

@@ -4,8 +4,8 @@
     tests/health/agreement.py EXAMPLES.jsonl[.gz] BINARY [BINARY...] [--all]
 
 EXAMPLES holds one example a line: {"case", "expected": Healthy|Progressing|Degraded|Suspended|...,
-"object"}. Each becomes a history: the object is created without a status, and written once with
-the status that it has. BINARY replays it; the outcome of its root span is what lifespan says of it.
+"object"}. Each becomes a history: the object is created without a status at its first generation,
+comes to the one that it has, and is written once with its status. BINARY replays it; the outcome of its root span is what lifespan says of it.
 Several binaries are compared: before, after.
 
 Agreement: what is Healthy has settled, what is Degraded has failed or is open (its controller may
@@ -79,9 +79,15 @@ def history(example):
     if "status" in whole:
         whole["status"] = renewed(whole["status"])
     bare = {key: value for key, value in whole.items() if key != "status"}
-    lines = [line(0, "LIST_DONE", {"metadata": {}}, 1000), line(1, "ADDED", bare, 1001)]
+    # What is of a later generation when it is first seen is not new.
+    new = dict(bare, metadata=dict(bare["metadata"], generation=1))
+    lines = [
+        line(0, "LIST_DONE", {"metadata": {}}, 1000),
+        line(1, "ADDED", new, 1001),
+        line(2, "MODIFIED", bare, 1002),
+    ]
     if whole.get("status"):
-        lines.append(line(5, "MODIFIED", whole, 1002))
+        lines.append(line(5, "MODIFIED", whole, 1003))
     given = f"{{name: {plural(kind)}, group: {json.dumps(group)}, kind: {kind}}}"
     return "\n".join(lines) + "\n", given
 

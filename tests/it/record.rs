@@ -20,10 +20,8 @@ fn both(
     at: UnixNanos,
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
-    let live = ForCore { catalog: Arc::default(), lane, part: 0 }
-        .listen(said, at)
-        .out
-        .map(|arrived| arrived.news);
+    let live =
+        ForCore::new(Arc::default(), lane, 0).listen(said, at).out.map(|arrived| arrived.news);
     let mut listener = ForRecording { resource: Catalog::default().resource(lane), redaction };
     let line = listener.listen(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();

@@ -20,6 +20,7 @@ mod list;
 mod mixed;
 mod nodes;
 mod objects;
+mod of_kinds;
 mod order;
 mod orphans;
 mod parents;

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lifespan::cluster::connect::{Access, connect, served};
-use lifespan::facts::change::Change;
 use lifespan::facts::change::News;
+use lifespan::facts::change::{Change, Snapshot};
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::workload::Reporting;
 use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::listener::{Arrived, ForCore};
@@ -56,7 +57,7 @@ async fn listen_for(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
-        listener: ForCore { catalog: Arc::default(), lane, part: 0 },
+        listener: ForCore::new(Arc::default(), lane, 0),
     });
     let (say, mut said) = mpsc::channel(64);
     let watch_settings =
@@ -340,7 +341,7 @@ async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Statu
     let watched = Watched {
         target: Target::of(&catalog, lane, "", ""),
         has_no_backlog: false,
-        listener: ForCore { catalog, lane, part: 0 },
+        listener: ForCore::new(catalog, lane, 0),
     };
     let (say, mut said) = mpsc::channel(64);
     let watch_settings = WatchSettings {
@@ -372,6 +373,19 @@ async fn a_custom_resource_is_watched_in_the_version_that_the_server_prefers() {
     assert!(status.is_synced);
     let versions: Vec<_> = told.iter().filter_map(News::version).collect();
     assert_eq!(versions, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginning() {
+    let (told, requests, _) = listen_to_widgets(vec![Fault::CloseAfter(2)]).await;
+    let speech = told.iter().filter_map(|news| match news {
+        News::Listed(Snapshot::Workload(widget))
+        | News::Watched(Change::Seen(Snapshot::Workload(widget))) => Some(widget.status.speech),
+        _ => None,
+    });
+    assert!(speech.eq([Reporting::Silent; 3]), "{told:?}");
+    let asked = requests.iter().filter(|it| *it == "/openapi/v3/apis/example.com/v1");
+    assert_eq!(asked.count(), 1, "{requests:?}");
 }
 
 #[tokio::test]
@@ -412,7 +426,7 @@ async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
     };
     let catalog = Arc::new(widgets());
     let lane = catalog.lanes().next().unwrap();
-    let listener = ForCore { catalog, lane, part: 0 };
+    let listener = ForCore::new(catalog, lane, 0);
     let watched = Watched { target: gadgets, has_no_backlog: false, listener };
     let (say, _said) = mpsc::channel(64);
     let watches = start(&api.cluster().await, &WatchSettings::default(), vec![watched], &say);
@@ -457,7 +471,7 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
-        listener: ForCore { catalog: Arc::default(), lane, part: 0 },
+        listener: ForCore::new(Arc::default(), lane, 0),
     });
     let (say, _said) = mpsc::channel(1_000);
     let watches = start(&cluster, &WatchSettings::default(), watched.collect(), &say);

@@ -5,7 +5,7 @@ use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Seq;
@@ -55,7 +55,9 @@ impl Tree {
             self.judge_workload(now, turn)
         };
         match began {
-            Some(proof) if proof.is_recent(now, turn.rules) => self.go_on(proof, turn),
+            Some(proof) if proof.is_recent(now, self.limit(), turn.rules) => {
+                self.go_on(proof, turn)
+            }
             Some(_) | None => {
                 turn.counts.baseline += 1;
                 self.pods.each(|(_, pod)| pod.forget_listed());
@@ -160,7 +162,7 @@ impl Tree {
     fn go_on(&mut self, proof: Proof, turn: &mut Turn<'_>) {
         let Proof { action, settles, cause, start } = proof;
         let root = self.root.as_deref();
-        let template = root.map(|root| root.template);
+        let template = root.map(Workload::template_of_sets);
         let scheduled = root.and_then(|root| root.scheduled);
         let awaits_resume = settles == Settles::WithRun && root.is_some_and(|root| root.paused);
         let has_stamps = root.is_some_and(|root| !root.stamps.is_empty());
@@ -190,7 +192,8 @@ impl Tree {
         let is_older = |stamp: &&Stamp| {
             self.forest.iter().any(|(_, owned)| {
                 let workload = &owned.workload;
-                let is_older = workload.mode == Mode::Rollout && workload.template != root.template;
+                let is_older =
+                    workload.mode == Mode::Rollout && workload.template != root.template_of_sets();
                 is_older && workload.stamps.iter().any(|old| old.context == stamp.context)
             })
         };
@@ -252,7 +255,8 @@ impl Proof {
     }
 
     /// It began less than its limit ago.
-    fn is_recent(&self, now: UnixNanos, rules: &Rules) -> bool {
-        now.since(self.start.lo) < rules.limit(self.settles == Settles::WithRun)
+    fn is_recent(&self, now: UnixNanos, own: Option<Nanos>, rules: &Rules) -> bool {
+        let limit = own.unwrap_or_else(|| rules.limit(self.settles == Settles::WithRun));
+        now.since(self.start.lo) < limit
     }
 }

@@ -17,6 +17,7 @@ use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, write_of};
 use crate::lifecycle::step::Step;
+use crate::lifecycle::transition::Queued;
 use crate::lifecycle::turn::Turn;
 
 /// A version of an owned workload against the one before.
@@ -44,6 +45,9 @@ impl Tree {
             return;
         }
         let old = self.forest.keep(new, self.portrait.top.uid);
+        if new.is_queue {
+            return self.queue_told(old.as_ref(), new, turn);
+        }
         let write = self.write_below(old.as_ref(), new, turn);
         let was_going = old.as_ref().is_some_and(|old| old.meta.deletion.is_some());
         if self.opens_reconcile(new, &write) {
@@ -65,6 +69,27 @@ impl Tree {
         let status = Evidence::object_or(said, write.at.lo, turn.seen.arrival);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);
+    }
+
+    /// Conditions of what tells of a queue turned: moments of its owner.
+    fn queue_told(&mut self, old: Option<&Workload>, new: &Workload, turn: &mut Turn<'_>) {
+        let (at, _) = write_of(old, new, turn.seen.arrival);
+        let owner = self.forest.of(new.meta.uid).map_or(self.top().uid, |owned| owned.owner);
+        let known = old.map_or(&[][..], |old| &old.status.queue);
+        let turned = new.status.queue.iter().filter(|(name, condition)| {
+            let before = known.iter().find(|(known, _)| known == name).map(|(_, it)| it);
+            before
+                .is_none_or(|it| (it.is_true, &it.reason) != (condition.is_true, &condition.reason))
+        });
+        let Some(open) = self.telling() else {
+            turn.counts.churn += 1;
+            return;
+        };
+        for (name, condition) in turned {
+            let at = Evidence::object_or(condition.changed, at.lo, turn.seen.arrival);
+            let (name, condition) = (name.clone(), condition.clone());
+            open.add_queued(owner, Queued { at, name, condition });
+        }
     }
 
     /// What a version of an owned workload is against the one before.
@@ -148,7 +173,7 @@ impl Tree {
 
     /// The deletion of a workload that does not end with nothing, inside that of its owner.
     pub(super) fn begin_delete_step(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
-        let Some(owned) = self.forest.of(uid) else { return };
+        let Some(owned) = self.forest.of(uid).filter(|it| !it.workload.is_queue) else { return };
         let (n_pods, n_below) = (self.pods.share(uid).n, self.forest.below(uid).count());
         if owned.is_void(n_pods, n_below) {
             return;
@@ -208,6 +233,7 @@ impl Tree {
     /// newest template and not settled.
     pub(super) fn listed_steps(&self, template: u64) -> BTreeMap<Uid, Step> {
         let is_open = |owned: &Owned| match owned.workload.mode {
+            _ if owned.workload.is_queue => false,
             Mode::Run => !settle::is_over(&owned.workload) && !owned.workload.paused,
             Mode::Rollout | Mode::Plain => {
                 owned.workload.template == template && !settle::is_complete(&owned.workload)

@@ -82,7 +82,7 @@ impl Tree {
         if !self.may_reconcile() {
             return;
         }
-        let within = turn.rules.max_transition_duration;
+        let within = self.limit().unwrap_or(turn.rules.max_transition_duration);
         let is_back =
             old.is_some_and(|old| self.writes_below.is_back(new, old, at.moment(), within));
         let number = match new.meta.generation {

@@ -233,11 +233,11 @@ impl Tree {
     }
 
     fn template_of(&self, write: &Write<'_>) -> Template {
-        let (template, current) = (write.new.template, write.old.template);
+        let (template, current) = (write.new.template_of_sets(), write.old.template_of_sets());
         let is_kept = self.forest.iter().any(|(_, owned)| {
             owned.workload.template == template && owned.workload.template != current
         });
-        if is_kept || self.templates.contains(&template) {
+        if is_kept || self.templates.contains(&write.new.template) {
             Template::Older
         } else if !write.change.beyond_restart {
             Template::Restarted
@@ -282,7 +282,7 @@ impl Tree {
         open.scheduled = new.scheduled;
         open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
         open.before = Some(Box::new(new.status.clone()));
-        open.queued = queued.map(|since| at.moment().since(since.moment()));
+        open.was_suspended = queued.map(|since| at.moment().since(since.moment()));
         for (change, stamps) in resumed {
             open.add_goal(change);
             fresh.extend(stamps);

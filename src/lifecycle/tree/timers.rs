@@ -106,7 +106,9 @@ impl Tree {
 /// When what is open has timed out; where it waits: when it has waited for too long.
 fn limit_of(open: &Transition, rules: &Rules) -> UnixNanos {
     match open.waits.last() {
-        Some((from, None)) => from.moment().plus(rules.max_transition_duration),
+        Some((from, None)) => {
+            from.moment().plus(open.limit.unwrap_or(rules.max_transition_duration))
+        }
         Some((_, Some(_))) | None => open.limited_from().plus(open.limit(rules)),
     }
 }

@@ -7,7 +7,8 @@ use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::span::{LinkReason, Outcome};
-use crate::facts::workload::Mode;
+use crate::facts::time::Nanos;
+use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::tree::open::own_link;
@@ -15,14 +16,34 @@ use crate::lifecycle::turn::Turn;
 
 impl Tree {
     /// Whether a new object below `owner` becomes part of this tree. What runs to its end below an
-    /// owner with nothing open, such as the Job of a CronJob, is a tree of its own.
+    /// owner with nothing open is a tree of its own, and so always is what runs below an owner that
+    /// spawns it, such as the Job of a CronJob.
     #[must_use]
     pub fn takes_in(&self, new: &Snapshot, owner: Uid) -> bool {
         let is_run = match new {
             Snapshot::Workload(workload) => workload.mode == Mode::Run,
             Snapshot::Pod(pod) => !pod.restarts_always,
         };
-        !is_run || self.is_open() || self.forest.is_in_run(owner, self.top().uid, self.is_run())
+        let is_in_run = || self.forest.is_in_run(owner, self.top().uid, self.is_run());
+        !is_run || (!self.spawns(owner) && (self.is_open() || is_in_run()))
+    }
+
+    /// Whether runs below `owner` are trees of their own, whatever is open.
+    fn spawns(&self, owner: Uid) -> bool {
+        self.workload(owner).is_some_and(|workload| workload.spawns)
+    }
+
+    /// The topmost workload, or one below it.
+    pub(super) fn workload(&self, uid: Uid) -> Option<&Workload> {
+        if uid == self.top().uid {
+            return self.root.as_deref();
+        }
+        self.forest.of(uid).map(|owned| &owned.workload)
+    }
+
+    /// How long a transition of it may take, where its kind has a limit of its own.
+    pub(super) fn limit(&self) -> Option<Nanos> {
+        self.root.as_deref().and_then(|root| root.limit)
     }
 
     /// The tree of `guest` is this one's, though it is a tree of its own.

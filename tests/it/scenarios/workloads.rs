@@ -15,6 +15,10 @@
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
 //! `cr Rollout.argoproj.io web mode=run goals=a.b,c`: a custom resource; modes are `rollout` (if
 //! nothing is said), `run`, `plain`. It has only those fields of a spec that lines name.
+//! `limit=60`: transitions of its kind may take so many seconds. `spawns`: runs below it are trees of
+//! their own. `image=v1` of a custom resource: it has a pod template, which its ReplicaSets have too.
+//! `queue`: it tells of the queue that its owner waits in, by conditions
+//! `queued=QuotaReserved/False/Pending`.
 //! Words of a status bump no generation; without `observed` it is of the newest one.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
@@ -25,6 +29,7 @@ use std::sync::Arc;
 use lifespan::facts::change::Snapshot;
 use lifespan::facts::kind::Kind;
 use lifespan::facts::meta::{Condition, Meta, Writer};
+use lifespan::facts::time::Nanos;
 use lifespan::facts::workload::{
     Mode, SpecHashes, TemplatePath, Verdict, Workload, WorkloadStatus,
 };
@@ -33,7 +38,7 @@ use super::objects;
 use super::script::{Line, seconds};
 
 /// What makes a line one about a status.
-const STATUS: [&str; 12] = [
+const STATUS: [&str; 13] = [
     "status",
     "observed",
     "reason",
@@ -46,6 +51,7 @@ const STATUS: [&str; 12] = [
     "settled",
     "failed",
     "progress",
+    "queued",
 ];
 
 pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
@@ -79,7 +85,8 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
         is_on_delete: false,
         partition: 0,
         images: if is_custom { Arc::default() } else { Arc::from([("app".into(), "v1".into())]) },
-        pod_template: 0,
+        pod_template: None,
+        is_queue: false,
         spawns: is_plain,
         limit: None,
         template: 0,
@@ -109,6 +116,9 @@ pub(crate) fn write(new: &mut Workload, line: &Line<'_>, is_new: bool) {
         Some(name) => new.update_revision = name.into(),
         None => {}
     }
+    new.limit = line.number("limit").map(Nanos::from_seconds).or(new.limit);
+    new.spawns |= line.has("spawns");
+    new.is_queue |= line.has("queue");
     new.scheduled = line.value("scheduled").map(seconds).or(new.scheduled);
     let old_stamps = Arc::clone(&new.stamps);
     if let Some(text) = line.value("stamp") {
@@ -208,6 +218,10 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
     let all = |fields: &mut dyn Iterator<Item = (&Box<str>, &u64)>| {
         fields.fold(0, |all: u64, (path, value)| all.rotate_left(7) ^ hash(path) ^ value)
     };
+    let of_pods = || spec.iter().filter(|(path, _)| TemplatePath::Pods.holds(path));
+    if new.template_path.is_none() && of_pods().next().is_some() {
+        new.pod_template = Some(all(&mut of_pods()));
+    }
     new.template = all(&mut of_template());
     new.template_without_restart =
         all(&mut of_template().filter(|(path, _)| ***path != *restarted));
@@ -263,6 +277,12 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     }
     if let Some(reason) = line.value("refused") {
         status.replica_failure = said(true, reason, "quota exceeded");
+    }
+    if let Some(condition) = line.value("queued") {
+        let [name, is, reason] = condition.split('/').collect::<Vec<_>>().try_into().unwrap();
+        let told = status.queue.iter().filter(|(known, _)| **known != *name).cloned();
+        let own = said(is == "True", reason, "").map(|condition| (name.into(), *condition));
+        status.queue = told.chain(own).collect();
     }
     status.progress = line.value("progress").map(Into::into).or(status.progress.take());
     let at = (!line.has("undated")).then(|| line.second());

@@ -219,6 +219,11 @@ fn is_from(request: &Request<Incoming>, token: &str) -> bool {
     told == Some(&format!("Bearer {token}"))
 }
 
+/// What is said of Widgets: no field of their status has a word for how they are.
+const WIDGETS: &str = r#"{"components":{"schemas":{"com.example.v1.Widget":{"properties":{
+    "status":{"type":"object","properties":{"revision":{"type":"integer"}}}},
+    "x-kubernetes-group-version-kind":[{"group":"example.com","kind":"Widget","version":"v1"}]}}}}"#;
+
 async fn answer(
     histories: &Histories,
     manner: Manner,
@@ -244,6 +249,7 @@ async fn answer(
             let groups: Vec<_> = names.into_iter().map(group).collect();
             return whole(200, &format!(r#"{{"groups":[{}]}}"#, groups.join(",")));
         }
+        ["openapi", "v3", "apis", "example.com", "v1"] => return whole(200, WIDGETS),
         ["apis", name] => return discovered(histories, name, &group(name)).await,
         ["apis", name, "v1"] => {
             let plurals: Vec<_> = histories

@@ -84,6 +84,10 @@ fn a_database_of_cloud_native_pg_tells_by_a_sentence_and_wants_its_instances() {
         ("Setting up primary", Verdict::Progressing),
         ("Failing over", Verdict::Progressing),
         ("Waiting for user action", waiting("Waiting for user action")),
+        (
+            "Cluster is unrecoverable and needs manual intervention",
+            failed("Cluster is unrecoverable and needs manual intervention", "", None),
+        ),
     ] {
         let ready = condition("Ready", "True", None);
         let status = format!(r#"{{"phase":"{phase}","conditions":[{ready}]}}"#);
@@ -128,6 +132,32 @@ fn what_makes_runs_at_its_times_spawns_them() {
     assert!(!object(&preset("workflows.argoproj.io"), "{}", "null").spawns);
 }
 
+// Of a CronWorkflow that is well nothing is said; `SpecError` and `SubmissionError` are
+// (pkg/apis/workflow/v1alpha1/cron_workflow_types.go).
+#[test]
+fn a_cron_workflow_says_only_what_is_wrong_with_it() {
+    let custom = preset("cronworkflows.argoproj.io");
+    for name in ["SpecError", "SubmissionError"] {
+        let status = |is: &str| format!(r#"{{"conditions":[{}]}}"#, condition(name, is, None));
+        let read = object(&custom, "{}", &status("True"));
+        assert_eq!(read.status.speech, Reporting::Spoken, "{name}");
+        assert_eq!(*read.status.verdict.unwrap(), failed("R", "m", Some(AT)), "{name}");
+        assert_eq!(object(&custom, "{}", &status("False")).status.speech, Reporting::Silent);
+    }
+}
+
+#[test]
+fn what_kueue_tells_of_a_queue_is_read_condition_by_condition() {
+    let custom = preset("workloads.kueue.x-k8s.io");
+    let status = format!(r#"{{"conditions":[{}]}}"#, condition("QuotaReserved", "False", None));
+    let read = object(&custom, "{}", &status);
+    assert!(read.is_queue);
+    let [(name, said)] = &*read.status.queue else { panic!("{:?}", read.status.queue) };
+    assert_eq!((&**name, said.is_true, &*said.reason), ("QuotaReserved", false, "R"));
+    assert_eq!(said.changed, Some(UnixNanos::from_seconds(AT)));
+    assert!(object(&preset("kafkas.kafka.strimzi.io"), "{}", &status).status.queue.is_empty());
+}
+
 #[test]
 fn a_ray_job_ends_as_its_job_does() {
     let custom = preset("rayjobs.ray.io");
@@ -136,6 +166,8 @@ fn a_ray_job_ends_as_its_job_does() {
         ("SUCCEEDED", "Complete", settled()),
         ("FAILED", "Complete", failed("FAILED", "m", None)),
         ("", "Failed", failed("Failed", "m", None)),
+        ("", "ValidationFailed", failed("ValidationFailed", "m", None)),
+        ("", "Initializing", Verdict::Progressing),
         ("STOPPED", "Running", failed("STOPPED", "m", None)),
     ] {
         let status = format!(
@@ -187,7 +219,7 @@ fn a_node_claim_has_settled_at_the_last_of_its_steps() {
     assert_eq!(of(&["Launched"]), Verdict::Progressing);
     assert_eq!(of(&["Launched", "Registered", "Initialized"]), Verdict::Progressing);
     assert_eq!(of(&["Launched", "Registered", "Initialized", "Ready"]), settled());
-    assert_eq!(of(&["Ready", "Disrupting"]), Verdict::Progressing);
+    assert_eq!(of(&["Ready", "InstanceTerminating"]), Verdict::Progressing);
 }
 
 #[test]
@@ -198,9 +230,15 @@ fn a_virtual_machine_tells_by_its_status_and_by_its_conditions() {
         verdict(&custom, &format!(r#"{{"printableStatus":"{printable}","conditions":[{ready}]}}"#))
     };
     assert_eq!(of("True", "Running"), settled());
+    assert_eq!(of("True", "Paused"), waiting("Paused"));
     assert_eq!(of("False", "Starting"), Verdict::Progressing);
     assert_eq!(of("False", "Stopped"), waiting("Stopped"));
+    let volumes = r#"{"volumeSnapshotStatuses":[{"name":"disk","enabled":false}]}"#;
+    assert_eq!(verdict(&custom, volumes), Verdict::Progressing);
     assert_eq!(of("False", "CrashLoopBackOff"), failed("CrashLoopBackOff", "", None));
+    assert_eq!(of("False", "ImagePullBackOff"), failed("ImagePullBackOff", "", None));
+    assert_eq!(of("False", "WaitingForVolumeBinding"), Verdict::Progressing);
+    assert_eq!(of("False", "ErrorPvcNotFound"), failed("ErrorPvcNotFound", "", None));
 }
 
 #[test]

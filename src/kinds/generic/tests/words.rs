@@ -60,6 +60,13 @@ fn a_word_below_another_key_counts_where_nothing_says_how_it_is_as_a_whole() {
         (r#"{"jobs":{"state":"FAILED"}}"#, failed("FAILED", "", None)),
         (r#"{"lastBackup":{"state":"FAILED"},"phase":"Ready"}"#, settled()),
         (r#"{"statuses":{"one":{"state":"Rejected","reason":"r"}}}"#, failed("r", "", None)),
+        // Of several brokers each has a map of its own.
+        (
+            r#"{"state":"Running","brokersState":{"0":{"configState":"ConfigInSync"},
+                "1":{"configState":"ConfigOutOfSync"}}}"#,
+            Verdict::Progressing,
+        ),
+        (r#"{"state":"Running","brokersState":{"0":{"configState":"ConfigInSync"}}}"#, settled()),
         (
             r#"{"jobs":{"state":"FAILED"},"conditions":[{"type":"Ready","status":"True"}]}"#,
             settled(),
@@ -135,6 +142,28 @@ fn a_route_has_settled_when_each_of_its_parents_takes_it() {
 }
 
 #[test]
+fn the_conditions_of_a_part_count_where_there_are_none_of_the_whole() {
+    let of = |is: &str, own: &str| {
+        let part = conditions(&["Ready=True", &format!("PodReady={is}")]);
+        by_convention(&format!(
+            r#"{{"currentState":"Ready","podStatus":{{"conditions":{part}}},"conditions":{own}}}"#
+        ))
+    };
+    assert_eq!(of("True", "[]"), settled());
+    assert_eq!(of("False", "[]"), Verdict::Progressing);
+    assert_eq!(of("False", &conditions(&["Ready=True"])), settled());
+}
+
+#[test]
+fn a_status_in_which_nothing_would_say_how_it_is_settles_nothing() {
+    for status in [r#"{"conditions":[]}"#, r#"{"revision":0}"#, r#"{"endpoints":["a"]}"#] {
+        let read = object(&widget(Rules::default()), "{}", status);
+        assert_eq!(*read.status.verdict.unwrap(), Verdict::Progressing, "{status}");
+        assert_eq!(read.status.speech, Reporting::Mute, "{status}");
+    }
+}
+
+#[test]
 fn every_condition_counts_for_the_generation_that_it_names() {
     let of = |texts: &[(&str, &str, i64)]| {
         let conditions: Vec<_> =
@@ -162,6 +191,9 @@ fn numbers_that_are_short_of_what_is_wanted_say_that_it_is_busy() {
         ("{}", r#"{"currentHealthy":2,"desiredHealthy":3}"#, Verdict::Progressing),
         ("{}", r#"{"state":"ready","readyWorkers":3,"desiredWorkers":3}"#, settled()),
         ("{}", r#"{"state":"ready","readyWorkers":0,"desiredWorkers":3}"#, Verdict::Progressing),
+        ("{}", r#"{"replicas":1,"readyReplicas":1}"#, settled()),
+        ("{}", r#"{"replicas":0,"readyReplicas":0}"#, Verdict::Progressing),
+        (r#"{"replicas":0}"#, r#"{"replicas":0,"readyReplicas":0}"#, settled()),
         // A number alone is of no known shape.
         (three, r#"{"phase":"Ready","nodes":1}"#, settled()),
         (

@@ -1,0 +1,126 @@
+//! Whether a kind could say how it is, by the schema that its API server publishes of it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::says::could_say;
+
+/// How far down a schema is looked.
+const MAX_DEPTH: usize = 8;
+
+/// An OpenAPI v3 document, as `/openapi/v3/apis/GROUP/VERSION` gives it.
+#[derive(Deserialize)]
+struct Document {
+    components: Components,
+}
+
+#[derive(Deserialize)]
+struct Components {
+    schemas: Map<String, Value>,
+}
+
+/// Whether no object of this kind will ever say how it is: the schema of its status names no
+/// conditions, word, state or observed generation (DESIGN §3.1). `None` where the document does not
+/// tell: the kind is not in it, or its status may hold anything.
+#[must_use]
+pub fn is_silent(document: &[u8], group: &str, kind: &str) -> Option<bool> {
+    let document: Document = serde_json::from_slice(document).ok()?;
+    let schemas = document.components.schemas;
+    let schema = schemas.values().find(|schema| is_of(schema, group, kind))?;
+    let properties = schema.get("properties")?.as_object()?;
+    let Some(status) = properties.get("status") else { return Some(true) };
+    speaks(status, MAX_DEPTH).map(|speaks| !speaks)
+}
+
+fn is_of(schema: &Value, group: &str, kind: &str) -> bool {
+    let named = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
+    let is = |it: &Value, key: &str, expected: &str| {
+        it.get(key).and_then(Value::as_str).unwrap_or_default() == expected
+    };
+    named.is_some_and(|all| all.iter().any(|it| is(it, "group", group) && is(it, "kind", kind)))
+}
+
+/// Whether a field says how an object is, in this part of a status or below it; `None` where any
+/// field may stand there.
+fn speaks(schema: &Value, depth: usize) -> Option<bool> {
+    let is_open = |key: &str| schema.get(key).is_some_and(|it| *it != Value::Bool(false));
+    if depth == 0
+        || ["x-kubernetes-preserve-unknown-fields", "$ref", "allOf"].into_iter().any(is_open)
+    {
+        return None;
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if properties.is_some_and(|all| all.keys().any(|key| could_say(key))) {
+        return Some(true);
+    }
+    let below = properties.into_iter().flat_map(Map::values);
+    let items = ["items", "additionalProperties"].into_iter().filter_map(|key| schema.get(key));
+    let all: Option<Vec<bool>> = below.chain(items).map(|it| speaks(it, depth - 1)).collect();
+    let is_empty_object = properties.is_none()
+        && schema.get("type").and_then(Value::as_str) == Some("object")
+        && schema.get("additionalProperties").is_none();
+    if is_empty_object { None } else { all.map(|all| all.contains(&true)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_silent;
+
+    fn of(widget: &str) -> Option<bool> {
+        let document = format!(
+            r#"{{"components":{{"schemas":{{
+                "com.example.v1.Widget":{{"properties":{widget},
+                    "x-kubernetes-group-version-kind":
+                        [{{"group":"example.com","kind":"Widget","version":"v1"}}]}},
+                "com.example.v1.WidgetList":{{"properties":{{"status":{{}}}},
+                    "x-kubernetes-group-version-kind":
+                        [{{"group":"example.com","kind":"WidgetList","version":"v1"}}]}}}}}}}}"#
+        );
+        is_silent(document.as_bytes(), "example.com", "Widget")
+    }
+
+    fn of_status(properties: &str) -> Option<bool> {
+        of(&format!(r#"{{"spec":{{}},"status":{{"type":"object","properties":{properties}}}}}"#))
+    }
+
+    #[test]
+    fn a_kind_whose_status_has_no_word_for_how_it_is_is_silent() {
+        assert_eq!(of(r#"{"spec":{"type":"object"}}"#), Some(true), "it has no status");
+        assert_eq!(of_status(r#"{"revision":{"type":"integer"}}"#), Some(true));
+        let endpoints = r#"{"endpoints":{"type":"array","items":{"type":"object","properties":
+            {"address":{"type":"string"}}}}}"#;
+        assert_eq!(of_status(endpoints), Some(true));
+    }
+
+    #[test]
+    fn a_word_for_how_it_is_may_stand_anywhere_in_it() {
+        for word in ["conditions", "observedGeneration", "phase", "currentState", "ready"] {
+            let own = format!(r#"{{"{word}":{{"type":"string"}}}}"#);
+            assert_eq!(of_status(&own), Some(false), "{word}");
+            let list = format!(
+                r#"{{"parents":{{"type":"array","items":{{"type":"object","properties":{own}}}}}}}"#
+            );
+            assert_eq!(of_status(&list), Some(false), "{word}");
+            let map = format!(
+                r#"{{"brokers":{{"type":"object","additionalProperties":{{"properties":{own}}}}}}}"#
+            );
+            assert_eq!(of_status(&map), Some(false), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_may_hold_anything_may_hold_a_word() {
+        for status in [
+            r#"{"status":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}"#,
+            r#"{"status":{"type":"object"}}"#,
+            r##"{"status":{"$ref":"#/components/schemas/Other"}}"##,
+        ] {
+            assert_eq!(of(status), None, "{status}");
+        }
+        let below = r#"{"more":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}"#;
+        assert_eq!(of_status(below), None);
+        for document in ["", "{}", "<html>", r#"{"components":{"schemas":{}}}"#] {
+            assert_eq!(is_silent(document.as_bytes(), "example.com", "Widget"), None, "{document}");
+        }
+    }
+}
