@@ -4,6 +4,7 @@
 //! through it gives the same spans every time.
 
 mod counts;
+mod derived;
 mod lanes;
 mod orphans;
 mod owners;
@@ -16,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use counts::Counts;
+use derived::{Deadlines, Shared};
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
 pub use settings::Settings;
-use shared::share;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
@@ -74,10 +75,8 @@ pub struct Engine {
     unjudged: BTreeSet<Uid>,
     /// Trees of which a later list told: looked at when those of all kinds are in.
     relisted: BTreeSet<Uid>,
-    nodes: BTreeSet<Arc<str>>,
-    paths: BTreeSet<Arc<[Box<str>]>>,
-    deadlines: BTreeSet<(UnixNanos, Uid)>,
-    deadline_of: BTreeMap<Uid, UnixNanos>,
+    deadlines: Deadlines,
+    shared: Shared,
     counts: Counts,
     /// How many changes have entered: the order in which everything is decided.
     n_entered: u64,
@@ -137,10 +136,8 @@ impl Engine {
             is_new_history: false,
             unjudged: BTreeSet::new(),
             relisted: BTreeSet::new(),
-            nodes: BTreeSet::new(),
-            paths: BTreeSet::new(),
-            deadlines: BTreeSet::new(),
-            deadline_of: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            shared: Shared::default(),
             counts: Counts::default(),
             n_entered: 0,
             now: UnixNanos(i64::MIN),
@@ -169,9 +166,7 @@ impl Engine {
                 self.enter(orphan, &mut out);
             }
             self.judge(&mut out);
-            while let Some((due, top)) = self.deadlines.first().copied().filter(|it| it.0 <= next) {
-                self.deadlines.remove(&(due, top));
-                self.deadline_of.remove(&top);
+            while let Some(top) = self.deadlines.take_due(next) {
                 self.change(top, Seen::NOTHING, &mut out, |tree, turn| tree.expire(next, turn));
             }
         }
@@ -182,7 +177,7 @@ impl Engine {
     /// When [`Engine::advance`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
-        let tree = self.deadlines.first().map(|(due, _)| *due);
+        let tree = self.deadlines.next();
         let before = (!self.before.is_empty()).then_some(self.now);
         let (lists, inlet) = match self.lists_enter() {
             Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
@@ -300,7 +295,7 @@ impl Engine {
         let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });
         match change {
             Change::Seen(mut snapshot) => {
-                self.share(&mut snapshot);
+                self.shared.share(&mut snapshot);
                 let seen = Seen { arrival, is_listed, is_late, desired: None };
                 self.seen(lane, &snapshot, seen, out);
             }
@@ -323,14 +318,6 @@ impl Engine {
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(&note, out),
-        }
-    }
-
-    /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
-    fn share(&mut self, snapshot: &mut Snapshot) {
-        match snapshot {
-            Snapshot::Pod(pod) => share(&mut self.nodes, &mut pod.node),
-            Snapshot::Workload(workload) => share(&mut self.paths, &mut workload.spec.paths),
         }
     }
 
@@ -398,7 +385,7 @@ impl Engine {
             return;
         };
         self.tell(&ended, out);
-        self.set_deadline(top, deadline.filter(|_| after == After::Lives));
+        self.deadlines.set(top, deadline.filter(|_| after == After::Lives));
         self.join_adopter(top, out);
         if after == After::Empty
             && let Some(mut tree) = self.store.fell(top)
@@ -418,22 +405,6 @@ impl Engine {
             let told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
             out.extend(told.spans);
             told.left.into_iter().for_each(|(pod, left)| self.store.keep_left(pod, left));
-        }
-    }
-
-    /// When a tree has something to do next.
-    fn set_deadline(&mut self, top: Uid, deadline: Option<UnixNanos>) {
-        let known = match deadline {
-            Some(deadline) => self.deadline_of.insert(top, deadline),
-            None => self.deadline_of.remove(&top),
-        };
-        if known != deadline {
-            if let Some(known) = known {
-                self.deadlines.remove(&(known, top));
-            }
-            if let Some(deadline) = deadline {
-                self.deadlines.insert((deadline, top));
-            }
         }
     }
 }

@@ -101,7 +101,7 @@ impl Engine {
     /// The tree `part` becomes part of `host`, below `owner`.
     fn join(&mut self, part: Uid, host: Uid, owner: Uid, out: &mut Vec<FinishedSpan>) {
         let Some(tree) = self.store.fell(part) else { return };
-        self.set_deadline(part, None);
+        self.deadlines.set(part, None);
         for uid in tree.uids() {
             self.store.enter(uid, host);
         }

@@ -381,7 +381,7 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
     let speech = told.iter().filter_map(|news| match news {
         News::Listed(Snapshot::Workload(widget))
         | News::Watched(Change::Seen(Snapshot::Workload(widget))) => Some(widget.status.speech),
-        _ => None,
+        News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Closed => None,
     });
     assert!(speech.eq([Reporting::Silent; 3]), "{told:?}");
     let asked = requests.iter().filter(|it| *it == "/openapi/v3/apis/example.com/v1");

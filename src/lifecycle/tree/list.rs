@@ -56,7 +56,7 @@ impl Tree {
         };
         match began {
             Some(proof) if proof.is_recent(now, self.limit(), turn.rules) => {
-                self.go_on(proof, turn)
+                self.go_on(proof, turn);
             }
             Some(_) | None => {
                 turn.counts.baseline += 1;
