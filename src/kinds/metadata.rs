@@ -17,6 +17,10 @@ use crate::facts::time::UnixNanos;
 /// How many entries of lists in metadata are looked at; real ones have a handful.
 const MAX_ENTRIES: usize = 256;
 
+/// A label that is shorter is no trace context, which is a trace of 64 bits and a span at the least:
+/// objects have many labels, and few of them are long.
+const SHORTEST_CONTEXT: usize = 16 + 1 + 16;
+
 /// `metadata` as it is decoded.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -184,7 +188,7 @@ pub(super) struct Labels<'a> {
     template_generation: Option<Text<'a>>,
     revision_hash: Option<Text<'a>>,
     template_hash: Option<Text<'a>>,
-    /// All others as they stand there: which of them are of interest, the rules say.
+    /// Others that may be trace contexts, as they stand there: which of them are, the rules say.
     others: Vec<(Text<'a>, &'a RawValue)>,
 }
 
@@ -219,7 +223,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
                             &mut labels.template_hash
                         }
                         _ => {
-                            labels.others.push((key, map.next_value()?));
+                            let value: &RawValue = map.next_value()?;
+                            if value.get().len() >= SHORTEST_CONTEXT {
+                                labels.others.push((key, value));
+                            }
                             continue;
                         }
                     };

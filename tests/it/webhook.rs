@@ -144,6 +144,19 @@ async fn a_certificate_that_is_not_trusted_is_told_by_healthz_and_not_by_livez()
     assert_eq!(client.send("GET", "/healthz", &[], Bytes::new()).await.0, 200);
 }
 
+#[test]
+fn a_configuration_that_is_none_is_told_before_anything_is_answered() {
+    let lifespan = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lifespan"));
+        let output = command.arg("webhook").args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = lifespan(&["--config", "/nonexistent.yaml"]);
+    assert!(code == Some(1) && said.contains("/nonexistent.yaml"), "{said}");
+    let (code, said) = lifespan(&["--key", "no key"]);
+    assert!(code == Some(2) && said.contains("expected the key of an annotation"), "{said}");
+}
+
 #[tokio::test]
 async fn who_asks_for_something_else_is_told_what_is_expected() {
     let webhook = Webhook::start(Policy::default(), None).await;
