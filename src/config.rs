@@ -17,6 +17,7 @@ pub mod node;
 mod objects;
 pub mod reader;
 mod receiver;
+mod roots;
 mod sampling;
 mod service;
 mod show;

@@ -3,6 +3,7 @@
 //! One task drives it. It reads no clock: time is an argument, so that a recording replayed
 //! through it gives the same spans every time.
 
+mod claims;
 mod counts;
 mod derived;
 mod lanes;
@@ -16,6 +17,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use claims::Claims;
 pub use counts::Counts;
 use derived::{Deadlines, Shared};
 use lanes::{Entry, LaneState};
@@ -27,7 +29,6 @@ use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::Arrival;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
-use crate::facts::note::Note;
 use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
@@ -53,6 +54,7 @@ pub struct Engine {
     sieve: Sieve,
     inlet: Inlet,
     orphans: Orphans,
+    claims: Claims,
     /// Objects whose tree is being looked for, each owned by the one after it.
     entering: Vec<Uid>,
     store: Arc<Store>,
@@ -100,6 +102,7 @@ impl Engine {
             max_waiting,
             waits_for,
             custom_kinds,
+            roots,
             sampling,
         } = settings;
         let rules = Rules {
@@ -111,6 +114,7 @@ impl Engine {
             max_transition_duration,
             max_run_duration,
             max_pods_per_trace,
+            roots,
         };
         let whole = Lane::ALL.into_iter().map(|lane| (lane, Part::default()));
         let parts = whole.chain(waits_for.iter().copied());
@@ -123,6 +127,7 @@ impl Engine {
             sieve: Sieve::new(sampling),
             inlet: Inlet::new(rules.settle_time, max_waiting),
             orphans: Orphans::default(),
+            claims: Claims::default(),
             entering: Vec::new(),
             rules: Arc::new(rules),
             store: Arc::default(),
@@ -301,6 +306,9 @@ impl Engine {
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
+                if let Snapshot::Pod(pod) = &snapshot {
+                    self.forget_claims(pod);
+                }
                 self.reunite(&snapshot, arrival, out);
                 let Some(top) = self.store.top_of(uid) else { return };
                 self.counts.changes += 1;
@@ -317,6 +325,7 @@ impl Engine {
                 self.is_to_judge(top);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
+            Change::Noted(note) if note.claim.is_some() => self.claim_noted(&note, out),
             Change::Noted(note) => self.noted(&note, out),
         }
     }
@@ -345,6 +354,9 @@ impl Engine {
         if seen.is_listed {
             self.is_to_judge(top);
         }
+        if let Snapshot::Pod(pod) = snapshot {
+            self.hear_of_claims(pod, out);
+        }
         let waited = self.orphans.take(uid);
         if !waited.is_empty() {
             // What waited for it is news: first it is judged by what the list shows.
@@ -353,18 +365,6 @@ impl Engine {
         for waited in waited {
             self.release(waited, out);
         }
-    }
-
-    fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
-        let Some(top) = self.store.top_of(note.about) else {
-            self.counts.strange_events += 1;
-            return;
-        };
-        self.counts.changes += 1;
-        self.change(top, Seen::NOTHING, out, |tree, _| {
-            tree.note(note);
-            After::Lives
-        });
     }
 
     /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing
@@ -402,6 +402,12 @@ impl Engine {
 
     fn tell(&mut self, ended: &[Ended], out: &mut Vec<FinishedSpan>) {
         for ended in ended {
+            if let Ended::Transition(closed) = ended
+                && !self.rules.roots.are_told(&closed.tree.top.kind, closed.transition.action)
+            {
+                self.counts.untraced.left_out += 1;
+                continue;
+            }
             let told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
             out.extend(told.spans);
             told.left.into_iter().for_each(|(pod, left)| self.store.keep_left(pod, left));

@@ -10,6 +10,7 @@ pub mod phases;
 mod pods;
 mod root;
 mod runs;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,11 +23,12 @@ use crate::facts::reason::Failure;
 use crate::facts::span::{FinishedSpan, ObjectRef, Outcome, ShownSpan, SpanContext};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::{Closed, Departed, Ended, Portrait};
-use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::{Debugger, Pod};
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::transition::{Closing, Transition};
 use crate::lifecycle::tree::Tree;
 use draft::{Common, Draft, Identity};
+use owned::StepSpan;
 use pods::Gating;
 
 /// Spans are never nested deeper.
@@ -37,11 +39,15 @@ const MAX_DEPTH: usize = 16;
 pub struct Told {
     /// Its spans, children before parents.
     pub spans: Vec<FinishedSpan>,
-    /// Pods that are still going, and where their spans will belong.
-    pub left: Vec<(Uid, Left)>,
+    /// Pods that are still going and ephemeral containers that still run, and where their spans will
+    /// belong.
+    pub left: Vec<(Outliving, Left)>,
 }
 
-/// The span above the end of a Pod, which has left without it.
+/// What outlives its transition: a Pod that goes, or, by its name, an ephemeral container of it.
+pub type Outliving = (Uid, Box<str>);
+
+/// The span above something that outlives it, and has left without it.
 #[derive(Clone, Debug)]
 pub struct Left {
     /// Its trace.
@@ -54,35 +60,77 @@ pub struct Left {
     begin: UnixNanos,
 }
 
-/// The spans of what has ended; of a Pod, that its transition had `left` without.
+/// The spans of what has ended; of a Pod or an ephemeral container, that its transition had `left`
+/// without.
 #[must_use]
-pub fn tell(ended: &Ended, left: impl FnOnce(Uid) -> Option<Left>, rules: &Rules) -> Told {
-    match ended {
-        Ended::Transition(closed) => build(closed, rules, false).told(),
+pub fn tell(ended: &Ended, left: impl FnOnce(&Outliving) -> Option<Left>, rules: &Rules) -> Told {
+    let span = match ended {
+        Ended::Transition(closed) => return build(closed, rules, false).told(),
         Ended::Pod(departed) => {
-            let spans = left(departed.uid).map(|left| terminate_left(departed, &left, rules));
-            Told { spans: spans.into_iter().collect(), left: Vec::new() }
+            let left = left(&(departed.uid, Box::default()));
+            left.map(|left| terminate_left(departed, &left, rules))
         }
-    }
+        Ended::Debugger(departed, debugger) => {
+            let left = left(&(departed.uid, debugger.name.clone()));
+            let draft =
+                left.as_ref().and_then(|left| debugger_left(departed, debugger, left, None));
+            let finished = draft.zip(left.as_ref());
+            finished
+                .map(|(draft, left)| draft.finish(&left.context, &common(&departed.tree, rules)))
+        }
+    };
+    Told { spans: span.into_iter().collect(), left: Vec::new() }
+}
+
+/// `run container` of an ephemeral container whose transition has left without it; one that has not
+/// ended is shown to `end`.
+fn debugger_left(
+    departed: &Departed,
+    debugger: &Debugger,
+    left: &Left,
+    end: Option<Instant>,
+) -> Option<Draft> {
+    let Departed { tree, uid, pod, owner } = departed;
+    let owner = owner.as_ref().map(|(uid, below)| (&below.kind, &*below.name, *uid));
+    let debugged = in_place::Debugged { tree, uid: *uid, pod, owner };
+    let mut draft = debugged.run(left.seed, left.parent, debugger, end)?;
+    draft.start.best = draft.start.best.max(left.begin);
+    draft.start.hi = draft.start.hi.max(left.begin);
+    draft.end = draft.end.not_before(&draft.start);
+    let mut drafts = [draft];
+    notes::attach(&mut drafts, &[0], pod);
+    let [draft] = drafts;
+    Some(draft)
 }
 
 /// What of a tree is open at `now`: for showing.
 #[must_use]
 pub fn in_progress(
     tree: &Tree,
-    left: impl Fn(Uid) -> Option<Left>,
+    left: impl Fn(&Outliving) -> Option<Left>,
     now: UnixNanos,
     rules: &Rules,
 ) -> Vec<ShownSpan> {
-    let open = tree.as_of(now);
+    let kind = &tree.top().kind;
+    let is_told = |open: &Closed| rules.roots.are_told(kind, open.transition.action);
+    let open = tree.as_of(now).filter(is_told);
     let mut out = open.map(|open| build(&open, rules, true).shown()).unwrap_or_default();
     let end = Evidence::event(now).instant(Nanos(0));
     for departed in tree.outliving() {
-        let Some(left) = left(departed.uid) else { continue };
-        let ending = pods::Ending::of(&departed);
-        let Some(draft) = ending.terminate(left.seed, left.parent, Some(end)) else { continue };
-        let draft = draft.outcome(Outcome::Unfinished);
-        out.push(draft.show(&left.context, &common(&departed.tree, rules)));
+        let common = common(&departed.tree, rules);
+        let mut show = |draft: Option<Draft>, left: &Left| {
+            let draft = draft.map(|draft| draft.outcome(Outcome::Unfinished));
+            out.extend(draft.map(|draft| draft.show(&left.context, &common)));
+        };
+        if let Some(left) = left(&(departed.uid, Box::default())) {
+            let ending = pods::Ending::of(&departed);
+            show(ending.terminate(left.seed, left.parent, Some(end)), &left);
+        }
+        for debugger in departed.pod.debuggers().iter().filter(|it| it.has_left) {
+            if let Some(left) = left(&(departed.uid, debugger.name.clone())) {
+                show(debugger_left(&departed, debugger, &left, Some(end)), &left);
+            }
+        }
     }
     out
 }
@@ -120,9 +168,9 @@ struct Build<'a> {
     rules: &'a Rules,
     is_shown: bool,
     drafts: Vec<Draft>,
-    left: Vec<(Uid, SpanId)>,
+    left: Vec<(Outliving, SpanId)>,
     /// The spans of workloads below the topmost one.
-    step_ids: BTreeMap<Uid, SpanId>,
+    step_spans: BTreeMap<Uid, Vec<StepSpan>>,
     /// Pods in a failure state, the earliest first.
     failing: Vec<(&'a Pod, &'a Failure)>,
     /// How many Pods each span leaves out.
@@ -133,7 +181,6 @@ struct Build<'a> {
 
 fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     let transition = &closed.transition;
-    let steps = transition.steps.iter();
     let mut build = Build {
         closed,
         transition,
@@ -143,9 +190,7 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
         is_shown,
         drafts: Vec::new(),
         left: Vec::new(),
-        step_ids: steps
-            .map(|(uid, it)| (*uid, owned::step_id(transition.seed, *uid, it)))
-            .collect(),
+        step_spans: owned::step_spans(transition),
         failing: failing(closed),
         omitted: BTreeMap::new(),
         gating: None,
@@ -154,6 +199,7 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     build.root();
     build.owned();
     build.pods(&kept);
+    build.retries();
     build.count_omitted();
     build.gated();
     build.children_first();
@@ -166,9 +212,9 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
         draft.map_or(build.end.best, |draft| draft.start.best)
     };
     let context = transition.context();
-    let left = build.left.iter().map(|(uid, parent)| {
+    let left = build.left.iter().map(|(outliving, parent)| {
         let (parent, begin) = (*parent, begin(*parent));
-        (*uid, Left { context: context.clone(), seed: transition.seed, parent, begin })
+        (outliving.clone(), Left { context: context.clone(), seed: transition.seed, parent, begin })
     });
     let left = left.collect();
     Built { drafts: build.drafts, left, common: common(&closed.tree, rules), context }
@@ -177,7 +223,7 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
 /// The spans of a transition, still without what they have in common.
 struct Built {
     drafts: Vec<Draft>,
-    left: Vec<(Uid, Left)>,
+    left: Vec<(Outliving, Left)>,
     common: Common,
     context: SpanContext,
 }
@@ -249,13 +295,14 @@ impl<'a> Build<'a> {
         kept
     }
 
-    /// The span above what `owner` owns: that of the nearest workload above it that has one in
-    /// this transition, else the root.
-    fn above(&self, owner: Option<Uid>) -> SpanId {
+    /// The span above what happened to something that `owner` owns, from one place of the order to
+    /// another: that of the nearest workload above it that has one for this in the transition, else
+    /// the root.
+    fn above(&self, owner: Option<Uid>, from: u64, to: u64) -> SpanId {
         let owner_of = |uid: &Uid| self.closed.workloads.get(uid).map(|below| below.owner);
         let mut chain = std::iter::successors(owner, owner_of).take(MAX_DEPTH);
-        let found = chain.find_map(|uid| self.step_ids.get(&uid));
-        found.copied().unwrap_or(self.transition.span)
+        let found = chain.find_map(|uid| owned::taking_in(self.step_spans.get(&uid)?, from, to));
+        found.unwrap_or(self.transition.span)
     }
 
     /// Whether `uid` lies below `above`, or is it.

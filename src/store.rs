@@ -17,15 +17,15 @@ use dashmap::DashMap;
 use crate::facts::ids::TraceId;
 use crate::facts::meta::Uid;
 use crate::lifecycle::tree::{Stage, Tree};
-use crate::spans::Left;
+use crate::spans::{Left, Outliving};
 
 /// Trees by the uid of their topmost object, and an index from every object to its tree.
 #[derive(Debug, Default)]
 pub struct Store {
     trees: DashMap<Uid, Tree>,
     tree_of: DashMap<Uid, Uid>,
-    /// Of Pods that outlive their transition: where their spans belong.
-    left: DashMap<Uid, Left>,
+    /// Of what outlives its transition: where its span belongs.
+    left: DashMap<Outliving, Left>,
     /// How far the trees are that have a transition.
     stages: DashMap<Uid, Stage>,
     n_open: AtomicU64,
@@ -89,7 +89,7 @@ impl Store {
     #[must_use]
     pub fn busy(&self) -> Vec<Uid> {
         let mut busy: BTreeSet<Uid> = self.stages.iter().map(|it| *it.key()).collect();
-        busy.extend(self.left.iter().filter_map(|it| self.top_of(*it.key())));
+        busy.extend(self.left.iter().filter_map(|it| self.top_of(it.key().0)));
         busy.into_iter().collect()
     }
 
@@ -146,20 +146,20 @@ impl Store {
         self.trees.iter_mut().for_each(|mut tree| change(&mut tree));
     }
 
-    /// Keeps where the span of a Pod belongs that is still going.
-    pub fn keep_left(&self, pod: Uid, left: Left) {
-        self.left.insert(pod, left);
+    /// Keeps where the span of something belongs that outlives its transition.
+    pub fn keep_left(&self, outliving: Outliving, left: Left) {
+        self.left.insert(outliving, left);
     }
 
-    /// Where the span of a Pod belongs that is still going.
+    /// Where the span of something belongs that outlives its transition.
     #[must_use]
-    pub fn left(&self, pod: Uid) -> Option<Left> {
-        self.left.get(&pod).map(|left| left.clone())
+    pub fn left(&self, outliving: &Outliving) -> Option<Left> {
+        self.left.get(outliving).map(|left| left.clone())
     }
 
     /// The same, which is needed no more.
-    pub fn take_left(&self, pod: Uid) -> Option<Left> {
-        self.left.remove(&pod).map(|(_, left)| left)
+    pub fn take_left(&self, outliving: &Outliving) -> Option<Left> {
+        self.left.remove(outliving).map(|(_, left)| left)
     }
 
     /// How many objects are tracked.

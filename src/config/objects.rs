@@ -6,12 +6,14 @@ use super::namespaces::excluded_namespaces;
 use super::nearest::nearest;
 use super::node::{Node, Value};
 use super::reader::Section;
+use super::roots;
 use super::values::quoted;
 use crate::facts::duration;
 use crate::facts::kind::Lane;
 use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
 use crate::kinds::{Catalog, Custom};
+use crate::lifecycle::action::Actions;
 use rules::{custom, limit};
 
 /// What `objects` means, with a line for each of its keys.
@@ -32,6 +34,7 @@ What is watched; owners must be watched for spans to be nested. Built-in kinds a
 - spawns: what runs below it is a trace of its own, as the Jobs of a CronJob are
 - silent: its status never says how it is: it has settled with what is below it
 - max_transition_duration: for this kind, built-in ones too; of a run in place of max_run_duration
+- transitions: which kinds of traces of it are told, in place of those of the receiver
 - label_selector, field_selector: as kubectl has them
 - exclude_namespaces: beside those of the receiver
 Crossplane's composites and managed resources have kinds of their own: name each with its group; their conditions Ready and Synced are known";
@@ -49,6 +52,8 @@ pub struct Object {
     pub excluded: Vec<String>,
     /// How long a transition of a built-in kind may take, if that is a time of its own.
     pub limit: Option<Nanos>,
+    /// Which kinds of its roots are told, if those are its own.
+    pub transitions: Option<Actions>,
 }
 
 /// What is watched, and the custom resources among it.
@@ -101,19 +106,20 @@ struct Which {
     field_selector: String,
     excluded: Vec<String>,
     limit: Option<Nanos>,
+    transitions: Option<Actions>,
 }
 
 impl Which {
     fn of(self, lane: Lane) -> Object {
-        let Self { label_selector, field_selector, excluded, limit } = self;
-        Object { lane, label_selector, field_selector, excluded, limit }
+        let Self { label_selector, field_selector, excluded, limit, transitions } = self;
+        Object { lane, label_selector, field_selector, excluded, limit, transitions }
     }
 }
 
 impl Object {
     /// As it may be configured again.
     pub(super) fn written(&self, catalog: &Catalog) -> String {
-        let Self { lane, label_selector, field_selector, excluded, limit } = self;
+        let Self { lane, label_selector, field_selector, excluded, limit, transitions } = self;
         let resource = catalog.resource(*lane);
         let (name, group) = resource.split_once('.').unwrap_or((&resource, ""));
         let mut out = format!("{{name: {}", quoted(name));
@@ -142,6 +148,7 @@ impl Object {
         }
         let limit = limit.or_else(|| catalog.custom(*lane)?.rules.limit);
         put("max_transition_duration", &limit.map(duration::written).unwrap_or_default());
+        put("transitions", &transitions.map(roots::written).unwrap_or_default());
         put("exclude_namespaces", &listed(excluded));
         put("label_selector", &text(label_selector));
         put("field_selector", &text(field_selector));
@@ -219,6 +226,7 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
         field_selector: section.text("field_selector", "", ""),
         excluded: excluded_namespaces(&mut section, ""),
         limit: limit(&mut section),
+        transitions: roots::own(&mut section),
     };
     section.unsupported("namespaces", "namespaces stand beside objects and concern all of them");
     for (key, instead) in OF_PEERS {

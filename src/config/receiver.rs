@@ -4,6 +4,7 @@ use super::namespaces::{excluded_namespaces, namespaces};
 use super::node::Node;
 use super::objects::{HELP, Object, Objects, objects};
 use super::reader::{Reader, Section};
+use super::roots::actions;
 use super::sampling::sampling;
 use super::trace_context::trace_context;
 use crate::cluster::connect::Access;
@@ -11,6 +12,7 @@ use crate::engine::Settings;
 use crate::facts::kind::{Kind, Lane};
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
+use crate::lifecycle::action::Roots;
 use crate::sampling::Policy;
 use crate::watch::lanes::Watched;
 use crate::watch::listener::ForCore;
@@ -87,8 +89,9 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     let catalog = Arc::new(catalog.with_context(trace_context(s)));
     unsupported(s);
     let (watch_settings, watch_list) = watching(s);
+    let roots = roots(s, &objects, &catalog);
     let sampling = sampling(s);
-    let settings = settings(s, catalog.custom_kinds(), sampling);
+    let settings = settings(s, catalog.custom_kinds(), roots, sampling);
     section.end();
     Receiver {
         access,
@@ -170,11 +173,27 @@ fn watching(s: &mut Section<'_>) -> (WatchSettings, Option<bool>) {
     (settings, watch_list)
 }
 
+/// Which kinds of roots are told, of all kinds of objects and of single ones.
+fn roots(s: &mut Section<'_>, objects: &[Object], catalog: &Catalog) -> Roots {
+    let all = actions(
+        s,
+        "Which kinds of traces are told, by what their roots do: create, update, rollback, restart, scale, pause, resume, recover, reconcile, delete, run, start, resize, terminate; all if empty. The others are counted",
+    );
+    let own = objects.iter().filter_map(|it| Some((catalog.kind(it.lane)?, it.transitions?)));
+    Roots { all, of: own.collect() }
+}
+
 /// How the core understands what it hears.
-fn settings(s: &mut Section<'_>, custom_kinds: Vec<(Lane, Kind)>, sampling: Policy) -> Settings {
+fn settings(
+    s: &mut Section<'_>,
+    custom_kinds: Vec<(Lane, Kind)>,
+    roots: Roots,
+    sampling: Policy,
+) -> Settings {
     Settings {
         waits_for: Vec::new(),
         custom_kinds,
+        roots,
         sampling,
         cluster_uid: given(s.text(
             "cluster_uid",

@@ -2,6 +2,7 @@
 
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::Nanos;
+use crate::lifecycle::action::Roots;
 use crate::sampling::Policy;
 
 /// How long things are waited for.
@@ -33,6 +34,8 @@ pub struct Settings {
     pub waits_for: Vec<(Lane, Part)>,
     /// The lanes of custom resources and the kinds of their objects, owners first.
     pub custom_kinds: Vec<(Lane, Kind)>,
+    /// Which kinds of roots are told.
+    pub roots: Roots,
     /// Which traces are kept.
     pub sampling: Policy,
 }
@@ -52,6 +55,7 @@ impl Default for Settings {
             max_waiting: 100_000,
             waits_for: Vec::new(),
             custom_kinds: Vec::new(),
+            roots: Roots::default(),
             sampling: Policy::default(),
         }
     }

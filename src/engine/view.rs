@@ -59,6 +59,8 @@ impl Trees {
         let wanted = self.store.settling().into_iter().filter(|(_, trace)| are_wanted(*trace));
         let read = |(top, _)| self.store.read(top, |tree| tree.settling()).flatten();
         let closed = wanted.filter_map(read);
+        let roots = &self.rules.roots;
+        let closed = closed.filter(|it| roots.are_told(&it.tree.top.kind, it.transition.action));
         closed
             .flat_map(|closed| {
                 let ended = Ended::Transition(Box::new(closed));

@@ -12,6 +12,8 @@ pub struct Note {
     pub resource_version: u64,
     /// `involvedObject.uid`.
     pub about: Uid,
+    /// The PersistentVolumeClaim that it is about: its namespace and name.
+    pub claim: Option<(Box<str>, Box<str>)>,
     /// The container, from `involvedObject.fieldPath`, empty where it is about the object.
     pub container: Box<str>,
     /// `reason`, such as `Pulled`.
@@ -29,4 +31,12 @@ pub struct Note {
     pub seconds: UnixNanos,
     /// `source.component` or `reportingComponent`.
     pub source: Box<str>,
+}
+
+/// Whether an Event about a PersistentVolumeClaim says that it waits, or is provisioned for the Pod
+/// that does (`pkg/controller/volume/persistentvolume`, sig-storage-lib-external-provisioner).
+#[must_use]
+pub fn is_of_claim(reason: &str) -> bool {
+    ["WaitForFirstConsumer", "WaitForPodScheduled", "ExternalProvisioning", "Provisioning"]
+        .contains(&reason)
 }

@@ -28,12 +28,20 @@ pub struct PodSnapshot {
     pub reason: Box<str>,
     /// `status.message`, at most 1 KiB.
     pub message: Box<str>,
+    /// `spec.schedulingGates` holds any.
+    pub is_gated: bool,
+    /// `spec.readinessGates` names any: it is Ready when others say so too.
+    pub has_readiness_gates: bool,
+    /// The PersistentVolumeClaims that its volumes name.
+    pub claims: Box<[Box<str>]>,
     /// Condition `PodScheduled`.
     pub scheduled: Option<Condition>,
     /// Condition `PodReadyToStartContainers`.
     pub sandbox: Option<Condition>,
     /// Condition `Initialized`.
     pub initialized: Option<Condition>,
+    /// Condition `ContainersReady`.
+    pub containers_ready: Option<Condition>,
     /// Condition `Ready`.
     pub ready: Option<Condition>,
     /// Condition `DisruptionTarget`.

@@ -113,6 +113,8 @@ pub struct Workload {
     pub spawns: bool,
     /// How long a transition of it may take, where its kind has a limit of its own.
     pub limit: Option<Nanos>,
+    /// `spec.minReadySeconds`: for how long a Pod must have been Ready to be available.
+    pub min_ready: Nanos,
     /// Hash of the template: of the pod template without the label `pod-template-hash`, or of all
     /// that is no goal field.
     pub template: u64,

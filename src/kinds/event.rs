@@ -6,7 +6,7 @@ use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
 use super::{Catalog, SnapshotError, check_kind};
-use crate::facts::note::Note;
+use crate::facts::note::{Note, is_of_claim};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
@@ -50,6 +50,10 @@ struct Involved<'a> {
     #[serde(borrow)]
     kind: Text<'a>,
     #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
     uid: Text<'a>,
     #[serde(borrow)]
     field_path: Text<'a>,
@@ -83,9 +87,16 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
         (None, None) => ("involvedObject.uid", Involved::default()),
     };
     // A kubelet writes about its Node with the name as uid, or with none.
-    if !involved.kind.0.is_empty() && !catalog.is_known(&involved.api_version.0, &involved.kind.0) {
+    let is_claim = involved.kind.0 == "PersistentVolumeClaim";
+    let is_known = is_claim || catalog.is_known(&involved.api_version.0, &involved.kind.0);
+    if !involved.kind.0.is_empty() && !is_known {
         return Ok(None);
     }
+    if is_claim && !is_of_claim(&event.reason.0) {
+        return Ok(None);
+    }
+    let claim = || (involved.namespace.boxed(), involved.name.boxed());
+    let claim = is_claim.then(claim);
     let series = event.series.unwrap_or_default();
     let count = [event.count, series.count, event.deprecated_count]
         .into_iter()
@@ -118,6 +129,7 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
         uid: own_uid,
         resource_version,
         about: uid(key, &involved.uid.0)?,
+        claim,
         container: container(&involved.field_path.0).into(),
         reason: event.reason.0,
         message: if event.message.0.is_empty() { event.note.0 } else { event.message.0 },
@@ -256,6 +268,22 @@ mod tests {
         for path in ["", "spec.containers", "spec.containers{app", "spec.containers[0]", "status"] {
             assert_eq!(&*container(path), "", "{path}");
         }
+    }
+
+    #[test]
+    fn an_event_about_a_claim_is_ours_where_it_says_that_the_claim_waits() {
+        let of = |reason: &str| {
+            let about = format!(
+                r#"{{"kind":"PersistentVolumeClaim","namespace":"shop","name":"data-db-0",{ABOUT}}}"#
+            );
+            let json = format!(r#"{{{METADATA},"involvedObject":{about},"reason":"{reason}"}}"#);
+            event(&Catalog::default(), json.as_bytes()).unwrap()
+        };
+        let claim = of("WaitForFirstConsumer").unwrap().claim;
+        assert_eq!(claim, Some(("shop".into(), "data-db-0".into())));
+        assert!(of("ExternalProvisioning").is_some());
+        assert_eq!(of("FilesystemResizeSuccessful"), None);
+        assert_eq!(with("").claim, None);
     }
 
     #[test]

@@ -10,10 +10,12 @@ use super::read::Text;
 use super::refusal::{decode, label, refuse};
 use super::rules::is_goal;
 use super::verdict::{self, Judged};
+use super::workload::MAX_READY;
 use super::{Decoded, SnapshotError, check_kind, spec_hash, stamps, template};
 use crate::context;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
+use crate::facts::time::Nanos;
 use crate::facts::workload::{Verdict, Workload, WorkloadStatus};
 
 /// Written by `kubectl rollout restart`.
@@ -64,6 +66,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let replicas = custom.rules.n_wanted(object);
     let pod_template = spec.at("template").map(template::of_replica_sets);
     let queue = if custom.rules.is_queue { verdict::queue(&status) } else { Box::default() };
+    let min_ready = spec.at("minReadySeconds").and_then(JsonValue::whole);
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
     let revision = metadata.annotations.revision;
@@ -97,6 +100,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         is_queue: custom.rules.is_queue,
         spawns: custom.rules.spawns,
         limit: custom.rules.limit,
+        min_ready: Nanos::from_seconds(min_ready.unwrap_or(0).clamp(0, MAX_READY)),
         template,
         template_without_restart,
         revision,

@@ -21,6 +21,9 @@ use crate::facts::pod::{
 /// How many containers of a Pod are kept; the kubelet takes a few dozen.
 const MAX_CONTAINERS: usize = 1_000;
 
+/// How many volumes of a Pod are looked at.
+const MAX_VOLUMES: usize = 1_000;
+
 /// How many env variables of a container are looked at.
 const MAX_ENV: usize = 4_096;
 
@@ -50,6 +53,27 @@ struct Spec<'a> {
     containers: Few<Container<'a>, MAX_CONTAINERS>,
     #[serde(borrow)]
     ephemeral_containers: Few<Container<'a>, MAX_CONTAINERS>,
+    scheduling_gates: Few<IgnoredAny, 1>,
+    readiness_gates: Few<IgnoredAny, 1>,
+    #[serde(borrow)]
+    volumes: Few<Volume<'a>, MAX_VOLUMES>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Volume<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    persistent_volume_claim: Option<Claim<'a>>,
+    ephemeral: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Claim<'a> {
+    #[serde(borrow)]
+    claim_name: Text<'a>,
 }
 
 /// A container of the spec.
@@ -179,6 +203,9 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let template_hash = metadata.labels.template_hash().unwrap_or_default().boxed();
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let n_stamps = found.stamps.len();
+    // Init containers have run, and are not run again for what is written to them.
+    let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.0 == "Always");
+    let claims = claims(&meta.name, spec.volumes.0);
     let refused_stamps =
         stamps::told(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));
 
@@ -192,13 +219,17 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         phase: phase(&status.phase.0),
         reason: status.reason.0,
         message: status.message.0,
+        is_gated: !spec.scheduling_gates.0.is_empty(),
+        has_readiness_gates: !spec.readiness_gates.0.is_empty(),
+        claims,
         scheduled: None,
         sandbox: None,
         initialized: None,
+        containers_ready: None,
         ready: None,
         disruption: None,
         containers: Box::default(),
-        in_place: in_place(spec.init_containers.0.iter().chain(&spec.containers.0)),
+        in_place: in_place(of_life.chain(&spec.containers.0)),
         observed: status.observed_generation.or_zero(),
         resize: None,
         debuggers: Box::default(),
@@ -213,6 +244,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
             "PodScheduled" => &mut pod.scheduled,
             "PodReadyToStartContainers" => &mut pod.sandbox,
             "Initialized" => &mut pod.initialized,
+            "ContainersReady" => &mut pod.containers_ready,
             "Ready" => &mut pod.ready,
             "DisruptionTarget" => &mut pod.disruption,
             _ => continue,
@@ -227,6 +259,19 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     pod.debuggers = containers((Vec::new(), Vec::new()), ephemeral);
     pod.debuggers.iter_mut().for_each(|debugger| debugger.role = Role::Ephemeral);
     Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), n_stamps, refused_stamps })
+}
+
+/// The claims that the volumes of the Pod `name` are for: those that it names, and those that are
+/// made for it (generic ephemeral volumes).
+fn claims(name: &str, volumes: Vec<Volume<'_>>) -> Box<[Box<str>]> {
+    let claims = volumes.into_iter().filter_map(|volume| match volume {
+        Volume { persistent_volume_claim: Some(claim), .. } => Some(claim.claim_name.boxed()),
+        Volume { ephemeral: Some(_), name: volume, .. } => {
+            Some(format!("{name}-{}", volume.0).into())
+        }
+        Volume { .. } => None,
+    });
+    claims.collect()
 }
 
 /// Hashes of what may be written in place.

@@ -13,7 +13,7 @@ use super::{Decoded, SnapshotError, check_kind, job, read::Text, spec_hash, stam
 use crate::context::Rules;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::{Mode, TemplatePath, Workload, WorkloadStatus};
 
 #[derive(Default, Deserialize)]
@@ -50,6 +50,9 @@ struct Status<'a> {
     #[serde(borrow)]
     conditions: Few<RawCondition<'a>, MAX_CONDITIONS>,
 }
+
+/// `minReadySeconds` is an int32.
+pub(super) const MAX_READY: i64 = 0x7fff_ffff;
 
 /// What sets a kind apart from the others.
 struct Form {
@@ -109,6 +112,7 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let form = Form::of(&kind);
     let replicas = form.has_replicas.then(|| whole(&spec, &["replicas"], 1)).transpose()?;
     let paused = form.pause.map(|key| flag(&spec, key)).transpose()?.unwrap_or(false);
+    let min_ready = Nanos::from_seconds(whole(&spec, &["minReadySeconds"], 0)?.clamp(0, MAX_READY));
     let status = status.unwrap_or_default();
     let (mut partition, mut is_on_delete, mut update_revision) = (0, false, Box::default());
     if kind == Kind::StatefulSet {
@@ -153,6 +157,7 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
         is_queue: false,
         spawns: form.mode == Mode::Plain,
         limit: None,
+        min_ready,
         template,
         template_without_restart,
         revision,

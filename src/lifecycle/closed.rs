@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::pod::Pod;
+use super::pod::{Debugger, Pod};
 use super::transition::{Closing, Transition};
 use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
@@ -18,6 +18,8 @@ pub enum Ended {
     Transition(Box<Closed>),
     /// A Pod is gone whose transition had left before.
     Pod(Box<Departed>),
+    /// An ephemeral container has ended whose transition had left before.
+    Debugger(Box<Departed>, Box<Debugger>),
 }
 
 /// A transition that has closed. Nothing of it changes any more.

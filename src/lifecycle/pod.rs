@@ -11,25 +11,27 @@ mod loss;
 mod restart;
 mod run;
 mod start;
+mod waits;
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 pub use end::{End, deletion_request};
 pub use events::{Noted, Probe};
+use in_place::Imaged;
 pub use in_place::{Debugger, Resize, Unfit, WrittenInPlace};
 pub use loss::{Loss, Tally};
-pub use restart::Restart;
 use restart::has_exited;
+pub use restart::{Forced, Restart};
 pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start};
+pub use waits::Waits;
 
 use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Uid;
 use crate::facts::pod::{ContainerSnapshot, ContainerState, InPlace, PodPhase, PodSnapshot, Role};
 use crate::facts::reason;
 use crate::facts::reason::Failure;
-use crate::facts::time::Nanos;
 use crate::facts::time::UnixNanos;
 
 /// The number of a transition within its tree.
@@ -108,6 +110,8 @@ struct Facts {
     resizes: Vec<Resize>,
     /// The same of ephemeral containers.
     debuggers: Vec<Debugger>,
+    /// Its images were written, and its containers have not run again since.
+    imaged: Option<Imaged>,
     /// Events that may belong to spans that have not left.
     notes: Vec<Noted>,
 }
@@ -278,19 +282,14 @@ impl Pod {
     ///
     /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
     /// Pod was created in.
-    pub fn apply(
-        &mut self,
-        new: &PodSnapshot,
-        arrival: Option<Arrival>,
-        seq: Option<Seq>,
-        stable_time: Nanos,
-    ) -> u64 {
-        let mut n_crowded = self.apply_in_place(new, arrival, seq, stable_time);
+    pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<Arrival>, seq: Option<Seq>) -> u64 {
+        let mut n_crowded = self.apply_in_place(new, arrival, seq);
         self.version = NonZeroU64::new(new.meta.resource_version);
         self.node = Arc::clone(&new.node);
         self.apply_start(new, arrival);
         self.apply_run(new, lower_bound(new), arrival);
         n_crowded += self.apply_restarts(new, arrival, seq);
+        self.apply_done_in_place(new, arrival);
         self.apply_ready(new, arrival);
         self.apply_failure(new, arrival);
         let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
@@ -374,6 +373,7 @@ impl Facts {
             || !self.restarts.is_empty()
             || !self.resizes.is_empty()
             || !self.debuggers.is_empty()
+            || self.imaged.is_some()
     }
 
     fn is_empty(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pod::{Pod, Tally};
+use super::pod::{Pod, Seq, Tally};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
@@ -100,6 +100,19 @@ impl Pods {
         self.by_uid.values().any(Pod::waits_in_place)
     }
 
+    /// Why one of them could not be written in place as the transition `seq` wanted: reason and
+    /// message.
+    #[must_use]
+    pub fn refused_in_place(&self, seq: Seq) -> Option<(Box<str>, String)> {
+        self.by_uid.values().find_map(|pod| pod.refused_in_place(seq))
+    }
+
+    /// Since when the Pod that was the first to wait for room on its node has.
+    #[must_use]
+    pub fn first_deferred(&self) -> Option<UnixNanos> {
+        self.by_uid.values().filter_map(Pod::deferred).min()
+    }
+
     /// A Pod joins.
     pub fn insert(&mut self, uid: Uid, pod: Pod) {
         let after = Part::of(&pod);
@@ -194,7 +207,6 @@ mod tests {
     use crate::facts::instant::Arrival;
     use crate::facts::kind::Lane;
     use crate::facts::pod::PodSnapshot;
-    use crate::facts::time::Nanos;
     use crate::kinds::{self, Catalog};
 
     fn seen() -> PodSnapshot {
@@ -224,7 +236,7 @@ mod tests {
             if let Some(ready) = &mut new.ready {
                 (ready.is_true, ready.changed) = (is_ready, None);
             }
-            pods.change(uid(n), |pod| pod.apply(&new, arrival, None, Nanos(0)));
+            pods.change(uid(n), |pod| pod.apply(&new, arrival, None));
             check(&pods);
         }
         let longest = pods.longest_unready().map(|(since, uid, _)| (since, uid));

@@ -1,5 +1,6 @@
 //! What the core is told from outside.
 
+use super::action::Roots;
 use crate::facts::time::{Nanos, SECOND};
 
 /// What the core is told from outside.
@@ -21,6 +22,8 @@ pub struct Rules {
     pub max_run_duration: Nanos,
     /// Beyond how many Pods a trace keeps only the telling ones.
     pub max_pods_per_trace: usize,
+    /// Which kinds of roots are told.
+    pub roots: Roots,
 }
 
 impl Rules {

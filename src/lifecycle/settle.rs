@@ -1,7 +1,7 @@
 //! When a workload has settled or failed, by what its controller says.
 
 use crate::facts::kind::Kind;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::{Verdict, Workload, WorkloadStatus};
 
 /// The reason of a rollout that ran past its deadline.
@@ -92,7 +92,8 @@ pub fn is_over(run: &Workload) -> bool {
 /// (`pkg/controller/deployment/util/deployment_util.go`): updated = replicas = available = wanted,
 /// observed ≥ generation. ReplicaSet, ReplicationController: replicas = ready = wanted.
 /// StatefulSet, DaemonSet: the rule of `kubectl rollout status`
-/// (`pkg/polymorphichelpers/rollout_status.go`), and replicas = wanted; under OnDelete nobody
+/// (`pkg/polymorphichelpers/rollout_status.go`), and replicas = wanted, and with minReadySeconds
+/// available = wanted; under OnDelete nobody
 /// updates, and nothing is waited for.
 fn counts_agree(workload: &Workload) -> bool {
     let (status, wanted) = (&workload.status, workload.count());
@@ -111,7 +112,9 @@ fn counts_agree(workload: &Workload) -> bool {
             let is_updated = workload.is_on_delete
                 || (status.updated >= wanted - workload.partition
                     && (is_partial || status.is_of_one_revision));
-            status.ready >= wanted && status.replicas == wanted && is_updated
+            // kubectl does not look at minReadySeconds, the controller waits for it.
+            let is_available = workload.min_ready == Nanos(0) || status.available == wanted;
+            status.ready >= wanted && status.replicas == wanted && is_updated && is_available
         }
         Kind::DaemonSet => {
             let is_updated = workload.is_on_delete || status.updated >= wanted;

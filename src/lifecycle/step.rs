@@ -38,14 +38,16 @@ pub struct Step {
     /// Since when it has been settled, or over; for a deletion: since when it and all below it are
     /// gone.
     pub settled: Option<Evidence>,
-    /// Its run was deleted before it had ended.
+    /// It was deleted before it had settled, or ended.
     pub is_cut_short: bool,
-    /// Its controller gave it up.
-    pub has_failed: bool,
+    /// Its controller gave it up, then.
+    pub failed: Option<Evidence>,
     /// Its template differs only by `restartedAt`.
     pub is_restart: bool,
     /// Its status as the write left it: what that said says nothing of the write.
     pub before: Option<Box<WorkloadStatus>>,
+    /// The generation that the step began with; where the kind has none, the resourceVersion.
+    pub number: u64,
     /// Its revision.
     pub revision: i64,
     /// Trace contexts on it that no older ReplicaSet carries.
@@ -59,6 +61,20 @@ pub struct Step {
 }
 
 impl Step {
+    /// It has settled or failed, so that a further write is something else. A ReplicaSet has one span
+    /// in a transition.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        let is_set = matches!(self.kind, Kind::ReplicaSet | Kind::ReplicationController);
+        (self.settled.is_some() || self.failed.is_some()) && !is_set
+    }
+
+    /// Where the last write that is part of it stands in the order.
+    #[must_use]
+    pub fn last_write(&self) -> u64 {
+        self.writes.last().map_or(&self.start, |(at, ..)| at).order()
+    }
+
     /// `replicas` was written again; whether there was room to keep that.
     #[must_use]
     pub fn add_write(&mut self, at: Evidence, to: i64) -> bool {

@@ -160,6 +160,8 @@ pub enum Settles {
     WithRun,
     /// When the bare Pod is Ready.
     WhenReady,
+    /// When what was written to the bare Pod in place is there, and that Ready.
+    InPlace,
     /// When nothing of it is left.
     WhenGone,
     /// As it is written: no controller reports on it.
@@ -217,6 +219,8 @@ pub struct Transition {
     pub goals: Vec<GoalChange>,
     /// Workloads below the topmost one that were written.
     pub steps: BTreeMap<Uid, Step>,
+    /// What had been done to them before they were written again: it had settled, or failed.
+    pub past: Vec<(Uid, Step)>,
     /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
     /// What was told of the queues that they wait in.
@@ -236,6 +240,8 @@ pub struct Transition {
     pub finalizers: Vec<Box<str>>,
     /// Baggage that came with its stamps, of the keys that are allowed.
     pub baggage: Vec<(Box<str>, Box<str>)>,
+    /// A Pod of it waits for room on its node to be resized.
+    pub has_deferred: bool,
     /// It has settled or failed, if that lasts: since when, and as what.
     pub trial: Option<Trial>,
     /// A verdict that stood when the spec was written says nothing of that write.
@@ -343,6 +349,22 @@ impl Transition {
         } else {
             self.n_crowded += 1;
         }
+    }
+
+    /// Something more is done to a workload; what was done before is over.
+    pub fn begin_step(&mut self, uid: Uid, step: Step) {
+        let Some(before) = self.steps.insert(uid, step) else { return };
+        if self.past.len() < MAX_KEPT {
+            self.past.push((uid, before));
+        } else {
+            self.n_crowded += 1;
+        }
+    }
+
+    /// All that is done to workloads below the topmost one, the newest of each last.
+    pub fn all_steps(&self) -> impl Iterator<Item = (Uid, &Step)> {
+        let past = self.past.iter().map(|(uid, step)| (*uid, step));
+        past.chain(self.steps.iter().map(|(uid, step)| (*uid, step)))
     }
 
     /// Keeps a Pod that is gone, if there is room.

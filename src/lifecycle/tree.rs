@@ -3,13 +3,15 @@
 //!
 //! [`Tree::step`], [`Tree::delete`] and [`Tree::vanish`] take one change, [`Tree::expire`] the
 //! passing of time; nothing else decides anything. The rooms below: `root` reads new versions of
-//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends; `reconcile` opens what is written below; `open` opens and closes
+//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends, `available` which of them count, `in_place` what is written to them; `reconcile` opens what is written below; `open` opens and closes
 //! transitions, `evaluate` looks whether they have settled; `list` judges what a list proves in
 //! progress; `whole` moves parts from one tree to another.
 
+mod available;
 mod evaluate;
 mod gone;
 mod healing;
+mod in_place;
 mod list;
 mod open;
 mod owned;
@@ -38,7 +40,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::note::Note;
 use crate::facts::pod::PodSnapshot;
-use crate::facts::span::{ObjectRef, Outcome};
+use crate::facts::span::{Link, ObjectRef, Outcome};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::Workload;
@@ -62,6 +64,8 @@ pub struct Tree {
     waiting_stamps: Vec<(Stamp, UnixNanos)>,
     /// What was written to a paused workload, for the `resume`.
     while_paused: Vec<(GoalChange, Vec<Stamp>)>,
+    /// Stamps of what waited for too long, for the `resume`.
+    taken_over: Vec<Link>,
     /// Writes below while nothing was open.
     writes_below: Reconciled,
     /// Earlier templates of the topmost workload.
@@ -86,6 +90,8 @@ struct Last {
     is_followed: bool,
     /// Its outcome was `paused`.
     is_paused: bool,
+    /// It waited for too long, and so it ended.
+    is_waiting: bool,
     /// It was the end of its tree.
     is_end: bool,
     /// When it ended.
@@ -134,6 +140,7 @@ impl Tree {
             last: None,
             waiting_stamps: Vec::new(),
             while_paused: Vec::new(),
+            taken_over: Vec::new(),
             writes_below: Reconciled::default(),
             templates: Vec::new(),
             generation: 0,
@@ -319,9 +326,12 @@ impl Tree {
         Some(self.closed(open.clone(), closing))
     }
 
-    /// The Pods that are still going after their transition has left: for showing.
+    /// The Pods that are still going, or debugged, after their transition has left: for showing.
     pub fn outliving(&self) -> impl Iterator<Item = Departed> {
-        let has_left = |pod: &Pod| pod.end().is_some_and(|end| end.has_left);
+        let has_left = |pod: &Pod| {
+            let is_going = pod.end().is_some_and(|end| end.has_left);
+            is_going || pod.debuggers().iter().any(|debugger| debugger.has_left)
+        };
         let left = self.pods.all().iter().filter(move |(_, pod)| has_left(pod));
         left.map(|(uid, pod)| self.departed(*uid, pod))
     }

@@ -53,13 +53,15 @@ pub struct Untraced {
     pub stale: u64,
     /// Writes, links, Events and Pods of one transition beyond what it keeps.
     pub crowded: u64,
+    /// Transitions of the kinds that are not to be told.
+    pub left_out: u64,
 }
 
 impl Untraced {
     /// The counts by a word for the reason.
     #[must_use]
-    pub fn by_reason(&self) -> [(&'static str, u64); 7] {
-        let Self { pods, baseline, churn, orphans, unchanged, stale, crowded } = *self;
+    pub fn by_reason(&self) -> [(&'static str, u64); 8] {
+        let Self { pods, baseline, churn, orphans, unchanged, stale, crowded, left_out } = *self;
         [
             ("pods", pods),
             ("baseline", baseline),
@@ -68,6 +70,7 @@ impl Untraced {
             ("unchanged", unchanged),
             ("stale", stale),
             ("crowded", crowded),
+            ("left_out", left_out),
         ]
     }
 }

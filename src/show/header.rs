@@ -128,7 +128,9 @@ fn facts(root: &ShownSpan, look: Look) -> Vec<Item> {
     if is_set(root, "lifespan.unstable") {
         facts.push(vec![("unstable".to_owned(), YELLOW)]);
     }
-    if let n @ 1.. = root.n_outliving {
+    let terminating = root.attributes.iter().find(|(key, _)| *key == "lifespan.pods.terminating");
+    if let Some((_, Value::Int(n @ 1..))) = terminating {
+        let n = *n;
         let pods = if n == 1 { "Pod" } else { "Pods" };
         facts.push(vec![(format!("{n} {pods} still terminating at its end"), PLAIN)]);
     }

@@ -86,8 +86,8 @@ fn rollout() -> Vec<ShownSpan> {
         ("lifespan.manager", "kubectl-client-side-apply".into()),
         ("lifespan.image.before", "registry.local/web:v1".into()),
         ("lifespan.image.after", "registry.local/web:v2".into()),
+        ("lifespan.pods.terminating", 1_i64.into()),
     ];
-    spans[0].n_outliving = 1;
     spans[0].links = vec![Link {
         trace_id: TraceId([0x1f; 16]),
         span_id: SpanId([1; 8]),

@@ -27,14 +27,14 @@ impl Build<'_> {
                 continue;
             }
             let about = queue.map_or(*about, |queue| queue.owner);
-            let at = narrowest(&self.drafts, own(about), noted.at);
+            let at = narrowest(&self.drafts, own(about), noted.at, |_| true);
             if let Some(draft) = at.and_then(|at| self.drafts.get_mut(at)) {
                 draft.note(noted);
             }
         }
         for (about, queued) in &self.transition.queued {
             let event = queue_event(queued);
-            let at = narrowest(&self.drafts, own(*about), event.at);
+            let at = narrowest(&self.drafts, own(*about), event.at, |_| true);
             if let Some(draft) = at.and_then(|at| self.drafts.get_mut(at)) {
                 draft.events.push(event);
             }
@@ -52,11 +52,16 @@ impl Build<'_> {
     }
 }
 
-/// Of the spans of a workload, which stand at `own`, the narrowest that holds the moment: where it
-/// waits in a queue, or its own.
-fn narrowest(drafts: &[Draft], own: &[usize], at: UnixNanos) -> Option<usize> {
-    let fits = own.iter().filter_map(|place| Some((*place, drafts.get(*place)?)));
-    let fits = fits.filter(|(_, draft)| draft.contains(at));
+/// Of the spans that stand at `own` the shortest that holds the moment, phases excepted: where a
+/// workload waits in a queue, or its own.
+fn narrowest(
+    drafts: &[Draft],
+    own: &[usize],
+    at: UnixNanos,
+    is_it: impl Fn(&Draft) -> bool,
+) -> Option<usize> {
+    let own = own.iter().filter_map(|place| Some((*place, drafts.get(*place)?)));
+    let fits = own.filter(|(_, draft)| !draft.is_phase && is_it(draft) && draft.contains(at));
     fits.min_by_key(|(_, draft)| draft.length()).map(|(place, _)| place)
 }
 
@@ -77,13 +82,10 @@ fn queue_event(queued: &Queued) -> SpanEvent {
 /// stand at `own`.
 pub(super) fn attach(drafts: &mut [Draft], own: &[usize], pod: &Pod) {
     for noted in pod.notes() {
-        let fits =
-            own.iter().filter_map(|at| Some((*at, drafts.get(*at)?))).filter(|(_, draft)| {
-                let is_about = draft.container.is_empty() || draft.container == noted.container;
-                !draft.is_phase && is_about && draft.contains(noted.at)
-            });
-        let narrowest = fits.min_by_key(|(_, draft)| draft.length()).map(|(at, _)| at);
-        if let Some(draft) = narrowest.and_then(|at| drafts.get_mut(at)) {
+        let is_about =
+            |draft: &Draft| draft.container.is_empty() || draft.container == noted.container;
+        let place = narrowest(drafts, own, noted.at, is_about);
+        if let Some(draft) = place.and_then(|at| drafts.get_mut(at)) {
             draft.note(noted);
         }
     }

@@ -1,33 +1,71 @@
 //! Spans of the workloads below the topmost one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::ids;
-use crate::facts::ids::{SpanId, TraceId};
+use crate::facts::ids::SpanId;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::forest::is_set;
 use crate::lifecycle::step::Step;
+use crate::lifecycle::transition::Transition;
 use crate::spans::Build;
 use crate::spans::attributes::with_refusal;
 use crate::spans::draft::{Draft, Identity};
 
 /// The name of a step within the ids of its trace, whatever the name of its span.
 const fn id_step(step: &Step) -> &'static str {
-    if step.is_run && !step.is_deleted { "run" } else { "replicas" }
+    match step {
+        Step { is_deleted: true, .. } => "delete",
+        Step { is_run: true, .. } => "run",
+        _ => "replicas",
+    }
 }
 
-/// The id of a step's span.
-pub(super) fn step_id(seed: TraceId, uid: Uid, step: &Step) -> SpanId {
-    ids::span_id(seed, uid, id_step(step), "", 0)
+/// Which of several of an object: the generation that it began with. Of a ReplicaSet there is one.
+fn attempt(step: &Step) -> u32 {
+    let number = if is_set(&step.kind) { 0 } else { step.number & u64::from(u32::MAX) };
+    u32::try_from(number).unwrap_or_default()
+}
+
+/// The span of a step, and what part of the order it takes up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepSpan {
+    id: SpanId,
+    from: u64,
+    to: u64,
+}
+
+/// The spans of the workloads below the topmost one, those of each in their order.
+pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>> {
+    let mut spans: BTreeMap<Uid, Vec<StepSpan>> = BTreeMap::new();
+    for (uid, step) in transition.all_steps() {
+        let id = ids::span_id(transition.seed, uid, id_step(step), "", attempt(step));
+        let over = step.settled.or(step.failed).filter(|_| step.is_over());
+        let to = over.map_or(u64::MAX, |over| over.order());
+        spans.entry(uid).or_default().push(StepSpan { id, from: step.start.order(), to });
+    }
+    spans
+}
+
+/// Of the spans of a workload that which takes in what happened from one place of the order to
+/// another; the only one takes in all.
+pub(super) fn taking_in(spans: &[StepSpan], from: u64, to: u64) -> Option<SpanId> {
+    if let [only] = spans {
+        return Some(only.id);
+    }
+    let begun = spans.iter().rev().find(|span| span.from <= from);
+    begun.or(spans.first()).filter(|span| to <= span.to).map(|span| span.id)
 }
 
 impl Build<'_> {
     pub(super) fn owned(&mut self) {
         let transition = self.transition;
-        for (uid, step) in &transition.steps {
-            let draft = self.step(*uid, step);
+        for (uid, step) in transition.all_steps() {
+            let draft = self.step(uid, step);
             self.drafts.push(draft);
         }
     }
@@ -39,14 +77,23 @@ impl Build<'_> {
             name: Arc::clone(&step.name),
             uid,
         };
-        let of = Identity::of(self.transition.seed, self.above(Some(step.owner)), &object);
+        let parent = self.above(Some(step.owner), step.start.order(), step.last_write());
+        let of = Identity::of(self.transition.seed, parent, &object);
+        let of = Identity { attempt: attempt(step), ..of };
         let action = action(step);
         let from = step.start.instant(Nanos(0));
         let settled = step.settled.map(|settled| settled.instant(Nanos(0)));
         // What settled by it bounds its write, of which a list may tell a later time.
         let from = settled.filter(|settled| settled.hi < from.lo).unwrap_or(from);
         let settled = settled.map(|settled| settled.not_before(&from));
-        let has_failed = step.has_failed || (step.is_run && step.failure.is_some());
+        let has_failed = step.failed.is_some() || (step.is_run && step.failure.is_some());
+        // What was written again after it had failed failed then; else what it does goes on.
+        let is_newest = self.transition.steps.get(&uid).is_some_and(|it| it.number == step.number);
+        let settled = settled.or_else(|| {
+            step.failed
+                .filter(|_| !is_newest)
+                .map(|failed| failed.instant(Nanos(0)).not_before(&from))
+        });
         let (end, outcome) = match settled {
             Some(settled) if step.is_cut_short => (settled, Outcome::Deleted),
             Some(settled) => {

@@ -13,10 +13,14 @@ use crate::spans::draft::{Draft, Identity};
 pub struct Chain {
     /// Created.
     pub created: Instant,
+    /// The last scheduling gate was taken away.
+    pub ungated: Option<Instant>,
     /// Bound.
     pub scheduled: Option<Instant>,
     /// The sandbox stands.
     pub sandbox: Option<Instant>,
+    /// All containers are ready, though others still have to say so of the Pod.
+    pub containers_ready: Option<Instant>,
     /// Ready.
     pub ready: Option<Instant>,
     /// Per container, in their order.
@@ -49,8 +53,14 @@ impl Chain {
         let created = start.created.instant(here);
         let mut chain = Self {
             created,
+            ungated: start.waits.ungated.map(|it| it.instant(here)),
             scheduled: start.scheduled.map(|it| it.instant(here)),
             sandbox: start.sandbox.map(|it| it.instant(skew)),
+            containers_ready: start
+                .waits
+                .containers_ready
+                .filter(|_| start.waits.has_readiness_gates)
+                .map(|it| it.instant(skew)),
             ready: start.ready.map(|it| it.instant(skew)),
             containers: start.containers.iter().map(|it| ContainerChain::of(it, skew)).collect(),
             skew,
@@ -67,12 +77,14 @@ impl Chain {
                 *instant = instant.before(later);
             }
         };
+        bound(&mut self.containers_ready, &self.ready);
+        let ready = self.containers_ready.or(self.ready);
         // Main containers start beside each other; init containers and sidecars one by one.
         let mut next = None;
         let mut earliest: Option<Instant> = None;
         for (chain, container) in self.containers.iter_mut().zip(&start.containers).rev() {
             let is_main = container.role == Role::Main;
-            let after = if is_main { self.ready } else { next };
+            let after = if is_main { ready } else { next };
             bound(&mut chain.done, &after);
             let up = if container.role == Role::Sidecar { next } else { after };
             bound(&mut chain.started, &up);
@@ -100,9 +112,11 @@ impl Chain {
             self.sandbox = Some(first);
         }
         bound(&mut self.sandbox, &earliest);
-        let after = self.sandbox.or(earliest).or(self.ready);
+        let after = self.sandbox.or(earliest).or(ready);
         bound(&mut self.scheduled, &after);
         let after = self.scheduled.or(after);
+        bound(&mut self.ungated, &after);
+        let after = self.ungated.or(after);
         if let Some(after) = &after {
             self.created = self.created.before(after);
         }
@@ -117,6 +131,7 @@ impl Chain {
             }
             instant.unwrap_or(before)
         };
+        before = step(&mut self.ungated, before);
         before = step(&mut self.scheduled, before);
         before = step(&mut self.sandbox, before);
         let mut last = before;
@@ -140,6 +155,7 @@ impl Chain {
                 last = at;
             }
         }
+        let last = step(&mut self.containers_ready, last);
         step(&mut self.ready, last);
     }
 
@@ -155,6 +171,7 @@ impl Chain {
     ) -> Vec<Draft> {
         let mut out = Vec::new();
         let mut add = |step: &'static str,
+                       attempt: u32,
                        actor: &'static str,
                        container: Option<&ContainerStart>,
                        from: Instant,
@@ -163,7 +180,7 @@ impl Chain {
             let is_open = to.is_none();
             let to = to.filter(|to| end.is_none_or(|end| to.best <= end.best)).or(end);
             let Some(to) = to.map(|to| to.not_before(&from)) else { return };
-            let of = Identity { container: container.map_or("", |it| &it.name), ..of };
+            let of = Identity { container: container.map_or("", |it| &it.name), attempt, ..of };
             let mut draft = Draft::new(of, step, step, from, to);
             draft.is_phase = true;
             draft.outcome = Some(Outcome::Unfinished).filter(|_| is_open && is_cut);
@@ -173,47 +190,52 @@ impl Chain {
             }
             out.push(draft);
         };
-        add("schedule Pod", "scheduler", None, self.created, self.scheduled);
+        for wait in self.until_bound(start) {
+            add(wait.name, wait.attempt, wait.actor, None, wait.from, wait.to);
+        }
         let Some(scheduled) = self.scheduled else { return out };
-        add("prepare Pod sandbox", "kubelet", None, scheduled, self.sandbox);
+        for wait in self.until_sandbox(start, scheduled) {
+            add(wait.name, wait.attempt, wait.actor, None, wait.from, wait.to);
+        }
         let Some(sandbox) = self.sandbox else { return out };
         // Without Events a container's own steps begin where those before it ended.
         let mut before = sandbox;
         let mut running: Option<Instant> = None;
-        let mut all_run = true;
+        let (mut all_run, mut is_next) = (true, true);
         for (chain, container) in self.containers.iter().zip(&start.containers) {
             if let Some(pull) = chain.pull {
-                add("pull image", "kubelet", Some(container), pull, chain.pulled);
+                add("pull image", 0, "kubelet", Some(container), pull, chain.pulled);
             }
             let is_reached = chain.pulled.is_some() || chain.pull.is_none();
-            let begin = chain.pulled.unwrap_or(before);
-            match container.role {
-                Role::Init => {
-                    if is_reached && (chain.run.is_some() || chain.pulled.is_some()) {
-                        add("run init container", "kubelet", Some(container), begin, chain.done);
-                    }
-                    before = chain.done.unwrap_or(before);
-                }
-                Role::Sidecar => {
-                    if is_reached && (chain.run.is_some() || chain.pulled.is_some()) {
-                        add("start sidecar", "kubelet", Some(container), begin, chain.started);
-                    }
-                    before = chain.started.unwrap_or(before);
-                }
-                Role::Main | Role::Ephemeral => {
-                    if is_reached && (chain.run.is_some() || chain.pulled.is_some()) {
-                        add("start container", "kubelet", Some(container), begin, chain.run);
-                    }
-                    all_run &= chain.run.is_some();
-                    running = match (running, chain.run) {
-                        (Some(known), Some(run)) if run.best <= known.best => Some(known),
-                        (known, run) => run.or(known),
-                    };
-                }
+            let is_told = chain.run.is_some() || chain.pulled.is_some();
+            // Where there are no Events nothing is told of one that waits, after those before it.
+            let waits = is_next && self.ready.is_none();
+            let (name, to) = match container.role {
+                Role::Init => ("run init container", chain.done),
+                Role::Sidecar => ("start sidecar", chain.started),
+                Role::Main | Role::Ephemeral => ("start container", chain.run),
+            };
+            if is_reached && (is_told || waits) {
+                let begin = chain.pulled.unwrap_or(before);
+                add(name, 0, "kubelet", Some(container), begin, to);
             }
+            if matches!(container.role, Role::Init | Role::Sidecar) {
+                before = to.unwrap_or(before);
+                is_next &= to.is_some();
+                continue;
+            }
+            all_run &= chain.run.is_some();
+            running = match (running, chain.run) {
+                (Some(known), Some(run)) if run.best <= known.best => Some(known),
+                (known, run) => run.or(known),
+            };
         }
         if let Some(running) = running.filter(|_| all_run && !start.is_of_run) {
-            add("await readiness", "kubelet", None, running, self.ready);
+            let ready = self.containers_ready.or(self.ready);
+            add("await readiness", 0, "kubelet", None, running, ready);
+            if let Some(ready) = self.containers_ready {
+                add("await readiness gates", 0, "controller", None, ready, self.ready);
+            }
         }
         out
     }

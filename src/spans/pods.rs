@@ -15,7 +15,7 @@ use crate::facts::span::{Outcome, Value};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Portrait};
-use crate::lifecycle::pod::{Pod, Restart, Start};
+use crate::lifecycle::pod::{Forced, Pod, Restart, Seq, Start};
 
 const OMITTED: &str = "lifespan.pods.omitted";
 
@@ -32,22 +32,27 @@ impl<'a> Build<'a> {
         let seq = self.transition.seq;
         let closed = self.closed;
         for (uid, pod) in closed.pods.iter().filter(|(_, pod)| pod.has_part_in(seq)) {
-            let parent = self.above(pod.owner());
             if kept.contains(uid) {
-                self.pod(*uid, pod, parent);
+                self.pod(*uid, pod);
             } else {
+                let began = began(pod, seq);
+                let parent = self.above(pod.owner(), began, began);
                 *self.omitted.entry(parent).or_default() += 1;
             }
         }
     }
 
-    fn pod(&mut self, uid: Uid, pod: &'a Pod, parent: SpanId) {
+    fn pod(&mut self, uid: Uid, pod: &'a Pod) {
         let seq = self.transition.seq;
+        let owner = pod.owner();
+        let above = |build: &Self, at: u64| build.above(owner, at, at);
+        let parent = above(self, began(pod, seq));
         let start = pod.start().filter(|start| start.seq == Some(seq));
         let run = pod.run().filter(|run| run.seq == Some(seq));
         let end = pod.end().filter(|end| end.seq == Some(seq));
+        let of_end = end.map(|end| above(self, end.requested.order()));
         if end.is_some_and(|end| end.gone.is_none()) {
-            self.left.push((uid, parent));
+            self.left.extend(of_end.map(|parent| ((uid, Box::default()), parent)));
         }
         let chain = start.map(Chain::of);
         let run_id = run.map(|run| {
@@ -55,22 +60,26 @@ impl<'a> Build<'a> {
             self.container_runs(uid, pod, run, chain.as_ref(), id);
             id
         });
-        let above = start.zip(chain);
-        let above = above.and_then(|(start, chain)| {
+        let started = start.zip(chain).and_then(|(start, chain)| {
             self.start(uid, pod, start, &chain, run_id.unwrap_or(parent))
         });
         for restart in pod.restarts().iter().filter(|restart| restart.seq == seq) {
-            let start = above.filter(|_| restart.is_in_start);
+            let start = started.filter(|_| restart.is_in_start);
             let parent = start.or(run_id).unwrap_or(self.transition.span);
             self.restart(uid, pod, restart, parent);
         }
         for resize in pod.resizes().iter().filter(|resize| resize.seq == seq) {
-            self.resize(uid, pod, resize, parent);
+            let parent = above(self, resize.written.order());
+            // That of a bare Pod is the root.
+            if self.transition.action != Action::Resize {
+                self.resize(uid, pod, resize, parent);
+            }
         }
         for debugger in pod.debuggers().iter().filter(|debugger| debugger.seq == seq) {
+            let parent = above(self, debugger.written.order());
             self.debugger(uid, pod, debugger, parent);
         }
-        if end.is_some() {
+        if let Some(parent) = of_end {
             self.terminate(uid, pod, parent);
         }
     }
@@ -146,6 +155,7 @@ impl<'a> Build<'a> {
         }
         self.drafts.extend(phases);
         self.drafts.push(draft);
+        self.availability(uid, pod, start, chain, parent);
         Some(id)
     }
 
@@ -170,10 +180,12 @@ impl<'a> Build<'a> {
         };
         let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);
         draft.push("lifespan.exit_code", i64::from(restart.exit.code));
-        match &restart.probe {
-            Some((probe, output)) => {
-                draft.push("lifespan.reason", probe.failed());
-                draft.push("lifespan.probe.output", attributes::sentence(output));
+        match &restart.forced {
+            Some(forced) => {
+                draft.push("lifespan.reason", forced.reason());
+                if let Forced::ByProbe(_, output) = forced {
+                    draft.push("lifespan.probe.output", attributes::sentence(output));
+                }
             }
             None => draft.push_text("lifespan.reason", &restart.exit.reason),
         }
@@ -231,6 +243,14 @@ impl<'a> Build<'a> {
             root.push("lifespan.gating_phase", Value::Str(gating.phase));
         }
     }
+}
+
+/// Where in the order what the transition `seq` tells of a Pod began.
+fn began(pod: &Pod, seq: Seq) -> u64 {
+    let start = pod.start().filter(|start| start.seq == Some(seq)).map(|start| start.created);
+    let run = pod.run().filter(|run| run.seq == Some(seq)).map(|run| run.created);
+    let end = pod.end().filter(|end| end.seq == Some(seq)).map(|end| end.requested);
+    start.or(run).or(end).map_or(0, |at| at.order())
 }
 
 /// A Pod that goes.

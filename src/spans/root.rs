@@ -7,7 +7,7 @@ use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
 use crate::lifecycle::action::Action;
-use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::{Pod, Unfit};
 use crate::lifecycle::transition::GoalChange;
 use crate::spans::attributes::{self, with_refusal};
 use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
@@ -107,8 +107,14 @@ impl Build<'_> {
                 draft.push_text("lifespan.reason", reason);
             }
         }
-        if matches!(action, Action::Start | Action::Run) && !is_gone {
+        let is_start =
+            matches!(action, Action::Start | Action::Run | Action::Resize | Action::Update);
+        if is_start && !is_gone {
             draft.push_text("k8s.node.name", &pod.node);
+        }
+        if action == Action::Resize && self.closing.outcome != Outcome::Completed {
+            let unfit = pod.resizes().iter().rev().find_map(|resize| resize.unfit.as_ref());
+            draft.push_text("lifespan.reason", unfit.map_or("", Unfit::reason));
         }
     }
 
@@ -203,18 +209,25 @@ impl Build<'_> {
         })
     }
 
-    /// Pods that were still going when the root ended: their spans outlive it.
+    /// Pods that were still going when the root ended, and ephemeral containers that still ran: their
+    /// spans outlive it.
     pub(super) fn terminating(&mut self) {
         let Some(end) = self.drafts.iter().find(|it| it.parent.is_none()).map(|it| it.end.best)
         else {
             return;
         };
-        let outlive = self.drafts.iter().filter(|it| it.may_outlive && it.end.best > end).count();
-        let n = i64::try_from(self.left.len() + outlive).unwrap_or(i64::MAX);
+        let outlive = self.drafts.iter().filter(|it| it.may_outlive && it.end.best > end);
+        let containers = outlive.map(|draft| &draft.container);
+        let containers = containers.chain(self.left.iter().map(|((_, container), _)| container));
+        let (pods, debuggers): (Vec<_>, Vec<_>) = containers.partition(|it| it.is_empty());
+        let n_pods = i64::try_from(pods.len()).unwrap_or(i64::MAX);
+        let n_all = u32::try_from(pods.len() + debuggers.len()).unwrap_or(u32::MAX);
         let root = self.drafts.iter_mut().find(|it| it.parent.is_none());
-        if let Some(root) = root.filter(|_| n > 0 && !self.is_shown) {
-            root.n_outliving = u32::try_from(n).unwrap_or(u32::MAX);
-            root.push("lifespan.pods.terminating", n);
+        if let Some(root) = root.filter(|_| !self.is_shown) {
+            root.n_outliving = n_all;
+            if n_pods > 0 {
+                root.push("lifespan.pods.terminating", n_pods);
+            }
         }
     }
 

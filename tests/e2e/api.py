@@ -17,7 +17,7 @@ PATHS = {
     "TrainJob": ("apis/trainer.kubeflow.org/v1alpha1", "trainjobs"), "JobSet": ("apis/jobset.x-k8s.io/v1alpha2", "jobsets"),
     "PipelineRun": ("apis/tekton.dev/v1", "pipelineruns"), "Rollout": ("apis/argoproj.io/v1alpha1", "rollouts"),
 }
-NOT_NAMESPACED = {"Namespace", "Node", "CustomResourceDefinition"}
+NOT_NAMESPACED = {"Namespace", "Node", "CustomResourceDefinition", "PersistentVolume", "StorageClass"}
 LIMIT = 150  # seconds that anything waited for may take
 
 
@@ -27,11 +27,11 @@ class Api:
     def __init__(self, base, namespace):
         self.base, self.namespace = base, namespace
 
-    def ask(self, method, kind, name="", body=None, subresource="", query=""):
+    def ask(self, method, kind, name="", body=None, subresource="", query="", content="merge"):
         version, plural = PATHS[kind]
         place = "" if kind in NOT_NAMESPACED else f"namespaces/{self.namespace}/"
         path = "/".join(part for part in (f"{self.base}/{version}/{place}{plural}", name, subresource) if part)
-        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = f"application/{content}-patch+json" if method == "PATCH" else "application/json"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(path + query, data, {"content-type": content}, method=method)
         try:
@@ -47,8 +47,8 @@ class Api:
         body = {"apiVersion": version, "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec}
         return self.ask("POST", kind, body=body)
 
-    def patch(self, kind, name, body, subresource=""):
-        return self.ask("PATCH", kind, name, body, subresource)
+    def patch(self, kind, name, body, subresource="", content="merge"):
+        return self.ask("PATCH", kind, name, body, subresource, content=content)
 
     def delete(self, kind, name, policy="Background"):
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}

@@ -25,10 +25,11 @@ RESOURCES = {
     "knative": Resource("Service", "services", "serving.knative.dev/v1"),
     "cluster": Resource("Cluster", "clusters", "cluster.x-k8s.io/v1beta2"),
     "composite": Resource("XDatabase", "xdatabases", "e2e.lifespan.example.org/v1"),
+    "operator": Resource("Database", "databases", "e2e.lifespan.example.org/v1"),
     "comes-and-goes": Resource("Configuration", "configurations", "serving.knative.dev/v1"),
 }
 # Of these the group is no preset's.
-ONLY_CONFIGURED = {"composite"}
+ONLY_CONFIGURED = {"composite", "operator"}
 PATHS.update({it.kind: (f"apis/{it.version}", it.plural) for it in RESOURCES.values()})
 
 

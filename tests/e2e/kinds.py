@@ -14,8 +14,8 @@ cluster says. All cases (`cases`, `custom`) go on side by side, each with object
   outcome and what is below it;
 * the replay of the recording must give the same traces, spans, parents, names, outcomes and links.
 
-The real Trainer, JobSet, Tekton and Argo Rollouts are asked where their CRDs are served. Of other
-families the CRDs are installed and the statuses written by hand, unless the cluster has its own.
+The real Trainer, JobSet, Tekton, Argo Rollouts and Kueue (a LocalQueue `lq` with room for 100m) are
+asked where their CRDs are served. Of other families the CRDs are installed and the statuses written by hand, unless the cluster has its own.
 """
 import argparse
 import collections
@@ -31,15 +31,17 @@ import time
 from api import Api, Proxy
 from cases import BUILT_IN, CONTROLLERS, World, crd
 from custom import CUSTOM, ONLY_CONFIGURED, RESOURCES, install
+from moves import MOVES, operator, queued
 from jaeger import replayed, told
 from side_by_side import STABLE, broken, cluster_uid, differences, roots_of, tag, tops
 
 # Steps of a Pod are compared only where a case names them; objects always.
 STEPS = {
     "schedule Pod", "prepare Pod sandbox", "pull image", "run init container", "start sidecar", "start container",
-    "await readiness", "run container", "restart container",
+    "await readiness", "run container", "restart container", "await scheduling gates", "await volume", "await node",
+    "await readiness gates", "await availability", "await retry",
 }
-WATCHED = ["cronjobs", "deployments", "statefulsets", "daemonsets", "trainjobs", "jobsets", "pipelineruns", "taskruns", "jobs", "rollouts",
+WATCHED = ["workloads", "cronjobs", "deployments", "statefulsets", "daemonsets", "trainjobs", "jobsets", "pipelineruns", "taskruns", "jobs", "rollouts",
            "replicasets", "replicationcontrollers", "pods", "events"]
 
 
@@ -55,6 +57,11 @@ def configuration(folder):
         "exporters": {"file": {"path": os.path.join(folder, "live.json")}},
         "service": {"telemetry": {"metrics": {"level": "none"}}, "pipelines": {"traces": {"receivers": ["k8s_lifecycle"], "exporters": ["file"]}}},
     }
+
+
+# Cases of controllers that are asked where they run, and those whose CRDs are installed for them.
+REAL = {**CONTROLLERS, "kueue": (queued, "ClusterQueue")}
+BY_HAND = {**CUSTOM, "operator": operator}
 
 
 class Case(threading.Thread):
@@ -113,14 +120,14 @@ def chosen(api, world, only, rollouts_namespace):
     cases, installed = [], []
     wanted = lambda name: not only or name in only
     served = lambda kind: api.read("CustomResourceDefinition", crd(kind)) is not None
-    cases += [Case(name, steps, world) for name, steps in BUILT_IN.items() if wanted(name)]
-    for name, (steps, kind) in CONTROLLERS.items():
+    cases += [Case(name, steps, world) for name, steps in {**BUILT_IN, **MOVES}.items() if wanted(name)]
+    for name, (steps, kind) in REAL.items():
         if wanted(name) and not served(kind):
             print(f"{name}: skipped, this cluster serves no {kind}")
         elif wanted(name):
-            there = world if kind != "Rollout" else world._replace(api=Api(api.base, rollouts_namespace))
+            there = world if kind not in ("Rollout", "ClusterQueue") else world._replace(api=Api(api.base, rollouts_namespace))
             cases.append(Case(name, steps, there))
-    for name, steps in CUSTOM.items():
+    for name, steps in BY_HAND.items():
         if wanted(name) and served(RESOURCES[name].kind):
             print(f"{name}: skipped, this cluster has a {RESOURCES[name].kind} of its own")
         elif wanted(name):
@@ -189,10 +196,10 @@ def main():
     parser.add_argument("--image-before", default="busybox:1.36")
     parser.add_argument("--image-after", default="busybox:1.37")
     parser.add_argument("--only", metavar="CASE", action="append", default=[])
-    parser.add_argument("--rollouts-namespace", metavar="NAME", default="default", help="one that Argo Rollouts looks after")
+    parser.add_argument("--rollouts-namespace", metavar="NAME", default="default", help="one that Argo Rollouts and Kueue look after")
     parser.add_argument("--keep", metavar="FOLDER", help="where the recording, the spans and the log are left")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.only if name not in {**BUILT_IN, **CONTROLLERS, **CUSTOM}]
+    unknown = [name for name in arguments.only if name not in {**BUILT_IN, **MOVES, **REAL, **BY_HAND}]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)}")
     namespace = f"lifespan-e2e-{os.getpid()}"

@@ -223,8 +223,8 @@ fn objects_are_shown_as_they_may_be_configured_again() {
     let text = "receivers: {k8s_lifecycle: {objects: [{name: clusters}, {name: widgets, \
         group: example.com, kind: Widget, settled_when: ['jsonpath={.status.a[0]}'], \
         waiting_when: [condition=Held], wanted: '{.spec.n}', spawns: true, silent: true, \
-        max_transition_duration: 90m, exclude_namespaces: [ci]}, \
-        {name: services, kind: Service}]}}\n";
+        max_transition_duration: 90m, exclude_namespaces: [ci], transitions: [update, delete]}, \
+        {name: services, kind: Service}], transitions: [create]}}\n";
     let first = load(&sources, &world(text)).unwrap();
     let shown = lifespan::config::shown(&first.entries, true);
     assert!(shown.contains("settled_when: [\"jsonpath={.status.a[0]}\"]"), "{shown}");

@@ -302,3 +302,42 @@ fn the_revision_of_a_pod_is_the_label_that_its_controller_compares() {
     assert_eq!(&*labelled(&[stateful, daemon, set].join(",")), "2");
     assert_eq!(&*labelled(r#""app":"web""#), "");
 }
+
+#[test]
+fn gates_and_claims_are_read_from_the_spec() {
+    let pod = with(
+        r#"{"schedulingGates":[{"name":"a"}],"readinessGates":[{"conditionType":"b"}],"volumes":[
+            {"name":"data","persistentVolumeClaim":{"claimName":"data-db-0"}},
+            {"name":"scratch","ephemeral":{"volumeClaimTemplate":{"spec":{}}}},
+            {"name":"config","configMap":{"name":"web"}}]}"#,
+        r#"{"conditions":[{"type":"ContainersReady","status":"True"}]}"#,
+    );
+    assert!(pod.is_gated && pod.has_readiness_gates);
+    let claims: Vec<&str> = pod.claims.iter().map(|claim| &**claim).collect();
+    assert_eq!(claims, ["data-db-0", "web-1-scratch"]);
+    assert!(pod.containers_ready.is_some_and(|it| it.is_true));
+    let none = with(r#"{"schedulingGates":[],"readinessGates":null,"volumes":null}"#, "{}");
+    assert!(!none.is_gated && !none.has_readiness_gates && none.claims.is_empty());
+}
+
+#[test]
+fn what_is_written_to_a_container_that_is_not_run_again_is_no_write_in_place() {
+    let of = |init: &str, sidecar: &str, app: &str, cpu: &str| {
+        let policy = r#""restartPolicy":"Always""#;
+        let spec = format!(
+            r#"{{"initContainers":[{{"name":"i","image":"{init}"}},{{"name":"s","image":"{sidecar}",{policy}}}],
+                "containers":[{{"name":"a","image":"{app}","resources":{{"requests":{{"cpu":"{cpu}"}}}}}}]}}"#
+        );
+        with(&spec, "{}").in_place
+    };
+    let before = of("1", "1", "1", "1");
+    assert_eq!(of("2", "1", "1", "1"), before);
+    for (images, resources, after) in [
+        (true, false, of("1", "2", "1", "1")),
+        (true, false, of("1", "1", "2", "1")),
+        (false, true, of("1", "1", "1", "2")),
+    ] {
+        assert_eq!(after.images != before.images, images);
+        assert_eq!(after.resources != before.resources, resources);
+    }
+}

@@ -59,7 +59,8 @@ impl Pod {
             || is_it(facts.end.as_ref().and_then(|end| end.seq))
             || facts.restarts.iter().any(|restart| restart.seq == seq)
             || facts.resizes.iter().any(|resize| resize.seq == seq)
-            || facts.debuggers.iter().any(|debugger| debugger.seq == seq)
+            || facts.debuggers.iter().any(|debugger| debugger.seq == seq && !debugger.has_left)
+            || facts.imaged.is_some_and(|imaged| imaged.seq == seq)
     }
 
     /// It becomes part of another tree: no transition of that has had a part in it.
@@ -74,6 +75,10 @@ impl Pod {
     pub fn leave(&mut self, seq: Seq) {
         if let Some(end) = self.end_mut() {
             end.has_left |= end.seq == Some(seq);
+        }
+        for debugger in self.facts.as_deref_mut().into_iter().flat_map(|it| &mut it.debuggers) {
+            let is_running = debugger.started.is_some() && debugger.ended.is_none();
+            debugger.has_left |= debugger.seq == seq && is_running;
         }
         self.forget(|of| of.is_none_or(|of| of <= seq));
     }
@@ -90,7 +95,8 @@ impl Pod {
         facts.run.take_if(|run| is_over(run.seq));
         facts.restarts.retain(|restart| !is_over(Some(restart.seq)));
         facts.resizes.retain(|resize| !is_over(Some(resize.seq)));
-        facts.debuggers.retain(|debugger| !is_over(Some(debugger.seq)));
+        facts.debuggers.retain(|debugger| debugger.has_left || !is_over(Some(debugger.seq)));
+        facts.imaged.take_if(|imaged| is_over(Some(imaged.seq)));
         if !facts.has_spans() {
             facts.notes.clear();
         }

@@ -117,6 +117,9 @@ impl Pod {
 impl Facts {
     /// What an Event says of the obstacles, the start and the end.
     fn note(&mut self, note: &Note) {
+        if let Some(start) = self.start.as_mut() {
+            start.note_wait(note);
+        }
         if note.is_warning && self.start.as_ref().is_some_and(Start::waits_for_sandbox) {
             self.obstacle = reason::of_event(note).or(self.obstacle.take());
         }

@@ -1,10 +1,11 @@
 //! What is written to a Pod in place: its resources, its images, ephemeral containers.
 
-use super::{Pod, Seq, lower_bound};
+use super::restart::{Forced, has_exited};
+use super::{Facts, Pod, Seq, lower_bound};
 use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::pod::{ContainerState, Exit, PodSnapshot, ResizeState};
 use crate::facts::span::Outcome;
-use crate::facts::time::Nanos;
+use crate::facts::time::UnixNanos;
 
 /// How many writes in place of one Pod are kept.
 const MAX_RESIZES: usize = 16;
@@ -55,6 +56,26 @@ impl Unfit {
     }
 }
 
+/// Images of a Pod were written in place, for which the kubelet runs containers again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Imaged {
+    /// The transition it belongs to.
+    pub(super) seq: Seq,
+    /// How often its containers had been restarted.
+    n_restarts: u32,
+    /// One of them has been since, and all run.
+    is_done: bool,
+}
+
+impl Facts {
+    /// What was written in place that is not there yet, as what it has forced is told.
+    pub(super) fn written(&self) -> Option<Forced> {
+        let is_imaged = self.imaged.is_some_and(|imaged| !imaged.is_done);
+        let is_resized = self.resizes.iter().any(|resize| resize.done.is_none());
+        is_imaged.then_some(Forced::ByImages).or(is_resized.then_some(Forced::ByResources))
+    }
+}
+
 /// An ephemeral container runs.
 #[derive(Clone, Debug)]
 pub struct Debugger {
@@ -70,6 +91,10 @@ pub struct Debugger {
     pub started: Option<Evidence>,
     /// When and how it ended.
     pub ended: Option<(Evidence, Exit)>,
+    /// Its Pod was gone before it was seen to end.
+    pub cut: Option<Evidence>,
+    /// Its transition has left without it.
+    pub has_left: bool,
 }
 
 /// What a version of a Pod shows written in place against the one before.
@@ -118,8 +143,59 @@ impl Pod {
     /// Whether what was written in place is not there yet.
     #[must_use]
     pub fn waits_in_place(&self) -> bool {
-        let resizes = self.resizes().iter().any(|resize| resize.done.is_none());
-        resizes || self.debuggers().iter().any(|debugger| debugger.started.is_none())
+        let is_written = self.facts.as_deref().is_some_and(|facts| facts.written().is_some());
+        is_written || self.debuggers().iter().any(|debugger| debugger.started.is_none())
+    }
+
+    /// Ephemeral containers that have ended since their transition left, or that end with the Pod
+    /// where that is `gone`.
+    pub fn take_left_debuggers(&mut self, gone: Option<Evidence>) -> Vec<Debugger> {
+        let Some(facts) = self.facts.as_deref_mut() else { return Vec::new() };
+        let is_over = |it: &mut Debugger| {
+            it.cut = gone;
+            it.has_left && (gone.is_some() || it.ended.is_some())
+        };
+        facts.debuggers.extract_if(.., is_over).collect()
+    }
+
+    /// Why it could not be resized as the transition `seq` wanted: reason and message.
+    #[must_use]
+    pub fn refused_in_place(&self, seq: Seq) -> Option<(Box<str>, String)> {
+        let mut failed = self.resizes().iter().filter(|resize| {
+            resize.seq == seq && matches!(resize.done, Some((_, Outcome::Failed)))
+        });
+        let unfit = failed.next()?.unfit.as_ref()?;
+        Some((unfit.reason().into(), unfit.message().to_owned()))
+    }
+
+    /// Whether it was not waited for any longer to be resized.
+    #[must_use]
+    pub fn is_given_up_in_place(&self, seq: Seq) -> bool {
+        self.resizes().iter().any(|resize| {
+            resize.seq == seq && matches!(resize.done, Some((_, Outcome::Unfinished)))
+        })
+    }
+
+    /// Since when a resize of it has waited for room on its node.
+    #[must_use]
+    pub fn deferred(&self) -> Option<UnixNanos> {
+        let waiting = self.resizes().iter().filter(|resize| resize.done.is_none());
+        waiting.filter_map(|resize| Some(resize.deferred?.moment())).min()
+    }
+
+    /// What has waited for room since `since` is waited for no longer: when that ended.
+    pub fn end_deferred(&mut self, since: UnixNanos, now: UnixNanos) -> Option<Evidence> {
+        let mut ended = None;
+        for resize in &mut self.facts.as_deref_mut()?.resizes {
+            let waits = resize.deferred.filter(|_| resize.done.is_none());
+            let Some(known) = waits.filter(|known| known.moment() <= since) else { continue };
+            // Nothing tells of it: it has its place in the order behind what was known then.
+            let arrival = known.arrival.map(|it| Arrival { at: now, moment: now, ..it });
+            let at = Evidence { arrival, ..Evidence::event(now) };
+            resize.done = Some((at, Outcome::Unfinished));
+            ended = Some(at);
+        }
+        ended
     }
 
     pub(super) fn apply_in_place(
@@ -127,14 +203,13 @@ impl Pod {
         new: &PodSnapshot,
         arrival: Option<Arrival>,
         seq: Option<Seq>,
-        stable_time: Nanos,
     ) -> u64 {
         let mut n_crowded = 0;
         let written = self.written_in_place(new);
         self.in_place = new.in_place;
         self.n_debuggers = u8::try_from(new.debuggers.len()).unwrap_or(u8::MAX);
         let at = Evidence::arrival(lower_bound(new), arrival);
-        if let Some(seq) = seq.filter(|_| written.resources || written.debugger) {
+        if let Some(seq) = seq.filter(|_| written.is_any()) {
             let known: Vec<Box<str>> = self.debuggers().iter().map(|it| it.name.clone()).collect();
             let facts = self.facts();
             if written.resources && facts.resizes.len() < MAX_RESIZES {
@@ -144,6 +219,10 @@ impl Pod {
                 facts.resizes.push(resize);
             } else {
                 n_crowded += u64::from(written.resources);
+            }
+            if written.images {
+                let n_restarts = n_restarts(new);
+                facts.imaged = Some(Imaged { seq, n_restarts, is_done: false });
             }
             for debugger in new.debuggers.iter().filter(|it| !known.contains(&it.name)) {
                 if facts.debuggers.len() >= MAX_RESIZES {
@@ -157,12 +236,24 @@ impl Pod {
                     written: at,
                     started: None,
                     ended: None,
+                    cut: None,
+                    has_left: false,
                 });
             }
         }
-        let Some(facts) = self.facts.as_deref_mut() else { return n_crowded };
+        n_crowded
+    }
+
+    /// What of it a version shows to be there, once what it was restarted for is known.
+    pub(super) fn apply_done_in_place(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
+        let at = Evidence::arrival(lower_bound(new), arrival);
+        let Some(facts) = self.facts.as_deref_mut() else { return };
         for resize in facts.resizes.iter_mut().filter(|resize| resize.done.is_none()) {
-            resize.apply(new, at, stable_time);
+            resize.apply(new, at);
+        }
+        if let Some(imaged) = facts.imaged.as_mut().filter(|imaged| !imaged.is_done) {
+            let all_run = !new.containers.iter().any(has_exited);
+            imaged.is_done = n_restarts(new) > imaged.n_restarts && all_run;
         }
         for debugger in &mut facts.debuggers {
             let Some(seen) = new.debuggers.iter().find(|it| it.name == debugger.name) else {
@@ -170,12 +261,11 @@ impl Pod {
             };
             debugger.apply(&seen.state, at, arrival);
         }
-        n_crowded
     }
 }
 
 impl Resize {
-    fn apply(&mut self, new: &PodSnapshot, at: Evidence, stable_time: Nanos) {
+    fn apply(&mut self, new: &PodSnapshot, at: Evidence) {
         if new.meta.deletion.is_some() {
             self.done = Some((at, Outcome::Deleted));
         } else if new.observed < self.generation {
@@ -189,11 +279,8 @@ impl Resize {
                     self.done = Some((at, Outcome::Failed));
                 }
                 Some(ResizeState::Deferred) => {
-                    let since = *self.deferred.get_or_insert(at);
+                    self.deferred.get_or_insert(at);
                     self.unfit = Some(Unfit::Deferred);
-                    if at.moment().since(since.moment()) >= stable_time {
-                        self.done = Some((at, Outcome::Unfinished));
-                    }
                 }
             }
         }
@@ -216,4 +303,9 @@ impl Debugger {
             ContainerState::Waiting { .. } => {}
         }
     }
+}
+
+/// How often its containers have been restarted.
+fn n_restarts(pod: &PodSnapshot) -> u32 {
+    pod.containers.iter().fold(0, |all, container| all.saturating_add(container.restarts))
 }

@@ -28,12 +28,35 @@ pub struct Restart {
     pub waits_for_ready: bool,
     /// It happened inside the start of its Pod.
     pub is_in_start: bool,
-    /// The probe that failed before it, and what that said last.
-    pub probe: Option<(Probe, Box<str>)>,
+    /// What forced it.
+    pub forced: Option<Forced>,
     /// Runs between that were never seen.
     pub n_missed: u32,
     /// Its transition closed before it was done.
     pub is_cut: bool,
+}
+
+/// What forces the restart of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forced {
+    /// A probe that failed, and what it said last.
+    ByProbe(Probe, Box<str>),
+    /// Its image was written in place.
+    ByImages,
+    /// Its resources were, and its policy is to be restarted for that.
+    ByResources,
+}
+
+impl Forced {
+    /// The reason that spans give.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::ByProbe(probe, _) => probe.failed(),
+            Self::ByImages => "ImageChanged",
+            Self::ByResources => "ResourcesChanged",
+        }
+    }
 }
 
 impl Pod {
@@ -62,12 +85,12 @@ impl Pod {
         (container.role != Role::Init || exit.code != 0).then_some(exit)
     }
 
-    /// The probe of a container that has failed, for which it is restarted; once.
-    fn failed_probe(&mut self, container: &str) -> Option<(Probe, Box<str>)> {
+    /// What forces the restart of a container: the probe of it that has failed, once, or else what was
+    /// written in place and is not there yet.
+    fn forced(&mut self, container: &str) -> Option<Forced> {
         let facts = self.facts.as_deref_mut()?;
-        let probe =
-            facts.probe.take_if(|probe| probe.is_fatal && *probe.container == *container)?;
-        Some((probe.kind, probe.output))
+        let failed = facts.probe.take_if(|probe| probe.is_fatal && *probe.container == *container);
+        failed.map(|probe| Forced::ByProbe(probe.kind, probe.output)).or_else(|| facts.written())
     }
 
     /// Returns how many restarts found no room.
@@ -107,7 +130,7 @@ impl Pod {
                     is_in_start: self.start().is_some_and(|start| {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
                     }),
-                    probe: self.failed_probe(&container.name),
+                    forced: self.forced(&container.name),
                     n_missed: attempt.saturating_sub(known_restarts + 1),
                     is_cut: false,
                 };

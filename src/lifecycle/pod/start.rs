@@ -1,6 +1,6 @@
 //! The facts of a Pod's start: what its versions and Events told until it was Ready.
 
-use super::{Seq, finish, lower_bound};
+use super::{Seq, Waits, finish, lower_bound};
 use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Condition;
 use crate::facts::note::Note;
@@ -33,6 +33,8 @@ pub struct Start {
     pub stamps: Vec<Stamp>,
     /// Its transition closed before it was Ready: what comes later is not part of it.
     pub is_cut: bool,
+    /// What else its Pod waited for.
+    pub waits: Waits,
     /// Its containers, in the order of the snapshot.
     pub containers: Vec<ContainerStart>,
 }
@@ -93,6 +95,7 @@ impl Start {
             failed: None,
             stamps: Vec::new(),
             is_cut: false,
+            waits: Waits::default(),
             containers: Vec::new(),
         }
     }
@@ -121,6 +124,7 @@ impl Start {
         if new.meta.deletion.is_some() {
             return;
         }
+        self.waits.apply(new, lower_bound(new), arrival);
         self.sandbox = self.sandbox.or_else(|| fact(&new.sandbox));
         if !self.is_of_run {
             self.ready = fact(&new.ready);

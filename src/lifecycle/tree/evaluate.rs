@@ -58,6 +58,7 @@ impl Tree {
                 let start = pending.start;
                 self.close(outcome, start, None, turn);
             }
+            Settles::InPlace => self.evaluate_in_place(at, turn),
             Settles::WhenReady => {}
         }
     }
@@ -182,11 +183,15 @@ impl Tree {
     }
 
     fn last_while(&mut self, is_well: bool, at: Evidence) {
+        let Some(seq) = self.telling().map(|open| open.seq) else { return };
+        // A Pod that cannot be what was written is told when all others are.
+        let refused = if is_well { self.pods.refused_in_place(seq) } else { None };
+        let outcome = if refused.is_some() { Outcome::Failed } else { Outcome::Completed };
         let Some(open) = self.telling() else { return };
         if !is_well {
             open.trial = None;
-        } else if open.trial.is_none() {
-            open.stands(Outcome::Completed, at, at, None);
+        } else if open.trial.as_ref().is_none_or(|trial| trial.outcome != outcome) {
+            open.stands(outcome, at, at, refused);
         }
     }
 
@@ -242,13 +247,13 @@ impl Transition {
 
 /// What was written below and failed by its own rule: a `reconcile` has failed then.
 fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
-    let failed = open.steps.values().filter(|step| step.has_failed && !step.is_run);
+    let failed = open.steps.values().filter(|step| step.failed.is_some() && !step.is_run);
     let failed =
         failed.filter(|_| open.action == Action::Reconcile).find_map(|it| it.failure.as_ref());
     failed.map(|(reason, message)| (reason.clone(), message.to_string()))
 }
 
-/// What was written below has settled; runs go on beside.
+/// What was written below has settled, and what runs below has ended.
 fn have_settled(open: &Transition) -> bool {
-    open.steps.values().all(|step| step.is_deleted || step.is_run || step.settled.is_some())
+    open.steps.values().all(|step| step.is_deleted || step.settled.is_some())
 }

@@ -92,10 +92,13 @@ impl Tree {
             // It had finished, so that its end is no transition that would close this one.
             self.close(Outcome::Deleted, Evidence::arrival(lo, arrival), None, turn);
         }
-        let Some(mut pod) = self.pods.remove(uid) else { return };
-        pod.gone(last, arrival, lo);
-        let gone = pod.end().and_then(|end| end.gone);
-        let gone = gone.unwrap_or_else(|| Evidence::arrival(lo, arrival));
+        let gone = self.pods.change(uid, |pod| {
+            pod.gone(last, arrival, lo);
+            pod.end().and_then(|end| end.gone)
+        });
+        let gone = gone.flatten().unwrap_or_else(|| Evidence::arrival(lo, arrival));
+        self.end_debuggers(uid, Some(gone), turn);
+        let Some(pod) = self.pods.remove(uid) else { return };
         let owner = pod.owner();
         if pod.end().is_some_and(|end| end.has_left) {
             turn.out.push(Ended::Pod(Box::new(self.departed(uid, &pod))));

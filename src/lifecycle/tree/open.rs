@@ -43,6 +43,9 @@ impl Tree {
                 is_followed.then(|| own_link(of, LinkReason::Follows))
             }
         });
+        self.writes_below.tell_all();
+        let taken_over = std::mem::take(&mut self.taken_over);
+        let taken_over = taken_over.into_iter().filter(|_| action == Action::Resume);
         let seq = self.take_seq();
         let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
         let transition = Transition {
@@ -63,11 +66,12 @@ impl Tree {
             changed: Vec::new(),
             images: None,
             replicas: None,
-            links: link.into_iter().collect(),
+            links: link.into_iter().chain(taken_over).collect(),
             n_links_dropped: 0,
             is_stale: false,
             goals: Vec::new(),
             steps: BTreeMap::new(),
+            past: Vec::new(),
             notes: Vec::new(),
             queued: Vec::new(),
             limit: self.root.as_deref().and_then(|root| root.limit),
@@ -76,6 +80,7 @@ impl Tree {
             scheduled: None,
             finalizers: Vec::new(),
             baggage: Vec::new(),
+            has_deferred: false,
             trial: None,
             before: None,
             lost: None,
@@ -128,7 +133,11 @@ impl Tree {
         declared: Option<(Box<str>, String)>,
         turn: &mut Turn<'_>,
     ) {
+        let is_healthy = self.is_healthy();
         let Some(open) = self.open() else { return };
+        // What could not be written in place leaves all as it was.
+        let is_in_place = matches!(open.settles, Settles::ByHealth { .. } | Settles::InPlace);
+        let is_broken = !(is_in_place && is_healthy);
         let is_settled = matches!(outcome, Outcome::Completed | Outcome::Paused);
         // What had to stay well for a while has waited already; what is suspended ends what runs.
         let has_waited = matches!(open.settles, Settles::WhenGone | Settles::ByHealth { .. });
@@ -149,7 +158,7 @@ impl Tree {
         if !waits {
             self.emit(turn);
         }
-        if matches!(outcome, Outcome::Failed | Outcome::TimedOut) {
+        if matches!(outcome, Outcome::Failed | Outcome::TimedOut) && is_broken {
             self.begin_healing(&cause, end, turn);
         }
     }
@@ -169,6 +178,7 @@ impl Tree {
         let from = if is_by_pods { Some(order) } else { from };
         if is_by_pods {
             open.steps.retain(|_, step| step.start.order() <= order);
+            open.past.retain(|(_, step)| step.start.order() <= order);
         }
         if let Some(from) = from {
             let to = trial.lost.is_some().then_some(next);
@@ -209,6 +219,10 @@ impl Tree {
             self.pending = Some(pending);
             return;
         };
+        let waits =
+            pending.is_waiting() && matches!(closing.outcome, Outcome::Paused | Outcome::Suspended);
+        let stamps = pending.links.iter().filter(|link| link.reason == LinkReason::Stamp && waits);
+        self.taken_over = stamps.cloned().collect();
         self.last = Some(Last {
             trace: pending.trace,
             span: pending.span,
@@ -216,6 +230,7 @@ impl Tree {
                 || pending.leaves_old_pods
                 || matches!(closing.outcome, Outcome::Failed | Outcome::TimedOut),
             is_paused: matches!(closing.outcome, Outcome::Paused | Outcome::Suspended),
+            is_waiting: pending.is_waiting() && closing.outcome == Outcome::Paused,
             is_end: pending.action.is_end(),
             end: closing.end,
         });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Tree;
+use super::reconcile::spec;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -28,6 +29,8 @@ struct Write {
     from: i64,
     is_scaled: bool,
     is_updated: bool,
+    /// What opens something was: its template, its replicas, whether it is paused.
+    is_moved: bool,
     is_restart: bool,
     /// A run that was created suspended begins.
     is_resumed: bool,
@@ -52,6 +55,10 @@ impl Tree {
         let was_going = old.as_ref().is_some_and(|old| old.meta.deletion.is_some());
         if self.opens_reconcile(new, &write) {
             self.reconcile_write(new, old.as_ref(), write.at, write.manager.clone(), turn);
+        } else if write.is_updated && !self.is_open() {
+            turn.counts.churn += 1;
+        } else if settle::is_complete(new) {
+            self.writes_below.has_settled(uid);
         }
         if let Some(deletion) = new.meta.deletion.as_ref() {
             if !was_going {
@@ -67,6 +74,7 @@ impl Tree {
             .written
             .filter(|said| old.as_ref().is_none_or(|old| old.status.written != Some(*said)));
         let status = Evidence::object_or(said, write.at.lo, turn.seen.arrival);
+        self.count_available(new, status);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);
     }
@@ -110,6 +118,7 @@ impl Tree {
             from: old.map_or(0, Workload::count),
             is_scaled: is_nodes || old.is_some_and(|old| old.replicas != new.replicas),
             is_updated: is_beyond_scale && !is_set(&new.kind),
+            is_moved: old.is_some_and(|old| spec(old) != spec(new)),
             is_restart: change.is_some_and(|change| change.template && !change.beyond_restart),
             is_resumed,
             manager,
@@ -122,7 +131,7 @@ impl Tree {
         let is_created = write.created && has_pods;
         // What neither has nor wants Pods goes on without any.
         let is_idle = new.count() == 0 && self.pods.share(new.meta.uid).n == 0 && is_set(&new.kind);
-        let is_written = (write.is_scaled && !is_idle) || write.is_updated;
+        let is_written = (write.is_scaled && !is_idle) || (write.is_moved && !write.is_scaled);
         new.mode != Mode::Run && new.meta.deletion.is_none() && (is_created || is_written)
     }
 
@@ -135,24 +144,24 @@ impl Tree {
         let begins = write.created && !(is_run && new.paused) || write.is_resumed;
         let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
         match open.steps.get_mut(&uid) {
-            Some(step) if is_written => {
+            Some(step) if step.is_deleted => {}
+            Some(step) if is_written && !step.is_over() => {
                 if write.is_scaled {
                     open.n_crowded += u64::from(!step.add_write(write.at, new.count()));
                 }
                 step.is_update |= write.is_updated;
                 step.is_restart &= write.is_restart;
-                step.settled = None;
-                step.has_failed = false;
+                (step.settled, step.failed) = (None, None);
                 step.before = Some(Box::new(new.status.clone()));
             }
-            None if is_written => {
+            Some(_) | None if is_written => {
                 let mut step = new_step(new, owner, write.at, write.from);
                 step.is_created = write.created;
                 step.is_update = write.is_updated;
                 step.is_restart = write.is_restart;
                 step.before = (!write.created).then(|| Box::new(new.status.clone()));
                 step.stamps = stamps;
-                open.steps.insert(uid, step);
+                open.begin_step(uid, step);
             }
             Some(_) | None => {}
         }
@@ -174,10 +183,12 @@ impl Tree {
     /// The deletion of a workload that does not end with nothing, inside that of its owner.
     pub(super) fn begin_delete_step(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
         let Some(owned) = self.forest.of(uid).filter(|it| !it.workload.is_queue) else { return };
-        let (n_pods, n_below) = (self.pods.share(uid).n, self.forest.below(uid).count());
-        if owned.is_void(n_pods, n_below) {
+        let (share, n_below) = (self.pods.share(uid), self.forest.below(uid).count());
+        // Pods that go are no part of what wants none.
+        if owned.is_void(share.present, n_below) {
             return;
         }
+        let n_pods = share.n;
         let workload = &owned.workload;
         let mut step = new_step(workload, owned.owner, at, workload.count());
         step.is_deleted = true;
@@ -198,7 +209,13 @@ impl Tree {
             }
             Some(known) if known.is_run || known.is_deleted => {}
             None if is_run && open.action != Action::Delete => {}
-            Some(_) | None => drop(open.steps.insert(uid, step)),
+            Some(known) => {
+                if known.settled.is_none() {
+                    (known.settled, known.is_cut_short) = (Some(at), true);
+                }
+                open.begin_step(uid, step);
+            }
+            None => open.begin_step(uid, step),
         }
     }
 
@@ -264,7 +281,10 @@ impl Step {
             return;
         }
         let standing = settle::standing_since(new, self.before.as_deref());
-        self.has_failed = matches!(standing, Standing::Failed { .. });
+        self.failed = match standing {
+            Standing::Failed { at, .. } => self.failed.or_else(|| Some(said(at, status))),
+            Standing::Settled(_) | Standing::Progressing => None,
+        };
         match (standing, self.settled) {
             (Standing::Settled(at), None) => self.settled = Some(said(at, status)),
             (Standing::Failed { reason, message, at }, known) => {
@@ -297,9 +317,13 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         writes: Vec::new(),
         settled: None,
         is_cut_short: false,
-        has_failed: false,
+        failed: None,
         is_restart: false,
         before: None,
+        number: match workload.meta.generation {
+            0 => workload.meta.resource_version,
+            generation => generation.unsigned_abs(),
+        },
         revision: workload.revision,
         stamps: Vec::new(),
         failure: None,

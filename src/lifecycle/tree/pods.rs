@@ -39,6 +39,7 @@ impl Tree {
         let was_missed = self.pods.of(uid).is_some_and(|pod| pod.missed().is_some());
         self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
+        self.end_debuggers(uid, None, turn);
         if loss.is_some() && self.top().uid == uid {
             self.bare_ended(new, turn);
         }
@@ -53,6 +54,10 @@ impl Tree {
         let missed = self.pods.of(uid).and_then(Pod::missed).filter(|_| !was_missed);
         if let Some(since) = missed.map(Evidence::moment) {
             self.pod_unready(since);
+        }
+        let is_deferred = self.pods.of(uid).and_then(Pod::deferred).is_some();
+        if let Some(open) = self.telling().filter(|_| is_deferred) {
+            open.has_deferred = true;
         }
         if self.top().uid == uid {
             self.evaluate_bare(new, at, turn);
@@ -104,6 +109,7 @@ impl Tree {
             return;
         };
         let mut start = Start::new(Some(seq), new, turn.seen.arrival);
+        start.waits.min_ready = self.min_ready_of(pod.owner());
         start.stamps = new.stamps.iter().filter(|_| !is_bare).cloned().collect();
         pod.set_start(start);
         if !new.restarts_always {
@@ -153,23 +159,11 @@ impl Tree {
             }
             return;
         }
-        if is_wanted && self.may_recover() {
+        let owner = self.pods.of(uid).and_then(Pod::owner);
+        let follows = comes_or_goes && owner.is_some_and(|owner| self.is_hushed(owner));
+        if is_wanted && !follows && self.may_recover() {
             self.open_by_pod(action, by, Some(lost), turn);
         } else {
-            turn.counts.pods += 1;
-        }
-    }
-
-    /// Something was written to a Pod in place while nothing was open.
-    fn written_in_place(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
-        let uid = new.meta.uid;
-        let Some(pod) = self.pods.of(uid) else { return };
-        if pod.is_untraced || self.is_open() || !pod.written_in_place(new).is_any() {
-            return;
-        }
-        let at = Evidence::arrival(pod::lower_bound(new), turn.seen.arrival);
-        let cause = format!("owned:{uid}:{}", new.meta.generation);
-        if !self.reconcile(cause, at, turn) {
             turn.counts.pods += 1;
         }
     }
@@ -179,7 +173,9 @@ impl Tree {
         let Some(pod) = self.pods.of(new.meta.uid) else { return };
         let has_failed = new.phase == PodPhase::Failed && new.meta.deletion.is_none();
         let is_end = has_failed && pod.was_ready && pod.restarts_always;
-        if !is_end || self.is_open() || self.is_muted || self.is_unjudged {
+        // What was written to it in place ends with it.
+        let is_busy = self.open_ref().is_some_and(|open| open.settles != Settles::InPlace);
+        if !is_end || is_busy || self.is_muted || self.is_unjudged {
             return;
         }
         let at = pod_evidence(new, pod.is_ready, turn.seen);
@@ -229,7 +225,7 @@ impl Tree {
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
         let n_crowded = self.pods.change(uid, |pod| {
             let seq = seq.filter(|_| !pod.is_untraced);
-            let n_crowded = pod.apply(new, turn.seen.arrival, seq, turn.rules.stable_time);
+            let n_crowded = pod.apply(new, turn.seen.arrival, seq);
             let Some(end) = pod.end_mut() else { return n_crowded };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());

@@ -31,6 +31,9 @@ pub(super) struct Reconciled {
     told: VecDeque<UnixNanos>,
     /// How many were only counted since.
     n_omitted: u64,
+    /// What was written and only counted: what follows from that below is not told either, until it
+    /// has settled.
+    hushed: Vec<Uid>,
 }
 
 impl Reconciled {
@@ -47,6 +50,23 @@ impl Reconciled {
         is_back
     }
 
+    /// A write to a workload was only counted.
+    fn hush(&mut self, uid: Uid) {
+        if !self.hushed.contains(&uid) && self.hushed.len() < MAX_SPECS {
+            self.hushed.push(uid);
+        }
+    }
+
+    /// A workload is as its spec wants: what becomes of it is told again.
+    pub(super) fn has_settled(&mut self, uid: Uid) {
+        self.hushed.retain(|hushed| *hushed != uid);
+    }
+
+    /// A transition opens, which tells all.
+    pub(super) fn tell_all(&mut self) {
+        self.hushed.clear();
+    }
+
     /// Whether one more may be told; how many were not since the last.
     fn may_tell(&mut self, at: UnixNanos) -> Option<u64> {
         self.told.retain(|told| at.since(*told) <= FLOOD_TIME);
@@ -60,7 +80,7 @@ impl Reconciled {
 }
 
 /// What of a spec opens something when it is written below.
-fn spec(workload: &Workload) -> u64 {
+pub(super) fn spec(workload: &Workload) -> u64 {
     let mut hasher = crate::facts::hash::stable_hasher();
     hasher.write_u64(workload.template);
     hasher.write_i64(workload.replicas.unwrap_or(-1));
@@ -90,11 +110,22 @@ impl Tree {
             generation => generation.to_string(),
         };
         let cause = format!("owned:{}:{number}", new.meta.uid);
-        if is_back || !self.reconcile(cause, at, turn) {
+        let follows = new.meta.owner.as_ref().is_some_and(|owner| self.is_hushed(owner.uid));
+        if is_back || follows || !self.reconcile(cause, at, turn) {
+            self.writes_below.hush(new.meta.uid);
             turn.counts.churn += 1;
         } else if let Some(open) = self.open() {
             open.manager = manager;
         }
+    }
+
+    /// Whether what happens below `owner`, or below what is above that, follows from what was only
+    /// counted.
+    pub(super) fn is_hushed(&self, owner: Uid) -> bool {
+        let hushed = &self.writes_below.hushed;
+        let owner_of = |uid: &Uid| self.forest.of(*uid).map(|owned| owned.owner);
+        !hushed.is_empty()
+            && std::iter::successors(Some(owner), owner_of).take(16).any(|it| hushed.contains(&it))
     }
 
     /// Whether a write below would open something: nothing is open, and the topmost object leads. What
@@ -113,9 +144,15 @@ impl Tree {
             return self.is_open();
         }
         let Some(n_omitted) = self.writes_below.may_tell(at.moment()) else { return false };
-        let settles = Settles::ByHealth { may_be_of_nodes: false };
-        let open = self.open_transition(Action::Reconcile, settles, cause, at, turn);
+        // What waited for too long is moved on by this.
+        let waited = self.last.filter(|last| last.is_waiting).map(|last| last.end);
+        let (action, settles) = match waited {
+            Some(_) => (Action::Resume, Settles::ByStatus),
+            None => (Action::Reconcile, Settles::ByHealth { may_be_of_nodes: false }),
+        };
+        let open = self.open_transition(action, settles, cause, at, turn);
         open.n_omitted = n_omitted;
+        open.was_suspended = waited.map(|since| at.moment().since(since.moment()));
         true
     }
 }

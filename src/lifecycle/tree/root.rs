@@ -63,6 +63,7 @@ impl Tree {
             self.nodes_moved(old.status.desired, new.status.desired);
         }
         self.progressed(&old, new, status);
+        self.count_available(new, status);
         if let Some(open) = self.open().filter(|_| turn.seen.is_listed) {
             open.has_gap = true;
         }
@@ -257,11 +258,8 @@ impl Tree {
     /// Opens the transition of a spec write.
     fn open_spec(&mut self, action: Action, write: Write<'_>, turn: &mut Turn<'_>) {
         let Write { old, new, change, at, manager, mut fresh } = write;
-        let resumed = if action == Action::Resume {
-            std::mem::take(&mut self.while_paused)
-        } else {
-            Vec::new()
-        };
+        let is_resume = action == Action::Resume;
+        let resumed = if is_resume { std::mem::take(&mut self.while_paused) } else { Vec::new() };
         // A kind without generation has 0. What is told a second time would be two traces in one.
         let number = if new.meta.generation > self.generation {
             new.meta.generation.unsigned_abs()

@@ -23,11 +23,14 @@ struct Timers {
     agrees: Option<UnixNanos>,
     /// An object that says nothing will say nothing.
     silent: Option<UnixNanos>,
+    /// A resize that waits for room has waited for long enough.
+    deferred: Option<UnixNanos>,
 }
 
 impl Timers {
     fn first(self) -> Option<UnixNanos> {
-        let all = [self.hold, self.lasted, self.limit, self.unready, self.agrees, self.silent];
+        let Self { hold, lasted, limit, unready, agrees, silent, deferred } = self;
+        let all = [hold, lasted, limit, unready, agrees, silent, deferred];
         all.into_iter().flatten().min()
     }
 }
@@ -70,6 +73,8 @@ impl Tree {
                 self.agrees();
             } else if timers.silent == Some(first) {
                 self.telling().into_iter().for_each(Transition::end_without_verdict);
+            } else if timers.deferred == Some(first) {
+                self.end_deferred(first, turn);
             } else {
                 self.recover_unready(turn);
             }
@@ -94,6 +99,8 @@ impl Tree {
                 timers.lasted = trial.map(|trial| trial.since.plus(rules.stable_time));
                 timers.agrees = self.agrees_at(open);
                 timers.silent = self.silent_at(open);
+                let deferred = if open.has_deferred { self.pods.first_deferred() } else { None };
+                timers.deferred = deferred.map(|since| since.plus(rules.stable_time));
             }
             None => {}
         }

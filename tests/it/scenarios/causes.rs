@@ -24,6 +24,7 @@ fn an_image_that_cannot_be_pulled_is_told_by_its_first_reason() {
             create Deployment web 1..20 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: registry says 404) {cause=spec:1, manager=kubectl}
               create ReplicaSet web-1 1.1..20 unfinished ERROR ErrImagePull: container app: registry says 404 {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..20 unfinished ERROR ErrImagePull: container app: registry says 404
+                  start container a [app] 2..20 unfinished
         "#]],
     );
 }
@@ -135,7 +136,7 @@ fn a_pod_that_waits_behind_its_gates_is_no_error() {
         expect![[r#"
             create StatefulSet db 1..20 deleted {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished
-                schedule Pod db-0 1.1..20 unfinished
+                await scheduling gates db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -159,7 +160,7 @@ fn what_fails_while_a_pod_waits_behind_its_gates_says_that() {
             run Job load 1..61 timed_out ERROR SchedulingGated: Scheduling is blocked {cause=spec:1, manager=kubectl}
               run Pod x 1.1..61 unfinished
                 start Pod x 1.1..61 unfinished
-                  schedule Pod x 1.1..61 unfinished
+                  await scheduling gates x 1.1..61 unfinished
         "#]],
     );
 }
@@ -182,7 +183,7 @@ fn a_volume_that_cannot_be_mounted_is_told_by_its_event() {
             create StatefulSet db 1..20 deleted ERROR FailedMount: MountVolume.SetUp failed for volume data {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished ERROR FailedMount: MountVolume.SetUp failed for volume data
                 * 5 FailedMount event.type=Warning
-                prepare Pod sandbox db-0 1.1..20 unfinished
+                await volume db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -208,6 +209,7 @@ fn a_mount_that_succeeded_in_the_end_is_no_cause() {
             create StatefulSet db 1..20 deleted {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished
                 * 5 FailedMount event.type=Warning
+                start container db-0 [app] 8..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed
@@ -232,7 +234,7 @@ fn an_event_without_warning_is_no_cause() {
             create StatefulSet db 1..20 deleted {cause=spec:1, manager=kubectl}
               start Pod db-0 1.1..20 unfinished
                 * 5 FailedMount
-                prepare Pod sandbox db-0 1.1..20 unfinished
+                await volume db-0 1.1..20 unfinished
             delete StatefulSet db 20..20.2 completed {cause=delete}
               -> supersedes create StatefulSet spec:1
               terminate Pod db-0 20.1..20.2 completed

@@ -2,10 +2,13 @@
 //!
 //! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
 //! label that names its revision), `scheduled node=n sandbox ready unready mirror`, and what keeps it
-//! from a node: `unschedulable gated`; `said=text` is the message of a condition or of a waiting
+//! from a node: `unschedulable gated` (until `ungated`), `claims=data,logs`; `readiness-gates` and
+//! `containers-ready`; `said=text` is the message of a condition or of a waiting
 //! container (with `_` for spaces),
 //! `going grace=30 disrupted=EvictionByEvictionAPI`, `finalizers=a,b released`, `succeeded`,
 //! `failed=Evicted` or only `failed`.
+//! Written in place: `resources=x image=v2 debug=shell`; the kubelet has seen it (`observed`, and
+//! whatever says how it stands): `resizing deferred infeasible resized`.
 //! Of a container, the last one or with its name before it (`setup:running`): `running` (the
 //! sandbox stands too, but for `old-kubelet`), `started probe waiting=ErrImagePull exit=3 crash`.
 //! `exit` ends readiness too (`finished=s` says when it truly was, `why=OOMKilled signal=9` how),
@@ -18,7 +21,9 @@
 use std::sync::Arc;
 
 use lifespan::facts::meta::{Condition, Meta};
-use lifespan::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, Role};
+use lifespan::facts::pod::{
+    ContainerSnapshot, ContainerState, Exit, PodPhase, PodSnapshot, ResizeState, Role,
+};
 
 use super::objects;
 use super::script::{Line, seconds};
@@ -39,6 +44,10 @@ pub(crate) fn new(meta: Meta) -> PodSnapshot {
         initialized: None,
         ready: None,
         disruption: None,
+        is_gated: false,
+        has_readiness_gates: false,
+        claims: Box::default(),
+        containers_ready: None,
         in_place: lifespan::facts::pod::InPlace::default(),
         observed: 0,
         resize: None,
@@ -60,6 +69,9 @@ fn container(role: Role, name: &str) -> ContainerSnapshot {
         started: false,
     }
 }
+
+/// Words of the kubelet that are about the newest spec.
+const OBSERVED: [&str; 5] = ["observed", "resizing", "deferred", "infeasible", "resized"];
 
 pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
     let second = line.second();
@@ -85,9 +97,11 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
     }
     for word in &line.words {
         let (name, word) = word.split_once(':').unwrap_or(("", word));
+        let debuggers = new.debuggers.iter_mut();
         let found = new
             .containers
             .iter_mut()
+            .chain(debuggers)
             .find(|it| name.is_empty() && it.role == Role::Main || *it.name == *name);
         let lost = found.is_some_and(|container| write_container(container, word, line));
         if lost {
@@ -102,7 +116,14 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
                 new.node = Arc::from(line.value("node").unwrap_or("node-1"));
             }
             ("unschedulable", _) => new.scheduled = said(false, "Unschedulable"),
-            ("gated", _) => new.scheduled = said(false, "SchedulingGated"),
+            ("gated", _) => {
+                new.is_gated = true;
+                new.scheduled = said(false, "SchedulingGated");
+            }
+            ("ungated", _) => new.is_gated = false,
+            ("claims", names) => new.claims = names.split(',').map(Into::into).collect(),
+            ("readiness-gates", _) => new.has_readiness_gates = true,
+            ("containers-ready", _) => new.containers_ready = said(true, ""),
             ("sandbox", _) => new.sandbox = said(true, ""),
             ("ready", _) => {
                 new.ready = said(true, "");
@@ -123,6 +144,21 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
                 new.phase = PodPhase::Failed;
                 new.reason = reason.into();
             }
+            ("resources", value) => {
+                write_in_place(&mut new.meta, &mut new.in_place.resources, value);
+            }
+            ("image", value) => write_in_place(&mut new.meta, &mut new.in_place.images, value),
+            ("debug", name) => {
+                new.meta.generation += 1;
+                let debugger = container(Role::Ephemeral, name);
+                new.debuggers = new.debuggers.iter().cloned().chain([debugger]).collect();
+            }
+            ("resizing", _) => new.resize = Some(ResizeState::InProgress),
+            ("deferred", _) => new.resize = Some(ResizeState::Deferred),
+            ("infeasible", _) => {
+                new.resize = Some(ResizeState::Infeasible(line.message().into()));
+            }
+            ("resized", _) => new.resize = None,
             ("disrupted", reason) => new.disruption = said(true, reason),
             ("stamp", text) => new.stamps = objects::stamps(text),
             ("going" | "delete", _) => {
@@ -145,6 +181,15 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             _ => {}
         }
     }
+    if OBSERVED.iter().any(|word| line.has(word)) {
+        new.observed = new.meta.generation;
+    }
+}
+
+/// Another value of what may be written in place.
+fn write_in_place(meta: &mut Meta, hash: &mut u32, value: &str) {
+    meta.generation += 1;
+    *hash = value.bytes().fold(1, |hash, byte| hash * 31 + u32::from(byte));
 }
 
 /// Whether the word was one of a container's.

@@ -109,12 +109,12 @@ fn what_is_written_below_within_a_while_is_part_of_the_same_reconcile() {
                   start Pod a 1.3..2 completed
             reconcile Database db 30..37.2 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=hpa}
               -> follows create Database spec:1
-              scale Deployment inner 30..37.2 completed
-                * 36 replicas changed replicas.from=2 replicas.to=3
-                scale ReplicaSet inner-1 30.1..37.1 completed {replicas.from=1, replicas.to=3}
-                  * 36.1 replicas changed replicas.from=2 replicas.to=3
-                  start Pod b 30.2..31 completed
-                  start Pod c 36.2..37 completed
+              scale Deployment inner 30..31.2 completed
+              scale ReplicaSet inner-1 30.1..37.1 completed {replicas.from=1, replicas.to=3}
+                * 36.1 replicas changed replicas.from=2 replicas.to=3
+                start Pod b 30.2..31 completed
+                start Pod c 36.2..37 completed
+              scale Deployment inner 36..37.2 completed
             counted: churn 1
         "#]],
     );

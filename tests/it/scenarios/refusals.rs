@@ -39,6 +39,7 @@ fn a_quota_that_refuses_pods_is_told_by_an_event_where_no_condition_is() {
         expect![[r#"
             create StatefulSet db 1..20 superseded ERROR FailedCreate: exceeded quota: pods {cause=spec:1, manager=kubectl}
               * 2 FailedCreate event.type=Warning
+              await retry db 2..20 unfinished {reason=FailedCreate}
             update StatefulSet db 20..21 completed {cause=spec:2, manager=kubectl, changed=replicas+template.spec.containers[app].image}
               -> supersedes create StatefulSet spec:1
         "#]],
@@ -58,6 +59,7 @@ fn a_job_whose_pods_are_refused_says_so_when_it_times_out() {
         expect![[r#"
             run Job load 1..61 timed_out ERROR FailedCreate: exceeded quota: pods {cause=spec:1, manager=kubectl}
               * 2 FailedCreate event.type=Warning
+              await retry load 2..61 unfinished {reason=FailedCreate}
         "#]],
     );
 }
@@ -78,6 +80,7 @@ fn a_quota_deep_below_is_told_on_every_span_above_it() {
             run JobSet train 1..21 failed ERROR FailedJobs: a job has failed (FailedCreate: exceeded quota: pods) {cause=spec:1, manager=kubectl}
               run Job train-0 1.1..20 failed ERROR DeadlineExceeded: too long (FailedCreate: exceeded quota: pods)
                 * 2 FailedCreate event.type=Warning
+                await retry train-0 2..20 unfinished {reason=FailedCreate}
         "#]],
     );
 }

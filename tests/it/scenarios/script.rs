@@ -7,6 +7,7 @@
 //! @3   list pods a b                      one lane lists only these; `nothing` for none
 //! @3   closed pods                        a watch breaks off
 //! @4   event pod/a Pulled app took=400ms  a Kubernetes Event; `warning`, `said=text` for its message
+//! @4   event pvc/data WaitForFirstConsumer    the same about a PersistentVolumeClaim
 //! @9   wait                               time passes
 //! @0   settled web a b                    a Deployment with ReplicaSet web-1 and Pods a, b is listed
 //!      set max_pods_per_trace=2           a setting, before anything else
@@ -39,6 +40,7 @@ use lifespan::facts::meta::Uid;
 use lifespan::facts::note::Note;
 use lifespan::facts::span::{FinishedSpan, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
+use lifespan::lifecycle::action::Action;
 
 use super::objects;
 use crate::support::checks;
@@ -252,6 +254,10 @@ impl World {
                     let limit = Nanos::from_seconds(value.parse().unwrap());
                     self.settings.max_run_duration = limit;
                 }
+                "transitions" => {
+                    let named = |it: &&Action| value.split(',').any(|word| word == it.name());
+                    self.settings.roots.all = Action::ALL.iter().filter(named).copied().collect();
+                }
                 "max_waiting" => self.settings.max_waiting = value.parse().unwrap(),
                 "service_name" => self.settings.service_name = Some(value.to_owned()),
                 "cluster_uid" => self.settings.cluster_uid = Some(value.to_owned()),
@@ -360,6 +366,7 @@ impl World {
             uid: uid(&format!("event/{about}/{reason}/{}", container.unwrap_or(&""))),
             resource_version: version,
             about: uid(about),
+            claim: about.strip_prefix("pvc/").map(|name| ("default".into(), name.into())),
             container: container.copied().unwrap_or_default().into(),
             reason: reason.into(),
             message: message.into(),

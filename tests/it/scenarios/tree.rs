@@ -51,6 +51,7 @@ pub(crate) fn check_counts(script: &str, expect: Expect) {
         ("unchanged", untraced.unchanged),
         ("orphans", untraced.orphans),
         ("stale", untraced.stale),
+        ("left out", untraced.left_out),
         ("late", counts.late),
         ("early", counts.early),
         ("strange events", counts.strange_events),

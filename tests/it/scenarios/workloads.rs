@@ -13,6 +13,7 @@
 //! `job`, and every custom resource, has a verdict: `progressing`, `settled`, `failed=Reason`, each
 //! dated now, or with `undated`; `progress=step-1` is how far it says it has come.
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
+//! `min_ready=10` is minReadySeconds.
 //! `cr Rollout.argoproj.io web mode=run goals=a.b,c`: a custom resource; modes are `rollout` (if
 //! nothing is said), `run`, `plain`. It has only those fields of a spec that lines name.
 //! `limit=60`: transitions of its kind may take so many seconds. `spawns`: runs below it are trees of
@@ -38,7 +39,8 @@ use super::objects;
 use super::script::{Line, seconds};
 
 /// What makes a line one about a status.
-const STATUS: [&str; 13] = [
+const STATUS: [&str; 14] = [
+    "waiting",
     "status",
     "observed",
     "reason",
@@ -89,6 +91,7 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
         is_queue: false,
         spawns: is_plain,
         limit: None,
+        min_ready: Nanos(0),
         template: 0,
         template_without_restart: 0,
         revision: 0,
@@ -161,6 +164,13 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
         Some(value) => spec.insert(path.into(), hash(value)),
         None => None,
     };
+    if let Some(seconds) = line.number("min_ready") {
+        new.min_ready = Nanos::from_seconds(seconds);
+        field("minReadySeconds", line.value("min_ready"));
+    }
+    if line.has("spawns") {
+        new.spawns = true;
+    }
     new.replicas = line.number("replicas").or(new.replicas);
     field("replicas", new.replicas.map(|replicas| replicas.to_string()).as_deref());
     if let Some(image) = line.value("image") {
@@ -290,6 +300,8 @@ fn status(new: &mut Workload, line: &Line<'_>) {
         Verdict::Progressing
     } else if line.has("settled") {
         Verdict::Settled { at }
+    } else if let Some(word) = line.value("waiting") {
+        Verdict::Waiting { word: word.into(), at }
     } else if let Some(reason) = line.value("failed") {
         Verdict::Failed { reason: reason.into(), message: line.message().into(), at }
     } else {

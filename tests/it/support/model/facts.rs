@@ -7,7 +7,8 @@ use super::objects::Pod;
 use super::truth::{Facts, Pods};
 use super::workloads::{Form, Workload};
 
-/// Of a StatefulSet or DaemonSet kubectl's rule of a rollout, and no more Pods than wanted.
+/// Of a StatefulSet or DaemonSet kubectl's rule of a rollout, and no more Pods than wanted; with
+/// minReadySeconds all of them available.
 fn is_rolled_out(workload: &Workload) -> bool {
     let generation = workload.meta.generation;
     match &workload.form {
@@ -18,6 +19,7 @@ fn is_rolled_out(workload: &Workload) -> bool {
                 && is_updated
                 && status.ready >= set.replicas
                 && status.replicas == set.replicas
+                && (set.min_ready == 0 || status.available == set.replicas)
         }
         Form::DaemonSet(set) => {
             let status = &set.status;

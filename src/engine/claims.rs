@@ -1,0 +1,118 @@
+//! Events on their way to trees; those about PersistentVolumeClaims are told to the Pods that wait for
+//! those.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use crate::facts::meta::Uid;
+use crate::facts::note::Note;
+use crate::facts::pod::PodSnapshot;
+use crate::facts::span::FinishedSpan;
+use crate::lifecycle::tree::After;
+use crate::lifecycle::turn::Seen;
+
+/// How many claims are known that wait for their first consumer: they are made before it.
+const MAX_KEPT: usize = 1_000;
+
+/// How many claims are waited for at a time.
+const MAX_WAITING: usize = 10_000;
+
+type Claim = (Box<str>, Box<str>);
+
+/// Claims that Pods wait for, and those that wait for a Pod.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    waiting: BTreeMap<Claim, Vec<Uid>>,
+    kept: Vec<Note>,
+}
+
+impl Claims {
+    /// A version of a Pod: until it is bound it waits for its claims. Returns what was said of them
+    /// before.
+    fn seen(&mut self, pod: &PodSnapshot) -> Vec<Note> {
+        let uid = pod.meta.uid;
+        let is_waiting = pod.node.is_empty() && pod.meta.deletion.is_none();
+        let mut said = Vec::new();
+        for name in &pod.claims {
+            let claim = (Box::from(&*pod.meta.namespace), name.clone());
+            if !is_waiting {
+                self.leave(&claim, uid);
+                continue;
+            }
+            let is_full = self.waiting.len() >= MAX_WAITING;
+            if is_full && !self.waiting.contains_key(&claim) {
+                continue;
+            }
+            let pods = self.waiting.entry(claim.clone()).or_default();
+            if !pods.contains(&uid) {
+                pods.push(uid);
+                // Bound by this Pod it waits no more.
+                let waits = self.kept.extract_if(.., |note| note.claim.as_ref() == Some(&claim));
+                said.extend(waits.map(|note| Note { about: uid, ..note }));
+            }
+        }
+        said
+    }
+
+    fn leave(&mut self, claim: &Claim, pod: Uid) {
+        let Some(pods) = self.waiting.get_mut(claim) else { return };
+        pods.retain(|known| *known != pod);
+        if pods.is_empty() {
+            self.waiting.remove(claim);
+        }
+    }
+
+    /// An Event about a claim: the same for each Pod that waits for that.
+    fn noted(&mut self, note: &Note) -> Vec<Note> {
+        let Some(pods) = note.claim.as_ref().and_then(|claim| self.waiting.get(claim)) else {
+            if &*note.reason == "WaitForFirstConsumer" {
+                self.kept.retain(|known| known.uid != note.uid);
+                self.kept.push(note.clone());
+                let extra = self.kept.len().saturating_sub(MAX_KEPT);
+                self.kept.drain(..extra);
+            }
+            return Vec::new();
+        };
+        pods.iter().map(|pod| Note { about: *pod, ..note.clone() }).collect()
+    }
+}
+
+impl Engine {
+    /// A Pod was seen: what was said of its claims is told to it.
+    pub(super) fn hear_of_claims(&mut self, pod: &PodSnapshot, out: &mut Vec<FinishedSpan>) {
+        if pod.claims.is_empty() {
+            return;
+        }
+        for note in self.claims.seen(pod) {
+            self.noted(&note, out);
+        }
+    }
+
+    /// Pods that wait for a claim are told of it.
+    pub(super) fn claim_noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
+        for note in self.claims.noted(note) {
+            self.noted(&note, out);
+        }
+    }
+
+    /// A Pod is gone, and waits no more.
+    pub(super) fn forget_claims(&mut self, pod: &PodSnapshot) {
+        for name in &pod.claims {
+            let claim = (Box::from(&*pod.meta.namespace), name.clone());
+            self.claims.leave(&claim, pod.meta.uid);
+        }
+    }
+
+    /// An Event goes to the tree of what it is about.
+    pub(super) fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
+        let Some(top) = self.store.top_of(note.about) else {
+            self.counts.strange_events += 1;
+            return;
+        };
+        self.counts.changes += 1;
+        self.change(top, Seen::NOTHING, out, |tree, _| {
+            tree.note(note);
+            After::Lives
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! What a Pod waits for beside its node, its images and its containers: gates, nodes that must first
+//! be made, volumes, availability.
+
+use super::Start;
+use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::note::{Note, is_of_claim};
+use crate::facts::pod::PodSnapshot;
+use crate::facts::time::{Nanos, UnixNanos};
+
+/// What a Pod waited for.
+#[derive(Clone, Debug, Default)]
+pub struct Waits {
+    /// It was created with scheduling gates.
+    pub is_gated: bool,
+    /// The last of them was taken away.
+    pub ungated: Option<Evidence>,
+    /// An autoscaler was to make a node for it.
+    pub node: Option<Evidence>,
+    /// A claim of it waits for a Pod that uses it, so that the scheduler sees to both.
+    pub is_first_consumer: bool,
+    /// It fits no node, or did not for a while.
+    pub was_unschedulable: bool,
+    /// A volume for it is being made.
+    pub provisioning: Option<Evidence>,
+    /// The last time that one of its volumes was attached or mapped.
+    pub attached: Option<UnixNanos>,
+    /// The last time that one could not be.
+    pub not_attached: Option<UnixNanos>,
+    /// It has readiness gates.
+    pub has_readiness_gates: bool,
+    /// All its containers are ready.
+    pub containers_ready: Option<Evidence>,
+    /// For how long it must be Ready for what waits for that.
+    pub min_ready: Nanos,
+    /// It has been Ready for so long, as its controller counts.
+    pub available: Option<Evidence>,
+}
+
+impl Waits {
+    /// Takes over a new version, before the Pod is Ready.
+    pub(super) fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
+        if new.is_gated {
+            self.is_gated = true;
+        } else if self.is_gated && self.ungated.is_none() {
+            self.ungated = Some(Evidence::arrival(lo, arrival));
+        }
+        self.was_unschedulable |=
+            new.scheduled.as_ref().is_some_and(|it| !it.is_true && &*it.reason == "Unschedulable");
+        self.has_readiness_gates = new.has_readiness_gates;
+        let ready = new.containers_ready.as_ref().filter(|it| it.is_true);
+        if let Some(ready) = ready.filter(|_| self.containers_ready.is_none()) {
+            let at = Evidence::object_or(ready.changed, new.meta.created, arrival);
+            self.containers_ready = Some(at);
+        }
+    }
+
+    /// Takes over an Event about the Pod, or about a claim of it.
+    fn note(&mut self, note: &Note) {
+        let at = note.exact.unwrap_or(note.seconds);
+        let evidence =
+            || note.exact.map_or_else(|| Evidence::object(note.seconds, None), Evidence::event);
+        match &*note.reason {
+            "TriggeredScaleUp" => self.node = self.node.or_else(|| Some(evidence())),
+            "WaitForFirstConsumer" => self.is_first_consumer = true,
+            reason if is_of_claim(reason) => {
+                self.provisioning = self.provisioning.or_else(|| Some(evidence()));
+            }
+            "SuccessfulAttachVolume" | "SuccessfulMountVolume" => {
+                self.attached = self.attached.max(Some(at));
+            }
+            "FailedAttachVolume" | "FailedMount" | "FailedMapVolume" => {
+                self.not_attached = self.not_attached.max(Some(at));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Start {
+    /// Takes over what an Event says of what its Pod waits for, until it has a sandbox.
+    pub(super) fn note_wait(&mut self, note: &Note) {
+        if self.waits_for_sandbox() {
+            self.waits.note(note);
+        }
+    }
+
+    /// Since when its Pod is Ready, though not for long enough yet to be available.
+    #[must_use]
+    pub fn awaits_availability(&self) -> Option<Evidence> {
+        let is_awaited = self.waits.min_ready > Nanos(0) && self.waits.available.is_none();
+        self.ready.filter(|_| is_awaited)
+    }
+}
