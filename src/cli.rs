@@ -4,6 +4,7 @@ mod cluster;
 mod configured;
 mod explain;
 mod live;
+mod manual;
 mod output;
 mod record;
 mod replay;
@@ -18,7 +19,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use cluster::ClusterArguments;
 
 pub use terminal::Terminal;
 
@@ -28,7 +32,6 @@ pub use terminal::Terminal;
 #[command(
     name = "lifespan",
     version,
-    args_conflicts_with_subcommands = true,
     after_help = "\
 Exit status: 0 when every input could be used, 1 when one could not, 2 for wrong usage."
 )]
@@ -64,7 +67,92 @@ enum Command {
     Webhook(webhook::Arguments),
     /// Prints the permissions that a configuration needs, for kubectl apply
     Rbac(configured::RbacArguments),
+    /// Prints the version
+    Version,
+    /// Prints what a shell needs to complete commands and options
+    Completion(manual::CompletionArguments),
+    /// Prints the manual page of lifespan, or of one of its commands
+    Man(manual::ManArguments),
 }
+
+impl Command {
+    /// What was said of the cluster before the command, as kubectl has it, is meant for the command.
+    fn inherit(&mut self, before: ClusterArguments) -> Result<(), &'static str> {
+        if !before.is_given() {
+            return Ok(());
+        }
+        match self {
+            Self::Record(arguments) => arguments.cluster.inherit(before),
+            Self::Explain(explain::Arguments { reach, namespace, .. })
+            | Self::Stamp(stamp::Arguments { reach, namespace, .. }) => {
+                if before.all_namespaces {
+                    return Err("one object is in one namespace: --all-namespaces has no meaning");
+                }
+                *namespace = namespace.take().or(before.namespace);
+                reach.inherit(before.reach);
+            }
+            Self::Webhook(arguments) => {
+                if before.namespace.is_some() || before.all_namespaces {
+                    return Err("a webhook is asked about all namespaces");
+                }
+                arguments.reach.inherit(before.reach);
+            }
+            Self::Rbac(arguments) => {
+                if before.all_namespaces || before.reach.is_given() {
+                    return Err("it asks no cluster: only --namespace has a meaning");
+                }
+                arguments.namespace = arguments.namespace.take().or(before.namespace);
+            }
+            Self::Replay(_)
+            | Self::Validate(_)
+            | Self::PrintConfig(_)
+            | Self::Components
+            | Self::Version
+            | Self::Completion(_)
+            | Self::Man(_) => return Err("it asks no cluster"),
+        }
+        Ok(())
+    }
+}
+
+/// Reads the arguments. What stands before a command must be what kubectl has there.
+fn parsed<I, T>(arguments: I) -> Result<Arguments, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let mut command = Arguments::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut read = Arguments::from_arg_matches(&matches)?;
+    let refused = |command: &mut clap::Command, text| {
+        Err(command.error(clap::error::ErrorKind::ArgumentConflict, text))
+    };
+    let Some(name) = matches.subcommand_name() else {
+        if read.sources.is_given() && read.live.cluster.is_given() {
+            let text = "the configuration says which cluster and what of it: give --config alone";
+            return refused(&mut command, text.to_owned());
+        }
+        return Ok(read);
+    };
+    let is_misplaced = |argument: &&clap::Arg| {
+        let id = argument.get_id().as_str();
+        let is_given = matches.value_source(id) == Some(ValueSource::CommandLine);
+        is_given && !BEFORE_COMMANDS.contains(&id)
+    };
+    if let Some(long) = command.get_arguments().find(is_misplaced).and_then(|it| it.get_long()) {
+        let text = format!("--{long} stands before the command: {name} --{long} is expected");
+        return refused(&mut command, text);
+    }
+    let inherited = read.command.as_mut().map_or(Ok(()), |it| it.inherit(read.live.cluster.take()));
+    match inherited {
+        Ok(()) => Ok(read),
+        Err(why) => refused(&mut command, format!("{name}: {why}")),
+    }
+}
+
+/// What kubectl takes before a command as well as after it.
+const BEFORE_COMMANDS: [&str; 5] =
+    ["namespace", "all_namespaces", "kubeconfig", "context", "as_user"];
 
 /// Does what the arguments, the first of which is the program's name, ask for.
 ///
@@ -79,36 +167,8 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let done = match Arguments::try_parse_from(arguments) {
-        Ok(Arguments { command: Some(Command::Replay(arguments)), .. }) => {
-            replay::run(&arguments, terminal, out, err)
-        }
-        Ok(Arguments { command: Some(Command::Record(arguments)), .. }) => {
-            record::run(&arguments, terminal, out, err)
-        }
-        Ok(Arguments { command: Some(Command::Validate(sources)), .. }) => {
-            configured::validate(&sources, err)
-        }
-        Ok(Arguments { command: Some(Command::PrintConfig(arguments)), .. }) => {
-            configured::print(&arguments, out, err)
-        }
-        Ok(Arguments { command: Some(Command::Stamp(arguments)), .. }) => {
-            stamp::run(&arguments, terminal, out, err)
-        }
-        Ok(Arguments { command: Some(Command::Webhook(arguments)), .. }) => {
-            webhook::run(&arguments, terminal, err)
-        }
-        Ok(Arguments { command: Some(Command::Explain(arguments)), .. }) => {
-            explain::run(&arguments, terminal, out, err)
-        }
-        Ok(Arguments { command: Some(Command::Components), .. }) => configured::list(out),
-        Ok(Arguments { command: Some(Command::Rbac(arguments)), .. }) => {
-            configured::rbac(&arguments, out, err)
-        }
-        Ok(Arguments { command: None, sources, .. }) if sources.is_given() => {
-            serve::run(&sources, err)
-        }
-        Ok(Arguments { command: None, live, .. }) => live::run(&live, terminal, out, err),
+    let done = match parsed(arguments) {
+        Ok(arguments) => done(&arguments, terminal, out, err),
         Err(error) => usage(&error, terminal, out, err),
     };
     let done = done.and_then(|code| out.flush().map(|()| code));
@@ -119,6 +179,34 @@ where
         Err(error) => match writeln!(err, "lifespan: cannot write: {error}") {
             Ok(()) | Err(_) => ExitCode::FAILURE,
         },
+    }
+}
+
+fn done(
+    arguments: &Arguments,
+    terminal: &Terminal,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let Some(command) = &arguments.command else {
+        if arguments.sources.is_given() {
+            return serve::run(&arguments.sources, err);
+        }
+        return live::run(&arguments.live, terminal, out, err);
+    };
+    match command {
+        Command::Replay(arguments) => replay::run(arguments, terminal, out, err),
+        Command::Record(arguments) => record::run(arguments, terminal, out, err),
+        Command::Validate(sources) => configured::validate(sources, err),
+        Command::PrintConfig(arguments) => configured::print(arguments, out, err),
+        Command::Stamp(arguments) => stamp::run(arguments, terminal, out, err),
+        Command::Webhook(arguments) => webhook::run(arguments, terminal, err),
+        Command::Explain(arguments) => explain::run(arguments, terminal, out, err),
+        Command::Components => configured::list(out),
+        Command::Rbac(arguments) => configured::rbac(arguments, out, err),
+        Command::Version => manual::version(out),
+        Command::Completion(arguments) => manual::completion(arguments, Arguments::command(), out),
+        Command::Man(arguments) => manual::man(arguments, Arguments::command(), out, err),
     }
 }
 

@@ -9,10 +9,11 @@ const NAME: &str = "lifespan";
 
 /// Roles and their bindings as YAML, for the service account `lifespan` of `namespace`.
 ///
-/// What is watched may be listed and watched, in the namespace that it is watched in or in all.
-/// The namespace kube-system may be read, for its uid, which identifies the cluster.
+/// What is watched may be listed and watched, in the namespace that it is watched in or in all; what
+/// is in no namespace anyway needs a ClusterRole. The namespace kube-system may be read, for its uid,
+/// which identifies the cluster, where `needs_uid`: where it is configured it is not asked for.
 #[must_use]
-pub fn rbac(targets: &[Target], namespace: &str) -> String {
+pub fn rbac(targets: &[Target], namespace: &str, needs_uid: bool) -> String {
     let mut out = String::new();
     let mut by_namespace: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for target in targets {
@@ -20,13 +21,17 @@ pub fn rbac(targets: &[Target], namespace: &str) -> String {
         groups.entry(&target.group).or_default().push(&target.plural);
     }
     let cluster_wide = by_namespace.remove("").unwrap_or_default();
-    head(&mut out, "ClusterRole", "");
-    out.push_str("rules:\n");
-    rule(&mut out, "", &["namespaces"], &["get"], Some("kube-system"));
-    for (group, resources) in &cluster_wide {
-        rule(&mut out, group, resources, &["get", "list", "watch"], None);
+    if needs_uid || !cluster_wide.is_empty() {
+        head(&mut out, "ClusterRole", "");
+        out.push_str("rules:\n");
+        if needs_uid {
+            rule(&mut out, "", &["namespaces"], &["get"], Some("kube-system"));
+        }
+        for (group, resources) in &cluster_wide {
+            rule(&mut out, group, resources, &["get", "list", "watch"], None);
+        }
+        binding(&mut out, "ClusterRole", "", namespace);
     }
-    binding(&mut out, "ClusterRole", "", namespace);
     for (watched, groups) in &by_namespace {
         head(&mut out, "Role", watched);
         out.push_str("rules:\n");
@@ -73,7 +78,7 @@ mod tests {
     #[test]
     fn one_namespace_needs_a_role_there_and_the_uid_of_the_cluster() {
         let targets = ["deployments.apps", "pods"].map(|it| Target::built_in(it, "shop", ""));
-        let text = rbac(&targets, "observability");
+        let text = rbac(&targets, "observability", true);
         expect_test::expect![[r#"
             apiVersion: rbac.authorization.k8s.io/v1
             kind: ClusterRole
@@ -132,7 +137,7 @@ mod tests {
     fn nothing_but_reading_is_ever_granted_and_secrets_never() {
         let targets = crate::facts::kind::Lane::ALL
             .map(|it| Target::built_in(it.resource().unwrap_or_default(), "", ""));
-        let text = rbac(&targets, "lifespan");
+        let text = rbac(&targets, "lifespan", true);
         for line in text.lines().filter(|line| line.contains("verbs:")) {
             assert!(
                 ["    verbs: [get]", "    verbs: [get, list, watch]"].contains(&line),

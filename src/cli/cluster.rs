@@ -1,4 +1,4 @@
-//! Arguments that say which cluster, and how it is found.
+//! Arguments that say which cluster, what of it, and who to be there, as kubectl has them.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,21 +8,26 @@ use clap::Args;
 
 use crate::cluster::connect::{Access, Cluster, served};
 use crate::facts::kind::Lane;
+use crate::facts::meta::is_label;
 use crate::kinds::{Catalog, Custom};
 use crate::report::Report;
 use crate::watch::target::Target;
 
 /// Which cluster, and what of it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 #[group(skip)]
 pub(super) struct ClusterArguments {
     #[command(flatten)]
-    reach: Reach,
+    pub(super) reach: Reach,
 
-    /// Only this namespace; by default all
-    #[arg(short, long, value_name = "NAME", default_value = "", value_parser = namespace)]
-    namespace: String,
+    /// Only this namespace; by default that of the kubeconfig's context
+    #[arg(short, long, value_name = "NAME", value_parser = namespace)]
+    pub(super) namespace: Option<String>,
+
+    /// All namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub(super) all_namespaces: bool,
 
     /// Only objects with these labels, such as app=web; Events are never left out
     #[arg(short = 'l', long, value_name = "LABELS", default_value = "")]
@@ -30,7 +35,7 @@ pub(super) struct ClusterArguments {
 }
 
 /// How a cluster is reached.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[group(skip)]
 pub(super) struct Reach {
     /// The kubeconfig; by default KUBECONFIG, then ~/.kube/config, then the Pod's service account
@@ -40,14 +45,34 @@ pub(super) struct Reach {
     /// The context of the kubeconfig, instead of its current one
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
+
+    /// Act as this user; who asks must be allowed to impersonate it
+    #[arg(long = "as", value_name = "USER")]
+    as_user: Option<String>,
 }
 
 impl Reach {
     pub(super) fn access(&self) -> Access {
-        match (&self.kubeconfig, &self.context) {
+        let access = match (&self.kubeconfig, &self.context) {
             (None, None) => Access::Inferred,
             (file, context) => Access::KubeConfig { file: file.clone(), context: context.clone() },
+        };
+        match &self.as_user {
+            Some(user) => Access::As { user: user.clone(), by: Box::new(access) },
+            None => access,
         }
+    }
+
+    /// What was said before the command counts where nothing was said after it.
+    pub(super) fn inherit(&mut self, before: Self) {
+        let Self { kubeconfig, context, as_user } = before;
+        self.kubeconfig = self.kubeconfig.take().or(kubeconfig);
+        self.context = self.context.take().or(context);
+        self.as_user = self.as_user.take().or(as_user);
+    }
+
+    pub(super) fn is_given(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some() || self.as_user.is_some()
     }
 }
 
@@ -56,49 +81,78 @@ impl ClusterArguments {
         self.reach.access()
     }
 
-    /// Where objects of `lane` are looked for. Events carry no labels of what they are about.
-    pub(super) fn target(&self, catalog: &Catalog, lane: Lane) -> Target {
-        let selector = if lane.has_lives() { &*self.selector } else { "" };
-        Target::of(catalog, lane, &self.namespace, selector)
+    /// What was said, which is taken out.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::take(self)
     }
 
-    /// The presets that `cluster` serves, which is told if there are any.
+    /// As [`Reach::inherit`]; of one namespace and all the nearer word counts.
+    pub(super) fn inherit(&mut self, before: Self) {
+        let Self { reach, namespace, all_namespaces, selector: _ } = before;
+        self.reach.inherit(reach);
+        if self.namespace.is_none() && !self.all_namespaces {
+            (self.namespace, self.all_namespaces) = (namespace, all_namespaces);
+        }
+    }
+
+    /// Whether anything was said of which cluster, or what of it.
+    pub(super) fn is_given(&self) -> bool {
+        self.reach.is_given()
+            || self.namespace.is_some()
+            || self.all_namespaces
+            || !self.selector.is_empty()
+    }
+
+    /// The namespace that is meant: named, or that of the kubeconfig's context; empty for all.
+    pub(super) fn namespace(&self, cluster: &Cluster) -> String {
+        if self.all_namespaces {
+            return String::new();
+        }
+        let current = || cluster.api.default_namespace().to_owned();
+        self.namespace.clone().unwrap_or_else(current)
+    }
+
+    /// Where objects of `lane` are looked for. Events carry no labels of what they are about.
+    pub(super) fn target(&self, catalog: &Catalog, lane: Lane, namespace: &str) -> Target {
+        let selector = if lane.has_lives() { &*self.selector } else { "" };
+        Target::of(catalog, lane, namespace, selector)
+    }
+
+    /// The presets that `cluster` serves, which is told if there are any; of one namespace those
+    /// whose objects are in one.
     pub(super) async fn catalog(
         &self,
         cluster: &Cluster,
+        namespace: &str,
         report: &mut Report<'_>,
     ) -> io::Result<Arc<Catalog>> {
-        let customs = match served(cluster, Catalog::default().customs()).await {
+        let mut customs = match served(cluster, Catalog::default().customs()).await {
             Ok(customs) => customs,
             Err(error) => {
                 report.say(&format!("custom resources are left out: {error}"))?;
                 Vec::new()
             }
         };
+        customs.retain(|custom| namespace.is_empty() || !custom.is_of_cluster);
         if !customs.is_empty() {
             let names: Vec<_> = customs.iter().map(Custom::resource).collect();
             report.say(&format!("custom resources: {}", names.join(", ")))?;
         }
         Ok(Arc::new(Catalog::new(customs)))
     }
+}
 
-    /// `namespace shop`, or `all namespaces`.
-    pub(super) fn scope(&self) -> String {
-        match self.namespace.as_str() {
-            "" => "all namespaces".to_owned(),
-            name => format!("namespace {name}"),
-        }
+/// `namespace shop`, or `all namespaces`.
+pub(super) fn scope(namespace: &str) -> String {
+    match namespace {
+        "" => "all namespaces".to_owned(),
+        name => format!("namespace {name}"),
     }
 }
 
 /// A name may stand in the path of a request (RFC 1123 label, as Kubernetes asks for).
 pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_good = text.len() <= 63
-        && text.bytes().all(is_inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    if is_good {
+    if is_label(text) {
         Ok(text.to_owned())
     } else {
         Err("expected the name of one namespace: lower-case letters, digits and `-`")

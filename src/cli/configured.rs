@@ -46,11 +46,6 @@ impl Lookup for Process {
 }
 
 impl Sources {
-    /// Those that another command was given.
-    pub(super) fn of(configs: &[String]) -> Self {
-        Self { config: configs.to_vec(), set: Vec::new() }
-    }
-
     /// Whether any was given.
     pub(super) fn is_given(&self) -> bool {
         !self.config.is_empty()
@@ -167,9 +162,9 @@ pub(super) struct RbacArguments {
     #[command(flatten)]
     sources: Sources,
 
-    /// The namespace of the service account
-    #[arg(short, long, value_name = "NAME", default_value = "lifespan")]
-    namespace: String,
+    /// The namespace of the service account; by default lifespan
+    #[arg(short, long, value_name = "NAME", value_parser = super::cluster::namespace)]
+    pub(super) namespace: Option<String>,
 }
 
 /// `lifespan rbac`: the roles that the configuration needs; without one, those of the defaults.
@@ -182,13 +177,18 @@ pub(super) fn rbac(
         Ok(receiver) => receiver,
         Err(code) => return Ok(code),
     };
-    let targets: Vec<Target> = match receiver {
-        Some(receiver) => receiver.watched().into_iter().map(|watched| watched.target).collect(),
-        None => Lane::ALL
-            .iter()
-            .filter_map(|lane| Some(Target::built_in(lane.resource()?, "", "")))
-            .collect(),
+    let namespace = arguments.namespace.as_deref().unwrap_or("lifespan");
+    let yaml = match receiver {
+        Some(receiver) => {
+            let targets: Vec<_> = receiver.watched().into_iter().map(|it| it.target).collect();
+            rbac::rbac(&targets, namespace, receiver.settings.cluster_uid.is_none())
+        }
+        None => {
+            let lanes = Lane::ALL.iter().filter_map(|lane| lane.resource());
+            let targets: Vec<_> = lanes.map(|it| Target::built_in(it, "", "")).collect();
+            rbac::rbac(&targets, namespace, true)
+        }
     };
-    write!(out, "{}", rbac::rbac(&targets, &arguments.namespace))?;
+    out.write_all(yaml.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

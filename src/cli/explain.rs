@@ -16,7 +16,7 @@ use crate::config::as_json;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::{Kind, Lane};
 use crate::facts::workload::{Mode, Workload};
-use crate::kinds::{Catalog, Custom, Explained, Rules, explain, snapshot, told_rules};
+use crate::kinds::{Catalog, Custom, Explained, explain, snapshot, told_rules};
 use crate::lifecycle::settle::{Standing, standing};
 use crate::report::Report;
 use crate::text::Chain;
@@ -43,13 +43,13 @@ pub(super) struct Arguments {
 
     /// The namespace of the object in the cluster; by default that of the kubeconfig's context
     #[arg(short, long, value_name = "NAME", value_parser = super::cluster::namespace)]
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
 
     #[command(flatten)]
     sources: Sources,
 
     #[command(flatten)]
-    reach: Reach,
+    pub(super) reach: Reach,
 }
 
 /// What a kind is to lifespan.
@@ -132,13 +132,7 @@ fn find(configured: Option<&Catalog>, name: &str) -> Option<Found> {
     built_in.or_else(configured).or_else(preset).or_else(|| {
         let (plural, group) = name.split_once('.')?;
         Some(Found::Custom(
-            Box::new(Custom {
-                group: group.to_owned(),
-                plural: plural.to_owned(),
-                kind: String::new(),
-                version: None,
-                rules: Rules::default(),
-            }),
+            Box::new(Custom::unknown(group, plural)),
             "neither configured nor a preset",
         ))
     })
@@ -276,7 +270,7 @@ fn from_cluster(arguments: &Arguments) -> io::Result<Result<Vec<String>, String>
     };
     Ok(runtime()?.block_on(async {
         let cluster =
-            connect(&arguments.reach.access()).await.map_err(|error| Chain(&error).to_string())?;
+            connect(&arguments.reach.access(), false).await.map_err(|error| Chain(&error).to_string())?;
         read(&cluster.api, arguments.namespace.as_deref(), &named)
             .await
             .map(|object| vec![object.to_string()])

@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::cluster::ClusterArguments;
+use super::cluster::{ClusterArguments, scope};
 use super::output::{Form, Output, counted};
 use super::runtime::{Signals, runtime};
 use super::send;
@@ -49,7 +49,7 @@ const SERVER: &str = "";
 #[group(skip)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    cluster: ClusterArguments,
+    pub(super) cluster: ClusterArguments,
 
     /// Also send the traces to this OTLP/gRPC server, such as localhost:4317 or https://host:443
     #[arg(long, value_name = "HOST:PORT")]
@@ -100,7 +100,7 @@ async fn watch(
     };
     let access = arguments.cluster.access();
     let connected = tokio::select! {
-        connected = connect(&access) => connected,
+        connected = connect(&access, true) => connected,
         _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
     };
     let cluster = match connected {
@@ -110,10 +110,11 @@ async fn watch(
             return Ok(Err(ExitCode::FAILURE));
         }
     };
-    let scope = arguments.cluster.scope();
+    let namespace = arguments.cluster.namespace(&cluster);
+    let scope = scope(&namespace);
     report.say(&format!("watching {scope} of {} ({})", cluster.server, cluster.version))?;
     let catalog = tokio::select! {
-        catalog = arguments.cluster.catalog(&cluster, report) => catalog?,
+        catalog = arguments.cluster.catalog(&cluster, &namespace, report) => catalog?,
         _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
     };
     let engine = Engine::new(Settings {
@@ -124,7 +125,7 @@ async fn watch(
         ..Settings::default()
     });
     let watched = catalog.lanes().map(|lane| Watched {
-        target: arguments.cluster.target(&catalog, lane),
+        target: arguments.cluster.target(&catalog, lane, &namespace),
         has_no_backlog: !lane.has_lives(),
         listener: ForCore::new(Arc::clone(&catalog), lane, 0),
     });

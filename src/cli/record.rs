@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::cluster::ClusterArguments;
+use super::cluster::{ClusterArguments, scope};
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
@@ -30,6 +30,9 @@ use crate::watch::target::{Target, WatchSettings};
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// Wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
+
 /// Lines that wait to be written.
 const WAITING: usize = 1_024;
 
@@ -46,15 +49,10 @@ Examples:
 #[group(skip)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    cluster: ClusterArguments,
+    pub(super) cluster: ClusterArguments,
 
-    /// Record the cluster and the objects of this configuration; as for lifespan itself
-    #[arg(
-        long,
-        value_name = "URI",
-        conflicts_with_all = ["kubeconfig", "context", "namespace", "selector"],
-    )]
-    config: Vec<String>,
+    #[command(flatten)]
+    pub(super) sources: Sources,
 
     /// How long; by default until Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
@@ -76,7 +74,12 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let receiver = match Sources::of(&arguments.config).receiver(err)? {
+    if arguments.sources.is_given() && arguments.cluster.is_given() {
+        let why = "the configuration says which cluster and what of it: give --config alone";
+        writeln!(err, "lifespan: {why}")?;
+        return Ok(ExitCode::from(WRONG_USAGE));
+    }
+    let receiver = match arguments.sources.receiver(err)? {
         Ok(receiver) => receiver,
         Err(code) => return Ok(code),
     };
@@ -113,7 +116,7 @@ async fn record(
     let mut signals = Signals::new()?;
     let access = receiver.map_or_else(|| arguments.cluster.access(), |it| it.access.clone());
     let connected = tokio::select! {
-        connected = connect(&access) => connected,
+        connected = connect(&access, false) => connected,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let cluster = match connected {
@@ -143,7 +146,7 @@ async fn record(
     let watch_settings =
         receiver.map_or_else(WatchSettings::default, |it| it.watch_settings.clone());
     let scope = match receiver {
-        None => arguments.cluster.scope(),
+        None => scope(&arguments.cluster.namespace(&cluster)),
         Some(_) => "what is configured".to_owned(),
     };
     let watches = start(&cluster, &watch_settings, watched, &say);
@@ -207,9 +210,10 @@ async fn targets(
         return Ok(watched.map(|it| (it.target, it.has_no_backlog)).collect());
     }
     // Secrets are not among the kinds that are known, and cannot be.
-    let catalog = arguments.cluster.catalog(cluster, report).await?;
-    let targets =
-        catalog.lanes().map(|lane| (arguments.cluster.target(&catalog, lane), !lane.has_lives()));
+    let namespace = arguments.cluster.namespace(cluster);
+    let catalog = arguments.cluster.catalog(cluster, &namespace, report).await?;
+    let target = |lane| arguments.cluster.target(&catalog, lane, &namespace);
+    let targets = catalog.lanes().map(|lane| (target(lane), !lane.has_lives()));
     Ok(targets.collect())
 }
 

@@ -82,20 +82,19 @@ pub(super) struct Arguments {
     #[arg(long)]
     ascii: bool,
 
-    /// What is known of objects, and the times of the receiver, from this configuration
-    #[arg(long, value_name = "URI", conflicts_with_all = ["settle_time", "stable_time"])]
-    config: Vec<String>,
+    #[command(flatten)]
+    sources: Sources,
 
     /// The uid of the namespace kube-system, which is part of every trace id
     #[arg(long, value_name = "UID")]
     cluster_uid: Option<String>,
 
     /// How long a change waits for slower watches
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2s")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "2s", conflicts_with = "config")]
     settle_time: Nanos,
 
     /// How long a settled state must last to be called stable
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10s", conflicts_with = "config")]
     stable_time: Nanos,
 }
 
@@ -128,7 +127,7 @@ pub(super) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let (catalog, settings) = match Sources::of(&arguments.config).receiver(err)? {
+    let (catalog, settings) = match arguments.sources.receiver(err)? {
         Ok(receiver) => arguments.known(receiver),
         Err(code) => return Ok(code),
     };

@@ -181,7 +181,7 @@ async fn reached(
     let mut pause = Duration::from_secs(1);
     let mut is_told = false;
     loop {
-        let error = match connect(&receiver.access).await {
+        let error = match connect(&receiver.access, receiver.settings.cluster_uid.is_none()).await {
             Ok(cluster) => return Ok(cluster.with_watch_list(receiver.watch_list)),
             Err(error @ ConnectError::Unreachable { .. }) => error.to_string(),
             Err(error) => return Err(error),

@@ -107,10 +107,10 @@ pub(super) struct Arguments {
 
     /// The namespace of objects; by default that of the kubeconfig's context
     #[arg(short, long, value_name = "NAME", value_parser = super::cluster::namespace)]
-    namespace: Option<String>,
+    pub(super) namespace: Option<String>,
 
     #[command(flatten)]
-    reach: Reach,
+    pub(super) reach: Reach,
 }
 
 /// An annotation key that Kubernetes takes.
@@ -425,7 +425,7 @@ fn objects(arguments: &Arguments, stamping: &Stamping<'_>) -> Done {
     let runtime = runtime().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let access = arguments.reach.access();
-        let cluster = connect(&access).await.map_err(|error| error.to_string())?;
+        let cluster = connect(&access, false).await.map_err(|error| error.to_string())?;
         let mut done = Vec::new();
         for named in &arguments.objects {
             let namespace = arguments.namespace.as_deref();

@@ -93,7 +93,7 @@ pub(super) struct Arguments {
     insecure: bool,
 
     #[command(flatten)]
-    reach: Reach,
+    pub(super) reach: Reach,
 }
 
 /// Answers until a signal comes.
@@ -139,7 +139,7 @@ async fn answer_until(arguments: &Arguments, signals: &mut Signals) -> Result<()
     let api = if is_recorded || (is_own && arguments.configuration.is_some()) {
         let access = arguments.reach.access();
         let cluster = tokio::select! {
-            cluster = connect(&access) => cluster.map_err(|error| error.to_string())?,
+            cluster = connect(&access, false) => cluster.map_err(|error| error.to_string())?,
             _ = signals.next() => return Ok(()),
         };
         Some(cluster.api)

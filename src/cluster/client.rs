@@ -30,6 +30,13 @@ pub enum Access {
     },
     /// The service account of the Pod that this runs in.
     ServiceAccount,
+    /// Another user, by leave of who this is.
+    As {
+        /// `system:serviceaccount:shop:web`
+        user: String,
+        /// Who this is.
+        by: Box<Self>,
+    },
 }
 
 /// Nothing says where the cluster is, or not so that it can be used; the message says what to do.
@@ -77,6 +84,11 @@ fn build(config: &Config) -> kube_client::Result<Client> {
 
 async fn config(access: &Access) -> Result<Config, AccessError> {
     match access {
+        Access::As { user, by } => {
+            let mut config = Box::pin(config(by)).await?;
+            config.auth_info.impersonate = Some(user.clone());
+            Ok(config)
+        }
         Access::Inferred => Config::infer().await.map_err(|error| {
             if !is_configured() {
                 let why = "there is no kubeconfig, and this is not inside a cluster";

@@ -24,7 +24,7 @@ pub struct Cluster {
     pub server: String,
     /// `v1.36.0`
     pub version: String,
-    /// The uid of the namespace kube-system; empty if that may not be read.
+    /// The uid of the namespace kube-system; empty if that may not be read, or was not asked for.
     pub uid: String,
     /// Whether the server is of a version that has WatchList.
     pub has_watch_list: bool,
@@ -89,13 +89,14 @@ impl ConnectError {
     }
 }
 
-/// Finds the cluster and asks it who it is.
+/// Finds the cluster and asks it who it is; for its uid, which only some need and not all may read,
+/// where `needs_uid`.
 ///
 /// # Errors
 /// Tells why there is none, and what to do about it.
-pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
+pub async fn connect(access: &Access, needs_uid: bool) -> Result<Cluster, ConnectError> {
     let (client, server) = client(access).await?;
-    identified(ApiServer::new(client, Some(access.clone())), server).await
+    identified(ApiServer::new(client, Some(access.clone())), server, needs_uid).await
 }
 
 /// Asks an API server for its version and its uid; the client is used as it is.
@@ -103,10 +104,14 @@ pub async fn connect(access: &Access) -> Result<Cluster, ConnectError> {
 /// # Errors
 /// It cannot be reached, or does not answer as one.
 pub async fn identify(client: Client, server: String) -> Result<Cluster, ConnectError> {
-    identified(ApiServer::from(client), server).await
+    identified(ApiServer::from(client), server, true).await
 }
 
-async fn identified(api: ApiServer, server: String) -> Result<Cluster, ConnectError> {
+async fn identified(
+    api: ApiServer,
+    server: String,
+    needs_uid: bool,
+) -> Result<Cluster, ConnectError> {
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Version {
@@ -123,15 +128,17 @@ async fn identified(api: ApiServer, server: String) -> Result<Cluster, ConnectEr
     }
     let has_watch_list = has_watch_list(&version.major, &version.minor);
     let namespace = "/api/v1/namespaces/kube-system";
-    let uid = match api.get(namespace).await {
-        Ok(said) => uid(&said),
+    let read = if needs_uid { api.get(namespace).await.map(Some) } else { Ok(None) };
+    let uid = match read {
+        Ok(None) => String::new(),
+        Ok(Some(said)) => uid(&said),
         Err(Failed::Refused { code, message, .. }) if code != 401 => {
             tracing::debug!(code, message, "The namespace kube-system cannot be read");
             String::new()
         }
         Err(failed) => return Err(ConnectError::of(&server, namespace, &failed)),
     };
-    if uid.is_empty() {
+    if needs_uid && uid.is_empty() {
         tracing::warn!("The uid of namespace kube-system cannot be read; trace ids do without it");
     }
     Ok(Cluster { api, server, version: version.git_version, uid, has_watch_list })

@@ -3,6 +3,7 @@
 use super::node::{Node, Place, Value};
 use super::reader::Section;
 use super::values::quoted;
+use crate::facts::meta::is_label;
 
 /// The namespaces to watch.
 pub(super) fn namespaces(s: &mut Section<'_>) -> Vec<String> {
@@ -52,10 +53,7 @@ pub(super) fn excluded_namespaces(s: &mut Section<'_>, help: &'static str) -> Ve
 fn names(s: &mut Section<'_>, given: Vec<(String, Place)>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, place) in given {
-        let is_inner =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let is_name = !name.is_empty() && name.len() <= 63 && name.bytes().all(is_inner);
-        let problem = if !is_name {
+        let problem = if !is_label(&name) {
             format!("{name:?} is no name of a namespace: lower-case letters, digits and -")
         } else if names.contains(&name) {
             format!("the namespace {name:?} stands here twice")

@@ -14,7 +14,7 @@ use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
 use crate::kinds::{Catalog, Custom};
 use crate::lifecycle::action::Actions;
-use rules::{custom, limit};
+use rules::{CLUSTER, custom, limit};
 
 /// What `objects` means, with a line for each of its keys.
 pub(super) const HELP: &str = "\
@@ -74,8 +74,9 @@ const OF_PEERS: [(&str, &str); 3] = [
 ];
 
 /// Keys that are for custom resources alone.
-const OF_CUSTOMS: [&str; 9] = [
+const OF_CUSTOMS: [&str; 10] = [
     "kind",
+    "scope",
     "settled_when",
     "failed_when",
     "waiting_when",
@@ -134,6 +135,7 @@ impl Object {
             let rules = &custom.rules;
             put("version", &text(custom.version.as_deref().unwrap_or_default()));
             put("kind", &text(&custom.kind));
+            put("scope", if custom.is_of_cluster { CLUSTER } else { "" });
             put("mode", if rules.mode == Mode::Run { "run" } else { "rollout" });
             put("settled_when", &listed(&rules.settled_when));
             put("failed_when", &listed(&rules.failed_when));
@@ -250,14 +252,7 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
             None
         }
         None => {
-            let new = Custom {
-                // The core group is served apart from the others, in one version.
-                version: group.is_empty().then(|| "v1".to_owned()),
-                group: group.clone(),
-                plural: name.clone(),
-                kind: String::new(),
-                rules: crate::kinds::Rules::default(),
-            };
+            let new = Custom::unknown(&group, &name);
             Some(Named::Custom(custom(&mut section, &place, new)))
         }
     };

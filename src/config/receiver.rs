@@ -46,14 +46,17 @@ impl Receiver {
     #[must_use]
     pub fn watched(&self) -> Vec<Watched<ForCore>> {
         let all = [String::new()];
-        let namespaces = if self.namespaces.is_empty() { &all[..] } else { &self.namespaces };
         let watched = self.objects.iter().flat_map(|object| {
+            let custom = self.catalog.custom(object.lane);
+            let is_of_cluster = custom.is_some_and(|custom| custom.is_of_cluster);
+            let is_everywhere = self.namespaces.is_empty() || is_of_cluster;
+            let namespaces = if is_everywhere { &all[..] } else { &self.namespaces };
             let mut excluded = self.excluded.clone();
             excluded.extend(object.excluded.iter().cloned());
             let is_left = |namespace: &&String| !excluded.contains(namespace);
             let left: Vec<_> = namespaces.iter().filter(is_left).cloned().collect();
             // Where namespaces are named, those that are left out are not asked for at all.
-            let to_exclude = if self.namespaces.is_empty() { excluded } else { Vec::new() };
+            let to_exclude = if is_everywhere { excluded } else { Vec::new() };
             (0..).zip(left).map(move |(part, namespace)| Watched {
                 target: Target {
                     field_selector: object.field_selector.clone(),

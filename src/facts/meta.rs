@@ -116,6 +116,18 @@ pub struct Writer {
     pub time: Option<UnixNanos>,
 }
 
+/// Whether it may be the name of a namespace, or any other one that may stand in the path of a request
+/// (RFC 1123 label).
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty()
+        && text.len() <= 63
+        && text.bytes().all(is_inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// What every snapshot has of `metadata`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Meta {

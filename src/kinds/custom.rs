@@ -14,6 +14,8 @@ pub struct Custom {
     pub plural: String,
     /// Kind: `Rollout`.
     pub kind: String,
+    /// Its objects are in no namespace.
+    pub is_of_cluster: bool,
     /// Version: `v1alpha1`; where it is not given the one that the server prefers.
     pub version: Option<String>,
     /// How it is read.
@@ -26,7 +28,25 @@ pub fn resource(plural: &str, group: &str) -> String {
     if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
 }
 
+/// Resources of the core group whose objects are in no namespace.
+const OF_CLUSTER: [&str; 3] = ["namespaces", "nodes", "persistentvolumes"];
+
 impl Custom {
+    /// One of which nothing is known but what it is called.
+    #[must_use]
+    pub fn unknown(group: &str, plural: &str) -> Self {
+        let is_core = group.is_empty();
+        Self {
+            group: group.to_owned(),
+            plural: plural.to_owned(),
+            kind: String::new(),
+            is_of_cluster: is_core && OF_CLUSTER.contains(&plural),
+            // The core group is served apart from the others, in one version.
+            version: is_core.then(|| "v1".to_owned()),
+            rules: Rules::default(),
+        }
+    }
+
     /// The resource as recordings name it: `rollouts.argoproj.io`.
     #[must_use]
     pub fn resource(&self) -> String {

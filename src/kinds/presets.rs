@@ -15,6 +15,7 @@ struct Preset {
     /// Plural and group.
     resource: (&'static str, &'static str),
     kind: &'static str,
+    is_of_cluster: bool,
     mode: Mode,
     settled_when: &'static [&'static str],
     failed_when: &'static [&'static str],
@@ -34,6 +35,7 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
     Preset {
         resource,
         kind,
+        is_of_cluster: false,
         mode: Mode::Rollout,
         settled_when: &[],
         failed_when: &[],
@@ -102,6 +104,7 @@ const fn cluster_api(
 const fn package(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Installed", "condition=Healthy"],
+        is_of_cluster: true,
         ..rollout((plural, CROSSPLANE), kind)
     }
 }
@@ -281,6 +284,7 @@ const PRESETS: [Preset; 38] = [
             "condition=Terminating",
             "condition=Disrupting",
         ],
+        is_of_cluster: true,
         ..rollout(("nodeclaims", "karpenter.sh"), "NodeClaim")
     },
     Preset {
@@ -297,6 +301,7 @@ const PRESETS: [Preset; 38] = [
     // apis/apiextensions/v1/composition_types.go has no status).
     Preset {
         is_silent: true,
+        is_of_cluster: true,
         ..rollout(("compositions", "apiextensions.crossplane.io"), "Composition")
     },
     Preset {
@@ -326,6 +331,7 @@ impl Preset {
             group: group.to_owned(),
             plural: plural.to_owned(),
             kind: self.kind.to_owned(),
+            is_of_cluster: self.is_of_cluster,
             version: None,
             rules: Rules {
                 mode: self.mode,

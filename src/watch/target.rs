@@ -28,10 +28,9 @@ pub struct Target {
     pub field_selector: String,
     /// Namespaces whose objects are not asked for.
     pub excluded: Vec<String>,
+    /// Its objects are in no namespace, and cannot be selected by one.
+    pub is_of_cluster: bool,
 }
-
-/// Resources of the core group without a namespace, which cannot be selected by one.
-const OF_CLUSTER: [&str; 3] = ["namespaces", "nodes", "persistentvolumes"];
 
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,15 +63,22 @@ impl Target {
             label_selector: label_selector.to_owned(),
             field_selector: String::new(),
             excluded: Vec::new(),
+            is_of_cluster: false,
         }
     }
 
-    /// The objects of `lane`, in one namespace or in all.
+    /// The objects of `lane`, in one namespace or in all; those that are in none anyway.
     #[must_use]
     pub fn of(catalog: &Catalog, lane: Lane, namespace: &str, label_selector: &str) -> Self {
+        let custom = catalog.custom(lane);
+        let is_of_cluster = custom.is_some_and(|custom| custom.is_of_cluster);
+        let namespace = if is_of_cluster { "" } else { namespace };
         let target = Self::built_in(&catalog.resource(lane), namespace, label_selector);
-        match catalog.custom(lane) {
-            Some(custom) => Self { version: custom.version.clone().unwrap_or_default(), ..target },
+        match custom {
+            Some(custom) => {
+                let version = custom.version.clone().unwrap_or_default();
+                Self { version, is_of_cluster, ..target }
+            }
             None => target,
         }
     }
@@ -80,7 +86,7 @@ impl Target {
     /// The same without the objects of these namespaces.
     #[must_use]
     pub fn without(self, excluded: &[String]) -> Self {
-        if self.group.is_empty() && OF_CLUSTER.contains(&self.plural.as_str()) {
+        if self.is_of_cluster {
             return self;
         }
         Self { excluded: excluded.to_vec(), ..self }
@@ -171,6 +177,7 @@ mod tests {
             label_selector: "app in (web, api),!canary".into(),
             field_selector: "metadata.name=a&b".into(),
             excluded: Vec::new(),
+            is_of_cluster: false,
         };
         assert_eq!(web.resource(), "deployments.apps");
         let next = Request::Page { next: "ey/+=".into() };
@@ -199,6 +206,7 @@ mod tests {
                 version: "v1".into(),
                 plural: plural.into(),
                 field_selector: field_selector.into(),
+                is_of_cluster: plural == "nodes",
                 ..Target::default()
             };
             let first = Request::Page { next: String::new() };

@@ -11,6 +11,7 @@ mod driver;
 mod ends;
 mod export;
 mod golden;
+mod kubectl;
 mod pipeline;
 mod properties;
 mod record;

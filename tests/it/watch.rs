@@ -306,6 +306,7 @@ const WIDGETS: &str = "widgets.example.com";
 /// A kind of nobody's, of which the server is asked for the version.
 fn widgets() -> Catalog {
     Catalog::new(vec![Custom {
+        is_of_cluster: false,
         group: "example.com".to_owned(),
         plural: "widgets".to_owned(),
         kind: "Widget".to_owned(),
@@ -467,7 +468,7 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     };
     write("first");
     let access = Access::KubeConfig { file: Some(path.clone()), context: None };
-    let cluster = connect(&access).await.unwrap();
+    let cluster = connect(&access, true).await.unwrap();
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),

@@ -2,6 +2,7 @@
 
 use super::super::node::Place;
 use super::super::reader::Section;
+use crate::facts::meta::is_label;
 use crate::facts::time::Nanos;
 use crate::facts::workload::Mode;
 use crate::kinds::{Custom, JsonPath, Rules, Wait};
@@ -29,6 +30,10 @@ pub(super) fn limit(section: &mut Section<'_>) -> Option<Nanos> {
     }
     is_given.then(|| Nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)))
 }
+
+/// Scopes as a CustomResourceDefinition has them.
+pub(super) const CLUSTER: &str = "Cluster";
+const NAMESPACED: &str = "Namespaced";
 
 const LIMIT: &str = "max_transition_duration";
 
@@ -62,6 +67,12 @@ impl Keys<'_, '_> {
             self.fault(&format!("version is {version:?}: expected such as v1alpha1"));
         }
         custom.version = (!version.is_empty()).then_some(version);
+        let default = if custom.is_of_cluster { CLUSTER } else { NAMESPACED };
+        let scope = self.section.text("scope", default, "");
+        if ![CLUSTER, NAMESPACED].contains(&&*scope) {
+            self.fault(&format!("scope is {scope:?}: expected {NAMESPACED} or {CLUSTER}"));
+        }
+        custom.is_of_cluster = scope == CLUSTER;
         custom.kind = self.section.text("kind", &custom.kind.clone(), "");
         if custom.kind.is_empty() {
             self.fault("kind is needed, such as Widget");
@@ -128,10 +139,4 @@ impl Keys<'_, '_> {
             }
         }
     }
-}
-
-/// Whether it may stand in the path of a request (RFC 1123 label).
-fn is_label(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty() && text.len() <= 63 && text.bytes().all(is_inner)
 }

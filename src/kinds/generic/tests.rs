@@ -20,6 +20,7 @@ fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
 
 /// The rules of a kind of nobody's.
 fn widget(rules: Rules) -> Custom {
+        is_of_cluster: false,
     Custom {
         group: "example.com".to_owned(),
         plural: "widgets".to_owned(),
