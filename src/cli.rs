@@ -7,6 +7,7 @@ mod live;
 mod manual;
 mod output;
 mod record;
+mod recording_file;
 mod replay;
 mod runtime;
 mod send;
@@ -139,7 +140,8 @@ where
         let is_given = matches.value_source(id) == Some(ValueSource::CommandLine);
         is_given && !BEFORE_COMMANDS.contains(&id)
     };
-    if let Some(long) = command.get_arguments().find(is_misplaced).and_then(|it| it.get_long()) {
+    let misplaced = command.get_arguments().find(is_misplaced).and_then(|it| it.get_long());
+    if let Some(long) = misplaced.map(str::to_owned) {
         let text = format!("--{long} stands before the command: {name} --{long} is expected");
         return refused(&mut command, text);
     }

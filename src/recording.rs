@@ -10,6 +10,7 @@
 //! arrives: cut files, foreign files, single bad objects. Each is told with its place, and the
 //! rest is still read.
 
+mod essence;
 mod input;
 mod line;
 mod lines;

@@ -269,8 +269,9 @@ fn from_cluster(arguments: &Arguments) -> io::Result<Result<Vec<String>, String>
         Err(problem) => return Ok(Err(problem.to_owned())),
     };
     Ok(runtime()?.block_on(async {
-        let cluster =
-            connect(&arguments.reach.access(), false).await.map_err(|error| Chain(&error).to_string())?;
+        let cluster = connect(&arguments.reach.access(), false)
+            .await
+            .map_err(|error| Chain(&error).to_string())?;
         read(&cluster.api, arguments.namespace.as_deref(), &named)
             .await
             .map(|object| vec![object.to_string()])

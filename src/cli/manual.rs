@@ -61,16 +61,16 @@ pub(super) fn man(
 ) -> io::Result<ExitCode> {
     command.build();
     let page = match &arguments.command {
-        None => command,
+        None => clap_mangen::Man::new(command),
         Some(name) => {
             let Some(found) = command.find_subcommand(name) else {
                 writeln!(err, "lifespan: {name} is no command of lifespan")?;
                 return Ok(ExitCode::from(2));
             };
             let title = format!("lifespan-{}", found.get_name());
-            found.clone().name(title).version(env!("CARGO_PKG_VERSION"))
+            clap_mangen::Man::new(found.clone().version(env!("CARGO_PKG_VERSION"))).title(title)
         }
     };
-    clap_mangen::Man::new(page).render(out)?;
+    page.render(out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,18 @@
 //! `lifespan record`: what a live cluster says, written down for `lifespan replay`.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::cluster::{ClusterArguments, scope};
 use super::configured::Sources;
+use super::output::counted;
+use super::recording_file::{self, RecordingFile, Sink};
 use super::runtime::{Signals, runtime};
 use super::terminal::Terminal;
 use crate::cluster::connect::{Cluster, connect};
@@ -39,8 +38,10 @@ const WAITING: usize = 1_024;
 /// Arguments of `lifespan record`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Values of environment variables are replaced, and the manifests that `kubectl apply` keeps in an
-annotation are left out. Secrets are never read.
+Of objects only what a replay needs is written: any text that it does not need, such as an argument
+or a value of an environment variable, is replaced by a hash. Secrets are never read.
+
+The file is written beside its place, with .part after its name, and put there when it is whole.
 
 Examples:
   lifespan record --for 10m -o rollout.jsonl.gz
@@ -62,9 +63,13 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Write values of environment variables and kubectl's manifests as they are
+    /// Write over a recording that is there
     #[arg(long)]
-    keep_env: bool,
+    force: bool,
+
+    /// Write whole objects, but for values of environment variables and kubectl's manifests
+    #[arg(long)]
+    full: bool,
 }
 
 /// Records until it is time, or a signal comes.
@@ -91,26 +96,19 @@ pub(super) fn run(
         report.say("a recording is of one namespace or of all, the configuration names several")?;
         return Ok(ExitCode::FAILURE);
     }
-    let mut sink: Box<dyn Write + '_> = match &arguments.output {
-        None => Box::new(out),
-        Some(path) => match File::create(path) {
-            Ok(file) if path.extension().is_some_and(|it| it == "gz") => {
-                Box::new(GzEncoder::new(BufWriter::new(file), Compression::default()))
-            }
-            Ok(file) => Box::new(BufWriter::new(file)),
-            Err(error) => {
-                report.say(&format!("cannot write {}: {error}", path.display()))?;
-                return Ok(ExitCode::FAILURE);
-            }
-        },
-    };
-    runtime()?.block_on(record(arguments, receiver.as_ref(), &mut *sink, &mut report))
+    if let Some(path) = &arguments.output
+        && let Some(why) = recording_file::refused(path, arguments.force)
+    {
+        report.say(&why)?;
+        return Ok(ExitCode::FAILURE);
+    }
+    runtime()?.block_on(record(arguments, receiver.as_ref(), out, &mut report))
 }
 
 async fn record(
     arguments: &Arguments,
     receiver: Option<&Receiver>,
-    sink: &mut dyn Write,
+    out: &mut dyn Write,
     report: &mut Report<'_>,
 ) -> io::Result<ExitCode> {
     let mut signals = Signals::new()?;
@@ -126,59 +124,100 @@ async fn record(
             return Ok(ExitCode::FAILURE);
         }
     };
-    let built_in = Rules::built_in();
-    let rules = receiver.map_or(&built_in, |it| it.catalog.context());
-    let redaction = (!arguments.keep_env).then(|| Redaction::new(random::key(), rules));
     let targets = tokio::select! {
         targets = targets(arguments, receiver, &cluster, report) => targets?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
+    let mut sink = match &arguments.output {
+        None => Sink::Out(out),
+        Some(path) => match RecordingFile::create(path) {
+            Ok(file) => Sink::File(file),
+            Err(error) => {
+                report.say(&format!("cannot write {}: {error}", path.display()))?;
+                return Ok(ExitCode::FAILURE);
+            }
+        },
+    };
+    let built_in = Rules::built_in();
+    let rules = receiver.map_or(&built_in, |it| it.catalog.context());
+    let redaction = Redaction::new(random::key(), rules);
+    let listener = |target: &Target| ForRecording {
+        resource: target.resource(),
+        redaction: Some(redaction.clone()),
+        is_full: arguments.full,
+    };
     let watched: Vec<_> = targets
         .into_iter()
         .map(|(target, has_no_backlog)| Watched {
-            listener: ForRecording { resource: target.resource(), redaction: redaction.clone() },
+            listener: listener(&target),
             target,
             has_no_backlog,
         })
         .collect();
     let n_watched = watched.len();
     let (say, mut said) = mpsc::channel::<Written>(WAITING);
-    let watch_settings =
-        receiver.map_or_else(WatchSettings::default, |it| it.watch_settings.clone());
+    let settings = receiver.map_or_else(WatchSettings::default, |it| it.watch_settings.clone());
     let scope = match receiver {
         None => scope(&arguments.cluster.namespace(&cluster)),
         Some(_) => "what is configured".to_owned(),
     };
-    let watches = start(&cluster, &watch_settings, watched, &say);
+    let watches = start(&cluster, &settings, watched, &say);
     let statuses = watches.statuses();
-    let end = arguments.time.and_then(|time| {
-        Instant::now().checked_add(Duration::from_nanos(u64::try_from(time.0).unwrap_or(0)))
-    });
+    let mut tally = Tally::default();
+    tokio::select! {
+        done = write(&mut said, &mut sink, &mut tally, &statuses, &scope, report) => done?,
+        () = pause(arguments.time) => {}
+        _ = signals.next() => {}
+    }
+    drop(watches);
+    sink.finish()?;
+    report.clear()?;
+    let n_unread = tell_unread(&statuses, report)?;
+    report.say(&format!("{tally}, from {}", cluster.server))?;
+    Ok(if n_unread < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+struct Tally {
+    n_lines: u64,
+    n_objects: u64,
+    n_bytes: u64,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { n_lines, n_objects, n_bytes } = *self;
+        let (lines, size) = (counted(n_lines, "line"), recording_file::size(n_bytes));
+        write!(f, "{lines}, {n_objects} of them objects, {size}")
+    }
+}
+
+/// Writes what is said for as long as nobody ends it.
+async fn write(
+    said: &mut mpsc::Receiver<Written>,
+    sink: &mut Sink<'_>,
+    tally: &mut Tally,
+    statuses: &Statuses,
+    scope: &str,
+    report: &mut Report<'_>,
+) -> io::Result<()> {
     let mut tick = interval(FLUSH);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut n_lines, mut n_objects) = (0_u64, 0_u64);
     loop {
         tokio::select! {
             Some(Written { line, is_object }) = said.recv() => {
-                n_lines += 1;
-                n_objects += u64::from(is_object);
-                sink.write_all(line.as_bytes())?;
+                tally.n_lines += 1;
+                tally.n_objects += u64::from(is_object);
+                tally.n_bytes += line.len() as u64;
+                sink.write(line.as_bytes())?;
             }
             _ = tick.tick() => {
                 sink.flush()?;
-                report.progress(&progress(&statuses, &scope, n_objects))?;
+                report.progress(&progress(statuses, scope, tally))?;
             }
-            () = at(end) => break,
-            _ = signals.next() => break,
         }
     }
-    drop(watches);
-    sink.flush()?;
-    report.clear()?;
-    let n_unread = tell_unread(&statuses, report)?;
-    report
-        .say(&format!("{n_lines} lines, {n_objects} of them objects, from {}", cluster.server))?;
-    Ok(if n_unread < n_watched { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Tells which kinds were never listed; how many those are.
@@ -217,19 +256,19 @@ async fn targets(
     Ok(targets.collect())
 }
 
-fn progress(statuses: &Statuses, scope: &str, n_objects: u64) -> String {
+fn progress(statuses: &Statuses, scope: &str, tally: &Tally) -> String {
     let statuses = statuses.now();
     let listing = statuses.iter().find(|status| !status.is_synced && status.last_error.is_none());
     let what = match listing {
         Some(status) => format!("listing {}, {} so far", status.resource, status.n_listed),
         None => "recording until Ctrl-C".to_owned(),
     };
-    format!("{scope}: {what}; {n_objects} objects")
+    format!("{scope}: {what}; {tally}")
 }
 
-async fn at(end: Option<Instant>) {
-    match end {
-        Some(end) => sleep_until(end).await,
+async fn pause(time: Option<Nanos>) {
+    match time.and_then(|time| u64::try_from(time.0).ok()) {
+        Some(nanos) => sleep(Duration::from_nanos(nanos)).await,
         None => std::future::pending().await,
     }
 }

@@ -6,6 +6,9 @@ use std::io::{self, BufRead};
 /// a longer line is no line of a recording; it costs no memory beyond this.
 pub const MAX_LINE: usize = 16 << 20;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What the next line is.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken<'a> {
@@ -78,6 +81,8 @@ impl<R: BufRead> Lines<R> {
             return Ok(Some(Taken::TooLong));
         }
         let bytes = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        // Editors of Windows begin a file with it.
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         Ok(Some(Taken::Line { bytes, is_ended }))
     }
 }
@@ -107,6 +112,11 @@ mod tests {
     fn a_line_ends_at_its_feed_or_with_the_stream() {
         assert_eq!(told("one\ntwo\r\n\nthree", 99), ["one", "two", "", "three$"]);
         assert_eq!(told("", 99), [""; 0]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_line() {
+        assert_eq!(told("\u{feff}one\ntwo\n", 99), ["one", "two"]);
     }
 
     #[test]

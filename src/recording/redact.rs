@@ -37,7 +37,7 @@ impl Redaction {
     }
 
     /// Whether it is a variable that holds a trace context.
-    fn is_kept(&self, variable: &Map<String, Value>) -> bool {
+    pub(super) fn is_kept(&self, variable: &Map<String, Value>) -> bool {
         let name = variable.get("name").and_then(Value::as_str).unwrap_or_default();
         self.is_name(name)
     }
@@ -101,7 +101,7 @@ impl Redaction {
     }
 
     /// Puts a hash in the place of what must not be told.
-    fn hide(&self, value: &mut Value) {
+    pub(super) fn hide(&self, value: &mut Value) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let hash = blake3::keyed_hash(&self.key, text.as_bytes());
         let short: String = hash.to_hex().chars().take(16).collect();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::essence::essence;
 use super::redact::Redaction;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
@@ -13,8 +14,10 @@ use crate::watch::listener::Listener;
 pub struct ForRecording {
     /// `deployments.apps`
     pub resource: String,
-    /// What is taken out of objects; `None` to keep them as they are.
+    /// How texts are hidden; `None` to write objects as they are.
     pub redaction: Option<Redaction>,
+    /// Whole objects are written, but for values of environment variables.
+    pub is_full: bool,
 }
 
 /// A line of a recording, with its newline.
@@ -66,8 +69,10 @@ impl Listener for ForRecording {
 impl ForRecording {
     fn redacted(&self, object: &[u8]) -> Result<String, serde_json::Error> {
         let mut value: Value = serde_json::from_slice(object)?;
-        if let Some(redaction) = &self.redaction {
-            redaction.redact(&mut value);
+        match &self.redaction {
+            Some(redaction) if self.is_full => redaction.redact(&mut value),
+            Some(redaction) => essence(&mut value, redaction),
+            None => {}
         }
         Ok(value.to_string())
     }
@@ -88,7 +93,7 @@ mod tests {
 
     fn line(said: Said<'_>) -> String {
         let redaction = Some(Redaction::new([1; 32], &crate::context::Rules::built_in()));
-        let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
+        let mut listener = ForRecording { resource: "pods".to_owned(), redaction, is_full: false };
         listener.listen(said, AT).out.unwrap().line
     }
 
@@ -117,7 +122,8 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_and_not_written() {
         for redaction in [None, Some(Redaction::new([1; 32], &crate::context::Rules::built_in()))] {
-            let mut listener = ForRecording { resource: "pods".to_owned(), redaction };
+            let mut listener =
+                ForRecording { resource: "pods".to_owned(), redaction, is_full: false };
             let heard = listener.listen(Said::Listed(b"{"), AT);
             assert!(heard.out.is_none() && heard.refused.len() == 1, "{heard:?}");
         }

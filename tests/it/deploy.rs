@@ -40,7 +40,11 @@ fn what_may_be_read_is_what_is_watched_and_nothing_else() {
         let folder = format!("deploy/kustomize/overlays/{overlay}");
         let receiver = config(&format!("{folder}/lifespan.yaml")).receiver;
         let targets: Vec<_> = receiver.watched().into_iter().map(|it| it.target).collect();
-        assert_eq!(text(&format!("{folder}/rbac.yaml")), rbac(&targets, "lifespan", receiver.settings.cluster_uid.is_none()), "{overlay}");
+        assert_eq!(
+            text(&format!("{folder}/rbac.yaml")),
+            rbac(&targets, "lifespan", receiver.settings.cluster_uid.is_none()),
+            "{overlay}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 //! What kubectl has with every command is there with ours: before and after it, and with its
-//! meaning.
+//! meaning; and what `record` does to files.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
@@ -243,4 +243,40 @@ fn there_is_a_manual_page_of_the_program_and_of_each_command() {
     assert!(record.contains("\\-\\-output"), "{record}");
     let output = lifespan(&["man", "nothing"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn a_recording_is_put_in_its_place_when_it_is_whole_and_over_nothing_unasked() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("in-place");
+    fs::create_dir_all(&folder).unwrap();
+    let (path, part) = (folder.join("a.jsonl"), folder.join("a.jsonl.part"));
+    let file = path.to_str().unwrap();
+    let away = &["record", "--kubeconfig", "tests/objects/kubeconfig.yaml", "-o", file];
+    drop(fs::remove_file(&path));
+    let output = lifespan(away);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(!path.exists() && !part.exists(), "nothing is written of a cluster that is away");
+    fs::write(&path, "old\n").unwrap();
+    let output = lifespan(away);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(said.ends_with("a.jsonl is not empty: --force writes over it\n"), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old\n");
+    let heads = asked("in-place", &["record", "--for", "1s", "--force", "-o", file]);
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(!heads.is_empty() && written.contains("CLOSED") && !part.exists(), "{written}");
+}
+
+#[test]
+fn a_byte_order_mark_costs_no_line() {
+    let demo = "config/demo/rolling-update.jsonl.gz";
+    let mut packed = fs::File::open(demo).unwrap();
+    let mut plain = Vec::from("\u{feff}");
+    flate2::read::MultiGzDecoder::new(&mut packed).read_to_end(&mut plain).unwrap();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bom.jsonl");
+    fs::write(&path, plain).unwrap();
+    let marked = lifespan(&["replay", path.to_str().unwrap()]);
+    let whole = lifespan(&["replay", demo]);
+    assert!(marked.status.success() && marked.stderr.is_empty(), "{marked:?}");
+    assert_eq!(text(&marked.stdout), text(&whole.stdout));
 }

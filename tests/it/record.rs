@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
+use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::kind::Lane;
+use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{Catalog, Said};
 use lifespan::recording::{ForRecording, Line, Redaction};
@@ -22,7 +24,8 @@ fn both(
 ) -> [Option<News>; 2] {
     let live =
         ForCore::new(Arc::default(), lane, 0).listen(said, at).out.map(|arrived| arrived.news);
-    let mut listener = ForRecording { resource: Catalog::default().resource(lane), redaction };
+    let resource = Catalog::default().resource(lane);
+    let mut listener = ForRecording { resource, redaction, is_full: true };
     let line = listener.listen(said, at).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
@@ -73,4 +76,47 @@ fn a_value_that_is_taken_out_still_tells_that_it_changed() {
     let ([_, one], [_, other]) = (heard("first-secret"), heard("second-secret"));
     assert!(one.is_some());
     assert_ne!(one, other);
+}
+
+/// What a recording comes to when it is recorded again, and no more than needed.
+fn recorded_again(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let line = Line::parse(line.as_bytes()).unwrap();
+        let redaction = Some(Redaction::new([3; 32], &lifespan::context::Rules::built_in()));
+        let resource = line.resource.to_string();
+        let mut listener = ForRecording { resource, redaction, is_full: false };
+        out.push_str(&listener.listen(line.said, line.at).out.unwrap().line);
+    }
+    out
+}
+
+/// The spans of a recording.
+fn spans(text: &str) -> Vec<FinishedSpan> {
+    let catalog = Catalog::default();
+    let custom_kinds = catalog.custom_kinds();
+    let mut engine = Engine::new(Settings { custom_kinds, ..Settings::default() });
+    let mut spans = Vec::new();
+    for line in text.lines() {
+        let line = Line::parse(line.as_bytes()).unwrap();
+        if let Some((lane, heard)) = line.news(&catalog)
+            && let Some(news) = heard.out
+        {
+            spans.extend(engine.hear(lane, news, line.at));
+        }
+    }
+    spans.extend(engine.finish());
+    spans
+}
+
+#[test]
+fn what_is_needed_of_objects_is_enough_for_the_same_spans() {
+    for name in lines::recordings() {
+        let text = lines::write(&lines::recording(&name));
+        let (whole, needed) = (spans(&text), spans(&recorded_again(&text)));
+        assert_eq!(whole.len(), needed.len(), "{name}");
+        for (whole, needed) in whole.iter().zip(&needed) {
+            assert_eq!(whole, needed, "{name}");
+        }
+    }
 }

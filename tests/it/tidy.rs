@@ -38,6 +38,7 @@ const SHELL_FILES: &[&str] = &[
     "cli/explain.rs",
     "cli/live.rs",
     "cli/record.rs",
+    "cli/recording_file.rs",
     "cli/replay.rs",
     "cli/runtime.rs",
     "cli/send.rs",

@@ -20,11 +20,11 @@ fn generic(custom: &Custom, json: &[u8]) -> Result<Decoded, SnapshotError> {
 
 /// The rules of a kind of nobody's.
 fn widget(rules: Rules) -> Custom {
-        is_of_cluster: false,
     Custom {
         group: "example.com".to_owned(),
         plural: "widgets".to_owned(),
         kind: "Widget".to_owned(),
+        is_of_cluster: false,
         version: None,
         rules,
     }
