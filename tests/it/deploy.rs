@@ -7,6 +7,7 @@ use std::path::Path;
 
 use lifespan::config::{Config, Lookup, Source, as_json, load};
 use lifespan::rbac::rbac;
+use lifespan::telemetry::metrics::names::ALL;
 use serde_json::{Value, json};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
@@ -119,4 +120,58 @@ fn every_key_is_documented_in_a_configuration_that_loads() {
     let config = config("config/lifespan.yaml");
     assert_eq!(config.exporters.len(), 1);
     assert_eq!(config.extensions.len(), 2);
+}
+
+/// Name, type and meaning of each metric, as the code has them.
+fn metrics() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    ALL.iter().map(|metric| {
+        let help = metric.help.rsplit_once(" [").map_or(metric.help, |(help, _)| help);
+        (metric.name, metric.kind, help)
+    })
+}
+
+#[test]
+fn the_documentation_has_exactly_the_metrics_there_are() {
+    let documentation = text("config/documentation.md");
+    let (_, table) = documentation.split_once("## Metrics\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<_> =
+        metrics().map(|(name, kind, help)| format!("| `{name}` | {kind} | {help} |")).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_metadata_has_exactly_the_metrics_that_bear_the_collectors_prefix() {
+    let metadata = manifest("config/metadata.yaml");
+    let described = metadata["telemetry"]["metrics"].as_object().unwrap();
+    let mut expected: Vec<_> = metrics()
+        .filter_map(|(name, kind, help)| Some((name.strip_prefix("otelcol_")?, kind, help)))
+        .collect();
+    expected.sort_unstable();
+    let mut found = Vec::new();
+    for (name, metric) in described {
+        let kind = match () {
+            () if metric["sum"]["monotonic"] == true => "counter",
+            () if metric["gauge"].is_object() => "gauge",
+            () if metric["histogram"].is_object() => "histogram",
+            () => "nothing",
+        };
+        found.push((name.as_str(), kind, metric["description"].as_str().unwrap()));
+    }
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(metadata["type"], "k8s_lifecycle");
+}
+
+#[test]
+fn every_document_that_is_named_is_there() {
+    for document in ["README.md", "config/documentation.md", "deploy/README.md"] {
+        let folder = Path::new(TOP).join(document);
+        let said = text(document);
+        for link in said.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let is_file = !link.starts_with("http") && !link.starts_with('#');
+            assert!(!is_file || folder.with_file_name(link).exists(), "{document}: {link}");
+        }
+    }
 }

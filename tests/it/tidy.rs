@@ -37,6 +37,7 @@ const SHELL_FILES: &[&str] = &[
     "cli/configured.rs",
     "cli/explain.rs",
     "cli/live.rs",
+    "cli/manual.rs",
     "cli/record.rs",
     "cli/recording_file.rs",
     "cli/replay.rs",
@@ -187,9 +188,11 @@ fn every_source_file_is_a_declared_module() {
 }
 
 #[test]
-fn the_readme_names_exactly_the_attributes_there_are() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let mut named: Vec<_> = between(&readme, "`lifespan.", "`").collect();
+fn the_documentation_names_exactly_the_attributes_there_are() {
+    let documentation = fs::read_to_string("config/documentation.md").unwrap();
+    let mut named: Vec<_> = between(&documentation, "`lifespan.", "`").collect();
+    let metadata = fs::read_to_string("config/metadata.yaml").unwrap();
+    let described: Vec<_> = between(&metadata, "\n  lifespan.", ":\n").collect();
     let rooms = ["lifecycle", "origin", "spans"].into_iter().flat_map(room);
     let code: String = rooms.map(|(_, code)| code).collect();
     let mut written: Vec<_> = between(&code, "\"lifespan.", "\"").collect();
@@ -198,6 +201,13 @@ fn the_readme_names_exactly_the_attributes_there_are() {
         names.dedup();
     }
     assert_eq!(named, written);
+    assert_eq!(described, written);
+}
+
+#[test]
+fn the_readme_is_read_in_one_go() {
+    let n_lines = fs::read_to_string("README.md").unwrap().lines().count();
+    assert!(n_lines <= 150, "{n_lines} lines");
 }
 
 #[test]
