@@ -2,6 +2,7 @@
 
 mod adoption;
 mod below;
+mod bounds;
 mod causes;
 mod chains;
 mod context;
