@@ -66,9 +66,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KEY", default_value = "tracing.k8s.io/traceparent", value_parser = super::stamp::key)]
     key: String,
 
-    /// The configuration of the service: what it reads as a trace context counts as one
-    #[arg(long, value_name = "URI")]
-    config: Vec<String>,
+    #[command(flatten)]
+    sources: Sources,
 
     /// Without files: make a certificate for this name, under which the API server asks
     #[arg(long = "service", value_name = "NAME", default_value = "localhost")]
@@ -214,10 +213,10 @@ async fn beside<T>(
 
 /// How requests are answered.
 fn policy(arguments: &Arguments) -> Result<Policy, String> {
-    let rules = if arguments.config.is_empty() {
+    let rules = if !arguments.sources.is_given() {
         Rules::built_in()
     } else {
-        let loaded = Sources::of(&arguments.config).load().map_err(|faults| faults.to_string())?;
+        let loaded = arguments.sources.load().map_err(|faults| faults.to_string())?;
         loaded.config.receiver.catalog.context().clone()
     };
     let place = Injection::to_key(&arguments.key).rule;

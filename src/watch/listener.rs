@@ -148,6 +148,7 @@ mod tests {
                 group: "example.com".to_owned(),
                 plural: "widgets".to_owned(),
                 kind: "Widget".to_owned(),
+                is_of_cluster: false,
                 version: None,
                 rules,
             }
