@@ -77,8 +77,8 @@ const ANNOTATIONS: [&str; 7] = [
 const WRITER: [&str; 4] = ["manager", "operation", "subresource", "time"];
 
 /// Texts of a spec that are read, by their keys; in a status they stay too.
-const OF_SPEC: [&str; 7] =
-    ["apiVersion", "image", "kind", "name", "nodeName", "restartPolicy", "type"];
+const OF_SPEC: [&str; 8] =
+    ["apiVersion", "claimName", "image", "kind", "name", "nodeName", "restartPolicy", "type"];
 
 /// Texts of a status that are read.
 const OF_STATUS: [&str; 5] = ["currentRevision", "imageID", "message", "reason", "updateRevision"];
