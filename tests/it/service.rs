@@ -160,7 +160,7 @@ async fn an_endpoint_that_does_not_answer_is_said_before_there_is_anything_to_se
 async fn a_person_sees_what_settles_and_learns_what_was_not_sent_and_a_vanished_terminal_ends_it() {
     let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
     let nowhere = free_address().await;
-    let mut service = Service::start(folder("live"), &api.url, &["--endpoint", &nowhere]);
+    let mut service = Service::start(folder("live"), &api.url, &["-A", "--endpoint", &nowhere]);
     service.says(&format!("spans for {nowhere}: "), 1).await;
     service.until("settling", |it| it.shown().contains("settling: shown as it is now")).await;
     assert!(service.shown().contains("update Deployment"), "{}", service.shown());
