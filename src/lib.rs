@@ -126,6 +126,12 @@
 //! * **Invariant:** nothing that has settled is lost when the process ends; what is open is counted,
 //!   and never told as if it had ended.
 //!   (`ends::at_the_end_holds_are_released_and_say_so_and_what_is_open_stays_open`)
+//! * **Invariant:** a tree changes through one door, so that what follows from it is kept in step.
+//!   (`tidy::a_tree_changes_through_one_door`)
+//! * **Invariant:** what is counted of the Pods of a tree follows from them.
+//!   (`pods::what_is_counted_follows_from_the_pods`)
+//! * **Invariant:** the watch of a custom resource is known by its name and its rules, wherever it is
+//!   configured. (`catalog::a_lane_is_of_a_resource_and_its_rules_wherever_that_stands`)
 //! * **Invariant:** what is counted as open is what is shown as open.
 //!   (`ends::what_is_counted_as_open_is_what_is_shown_as_open`)
 //! * **Invariant:** what watches, sends and tells decides without I/O, clock or async.

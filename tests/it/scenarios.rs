@@ -9,6 +9,7 @@ mod context;
 mod continued;
 mod continued_runs;
 mod cron_jobs;
+mod crowded;
 mod custom;
 mod custom_goals;
 mod daemon_sets;
