@@ -94,12 +94,12 @@ fn room_that_comes_in_time_lets_a_resize_complete() {
         @30   pod a resources=2
         @30.1 pod a deferred
         @35   pod a resizing
-        @36   pod a resized
+        @50   pod a resized
         @90 wait
         ",
         expect![[r#"
-            reconcile Deployment web 30..36 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:2}
-              resize Pod a 30..36 completed {reason=Deferred}
+            reconcile Deployment web 30..50 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:2}
+              resize Pod a 30..50 completed {reason=Deferred}
         "#]],
     );
 }

@@ -94,6 +94,8 @@ impl World {
             backoff_limit: if restarts { 20 } else { self.random.between(0, 3) },
             deadline: self.random.chance(20).then_some(20),
             fails: if restarts { 0 } else { fails },
+            // As queues have it: it begins when somebody resumes it.
+            is_suspended: self.random.chance(20),
             ..Job::default()
         })
     }
