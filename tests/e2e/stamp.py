@@ -141,6 +141,13 @@ def from_git():
     print("git: a stamp that is applied each time stays, and is no stamp of others' writes")
 
 
+def by_hand():
+    kubectl("create", "cronjob", "nightly", "--image=none:1", "--schedule=0 0 1 1 *")
+    kubectl("create", "job", "now", "--from=cronjob/nightly")
+    assert annotations("job", "now")[KEY] != annotations("cronjob", "nightly")[KEY]
+    print("by hand: the Job that a person makes of a CronJob has a stamp of its own")
+
+
 def nearly_full():
     for size in (180, 200, 255):
         full = deployment(f"full-{size}")
@@ -267,6 +274,7 @@ def main():
         quiet(reconciled)
         undo()
         from_git()
+        by_hand()
         nearly_full()
         ca_bundle_lost(said)
         no_write_fails("answered")
