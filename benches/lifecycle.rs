@@ -81,6 +81,8 @@ fn pod_events() -> Vec<Vec<u8>> {
             &format!("\"type\":\"Ready\",\"observedGeneration\":1,\"status\":\"{ready}\""),
         )
         .replacen(uid, &of_pod, 1)
+        // Nothing owns it: an owner that nobody tells of would be waited for.
+        .replace("\"ownerReferences\"", "\"noReferences\"")
         .into_bytes()
     };
     (0..CHANGES).map(event).collect()

@@ -11,6 +11,7 @@ use lifespan::admin::answer::{Serves, answer};
 use lifespan::app::View;
 use lifespan::app::driver::Figures;
 use lifespan::app::look::{Look, Stage};
+use lifespan::cluster::machine::Machine;
 use lifespan::config::MetricsLevel;
 use lifespan::engine::{Engine, Settings};
 use lifespan::export::AllBooks;
@@ -63,6 +64,7 @@ fn at_rest(pods: u32) -> Look {
         books: AllBooks::default(),
         trees: engine.trees(),
         figures: watch::channel(Figures { counts, ..Figures::default() }).1,
+        machine: Machine::default(),
     };
     let (_, stage) = watch::channel(Stage::Running(view, String::new()));
     Look::new(BTreeMap::new(), stage)

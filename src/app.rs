@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::driver::{Figures, drive};
-use crate::clock;
 use crate::cluster::connect::Cluster;
+use crate::cluster::machine::Machine;
 use crate::engine::{Engine, Trees};
 use crate::export::books::Books;
 use crate::export::{AllBooks, Delivery};
@@ -41,6 +41,8 @@ pub struct View {
     pub trees: Trees,
     /// What the core has counted.
     pub figures: watch::Receiver<Figures>,
+    /// This machine's clock.
+    pub machine: Machine,
 }
 
 impl View {
@@ -88,7 +90,9 @@ impl App {
             books: delivery.books(),
             trees: engine.trees(),
             figures: counted,
+            machine: cluster.api.machine().clone(),
         };
+        let machine = view.machine.clone();
         let mut core = JoinSet::new();
         core.spawn(async move {
             let hand_on = |spans: Vec<FinishedSpan>| {
@@ -97,10 +101,11 @@ impl App {
                     tracing::warn!("Too much to show; exporters are not affected");
                 }
             };
-            let mut engine = drive(engine, told, clock::now, &figures, hand_on).await;
+            let now = || machine.now().at;
+            let mut engine = drive(engine, told, now, &figures, hand_on).await;
             // Nothing goes on with what is held.
             let n_cut = engine.trees().n_settling();
-            let cut = engine.cut_holds(clock::now());
+            let cut = engine.cut_holds(machine.now().at);
             if !cut.is_empty() {
                 hand_on(cut);
             }

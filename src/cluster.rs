@@ -5,5 +5,7 @@ pub mod ca_bundle;
 mod client;
 pub mod connect;
 pub mod discovery;
+pub mod machine;
 pub mod objects;
+pub mod offset;
 pub mod refusal;

@@ -3,12 +3,14 @@
 //! One task drives it. It reads no clock: time is an argument, so that a recording replayed
 //! through it gives the same spans every time.
 
+mod again;
 mod claims;
 mod counts;
 mod derived;
 mod lanes;
 mod orphans;
 mod owners;
+mod past;
 mod settings;
 mod shared;
 mod trees;
@@ -22,6 +24,7 @@ pub use counts::Counts;
 use derived::{Deadlines, Shared};
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
+use past::{Entry as Told, Pasts};
 pub use settings::Settings;
 pub use view::Trees;
 
@@ -35,7 +38,7 @@ use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::tree::{After, Tree};
 use crate::lifecycle::turn::{Seen, Turn};
-use crate::order::inlet::{Inlet, Released};
+use crate::order::inlet::{Inlet, Place, Released};
 use crate::sampling::Sieve;
 use crate::spans;
 use crate::store::Store;
@@ -64,9 +67,6 @@ pub struct Engine {
     have_lists_entered: bool,
     /// resourceVersion of a list of objects, and when it was complete.
     reference: Option<(u64, UnixNanos)>,
-    /// Trees whose topmost object was adopted while something was open: they join their owner's as soon
-    /// as they are quiet.
-    adopted: BTreeMap<Uid, Uid>,
     /// Which history resourceVersions count, see [`Engine::history_begins`].
     history: u32,
     /// What waited when a history began anew; it enters before all else.
@@ -82,6 +82,18 @@ pub struct Engine {
     counts: Counts,
     /// How many changes have entered: the order in which everything is decided.
     n_entered: u64,
+    /// What trees were, and what they were told since.
+    pasts: Pasts,
+    /// The trees that what is decided now has touched.
+    touched: Vec<Uid>,
+    /// Those of which a transition left by it.
+    has_left: Vec<Uid>,
+    /// Up to where all has been decided.
+    reached: Place,
+    /// What is decided now can be decided again.
+    keeps: bool,
+    /// It is decided because time passes, not because something was told.
+    is_by_time: bool,
     now: UnixNanos,
 }
 
@@ -135,7 +147,6 @@ impl Engine {
             first_list: None,
             have_lists_entered: false,
             reference: None,
-            adopted: BTreeMap::new(),
             history: 0,
             before: Vec::new(),
             is_new_history: false,
@@ -145,6 +156,12 @@ impl Engine {
             shared: Shared::default(),
             counts: Counts::default(),
             n_entered: 0,
+            pasts: Pasts::default(),
+            touched: Vec::new(),
+            has_left: Vec::new(),
+            reached: Place::default(),
+            keeps: true,
+            is_by_time: false,
             now: UnixNanos(i64::MIN),
         }
     }
@@ -159,6 +176,7 @@ impl Engine {
             }
             if std::mem::take(&mut self.is_new_history) {
                 self.store.each(Tree::forget_versions);
+                (self.pasts, self.reached) = (Pasts::default(), Place::default());
             }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {
@@ -167,15 +185,16 @@ impl Engine {
             while let Some(released) = self.inlet.take_ready() {
                 self.release(released, &mut out);
             }
-            for orphan in self.orphans.due(next) {
-                self.enter(orphan, &mut out);
-            }
+            let orphans = self.orphans.due(next);
+            self.enter_all(orphans, &mut out);
             self.judge(&mut out);
-            while let Some(top) = self.deadlines.take_due(next) {
-                self.change(top, Seen::NOTHING, &mut out, |tree, turn| tree.expire(next, turn));
+            while let Some((_, top)) = self.deadlines.take_due(next) {
+                self.expire(top, next, &mut out);
             }
         }
         self.now = self.now.max(now);
+        let is_still = |top| self.store.read(top, Tree::is_still).unwrap_or(true);
+        self.pasts.sweep(self.now, self.owner_wait, is_still);
         self.hand_on(out)
     }
 
@@ -200,9 +219,11 @@ impl Engine {
             out.extend(self.advance(due));
         }
         let mut rest = Vec::new();
-        for top in self.store.busy() {
-            self.change(top, Seen::NOTHING, &mut rest, Tree::release_hold);
-        }
+        self.not_again(&mut rest, |engine, rest| {
+            for top in engine.store.busy() {
+                engine.change(top, Seen::NOTHING, rest, Tree::release_hold);
+            }
+        });
         out.extend(self.hand_on(rest));
         out
     }
@@ -213,9 +234,11 @@ impl Engine {
     pub fn cut_holds(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
         let mut out = self.advance(now.plus(self.rules.settle_time));
         let mut cut = Vec::new();
-        for (top, _) in self.store.settling() {
-            self.change(top, Seen::NOTHING, &mut cut, Tree::cut_hold);
-        }
+        self.not_again(&mut cut, |engine, cut| {
+            for (top, _) in engine.store.settling() {
+                engine.change(top, Seen::NOTHING, cut, Tree::cut_hold);
+            }
+        });
         out.extend(self.hand_on(cut));
         out
     }
@@ -252,20 +275,26 @@ impl Engine {
     }
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
-        let now = self.now;
-        for top in std::mem::take(&mut self.unjudged) {
-            self.change(top, Seen::NOTHING, out, |tree, turn| {
-                tree.judge(now, turn);
-                After::Lives
-            });
+        if self.unjudged.is_empty() && self.relisted.is_empty() {
+            return;
         }
+        let now = self.now.plus(self.inlet.clock.ahead);
         // What a list tells of one kind, those of the others may be still to tell of.
         let is_listing = self.inlet.has_listed() || self.lanes.values().any(|lane| lane.is_away);
-        if !self.relisted.is_empty() && !is_listing {
-            for top in std::mem::take(&mut self.relisted) {
-                self.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
+        self.not_again(out, |engine, out| {
+            for top in std::mem::take(&mut engine.unjudged) {
+                engine.change(top, Seen::NOTHING, out, |tree, turn| {
+                    tree.judge(now, turn);
+                    After::Lives
+                });
             }
-        }
+            if is_listing {
+                return;
+            }
+            for top in std::mem::take(&mut engine.relisted) {
+                engine.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
+            }
+        });
     }
 
     /// A list told of a tree: it is judged, or looked at, when all that it tells is in.
@@ -278,59 +307,50 @@ impl Engine {
         }
     }
 
-    fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
-        let object = orphans::object_of(&released.change);
-        let awaited = self
-            .orphans
-            .owner_of(object)
-            .or_else(|| self.awaited_owner(&released))
-            .or_else(|| self.awaited_version(&released));
-        match awaited {
-            Some(owner) if self.orphans.len() < self.max_waiting => {
-                let deadline = self.now.plus(self.owner_wait);
-                self.orphans.wait(object, owner, released, deadline);
-            }
-            Some(_) | None => self.enter(released, out),
-        }
-    }
-
-    fn enter(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
-        let Released { lane, change, arrival, is_listed, is_late } = released;
+    /// What `told` means for the trees; returns what had waited for it.
+    fn decide(&mut self, told: &mut Told, out: &mut Vec<FinishedSpan>) -> Vec<Released> {
+        let Released { lane, change, arrival, is_listed, is_late, .. } = &mut told.released;
         self.n_entered += 1;
         let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });
+        let (is_listed, is_late) = (*is_listed, *is_late);
+        let seen = Seen { arrival, is_listed, is_late, desired: told.desired };
         match change {
-            Change::Seen(mut snapshot) => {
-                self.shared.share(&mut snapshot);
-                let seen = Seen { arrival, is_listed, is_late, desired: None };
-                self.seen(lane, &snapshot, seen, out);
+            Change::Seen(snapshot) => {
+                self.shared.share(snapshot);
+                return self.seen(*lane, snapshot, seen, out);
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
-                if let Snapshot::Pod(pod) = &snapshot {
+                if let Snapshot::Pod(pod) = snapshot {
                     self.forget_claims(pod);
                 }
-                self.reunite(&snapshot, arrival, out);
-                let Some(top) = self.store.top_of(uid) else { return };
+                self.reunite(snapshot, arrival, out);
+                let Some(top) = self.store.top_of(uid) else { return Vec::new() };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let desired = self.inlet.desired(top);
-                let seen = Seen { arrival, is_listed, is_late, desired };
-                self.change(top, seen, out, |tree, turn| tree.delete(&snapshot, turn));
+                self.change(top, seen, out, |tree, turn| tree.delete(snapshot, turn));
             }
             Change::Vanished(uid) => {
-                let Some(top) = self.store.top_of(uid) else { return };
+                let uid = *uid;
+                let Some(top) = self.store.top_of(uid) else { return Vec::new() };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                let seen = Seen { arrival, is_listed, is_late, desired: None };
                 self.is_to_judge(top);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
-            Change::Noted(note) if note.claim.is_some() => self.claim_noted(&note, out),
-            Change::Noted(note) => self.noted(&note, out),
+            Change::Noted(note) if note.claim.is_some() => self.claim_noted(note, out),
+            Change::Noted(note) => self.noted(note, out),
         }
+        Vec::new()
     }
 
-    fn seen(&mut self, lane: Lane, snapshot: &Snapshot, seen: Seen, out: &mut Vec<FinishedSpan>) {
+    fn seen(
+        &mut self,
+        lane: Lane,
+        snapshot: &Snapshot,
+        seen: Seen,
+        out: &mut Vec<FinishedSpan>,
+    ) -> Vec<Released> {
         let Seen { arrival, is_listed, .. } = seen;
         let uid = snapshot.meta().uid;
         let is_new = self.store.top_of(uid).is_none();
@@ -348,7 +368,6 @@ impl Engine {
             self.rehome(snapshot, arrival, out);
         }
         let top = self.top_for(snapshot, seen, out);
-        let seen = Seen { desired: self.inlet.desired(top), ..seen };
         self.counts.changes += 1;
         self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
         if seen.is_listed {
@@ -357,14 +376,7 @@ impl Engine {
         if let Snapshot::Pod(pod) = snapshot {
             self.hear_of_claims(pod, out);
         }
-        let waited = self.orphans.take(uid);
-        if !waited.is_empty() {
-            // What waited for it is news: first it is judged by what the list shows.
-            self.judge(out);
-        }
-        for waited in waited {
-            self.release(waited, out);
-        }
+        self.orphans.take(uid)
     }
 
     /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing
@@ -376,31 +388,38 @@ impl Engine {
         out: &mut Vec<FinishedSpan>,
         change: impl FnOnce(&mut Tree, &mut Turn<'_>) -> After,
     ) {
+        self.touch(top);
+        let ahead = self.inlet.clock.ahead;
         let (rules, counts) = (&self.rules, &mut self.counts.untraced);
         let mut ended = Vec::new();
-        let Some((after, deadline)) = self.store.change(top, |tree| {
-            let after = change(tree, &mut Turn { rules, seen, out: &mut ended, counts });
-            (after, tree.next_deadline(rules))
+        let Some((after, deadline, joins)) = self.store.change(top, |tree| {
+            let after = change(tree, &mut Turn { rules, seen, ahead, out: &mut ended, counts });
+            (after, tree.next_deadline(rules), tree.joins_adopter())
         }) else {
             return;
         };
-        self.tell(&ended, out);
+        self.tell(top, &ended, out);
         self.deadlines.set(top, deadline.filter(|_| after == After::Lives));
-        self.join_adopter(top, out);
+        if joins {
+            self.join_adopter(top, out);
+        }
         if after == After::Empty
             && let Some(mut tree) = self.store.fell(top)
         {
             let mut ended = Vec::new();
             let counts = &mut self.counts.untraced;
-            let mut turn = Turn { rules: &self.rules, seen, out: &mut ended, counts };
+            let mut turn = Turn { rules: &self.rules, seen, ahead, out: &mut ended, counts };
             tree.release_hold(&mut turn);
-            self.tell(&ended, out);
+            self.tell(top, &ended, out);
             self.store.leave(top);
             self.leave_host(top, &tree, out);
         }
     }
 
-    fn tell(&mut self, ended: &[Ended], out: &mut Vec<FinishedSpan>) {
+    fn tell(&mut self, top: Uid, ended: &[Ended], out: &mut Vec<FinishedSpan>) {
+        if ended.iter().any(|it| matches!(it, Ended::Transition(_))) {
+            self.has_left.push(top);
+        }
         for ended in ended {
             if let Ended::Transition(closed) = ended
                 && !self.rules.roots.are_told(&closed.tree.top.kind, closed.transition.action)

@@ -55,7 +55,8 @@
 //! * [`traces`]: spans gathered into whole traces for a person, bounded too.
 //! * [`store`]: all trees, and which tree an object belongs to; which of them are not at rest, and
 //!   how many. The one file that names `DashMap`.
-//! * [`engine`]: inlet, lists, store and trees behind one door. Drives the core, reads no clock.
+//! * [`engine`]: inlet, lists, store and trees behind one door, and what trees were a moment ago, so
+//!   that what comes late is put in its place. Drives the core, reads no clock.
 //! * [`cluster`]: how a cluster is found, and the one way to ask its API server, with credentials
 //!   that are renewed; the one room that names kube. [`cluster::discovery`] is what a server serves,
 //!   [`cluster::refusal`] why it did not do as it was asked, both pure.
@@ -99,6 +100,11 @@
 //!   (`properties::histories_of_the_model_are_told_as_they_truly_happened`)
 //! * **Invariant:** a lane that is late by less than `settle_time` changes nothing but times.
 //!   (`properties::lanes_that_come_late_change_nothing_but_times`)
+//! * **Invariant:** a lane that is late by less than `owner_wait` changes nothing but times of what
+//!   has not left.
+//!   (`properties::lanes_late_by_up_to_owner_wait_change_nothing_but_times_of_what_has_not_left`)
+//! * **Invariant:** how far this machine's clock is off lies within what the API server's answers
+//!   bound. (`offset::the_truth_lies_within_the_bounds`)
 //! * **Invariant:** nothing is in or out of a transition because the times of two clocks were
 //!   compared. (`clocks::a_node_whose_clock_is_off_changes_nothing_but_times`,
 //!   `clocks::this_machines_clock_changes_nothing_but_times`)

@@ -246,7 +246,7 @@ impl Built {
 fn failing(closed: &Closed) -> Vec<(&Pod, &Failure)> {
     let failing = closed.pods.iter().filter(|(_, pod)| !pod.is_going);
     let mut failing: Vec<_> = failing
-        .filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since.order(), *uid, pod, it)))
+        .filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since.order(), *uid, &**pod, it)))
         .collect();
     failing.sort_by_key(|(since, uid, ..)| (*since, *uid));
     failing.into_iter().map(|(_, _, pod, failure)| (pod, failure)).collect()

@@ -52,7 +52,8 @@ pub async fn drive(
                     return engine;
                 }
                 for Arrived { lane, part, news, at } in batch.drain(..) {
-                    ended.extend(engine.hear_part(lane, part, news, at));
+                    engine.set_clock(at);
+                    ended.extend(engine.hear_part(lane, part, news, at.at));
                 }
             }
             () = tokio::time::sleep(wait) => {}

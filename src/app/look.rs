@@ -80,6 +80,7 @@ impl Look {
             known.snapshot.delays = figures.delays;
             known.snapshot.n_open = view.trees.n_open();
             known.snapshot.n_settling = view.trees.n_settling();
+            known.snapshot.clock = view.machine.known();
         }
         if needs == Needs::Open {
             known.open = waits::open(&view.trees.in_progress(now));

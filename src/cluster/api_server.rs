@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::client::{Access, client};
+use super::machine::Machine;
 use super::refusal::{Failed, refused};
 use crate::text::Chain;
 
@@ -45,6 +46,7 @@ struct Shared {
     access: Option<Access>,
     current: Mutex<Current>,
     namespace: String,
+    machine: Machine,
 }
 
 struct Current {
@@ -70,7 +72,13 @@ impl ApiServer {
     pub(super) fn new(client: Client, access: Option<Access>) -> Self {
         let namespace = client.default_namespace().to_owned();
         let current = Mutex::new(Current { client, tried: None });
-        Self(Arc::new(Shared { access, current, namespace }))
+        Self(Arc::new(Shared { access, current, namespace, machine: Machine::default() }))
+    }
+
+    /// This machine's clock, which the server's answers bound.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.0.machine
     }
 
     /// The namespace that the kubeconfig names, or the Pod's own.
@@ -84,7 +92,15 @@ impl ApiServer {
     /// # Errors
     /// The server cannot be reached, or refuses.
     pub async fn open(&self, uri: &str) -> Result<Body, Failed> {
-        self.send(Method::GET, uri, None, PAUSE).await
+        self.send(Method::GET, uri, None, PAUSE, true).await
+    }
+
+    /// The same for a watch, whose answer may begin with its first event: it tells no time.
+    ///
+    /// # Errors
+    /// As [`ApiServer::open`].
+    pub async fn watch(&self, uri: &str) -> Result<Body, Failed> {
+        self.send(Method::GET, uri, None, PAUSE, false).await
     }
 
     /// Asks for what is read whole.
@@ -122,7 +138,7 @@ impl ApiServer {
         body: Option<(&str, &Value)>,
     ) -> Result<Bytes, Failed> {
         let answer = async {
-            let body = self.send(method, uri, body, PATIENCE).await?;
+            let body = self.send(method, uri, body, PATIENCE, true).await?;
             let read = Limited::new(body, MAX_ANSWER).collect().await;
             read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
         };
@@ -138,6 +154,7 @@ impl ApiServer {
         uri: &str,
         body: Option<(&str, &Value)>,
         patience: Duration,
+        tells_time: bool,
     ) -> Result<Body, Failed> {
         let asked = Request::builder()
             .method(method)
@@ -156,9 +173,13 @@ impl ApiServer {
         let asked =
             asked.map_err(|error| Failed::Broken(format!("cannot ask for {uri}: {error}")))?;
         let client = self.0.current.lock().await.client.clone();
+        let begun = self.0.machine.now().at;
         let failed = match timeout(patience, client.send(asked)).await {
             Ok(Ok(answer)) => {
                 let (head, body) = answer.into_parts();
+                if tells_time {
+                    self.0.machine.answered(begun, &head.headers);
+                }
                 if head.status.is_success() {
                     return Ok(body);
                 }

@@ -18,6 +18,11 @@ pub struct Counts {
     pub strange_events: u64,
     /// Changes that came after something written later had been released.
     pub late: u64,
+    /// Of these, those that could not be put in their place any more: what they touched had left, or
+    /// had not been kept.
+    pub missed: u64,
+    /// Changes that cannot be decided again, because so many are not kept.
+    pub unkept: u64,
     /// Changes that were released before their time because the inlet was full.
     pub early: u64,
     /// Spans of traces that were not kept.

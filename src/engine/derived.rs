@@ -21,12 +21,17 @@ impl Deadlines {
         self.by_time.first().map(|(due, _)| *due)
     }
 
-    /// Takes the first tree that has something to do at `now`.
-    pub(super) fn take_due(&mut self, now: UnixNanos) -> Option<Uid> {
+    /// That of one tree.
+    pub(super) fn of(&self, top: Uid) -> Option<UnixNanos> {
+        self.of.get(&top).copied()
+    }
+
+    /// Takes the first tree that has something to do at `now`, and since when.
+    pub(super) fn take_due(&mut self, now: UnixNanos) -> Option<(UnixNanos, Uid)> {
         let (due, top) = self.by_time.first().copied().filter(|(due, _)| *due <= now)?;
         self.by_time.remove(&(due, top));
         self.of.remove(&top);
-        Some(top)
+        Some((due, top))
     }
 
     /// Says when a tree has something to do next; `None` if it has not.
@@ -77,7 +82,7 @@ mod tests {
         deadlines.set(one, Some(at(3)));
         assert_eq!(deadlines.next(), Some(at(3)));
         assert_eq!(deadlines.take_due(at(2)), None);
-        assert_eq!(deadlines.take_due(at(9)), Some(one));
+        assert_eq!(deadlines.take_due(at(9)), Some((at(3), one)));
         deadlines.set(other, None);
         assert_eq!((deadlines.take_due(at(9)), deadlines.next()), (None, None));
     }

@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::facts::change::News;
 use crate::facts::change::{Change, Snapshot};
+use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
@@ -49,6 +50,12 @@ impl Engine {
     #[must_use]
     pub fn hear(&mut self, lane: Lane, news: News, at: UnixNanos) -> Vec<FinishedSpan> {
         self.hear_part(lane, Part::default(), news, at)
+    }
+
+    /// How far this machine's clock is off, for what is heard from now on: times that are told are
+    /// the API server's, order and timers go by this machine's.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.inlet.clock = clock;
     }
 
     /// As [`Engine::hear`], for a lane that consists of several lists and watches.
@@ -108,8 +115,9 @@ impl Engine {
                 };
                 let version = version.filter(|_| !state.is_foreign);
                 if is_news {
+                    let ahead = self.inlet.clock.ahead;
                     self.inlet.watched(lane, version, change, at, |change, bound| {
-                        state.moment_of(change, bound, at)
+                        state.moment_of(change, bound, at, ahead)
                     });
                 } else {
                     self.counts.untraced.unchanged += 1;
@@ -132,7 +140,9 @@ impl Engine {
             self.before.push(released);
         }
         let (n_late, n_early) = (self.inlet.n_late, self.inlet.n_early);
+        let clock = self.inlet.clock;
         self.inlet = Inlet::new(self.rules.settle_time, self.max_waiting);
+        self.inlet.clock = clock;
         (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
     }
 
@@ -227,8 +237,10 @@ impl Engine {
                 let has_owner = self.has_known_owner(&snapshot);
                 let change = Change::Seen(snapshot);
                 if has_owner {
+                    let place = (version, 1 + lane.rank(), 0);
+                    let (arrival, is_listed, is_late) = (None, true, false);
                     self.release(
-                        Released { lane, change, arrival: None, is_listed: true, is_late: false },
+                        Released { lane, change, arrival, is_listed, is_late, place },
                         out,
                     );
                 } else {
@@ -279,14 +291,20 @@ impl LaneState {
     /// The moment that a change is taken to be of, which arrived at `at` and was written no later than
     /// `bound`: what came late tells of it by the newest time that stands on the object, never before
     /// what its lane told before.
-    fn moment_of(&mut self, change: &Change, bound: UnixNanos, at: UnixNanos) -> UnixNanos {
+    fn moment_of(
+        &mut self,
+        change: &Change,
+        bound: UnixNanos,
+        at: UnixNanos,
+        ahead: Nanos,
+    ) -> UnixNanos {
         let is_resumed = self.resumed_until.is_some_and(|until| at <= until);
         let is_late = bound.plus(SECOND) < at;
         let mut moment = bound;
         if (is_resumed || is_late)
             && let Some(newest) = change.newest_time()
         {
-            moment = moment.min(newest);
+            moment = moment.min(newest.minus(ahead));
         }
         moment = self.moment.map_or(moment, |before| moment.max(before));
         self.moment = Some(moment);

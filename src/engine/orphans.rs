@@ -42,7 +42,8 @@ impl Orphans {
 
     /// Takes what waited for `owner`, in order.
     pub(super) fn take(&mut self, owner: Uid) -> Vec<Released> {
-        let Some((_, waited)) = self.by_owner.remove(&owner) else { return Vec::new() };
+        let Some((_, mut waited)) = self.by_owner.remove(&owner) else { return Vec::new() };
+        waited.sort_by_key(|released| released.place);
         self.owner_of.retain(|_, of| *of != owner);
         self.n_waiting -= waited.len();
         waited

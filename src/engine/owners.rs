@@ -9,21 +9,38 @@ use crate::lifecycle::turn::Seen;
 use crate::order::inlet::Released;
 
 impl Engine {
-    /// The unknown owner of a new object, if the lane that would tell of it is away, or if the
-    /// owner waits itself.
-    pub(super) fn awaited_owner(&self, released: &Released) -> Option<Uid> {
+    /// The unknown owner of a new object, or what that waits for itself: it is waited for, since its
+    /// lane may be late or away. An owner that waits in the inlet behind what it owns enters first.
+    pub(super) fn awaited_owner(
+        &mut self,
+        released: &Released,
+        out: &mut Vec<FinishedSpan>,
+    ) -> Option<Uid> {
         let Change::Seen(snapshot) = &released.change else { return None };
-        if self.store.top_of(snapshot.meta().uid).is_some() {
+        let meta = snapshot.meta();
+        if self.store.top_of(meta.uid).is_some() {
             return None;
         }
-        let owner = snapshot.meta().owner.as_ref().filter(|owner| self.is_watched(&owner.kind))?;
-        if self.store.top_of(owner.uid).is_some() {
+        let owner = meta.owner.as_ref().filter(|owner| owner.uid != meta.uid)?;
+        if !self.is_watched(&owner.kind) || self.store.top_of(owner.uid).is_some() {
             return None;
+        }
+        if let Some(awaited) = self.orphans.owner_of(owner.uid) {
+            return Some(awaited);
+        }
+        let may_enter = !released.is_listed
+            && self.entering.len() <= MAX_OWNERS
+            && !self.entering.contains(&owner.uid);
+        if may_enter && let Some(waiting) = self.inlet.take(owner.uid, Some(released.place)) {
+            self.entering.push(meta.uid);
+            self.release(waiting, out);
+            self.entering.pop();
+            return self.orphans.owner_of(owner.uid);
         }
         let is_away = self.lanes.iter().any(|((lane, _), state)| {
             state.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
         });
-        self.orphans.owner_of(owner.uid).or(is_away.then_some(owner.uid))
+        (is_away || !released.is_listed).then_some(owner.uid)
     }
 
     /// The top of a tree of which a version can be seen to be missing: a ReplicaSet of a newer revision
@@ -50,6 +67,17 @@ impl Engine {
         (is_ahead || self.orphans.is_awaited(top)).then_some(top)
     }
 
+    /// What an Event is about, if nothing was told of it yet: its lane may be late. Where only some
+    /// objects are watched, Events tell of many others, so that only so many wait.
+    pub(super) fn awaited_object(&self, released: &Released) -> Option<Uid> {
+        let Change::Noted(note) = &released.change else { return None };
+        let about = note.about;
+        let is_known =
+            self.store.top_of(about).is_some() || self.pasts.tree_of_gone(about).is_some();
+        let has_room = self.orphans.len() < self.max_waiting / 10;
+        (!is_known && has_room && note.claim.is_none()).then_some(about)
+    }
+
     /// The tree an object belongs to; a new one if it is a top.
     pub(super) fn top_for(
         &mut self,
@@ -73,13 +101,17 @@ impl Engine {
                 self.store.enter(meta.uid, top);
                 return top;
             }
+            let n_touched = self.touched.len();
             self.change(top, Seen::NOTHING, out, |tree, _| tree.host(meta.uid));
+            // That alone is no reason to decide the two together: a CronJob has many runs.
+            self.touched.truncate(n_touched);
         }
         let is_missing = found.is_none() && owner.is_some_and(|owner| self.is_watched(&owner.kind));
         let mut tree = Tree::new(snapshot, owner.cloned(), is_missing);
         if watched.is_some() && is_missing && seen.is_listed {
             tree.mute(&mut self.counts.untraced);
         }
+        self.touch(meta.uid);
         self.store.plant(meta.uid, tree);
         self.store.enter(meta.uid, meta.uid);
         meta.uid
@@ -96,7 +128,7 @@ impl Engine {
             if self.entering.len() > MAX_OWNERS || self.entering.contains(&owner.uid) {
                 return None;
             }
-            let waiting = self.inlet.take(owner.uid)?;
+            let waiting = self.inlet.take(owner.uid, None)?;
             self.release(waiting, out);
             self.store.top_of(owner.uid)
         })

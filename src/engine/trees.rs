@@ -70,6 +70,7 @@ impl Engine {
             for uid in part.uids() {
                 self.store.enter(uid, meta.uid);
             }
+            self.touch(meta.uid);
             self.store.plant(meta.uid, part);
             self.change(top, Seen::NOTHING, out, |tree, turn| tree.lost_part(at, turn));
         }
@@ -79,27 +80,23 @@ impl Engine {
             if is_quiet {
                 self.join(meta.uid, host, owner, out);
             } else {
-                self.adopted.insert(meta.uid, owner);
+                self.change(meta.uid, Seen::NOTHING, out, |tree, _| tree.set_adopted());
             }
         }
     }
 
     /// A tree whose topmost object was adopted has become quiet: it joins that of its owner.
     pub(super) fn join_adopter(&mut self, top: Uid, out: &mut Vec<FinishedSpan>) {
-        if self.adopted.is_empty() || !self.adopted.contains_key(&top) {
-            return;
-        }
-        if self.store.read(top, Tree::is_settled) == Some(false) {
-            return;
-        }
-        let host = self.adopted.remove(&top).map(|owner| (owner, self.store.top_of(owner)));
-        if let Some((owner, Some(host))) = host.filter(|(_, host)| *host != Some(top)) {
+        let owner = self.store.read(top, |tree| tree.owner_of(top)).flatten();
+        let host = owner.and_then(|owner| Some((owner, self.store.top_of(owner)?)));
+        if let Some((owner, host)) = host.filter(|(_, host)| *host != top) {
             self.join(top, host, owner, out);
         }
     }
 
     /// The tree `part` becomes part of `host`, below `owner`.
     fn join(&mut self, part: Uid, host: Uid, owner: Uid, out: &mut Vec<FinishedSpan>) {
+        self.touch(part);
         let Some(tree) = self.store.fell(part) else { return };
         self.deadlines.set(part, None);
         for uid in tree.uids() {

@@ -120,6 +120,33 @@ pub struct Arrival {
     pub moment: UnixNanos,
     /// Its place in the order in which everything is decided.
     pub order: u64,
+    /// This machine's clock may be off by so much, after it was corrected.
+    pub unsure: Nanos,
+}
+
+/// A time by this machine's clock, and how far that is off (DESIGN §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// As it goes by itself: order and timers use this.
+    pub at: UnixNanos,
+    /// So much the API server's clock is ahead of it, where it is corrected.
+    pub ahead: Nanos,
+    /// And may be more or less by so much.
+    pub unsure: Nanos,
+}
+
+impl Clock {
+    /// Of a clock that is right.
+    #[must_use]
+    pub const fn right(at: UnixNanos) -> Self {
+        Self { at, ahead: Nanos(0), unsure: Nanos(0) }
+    }
+
+    /// The time by the API server's clock.
+    #[must_use]
+    pub fn corrected(self) -> UnixNanos {
+        self.at.plus(self.ahead)
+    }
 }
 
 impl Evidence {
@@ -213,7 +240,8 @@ impl Evidence {
         if hi.0 == i64::MAX {
             hi = lo;
         }
-        let lo = lo.min(hi);
+        let unsure = self.arrival.filter(|_| source == Source::Watch).map(|it| it.unsure);
+        let lo = lo.min(hi).min(hi.minus(unsure.unwrap_or(Nanos(0))));
         let live = self.event.is_some() || self.arrival.is_some();
         Instant { lo, hi, best: if live { hi } else { lo }, source }
     }
@@ -230,7 +258,7 @@ mod tests {
     }
 
     fn came(at: UnixNanos) -> Option<Arrival> {
-        Some(Arrival { at, moment: at, order: 1 })
+        Some(Arrival { at, moment: at, order: 1, unsure: Nanos(0) })
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Closed {
     /// How it was closed.
     pub closing: Closing,
     /// Every Pod with facts of it, those that are gone too.
-    pub pods: BTreeMap<Uid, Pod>,
+    pub pods: BTreeMap<Uid, Arc<Pod>>,
     /// The workloads below the topmost one.
     pub workloads: BTreeMap<Uid, Below>,
     /// Trace contexts on the topmost workload.

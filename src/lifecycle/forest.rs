@@ -16,7 +16,8 @@ const MAX_DEPTH: usize = 16;
 /// The workloads below the topmost object.
 #[derive(Clone, Debug, Default)]
 pub struct Forest {
-    by_uid: BTreeMap<Uid, Box<Owned>>,
+    /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
+    by_uid: BTreeMap<Uid, Arc<Owned>>,
 }
 
 /// A workload below the topmost one.
@@ -58,7 +59,7 @@ impl Forest {
     pub fn keep(&mut self, new: &Workload, top: Uid) -> Option<Workload> {
         let workload = slim(new);
         if let Some(owned) = self.by_uid.get_mut(&new.meta.uid) {
-            return Some(mem::replace(&mut owned.workload, workload));
+            return Some(mem::replace(&mut Arc::make_mut(owned).workload, workload));
         }
         let owner = new.meta.owner.as_ref().map_or(top, |owner| owner.uid);
         self.insert(new.meta.uid, Owned { workload, owner, is_gone: false });
@@ -67,18 +68,18 @@ impl Forest {
 
     /// One joins.
     pub fn insert(&mut self, uid: Uid, owned: Owned) {
-        self.by_uid.insert(uid, Box::new(owned));
+        self.by_uid.insert(uid, Arc::new(owned));
     }
 
     /// One leaves.
     pub fn remove(&mut self, uid: Uid) -> Option<Owned> {
-        self.by_uid.remove(&uid).map(|owned| *owned)
+        self.by_uid.remove(&uid).map(Arc::unwrap_or_clone)
     }
 
     /// One is gone, though not what is below it.
     pub fn set_gone(&mut self, uid: Uid) {
         if let Some(owned) = self.by_uid.get_mut(&uid) {
-            owned.is_gone = true;
+            Arc::make_mut(owned).is_gone = true;
         }
     }
 
@@ -103,7 +104,9 @@ impl Forest {
 
     /// The versions that were held are of a history that is over.
     pub fn forget_versions(&mut self) {
-        self.by_uid.values_mut().for_each(|owned| owned.workload.meta.resource_version = 0);
+        for owned in self.by_uid.values_mut() {
+            Arc::make_mut(owned).workload.meta.resource_version = 0;
+        }
     }
 
     /// Those directly below `owner`.

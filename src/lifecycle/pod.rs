@@ -183,6 +183,12 @@ impl Pod {
         self.owner = owner;
     }
 
+    /// Whether transitions need anything of it.
+    #[must_use]
+    pub const fn has_facts(&self) -> bool {
+        self.facts.is_some()
+    }
+
     /// Its start, until the spans of that have left.
     #[must_use]
     pub fn start(&self) -> Option<&Start> {

@@ -1,6 +1,7 @@
 //! The Pods of a tree, and what is counted of them: a Pod changes in here, and the counts with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::pod::{Pod, Seq, Tally};
 use crate::facts::instant::Evidence;
@@ -10,7 +11,8 @@ use crate::facts::time::UnixNanos;
 /// The Pods of a tree.
 #[derive(Clone, Debug, Default)]
 pub struct Pods {
-    by_uid: BTreeMap<Uid, Pod>,
+    /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
+    by_uid: BTreeMap<Uid, Arc<Pod>>,
     counted: Counted,
 }
 
@@ -38,14 +40,6 @@ impl Part {
     }
 }
 
-impl FromIterator<(Uid, Pod)> for Pods {
-    fn from_iter<I: IntoIterator<Item = (Uid, Pod)>>(pods: I) -> Self {
-        let mut all = Self::default();
-        pods.into_iter().for_each(|(uid, pod)| all.insert(uid, pod));
-        all
-    }
-}
-
 /// Pods of one workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
@@ -58,14 +52,14 @@ pub struct Share {
 impl Pods {
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> &BTreeMap<Uid, Pod> {
+    pub fn all(&self) -> &BTreeMap<Uid, Arc<Pod>> {
         &self.by_uid
     }
 
     /// One of them.
     #[must_use]
     pub fn of(&self, uid: Uid) -> Option<&Pod> {
-        self.by_uid.get(&uid)
+        self.by_uid.get(&uid).map(|pod| &**pod)
     }
 
     /// How many there are.
@@ -97,7 +91,7 @@ impl Pods {
     /// Whether what was written to one of them in place is not there yet.
     #[must_use]
     pub fn waits_in_place(&self) -> bool {
-        self.by_uid.values().any(Pod::waits_in_place)
+        self.by_uid.values().any(|pod| pod.waits_in_place())
     }
 
     /// Why one of them could not be written in place as the transition `seq` wanted: reason and
@@ -110,18 +104,22 @@ impl Pods {
     /// Since when the Pod that was the first to wait for room on its node has.
     #[must_use]
     pub fn first_deferred(&self) -> Option<UnixNanos> {
-        self.by_uid.values().filter_map(Pod::deferred).min()
+        self.by_uid.values().filter_map(|pod| pod.deferred()).min()
     }
 
     /// A Pod joins.
     pub fn insert(&mut self, uid: Uid, pod: Pod) {
+        self.put(uid, Arc::new(pod));
+    }
+
+    fn put(&mut self, uid: Uid, pod: Arc<Pod>) {
         let after = Part::of(&pod);
         let before = self.by_uid.insert(uid, pod);
-        self.counted.replace(uid, before.as_ref().map(Part::of), Some(after));
+        self.counted.replace(uid, before.as_deref().map(Part::of), Some(after));
     }
 
     /// A Pod leaves.
-    pub fn remove(&mut self, uid: Uid) -> Option<Pod> {
+    pub fn remove(&mut self, uid: Uid) -> Option<Arc<Pod>> {
         let pod = self.by_uid.remove(&uid)?;
         self.counted.replace(uid, Some(Part::of(&pod)), None);
         Some(pod)
@@ -129,7 +127,7 @@ impl Pods {
 
     /// Changes a Pod.
     pub fn change<T>(&mut self, uid: Uid, change: impl FnOnce(&mut Pod) -> T) -> Option<T> {
-        let pod = self.by_uid.get_mut(&uid)?;
+        let pod = Arc::make_mut(self.by_uid.get_mut(&uid)?);
         let before = Part::of(pod);
         let changed = change(pod);
         let after = Part::of(pod);
@@ -137,15 +135,21 @@ impl Pods {
         Some(changed)
     }
 
-    /// Changes facts of all Pods that no count depends on.
-    pub fn each(&mut self, change: impl FnMut((&Uid, &mut Pod))) {
-        self.by_uid.iter_mut().for_each(change);
+    /// Changes what transitions need of Pods, and no count depends on.
+    pub fn each(&mut self, mut change: impl FnMut((&Uid, &mut Pod))) {
+        let needed = self.by_uid.iter_mut().filter(|(_, pod)| pod.has_facts());
+        needed.for_each(|(uid, pod)| change((uid, Arc::make_mut(pod))));
+    }
+
+    /// The versions that are held are of a history that is over.
+    pub fn forget_versions(&mut self) {
+        self.by_uid.values_mut().for_each(|pod| Arc::make_mut(pod).version = None);
     }
 
     /// Takes in the Pods of another tree.
     pub fn absorb(&mut self, part: Self) {
         for (uid, pod) in part.by_uid {
-            self.insert(uid, pod);
+            self.put(uid, pod);
         }
     }
 
@@ -153,7 +157,13 @@ impl Pods {
     pub fn split(&mut self, is_taken: impl Fn(Uid, &Pod) -> bool) -> Self {
         let taken: Vec<Uid> =
             self.by_uid.iter().filter(|(uid, pod)| is_taken(**uid, pod)).map(|it| *it.0).collect();
-        taken.into_iter().filter_map(|uid| Some((uid, self.remove(uid)?))).collect()
+        let mut part = Self::default();
+        for uid in taken {
+            if let Some(pod) = self.remove(uid) {
+                part.put(uid, pod);
+            }
+        }
+        part
     }
 
     /// The Pod that has been unready longest.
@@ -207,6 +217,7 @@ mod tests {
     use crate::facts::instant::Arrival;
     use crate::facts::kind::Lane;
     use crate::facts::pod::PodSnapshot;
+    use crate::facts::time::Nanos;
     use crate::kinds::{self, Catalog};
 
     fn seen() -> PodSnapshot {
@@ -223,14 +234,15 @@ mod tests {
         let uid = |n: u128| Uid::new(n).unwrap();
         let mut pods = Pods::default();
         let check = |pods: &Pods| {
-            let anew: Pods = pods.by_uid.clone().into_iter().collect();
+            let mut anew = Pods::default();
+            pods.by_uid.iter().for_each(|(uid, pod)| anew.put(*uid, Arc::clone(pod)));
             assert_eq!(pods.counted, anew.counted);
         };
         for n in 1..4 {
             pods.insert(uid(n), Pod::new(&seen(), owner.filter(|_| n > 1)));
         }
         let at = UnixNanos::from_seconds(1_900_000_000);
-        let arrival = Some(Arrival { at, moment: at, order: 1 });
+        let arrival = Some(Arrival { at, moment: at, order: 1, unsure: Nanos(0) });
         for (n, is_ready) in [(1, true), (2, true), (2, false), (3, true), (3, false), (3, true)] {
             let mut new = seen();
             if let Some(ready) = &mut new.ready {

@@ -261,7 +261,7 @@ pub struct Transition {
     /// It is told only if the tree heals: what happens after a failure.
     pub is_healing: bool,
     /// Pods that are gone and still have spans here.
-    pub departed: BTreeMap<Uid, Pod>,
+    pub departed: BTreeMap<Uid, Arc<Pod>>,
     /// Set when it has ended and waits for its hold.
     pub closed: Option<Box<Closing>>,
     /// What its lists could not take in any more.
@@ -368,7 +368,7 @@ impl Transition {
     }
 
     /// Keeps a Pod that is gone, if there is room.
-    pub fn keep_departed(&mut self, uid: Uid, pod: Pod) {
+    pub fn keep_departed(&mut self, uid: Uid, pod: Arc<Pod>) {
         if self.departed.len() < MAX_DEPARTED {
             self.departed.insert(uid, pod);
         } else {

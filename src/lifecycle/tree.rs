@@ -54,7 +54,7 @@ const MAX_NOTES: usize = 1_000;
 pub struct Tree {
     portrait: Portrait,
     /// Current version of the topmost workload; `None` for a bare Pod, or when it is gone.
-    root: Option<Box<Workload>>,
+    root: Option<Arc<Workload>>,
     forest: Forest,
     pods: Pods,
     nodes: Nodes,
@@ -79,6 +79,9 @@ pub struct Tree {
     is_muted: bool,
     /// First seen in a list, not judged yet.
     is_unjudged: bool,
+    /// Its topmost object was adopted while something was open: it joins its owner's tree as soon as
+    /// it is quiet.
+    is_adopted: bool,
 }
 
 /// The transition before.
@@ -148,6 +151,7 @@ impl Tree {
             next_seq: Seq::FIRST,
             is_muted: false,
             is_unjudged: false,
+            is_adopted: false,
         }
     }
 
@@ -159,9 +163,7 @@ impl Tree {
             Snapshot::Workload(new) => self.owned_seen(new, turn),
             Snapshot::Pod(new) => self.pod_seen(new, turn),
         }
-        if let Some(open) = self.open().filter(|_| turn.seen.is_late) {
-            open.has_gap = true;
-        }
+        self.mark_late(turn);
         After::Lives
     }
 
@@ -178,7 +180,15 @@ impl Tree {
             }
             Snapshot::Pod(last) => self.pod_deleted(uid, last, turn),
         }
+        self.mark_late(turn);
         self.after()
+    }
+
+    /// What it was told could not be put in its place: what that touches says so.
+    fn mark_late(&mut self, turn: &Turn<'_>) {
+        if let Some(pending) = self.pending.as_deref_mut().filter(|_| turn.seen.is_late) {
+            pending.has_gap = true;
+        }
     }
 
     /// Takes in that a complete list no longer contained an object.
@@ -199,18 +209,19 @@ impl Tree {
     /// The history that resourceVersions count has begun anew: what is told next is the newest,
     /// whatever its number.
     pub fn forget_versions(&mut self) {
-        if let Some(root) = self.root.as_deref_mut() {
-            root.meta.resource_version = 0;
+        if let Some(root) = &mut self.root {
+            Arc::make_mut(root).meta.resource_version = 0;
         }
         self.forest.forget_versions();
-        self.pods.each(|(_, pod)| pod.version = None);
+        self.pods.forget_versions();
     }
 
     /// Takes in an Event about one of its objects.
     pub fn note(&mut self, note: &Note) {
         let of_pod = self.pods.change(note.about, |pod| pod.note(note));
         let Some(pending) = self.pending.as_deref_mut() else { return };
-        let of_pod = of_pod.or_else(|| Some(pending.departed.get_mut(&note.about)?.note(note)));
+        let of_pod = of_pod
+            .or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&note.about)?).note(note)));
         if let Some(had_room) = of_pod {
             pending.n_crowded += u64::from(!had_room);
             return;
@@ -251,6 +262,13 @@ impl Tree {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.pending.as_deref().is_none_or(|pending| pending.is_healing)
+    }
+
+    /// Whether nothing that happened to it lately can still be told otherwise: nothing is open, held
+    /// or kept for a healing, and no Pod has yet to be unready for long enough to be lost.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.pending.is_none() && self.pods.longest_unready().is_none()
     }
 
     /// How many objects it holds.
@@ -380,11 +398,11 @@ impl Tree {
         let seq = transition.seq;
         let top = self.top().uid;
         let mut pods = mem::take(&mut transition.departed);
-        let is_told = |(uid, pod): &(&Uid, &Pod)| {
+        let is_told = |(uid, pod): &(&Uid, &Arc<Pod>)| {
             pod.has_part_in(seq) || pod.failure().is_some() || **uid == top
         };
         let told = self.pods.all().iter().filter(is_told);
-        pods.extend(told.map(|(uid, pod)| (*uid, pod.clone())));
+        pods.extend(told.map(|(uid, pod)| (*uid, Arc::clone(pod))));
         let root = self.root.as_deref();
         let refused = root.and_then(|root| root.status.replica_failure.as_ref());
         let refused = refused.filter(|it| it.is_true);

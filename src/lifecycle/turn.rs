@@ -3,6 +3,7 @@
 use super::closed::Ended;
 use super::rules::Rules;
 use crate::facts::instant::Arrival;
+use crate::facts::time::Nanos;
 
 /// How a change came to the tree.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub struct Turn<'a> {
     pub rules: &'a Rules,
     /// How what it is told came.
     pub seen: Seen,
+    /// How far the API server's clock is ahead of this machine's, which timers go by.
+    pub ahead: Nanos,
     /// What has ended.
     pub out: &'a mut Vec<Ended>,
     /// What was decided without a span.

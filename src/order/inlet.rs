@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::facts::change::{Change, Snapshot};
-use crate::facts::instant::Arrival;
+use crate::facts::instant::{Arrival, Clock};
 use crate::facts::kind::Kind;
 use crate::facts::kind::Lane;
 use crate::facts::meta::Uid;
@@ -26,13 +26,15 @@ pub struct Released {
     pub arrival: Option<Arrival>,
     /// It comes from a list, or from a lane that has not listed yet.
     pub is_listed: bool,
-    /// Something written later had left before it came.
+    /// It came too late to be put in its place.
     pub is_late: bool,
+    /// Where it stands in the order.
+    pub place: Place,
 }
 
 /// Where a change stands in the order: resourceVersion, watched before listed, owners before
 /// owned, arrival.
-type Place = (u64, u8, u64);
+pub type Place = (u64, u8, u64);
 
 /// The waiting room.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub struct Inlet {
     /// How many of what waits, or is ready, a list told.
     n_listed: usize,
     n_arrived: u64,
+    /// How far this machine's clock is off: of what arrives from now on.
+    pub clock: Clock,
     largest_released: u64,
     /// Changes that came after something written later had been released.
     pub n_late: u64,
@@ -76,6 +80,7 @@ impl Inlet {
             full_since: None,
             n_listed: 0,
             n_arrived: 0,
+            clock: Clock::default(),
             largest_released: 0,
             n_late: 0,
             n_early: 0,
@@ -98,9 +103,12 @@ impl Inlet {
         let bound = self.bound(version, at);
         let moment = moment(&change, bound);
         self.arrived(version, at);
-        let arrival = Some(Arrival { at: bound, moment, order: 0 });
-        let released = Released { lane, change, arrival, is_listed: false, is_late: false };
-        self.put((version, 0, 0), at, released);
+        let clock = self.clock;
+        let at_server = bound.plus(clock.ahead);
+        let arrival = Some(Arrival { at: at_server, moment, order: 0, unsure: clock.unsure });
+        let place = (version, 0, 0);
+        let released = Released { lane, change, arrival, is_listed: false, is_late: false, place };
+        self.put(at, released);
     }
 
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
@@ -118,21 +126,24 @@ impl Inlet {
     pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
         let rank = 1 + lane.rank();
         // What a list lacks was gone by then; of what it contains it tells no time.
-        let arrival = Arrival { at, moment: at, order: 0 };
+        let at_server = at.plus(self.clock.ahead);
+        let arrival = Arrival { at: at_server, moment: at, order: 0, unsure: self.clock.unsure };
         let arrival = matches!(change, Change::Vanished(_)).then_some(arrival);
-        let released = Released { lane, change, arrival, is_listed: true, is_late: false };
-        self.put((version, rank, 0), at, released);
+        let place = (version, rank, 0);
+        let released = Released { lane, change, arrival, is_listed: true, is_late: false, place };
+        self.put(at, released);
     }
 
-    fn put(&mut self, (version, rank, _): Place, at: UnixNanos, mut released: Released) {
+    fn put(&mut self, at: UnixNanos, mut released: Released) {
         self.n_arrived += 1;
+        let (version, rank, _) = released.place;
         self.look_ahead(&released.change);
         if version < self.largest_released {
             self.n_late += 1;
-            released.is_late = !released.is_listed;
         }
         self.n_listed += usize::from(released.is_listed);
         let place = (version, rank, self.n_arrived);
+        released.place = place;
         self.waiting.insert(place, released);
         self.due.push_back((at.plus(self.settle_time), place));
         if self.waiting.len() > self.max_waiting {
@@ -234,15 +245,16 @@ impl Inlet {
     }
 
     /// Takes the first version of an object out of its order, because something that is released
-    /// needs it first: its owner.
-    pub fn take(&mut self, uid: Uid) -> Option<Released> {
+    /// needs it first: its owner. If `before` says where that stands, it takes its place before it.
+    pub fn take(&mut self, uid: Uid, before: Option<Place>) -> Option<Released> {
         let is_it =
             |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
         for room in [&mut self.ready, &mut self.waiting] {
             let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place);
             if let Some(released) = place.and_then(|place| room.remove(&place)) {
                 self.n_listed -= usize::from(released.is_listed);
-                return Some(released);
+                let place = before.unwrap_or(released.place);
+                return Some(Released { place, ..released });
             }
         }
         None

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::essence::essence;
 use super::redact::Redaction;
+use crate::facts::instant::Clock;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
 use crate::kinds::{Heard, Refused, Said};
@@ -36,7 +37,7 @@ impl Listener for ForRecording {
         None
     }
 
-    fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Written> {
+    fn listen(&mut self, said: Said<'_>, at: Clock) -> Heard<Written> {
         let written = match said {
             Said::ListDone(version) => {
                 let done = serde_json::json!({"metadata": {"resourceVersion": version}});
@@ -54,7 +55,7 @@ impl Listener for ForRecording {
         let is_object = said.is_of_object();
         let (out, refused) = match written {
             Ok(object) => {
-                let (at, resource, said) = (micros(at), &self.resource, said.name());
+                let (at, resource, said) = (micros(at.corrected()), &self.resource, said.name());
                 let line = format!(
                     "{{\"at\":\"{at}\",\"resource\":\"{resource}\",\"type\":\"{said}\",\"object\":{object}}}\n"
                 );
@@ -87,9 +88,10 @@ fn micros(at: UnixNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::time::Nanos;
     use crate::recording::Line;
 
-    const AT: UnixNanos = UnixNanos(1_763_636_999_000_123_456);
+    const AT: Clock = Clock::right(UnixNanos(1_763_636_999_000_123_456));
 
     fn line(said: Said<'_>) -> String {
         let redaction = Some(Redaction::new([1; 32], &crate::context::Rules::built_in()));
@@ -117,6 +119,16 @@ mod tests {
             assert_eq!(text.lines().count(), 1, "{text}");
         }
         assert!(line(Said::ListDone("42")).contains(r#"{"metadata":{"resourceVersion":"42"}}"#));
+    }
+
+    #[test]
+    fn what_is_written_has_the_time_of_the_api_server() {
+        let mut listener =
+            ForRecording { resource: "pods".to_owned(), redaction: None, is_full: true };
+        let off = Clock { ahead: Nanos::from_seconds(60), ..AT };
+        let text = listener.listen(Said::Closed, off).out.unwrap().line;
+        let read = Line::parse(text.trim_end().as_bytes()).unwrap();
+        assert_eq!(read.at, UnixNanos(1_763_637_059_000_123_000), "{text}");
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Build<'_> {
     fn created_below(&self, owner: Uid) -> Vec<Instant> {
         let seq = self.transition.seq;
         let pods = self.closed.pods.values().filter(|pod| pod.owner() == Some(owner));
-        let starts = pods.filter_map(Pod::start).filter(|start| start.seq == Some(seq));
+        let starts = pods.filter_map(|pod| pod.start()).filter(|start| start.seq == Some(seq));
         let mut created: Vec<Instant> =
             starts.map(|start| start.created.instant(Nanos(0))).collect();
         created.sort_by_key(|created| created.best);

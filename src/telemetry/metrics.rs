@@ -13,11 +13,12 @@ use page::Page;
 
 use super::delays::Delays;
 use super::process::Process;
+use crate::cluster::offset::Known;
 use crate::config::MetricsLevel;
 use crate::context::Flaw;
 use crate::engine::Counts;
 use crate::export::books::Books;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::Status;
 
 /// What there is to tell.
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub watches: Vec<Status>,
     /// The exporters.
     pub exporters: Vec<Books>,
+    /// This machine's clock.
+    pub clock: Known,
     /// Now.
     pub now: UnixNanos,
 }
@@ -56,6 +59,7 @@ pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
     }
     if level >= MetricsLevel::Normal {
         ours(&mut page, of);
+        clock(&mut page, &of.clock);
         watches(&mut page, of);
         contexts(&mut page, of);
     }
@@ -98,7 +102,17 @@ fn collector(page: &mut Page, of: &Snapshot) {
 
 fn ours(page: &mut Page, of: &Snapshot) {
     let Counts {
-        objects, changes, traces, strange_events, late, early, dropped, ref untraced, ..
+        objects,
+        changes,
+        traces,
+        strange_events,
+        late,
+        missed,
+        unkept,
+        early,
+        dropped,
+        ref untraced,
+        ..
     } = of.counts;
     let all = [
         (names::OBJECTS, objects),
@@ -108,6 +122,8 @@ fn ours(page: &mut Page, of: &Snapshot) {
         (names::TRACES, traces),
         (names::CHANGES_LATE, late),
         (names::CHANGES_EARLY, early),
+        (names::CHANGES_MISSED, missed),
+        (names::CHANGES_UNKEPT, unkept),
         (names::EVENTS_STRANGE, strange_events),
     ];
     for (metric, value) in all {
@@ -124,6 +140,16 @@ fn ours(page: &mut Page, of: &Snapshot) {
         names::SPANS_DROPPED,
         dropped.map(|(reason, n)| (vec![("reason", reason.to_owned())], n)).to_vec(),
     );
+}
+
+fn clock(page: &mut Page, of: &Known) {
+    let seconds = |nanos: Nanos| nanos.0 as f64 / 1e9;
+    let bounds = of.bounds.map(|bounds| [("least", bounds.lo), ("most", bounds.hi)]);
+    let bounds = bounds.into_iter().flatten();
+    let bounds = bounds.map(|(bound, ahead)| (vec![("bound", bound.to_owned())], seconds(ahead)));
+    page.many(names::CLOCK_AHEAD, bounds.collect());
+    page.one(names::CLOCK_CORRECTED, &[], seconds(of.added));
+    page.one(names::CLOCK_CONTRADICTIONS, &[], of.n_anew);
 }
 
 fn watches(page: &mut Page, of: &Snapshot) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::facts::change::News;
+use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
-use crate::facts::time::UnixNanos;
 use crate::kinds::{Catalog, Heard, Said, news, schema};
 
 /// Listens to one lane.
@@ -16,7 +16,7 @@ pub trait Listener {
     fn kind(&self) -> Option<Kind>;
 
     /// What becomes of what was said at `at`.
-    fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Self::Out>;
+    fn listen(&mut self, said: Said<'_>, at: Clock) -> Heard<Self::Out>;
 
     /// Whether it makes a difference what the schema of the kind says.
     fn asks_for_schema(&self) -> bool {
@@ -37,7 +37,7 @@ pub struct Arrived {
     /// What it said.
     pub news: News,
     /// When the bytes of it had arrived.
-    pub at: UnixNanos,
+    pub at: Clock,
 }
 
 /// Listens for the core: only snapshots are handed on.
@@ -68,7 +68,7 @@ impl Listener for ForCore {
         self.catalog.kind(self.lane)
     }
 
-    fn listen(&mut self, said: Said<'_>, at: UnixNanos) -> Heard<Arrived> {
+    fn listen(&mut self, said: Said<'_>, at: Clock) -> Heard<Arrived> {
         let Self { ref catalog, lane, part, is_silent } = *self;
         news(catalog, lane, said).map(|mut news| {
             if is_silent {
@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::context::Flaw;
     use crate::facts::change::Snapshot;
+    use crate::facts::time::UnixNanos;
     use crate::facts::workload::Reporting;
     use crate::kinds::{Custom, Refused, Rules, Wait};
 
@@ -112,7 +113,7 @@ mod tests {
             let annotation =
                 format!("\"metadata\":{{\"annotations\":{{\"traceparent\":{value:?}}},");
             let pod = pod.replacen("\"metadata\":{", &annotation, 1);
-            for_core(Lane::Pods).listen(Said::Listed(pod.as_bytes()), UnixNanos(1))
+            for_core(Lane::Pods).listen(Said::Listed(pod.as_bytes()), Clock::right(UnixNanos(1)))
         };
         let heard = stamped("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         assert_eq!((heard.n_stamps, heard.refused), (1, Vec::new()));
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_refused_object_is_told_and_nothing_is_handed_on() {
-        let heard = for_core(Lane::Pods).listen(Said::Listed(b"{}"), UnixNanos(1));
+        let heard = for_core(Lane::Pods).listen(Said::Listed(b"{}"), Clock::right(UnixNanos(1)));
         assert!(heard.out.is_none());
         assert!(matches!(heard.refused.as_slice(), [Refused::Object(_)]), "{heard:?}");
     }
@@ -165,7 +166,8 @@ mod tests {
             let mut listener = listener(&[]);
             assert!(listener.asks_for_schema());
             document.into_iter().for_each(|it| listener.learn(it.as_bytes()));
-            let heard = listener.listen(Said::Listed(json), UnixNanos(1)).out.unwrap();
+            let heard =
+                listener.listen(Said::Listed(json), Clock::right(UnixNanos(1))).out.unwrap();
             let News::Listed(Snapshot::Workload(widget)) = heard.news else { panic!("a Widget") };
             widget.status.speech
         };
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn arrival_is_that_of_the_bytes() {
-        let heard = for_core(Lane::Pods).listen(Said::Added(POD), UnixNanos(7));
-        assert_eq!(heard.out.unwrap().at, UnixNanos(7));
+        let heard = for_core(Lane::Pods).listen(Said::Added(POD), Clock::right(UnixNanos(7)));
+        assert_eq!(heard.out.unwrap().at, Clock::right(UnixNanos(7)));
     }
 }

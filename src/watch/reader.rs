@@ -68,7 +68,7 @@ impl<E: Listener> Reader<E> {
             let next = list_watch.after(ended, jitter());
             self.trouble.ended(kind, &next, list_watch.version());
             if next.is_away {
-                let closed = self.listener.listen(Said::Closed, clock::now());
+                let closed = self.listener.listen(Said::Closed, self.api.machine().now());
                 self.hand_on(closed.out).await?;
             }
             sleep(next.wait).await;
@@ -133,7 +133,11 @@ impl<E: Listener> Reader<E> {
         list_watch: &mut ListWatch,
     ) -> Result<Ended, Stopped> {
         let uri = self.target.uri(request, &self.settings, self.has_no_backlog);
-        let body = match self.api.open(&uri).await {
+        let opened = match request {
+            Request::Page { .. } => self.api.open(&uri).await,
+            Request::WatchList | Request::Watch { .. } => self.api.watch(&uri).await,
+        };
+        let body = match opened {
             Ok(body) => body,
             Err(failed) => return Ok(failed.into()),
         };
@@ -155,7 +159,7 @@ impl<E: Listener> Reader<E> {
                 Ok(None) => break,
                 Err(_) => return Ok(broken(format!("the list paused for {PAUSE:?}"))),
             };
-            let (at, mut out, mut tally) = (clock::now(), Vec::new(), Tally::default());
+            let (at, mut out, mut tally) = (self.api.machine().now(), Vec::new(), Tally::default());
             let (listener, is_skipped) = (&mut self.listener, self.has_no_backlog);
             let read = items.read(&chunk, |item| {
                 tally.n_items += 1;
@@ -185,7 +189,7 @@ impl<E: Listener> Reader<E> {
     }
 
     async fn list_done(&mut self, version: &str) -> Result<(), Stopped> {
-        let done = self.listener.listen(Said::ListDone(version), clock::now());
+        let done = self.listener.listen(Said::ListDone(version), self.api.machine().now());
         self.hand_on(done.out).await?;
         self.status.send_modify(|status| {
             status.is_synced = true;
@@ -219,7 +223,7 @@ impl<E: Listener> Reader<E> {
                 }
                 Err(_) => break Ended::Silent,
             };
-            let at = clock::now();
+            let at = self.api.machine().now();
             let mut tally = Tally::default();
             let listener = &mut self.listener;
             let read = lines.read(&chunk, |line| reading.line(line, listener, at, &mut tally));

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::json::stream;
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
-use crate::facts::time::UnixNanos;
+use crate::facts::instant::Clock;
 use crate::kinds::{Heard, Refused, Said, list_version};
 
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
@@ -76,7 +76,7 @@ impl<T: Send + 'static> Reading<T> {
         &mut self,
         line: &[u8],
         listener: &mut L,
-        at: UnixNanos,
+        at: Clock,
         tally: &mut Tally,
     ) {
         if self.ended.is_some() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lifespan::app::driver::{Figures, drive};
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
+use lifespan::facts::instant::Clock;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::{FinishedSpan, Shown, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
@@ -41,9 +42,14 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<ShownSpan>) {
         for (n, one) in all.into_iter().enumerate() {
             let at = began + Duration::from_nanos(u64::try_from(one.at - first).unwrap_or(0));
             sleep_until(at).await;
-            say.send(Arrived { lane: one.lane, part: 0, news: one.news, at: UnixNanos(one.at) })
-                .await
-                .unwrap();
+            say.send(Arrived {
+                lane: one.lane,
+                part: 0,
+                news: one.news,
+                at: Clock::right(UnixNanos(one.at)),
+            })
+            .await
+            .unwrap();
             if n == middle {
                 // The core hears it first.
                 sleep(Duration::from_millis(1)).await;
@@ -246,13 +252,23 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
     let (say, told) = mpsc::channel(1_000);
     let (hand_on, handed) = results::channel();
     for one in all {
-        let said = Arrived { lane: one.lane, part: 0, news: one.news, at: UnixNanos(one.at) };
+        let said = Arrived {
+            lane: one.lane,
+            part: 0,
+            news: one.news,
+            at: Clock::right(UnixNanos(one.at)),
+        };
         say.send(said).await.unwrap();
     }
     // The Pods' list is lost for a moment: nothing of what came before may be judged by that.
-    say.send(Arrived { lane: Lane::Pods, part: 0, news: News::ListDone(5_000), at: woken })
-        .await
-        .unwrap();
+    say.send(Arrived {
+        lane: Lane::Pods,
+        part: 0,
+        news: News::ListDone(5_000),
+        at: Clock::right(woken),
+    })
+    .await
+    .unwrap();
     drop(say);
     let engine = Engine::new(Settings::default());
     let figures = watch::Sender::new(Figures::default());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
+use lifespan::facts::instant::Clock;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::UnixNanos;
@@ -22,11 +23,13 @@ fn both(
     at: UnixNanos,
     redaction: Option<Redaction>,
 ) -> [Option<News>; 2] {
-    let live =
-        ForCore::new(Arc::default(), lane, 0).listen(said, at).out.map(|arrived| arrived.news);
+    let live = ForCore::new(Arc::default(), lane, 0)
+        .listen(said, Clock::right(at))
+        .out
+        .map(|arrived| arrived.news);
     let resource = Catalog::default().resource(lane);
     let mut listener = ForRecording { resource, redaction, is_full: true };
-    let line = listener.listen(said, at).out.unwrap().line;
+    let line = listener.listen(said, Clock::right(at)).out.unwrap().line;
     let line = Line::parse(line.trim_end().as_bytes()).unwrap();
     assert_eq!(line.at.0, at.0 / 1_000 * 1_000, "times are recorded in microseconds");
     let recorded = line.news(&Catalog::default()).and_then(|(_, heard)| heard.out);
@@ -86,7 +89,7 @@ fn recorded_again(text: &str) -> String {
         let redaction = Some(Redaction::new([3; 32], &lifespan::context::Rules::built_in()));
         let resource = line.resource.to_string();
         let mut listener = ForRecording { resource, redaction, is_full: false };
-        out.push_str(&listener.listen(line.said, line.at).out.unwrap().line);
+        out.push_str(&listener.listen(line.said, Clock::right(line.at)).out.unwrap().line);
     }
     out
 }

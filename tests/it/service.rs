@@ -13,7 +13,7 @@ use crate::support::lines;
 use crate::support::service::{Gate, Service, folder, free_address, until_answered};
 
 const READY: &str = "Everything is ready";
-const MANNER: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0 };
+const MANNER: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0 };
 
 /// A configuration with pages and health at addresses of their own.
 fn config(exporters: &str, health: &str, zpages: &str) -> String {

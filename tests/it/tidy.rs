@@ -52,6 +52,7 @@ const SHELL_FILES: &[&str] = &[
     "cluster/ca_bundle.rs",
     "cluster/client.rs",
     "cluster/connect.rs",
+    "cluster/machine.rs",
     "cluster/objects.rs",
     "export.rs",
     "export/deliver.rs",

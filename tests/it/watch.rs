@@ -12,6 +12,7 @@ use lifespan::facts::change::News;
 use lifespan::facts::change::{Change, Snapshot};
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::FinishedSpan;
+use lifespan::facts::time::Nanos;
 use lifespan::facts::workload::Reporting;
 use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::watch::lanes::{Watched, start};
@@ -136,8 +137,8 @@ async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<St
     statuses
 }
 
-const PAGES: Manner = Manner { has_watch_list: false, page: 2, bookmarks: 0 };
-const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0 };
+const PAGES: Manner = Manner { has_watch_list: false, page: 2, bookmarks: 0, ahead: 0 };
+const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0 };
 
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
@@ -298,6 +299,31 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
         assert_eq!((events.is_synced, events.phase), (false, phase));
         assert_eq!(events.last_error.as_ref().unwrap().1, said);
         same(&spans(listened, &others), &expected);
+    }
+}
+
+/// Where the server's clock is ahead of this machine's by a minute, what arrives has its time; the
+/// order goes on by this machine's clock.
+#[tokio::test]
+async fn an_api_server_whose_clock_is_elsewhere_corrects_times_of_arrival() {
+    let lines = lines::recording(RECORDING);
+    for ahead in [0, 60, -60] {
+        let api = FakeApi::start(&lines, Manner { ahead, ..PAGES }, &[]).await;
+        let cluster = api.cluster().await;
+        let watched = Watched {
+            target: Target::built_in("pods", "", ""),
+            has_no_backlog: false,
+            listener: ForCore::new(Arc::default(), Lane::Pods, 0),
+        };
+        let (say, mut said) = mpsc::channel(64);
+        let _watches = start(&cluster, &WatchSettings::default(), vec![watched], &say);
+        let Arrived { at, .. } = timeout(PATIENCE, said.recv()).await.unwrap().unwrap();
+        let by = (at.ahead.millis() - ahead * 1_000).abs();
+        let known = cluster.api.machine().known();
+        assert!(by <= at.unsure.millis() + 1, "{at:?} {known:?}");
+        assert_eq!(at.ahead != Nanos(0), ahead != 0, "{at:?}");
+        assert!((lifespan::clock::now().since(at.at)).millis() < 30_000, "{at:?}");
+        assert_eq!(known.n_anew, 0);
     }
 }
 

@@ -182,7 +182,7 @@ impl Tree {
         }
         if let Some(from) = from {
             let to = trial.lost.is_some().then_some(next);
-            open.departed.values_mut().for_each(|pod| pod.move_later(seq, from, to));
+            open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));
             self.pods.each(|(_, pod)| pod.move_later(seq, from, to));
         }
         let Trial { outcome, end, declared, lost, is_unstable, .. } = trial;

@@ -1,5 +1,7 @@
 //! New versions of the topmost workload: what they open, supersede, move or settle.
 
+use std::sync::Arc;
+
 use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
@@ -38,7 +40,7 @@ struct Write<'a> {
 impl Tree {
     pub(super) fn root_seen(&mut self, new: &Workload, turn: &mut Turn<'_>) {
         let Some(old) = self.root.take() else {
-            self.root = Some(Box::new(new.clone()));
+            self.root = Some(Arc::new(new.clone()));
             if turn.seen.is_listed {
                 self.is_unjudged = true;
             } else {
@@ -52,7 +54,7 @@ impl Tree {
             self.root = Some(old);
             return;
         }
-        self.root = Some(Box::new(new.clone()));
+        self.root = Some(Arc::new(new.clone()));
         self.written(&old, new, turn);
         // A status that was not written again says nothing of when.
         let lo = old.meta.written.unwrap_or(old.meta.created);

@@ -65,9 +65,10 @@ impl Tree {
                 } else if let Some(open) = open.filter(|open| open.is_waiting()) {
                     let is_run = open.settles == Settles::WithRun;
                     let outcome = if is_run { Outcome::Suspended } else { Outcome::Paused };
-                    self.close(outcome, Evidence::event(first), None, turn);
+                    self.close(outcome, Evidence::event(first.plus(turn.ahead)), None, turn);
                 } else {
-                    self.close(Outcome::TimedOut, Evidence::event(first), None, turn);
+                    let end = Evidence::event(first.plus(turn.ahead));
+                    self.close(Outcome::TimedOut, end, None, turn);
                 }
             } else if timers.agrees == Some(first) {
                 self.agrees();

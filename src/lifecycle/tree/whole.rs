@@ -1,6 +1,9 @@
 //! What belongs to one tree: which objects it takes in, parts that leave it, and trees that it
 //! takes in again.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::{After, Tree};
 use crate::facts::change::Snapshot;
 use crate::facts::ids::{SpanId, TraceId};
@@ -52,6 +55,21 @@ impl Tree {
         After::Lives
     }
 
+    /// Forgets a guest whose tree was never there after all.
+    pub fn forget_guest(&mut self, guest: Uid) {
+        self.guests.remove(&guest);
+    }
+
+    /// Hands over its guests.
+    pub fn take_guests(&mut self) -> BTreeSet<Uid> {
+        std::mem::take(&mut self.guests)
+    }
+
+    /// Hosts these too.
+    pub fn host_all(&mut self, mut guests: BTreeSet<Uid>) {
+        self.guests.append(&mut guests);
+    }
+
     /// The tree of `guest` is over, or no longer this one's; `at` is when that was.
     pub fn unhost(&mut self, guest: Uid, at: Evidence, turn: &mut Turn<'_>) -> After {
         if self.guests.remove(&guest) {
@@ -86,7 +104,20 @@ impl Tree {
     pub fn set_owner(&mut self, owner: Option<Owner>) -> After {
         self.portrait.owner = owner;
         self.portrait.is_owner_missing = false;
+        self.is_adopted = false;
         After::Lives
+    }
+
+    /// It joins its owner's tree as soon as it is quiet.
+    pub fn set_adopted(&mut self) -> After {
+        self.is_adopted = true;
+        After::Lives
+    }
+
+    /// Whether it is quiet enough to join the tree of who adopted its topmost object.
+    #[must_use]
+    pub fn joins_adopter(&self) -> bool {
+        self.is_adopted && self.is_settled()
     }
 
     /// What is open ends because its owner is deleted: then this tree can become part of that.
@@ -110,12 +141,12 @@ impl Tree {
         After::Lives
     }
 
-    /// All objects of this tree.
+    /// All objects of this tree that are not gone.
     #[must_use]
     pub fn uids(&self) -> Vec<Uid> {
         let root = self.root.as_deref().map(|root| root.meta.uid);
         root.into_iter()
-            .chain(self.forest.iter().map(|(uid, _)| uid))
+            .chain(self.forest.iter().filter(|(_, owned)| !owned.is_gone).map(|(uid, _)| uid))
             .chain(self.pods.all().keys().copied())
             .collect()
     }
@@ -129,7 +160,8 @@ impl Tree {
     pub fn absorb(&mut self, mut part: Self, owner: Uid) -> After {
         let top = part.top().uid;
         if let Some(root) = part.root.take() {
-            self.forest.insert(top, Owned { workload: *root, owner, is_gone: false });
+            self.forest
+                .insert(top, Owned { workload: Arc::unwrap_or_clone(root), owner, is_gone: false });
         } else {
             part.pods.change(top, |pod| pod.set_owner(Some(owner)));
         }
@@ -151,7 +183,7 @@ impl Tree {
             part.pods.change(uid, |pod| pod.set_owner(None));
         } else {
             let owned = self.forest.remove(uid)?;
-            part.root = Some(Box::new(owned.workload));
+            part.root = Some(Arc::new(owned.workload));
             part.forest = self.forest.split(uid);
             let forest = &part.forest;
             part.pods = self

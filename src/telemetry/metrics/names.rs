@@ -61,6 +61,16 @@ metrics! {
         "Changes that came after something written later was decided. [Development]";
     CHANGES_EARLY = counter "otelcol_k8s_lifecycle_changes_early",
         "Changes that were decided early because too many waited. [Development]";
+    CHANGES_MISSED = counter "otelcol_k8s_lifecycle_changes_missed",
+        "Late changes that could not be put in their place any more. [Development]";
+    CHANGES_UNKEPT = counter "otelcol_k8s_lifecycle_changes_unkept",
+        "Changes that cannot be decided again because too many were kept. [Development]";
+    CLOCK_AHEAD = gauge "otelcol_k8s_lifecycle_clock_ahead_seconds",
+        "How far the API server's clock is ahead of this machine's, by its answers. [Development]";
+    CLOCK_CORRECTED = gauge "otelcol_k8s_lifecycle_clock_corrected_seconds",
+        "What is added to times of arrival, because this machine's clock is off. [Development]";
+    CLOCK_CONTRADICTIONS = counter "otelcol_k8s_lifecycle_clock_contradictions",
+        "How often the API server's answers contradicted what was known of its clock. [Development]";
     EVENTS_STRANGE = counter "otelcol_k8s_lifecycle_events_strange",
         "Events about objects that are not tracked. [Development]";
     CHANGES_UNTRACED = counter "otelcol_k8s_lifecycle_changes_untraced",

@@ -34,7 +34,11 @@ impl Page {
         self.series(metric.name, labels.iter().copied(), &value);
     }
 
-    pub(super) fn many(&mut self, metric: Metric, series: Vec<(Vec<(&'static str, String)>, u64)>) {
+    pub(super) fn many(
+        &mut self,
+        metric: Metric,
+        series: Vec<(Vec<(&'static str, String)>, impl std::fmt::Display)>,
+    ) {
         if series.is_empty() {
             return;
         }

@@ -83,10 +83,111 @@ fn whichever_lane_is_late_the_tree_is_the_same() {
     "#]].assert_eq(&expected.0);
 }
 
+/// A rollout, a lost Pod, a deletion, each well after the one before.
+const CALM: &str = "
+    @-20 settled web a
+    @1    deploy web image=v2 stamp=aa by=kubectl
+    @1.1  rs web-2 of=web replicas=1 image=v2 stamp=aa
+    @1.2  pod b of=web-2
+    @1.3  pod b scheduled
+    @4    pod b running ready
+    @4.1  rs web-2 status=1/1
+    @4.2  rs web-1 replicas=0
+    @4.3  pod a going grace=30
+    @4.4  deploy web status=1/1/1
+    @9    pod a gone
+    @60   pod b exit=1
+    @61   pod b running
+    @62   pod b ready
+    @100   deploy web delete
+    @100.1 rs web-2 gone
+    @100.2 pod b going grace=30
+    @101   pod b gone
+    @101.1 rs web-1 gone
+    @101.3 deploy web gone
+    @160 wait
+";
+
 #[test]
-fn what_is_later_than_the_wait_is_counted() {
-    let run = run_late(LIFE, &[(Lane::Deployments, 2_500)]);
-    assert!(run.counts.late > 0);
+fn what_is_later_than_the_wait_is_put_in_its_place_and_counted() {
+    let expected = draw(&run_late(CALM, &[]), Detail::Shape);
+    for ms in [2_500, 5_000, 9_000] {
+        for lane in [Lane::Deployments, Lane::ReplicaSets, Lane::Pods] {
+            let run = run_late(CALM, &[(lane, ms)]);
+            assert_eq!(draw(&run, Detail::Shape), expected, "{lane:?} {ms} ms late");
+            assert_eq!((run.counts.late > 0, run.counts.missed), (true, 0), "{lane:?} {ms} ms");
+        }
+    }
+}
+
+#[test]
+fn what_comes_after_its_transition_has_left_says_so_and_is_counted() {
+    let run = run_late(
+        "
+        @0 settled web a
+        @1    deploy web replicas=2 by=kubectl
+        @1.1  rs web-1 replicas=2
+        @1.2  pod b of=web-1
+        @2    pod b running ready
+        @2.1  rs web-1 status=2/2
+        @2.2  deploy web status=2/2/2
+        @20   deploy web image=v2 by=kubectl
+        @20.1 rs web-2 of=web replicas=2 image=v2
+        @23   rs web-2 status=2/2
+        @23.1 rs web-1 replicas=0
+        @23.2 deploy web status=2/2/2
+        @80 wait
+        ",
+        &[(Lane::Pods, 20_000)],
+    );
+    expect![[r#"
+        scale Deployment web completed {cause=spec:2, manager=kubectl, changed=replicas}
+          scale ReplicaSet web-1 completed {replicas.from=1, replicas.to=2}
+        update Deployment web completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+          create ReplicaSet web-2 completed {replicas.from=0, replicas.to=2}
+          scale ReplicaSet web-1 unfinished {replicas.from=2, replicas.to=0}
+    "#]]
+    .assert_eq(&draw(&run, Detail::Shape));
+    assert!(run.counts.missed > 0);
+}
+
+#[test]
+fn a_change_that_is_decided_again_is_counted_once() {
+    let counted = |late: &[(Lane, i64)]| {
+        let counts = run_late(CALM, late).counts;
+        (counts.changes, counts.traces, counts.spans)
+    };
+    let expected = counted(&[]);
+    for lane in [Lane::Deployments, Lane::ReplicaSets, Lane::Pods] {
+        assert_eq!(counted(&[(lane, 5_000)]), expected, "{lane:?}");
+    }
+}
+
+#[test]
+fn an_event_that_comes_before_what_it_is_about_waits_for_it() {
+    let run = run_late(
+        "
+        @0 list
+        @1   pod solo
+        @1.2 pod solo scheduled
+        @1.5 event pod/solo Pulled app took=100ms
+        @1.7 pod solo running
+        @3   pod solo ready
+        @60 wait
+        ",
+        &[(Lane::Pods, 20_000)],
+    );
+    expect![[r#"
+        start Pod solo completed {cause=spec:1}
+          * Pulled container.name=app
+          await readiness solo
+          prepare Pod sandbox solo
+          pull image solo [app]
+          schedule Pod solo
+          start container solo [app]
+    "#]]
+    .assert_eq(&draw(&run, Detail::Shape));
+    assert_eq!(run.counts.strange_events, 0);
 }
 
 #[test]

@@ -128,7 +128,7 @@ pub(crate) fn run(script: &str) -> Run {
     run_late(script, &[])
 }
 
-/// The same, where everything that some lanes say arrives so many milliseconds late.
+/// The same, where everything that some lanes say from second 0 on arrives so many milliseconds late.
 pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
     let mut world = World { version: 100, ..World::default() };
     world.settings.custom_kinds = custom_kinds(script);
@@ -138,7 +138,8 @@ pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
     let World { mut told, settings, .. } = world;
     for told in &mut told {
         let lane = told.news.as_ref().map(|(lane, _)| lane);
-        let delay = late.iter().find(|(slow, _)| Some(slow) == lane);
+        let is_before = told.at.seconds() < ZERO;
+        let delay = late.iter().find(|(slow, _)| Some(slow) == lane && !is_before);
         told.at = told.at.plus(delay.map_or(Nanos(0), |(_, ms)| Nanos(ms * 1_000_000)));
     }
     told.sort_by_key(|told| told.at);

@@ -104,6 +104,26 @@ pub(crate) fn drive_with(settings: Settings, all: &[Told]) -> Run {
     run
 }
 
+/// Runs `all`, and says of each root span when it left.
+pub(crate) fn drive_timed(all: &[Told]) -> (Run, Vec<(i64, FinishedSpan)>) {
+    let mut engine = Engine::new(settings());
+    let mut run = Run::default();
+    let mut left = Vec::new();
+    for told in all {
+        let at = UnixNanos(told.at);
+        while let Some(due) = engine.next_deadline().filter(|due| *due <= at) {
+            let spans = engine.advance(due);
+            let roots = spans.iter().filter(|span| span.parent.is_none());
+            left.extend(roots.map(|span| (due.0, span.clone())));
+            run.spans.extend(spans);
+        }
+        run.spans.extend(engine.hear(told.lane, told.news.clone(), at));
+    }
+    run.spans.extend(engine.finish());
+    run.counts = engine.counts();
+    (run, left)
+}
+
 /// Says `told` when it is time for it.
 pub(crate) fn hear(engine: &mut Engine, told: Told, spans: &mut Vec<FinishedSpan>) {
     let at = UnixNanos(told.at);

@@ -19,7 +19,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::DATE;
+use http::{HeaderValue, Request, Response};
 use http_body_util::StreamBody;
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
@@ -103,6 +104,8 @@ pub(crate) struct Manner {
     /// A watch tells after so many events how far it is, and every watch from before what it told
     /// is refused: 0 never does.
     pub(crate) bookmarks: usize,
+    /// Its clock is ahead by so many seconds.
+    pub(crate) ahead: i64,
 }
 
 impl FakeApi {
@@ -190,7 +193,9 @@ impl FakeApi {
                             return Ok(status(401, None));
                         }
                         seen.lock().await.push(request.uri().to_string());
-                        Ok::<_, Infallible>(answer(&histories, manner, &request).await)
+                        let mut answer = answer(&histories, manner, &request).await;
+                        answer.headers_mut().insert(DATE, date(manner.ahead));
+                        Ok::<_, Infallible>(answer)
                     }
                 });
                 connections.spawn(async move {
@@ -223,6 +228,13 @@ fn is_from(request: &Request<Incoming>, token: &str) -> bool {
 const WIDGETS: &str = r#"{"components":{"schemas":{"com.example.v1.Widget":{"properties":{
     "status":{"type":"object","properties":{"revision":{"type":"integer"}}}},
     "x-kubernetes-group-version-kind":[{"group":"example.com","kind":"Widget","version":"v1"}]}}}}"#;
+
+/// The head of an answer tells the second it was made in.
+fn date(ahead: i64) -> HeaderValue {
+    let now = lifespan::clock::now().seconds() + ahead;
+    let now = jiff::Timestamp::from_second(now).unwrap();
+    HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap()
+}
 
 async fn answer(
     histories: &Histories,

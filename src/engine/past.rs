@@ -1,0 +1,367 @@
+//! What trees were a while ago, and what was told since: so that what comes late is put in its place
+//! and the rest is decided again (DESIGN §2).
+//!
+//! Only trees that were told something a moment ago have a past, and trees that one change touched
+//! have one together. What a tree was shares with what it is whatever has not changed since. A past
+//! begins anew when a transition leaves, for that is never taken back, and with every list.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::facts::change::{Change, Snapshot};
+use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
+use crate::facts::time::{Nanos, UnixNanos};
+use crate::lifecycle::tree::Tree;
+use crate::order::inlet::{Place, Released};
+
+/// How many changes are kept of the trees that have a past together; `benches/memory.rs` says what
+/// one of them takes.
+pub(super) const MAX_TOLD: usize = 4_096;
+
+/// How many changes are kept of all trees.
+const MAX_ALL: usize = 8 * MAX_TOLD;
+
+/// Before all that is told.
+const FIRST: Place = (0, 0, 0);
+
+/// A change that was taken in.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The change.
+    pub(super) released: Released,
+    /// When it was taken in.
+    pub(super) at: UnixNanos,
+    /// How many nodes the DaemonSet at the top wanted, by what had been told by then.
+    pub(super) desired: Option<i64>,
+}
+
+/// What some trees were; `None` for one that was not there. Of others of the same past nothing has
+/// changed.
+type Was = BTreeMap<Uid, Option<Tree>>;
+
+/// The past of trees that are decided together.
+#[derive(Debug)]
+struct Past {
+    trees: Vec<Uid>,
+    was: Was,
+    /// What was told since, in order.
+    told: VecDeque<Entry>,
+    /// What was written before this cannot be put in its place any more.
+    since: Place,
+    /// The last that was told.
+    last: Place,
+    /// When that was.
+    at: UnixNanos,
+    middle: Option<Middle>,
+    /// Objects that are gone by what was told.
+    gone: Vec<Uid>,
+}
+
+/// What the trees were in the middle of what was told.
+#[derive(Debug)]
+struct Middle {
+    /// So many had been told.
+    n_told: usize,
+    /// The next one has this place or a later one.
+    from: Place,
+    at: UnixNanos,
+    was: Was,
+}
+
+/// What is decided again, and from where on.
+#[derive(Debug)]
+pub(super) struct Again {
+    /// What the trees were.
+    pub(super) was: Was,
+    /// What is to be told to them, in order, and whether it is new to them.
+    pub(super) told: Vec<(Entry, bool)>,
+    /// How many are too late to be put in their place.
+    pub(super) n_missed: u64,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Pasts {
+    by_number: BTreeMap<u64, Past>,
+    of: BTreeMap<Uid, u64>,
+    /// To which tree objects belonged that are gone.
+    gone: BTreeMap<Uid, Uid>,
+    n_begun: u64,
+    n_told: usize,
+    swept: Option<UnixNanos>,
+}
+
+impl Pasts {
+    /// Whether something that stands at `place` has its place before what a tree has been told.
+    pub(super) fn is_late(&self, tree: Uid, place: Place) -> bool {
+        self.past(tree).is_some_and(|past| place < past.last)
+    }
+
+    /// A tree is about to change: what it `is` is kept, unless that is done. Nothing is kept for the
+    /// passing of time alone.
+    pub(super) fn remember(&mut self, tree: Uid, by_time: bool, is: impl FnOnce() -> Option<Tree>) {
+        let is_told = self.past(tree).is_some_and(|past| !past.told.is_empty());
+        if by_time && !is_told {
+            return;
+        }
+        let number = self.begin(tree);
+        let Some(past) = self.by_number.get_mut(&number) else { return };
+        if past.was.contains_key(&tree) {
+            return;
+        }
+        let is = is();
+        if let Some(middle) = &mut past.middle {
+            middle.was.insert(tree, is.clone());
+        }
+        past.was.insert(tree, is);
+    }
+
+    /// The tree that an object belonged to, if it went a short time ago.
+    pub(super) fn tree_of_gone(&self, object: Uid) -> Option<Uid> {
+        self.gone.get(&object).copied()
+    }
+
+    fn past(&self, tree: Uid) -> Option<&Past> {
+        self.by_number.get(self.of.get(&tree)?)
+    }
+
+    fn begin(&mut self, tree: Uid) -> u64 {
+        if let Some(number) = self.of.get(&tree) {
+            return *number;
+        }
+        self.n_begun += 1;
+        let past = Past {
+            trees: vec![tree],
+            was: Was::new(),
+            told: VecDeque::new(),
+            since: FIRST,
+            last: FIRST,
+            at: UnixNanos(i64::MIN),
+            middle: None,
+            gone: Vec::new(),
+        };
+        self.by_number.insert(self.n_begun, past);
+        self.of.insert(tree, self.n_begun);
+        self.n_begun
+    }
+
+    /// One change touched all these trees: they are decided together from now on.
+    pub(super) fn join(&mut self, trees: &[Uid]) {
+        let mut numbers: Vec<u64> =
+            trees.iter().filter_map(|tree| self.of.get(tree).copied()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let Some((into, others)) = numbers.split_first() else { return };
+        for other in others {
+            let Some(other) = self.by_number.remove(other) else { continue };
+            let Some(past) = self.by_number.get_mut(into) else { return };
+            self.of.extend(other.trees.iter().map(|tree| (*tree, *into)));
+            past.trees.extend(other.trees);
+            past.was.extend(other.was);
+            past.told.extend(other.told);
+            past.told.make_contiguous().sort_by_key(|entry| entry.released.place);
+            past.since = past.since.max(other.since);
+            past.last = past.last.max(other.last);
+            past.at = past.at.max(other.at);
+            past.gone.extend(other.gone);
+            past.middle = None;
+        }
+    }
+
+    /// Keeps what the trees with that of `tree` were told. Returns how many can no longer be decided
+    /// again, because no more is kept.
+    pub(super) fn keep(&mut self, tree: Uid, entry: Entry, window: Nanos) -> usize {
+        let Some(number) = self.of.get(&tree) else { return 0 };
+        let Some(past) = self.by_number.get_mut(number) else { return 0 };
+        let place = entry.released.place;
+        past.last = past.last.max(place);
+        past.at = entry.at;
+        if let Change::Deleted(last) = &entry.released.change {
+            past.gone.push(last.meta().uid);
+            self.gone.insert(last.meta().uid, tree);
+        }
+        past.told.push_back(entry);
+        self.n_told += 1;
+        let n = past.told.len();
+        if n > MAX_TOLD || self.n_told > MAX_ALL {
+            self.leave(tree, place);
+            return n;
+        }
+        let old = past.at.minus(window);
+        if let Some(middle) = past.middle.take_if(|middle| middle.at <= old) {
+            let gone = past.told.drain(..middle.n_told.min(n));
+            self.n_told -= gone.len();
+            past.since = gone.last().map_or(past.since, |last| last.released.place);
+            past.was = middle.was;
+        }
+        0
+    }
+
+    /// Whether it is time to look at what the trees with that of `tree` are in the middle.
+    pub(super) fn wants_middle(&self, tree: Uid, window: Nanos) -> bool {
+        self.past(tree).is_some_and(|past| {
+            let first = past.told.front().map(|entry| entry.at.plus(window));
+            past.middle.is_none() && first.is_some_and(|old| old <= past.at)
+        })
+    }
+
+    /// What the trees with that of `tree` `are` now is where deciding again can begin.
+    pub(super) fn set_middle(&mut self, tree: Uid, are: impl Fn(Uid) -> Option<Tree>) {
+        let Some(number) = self.of.get(&tree) else { return };
+        let Some(past) = self.by_number.get_mut(number) else { return };
+        let was = past.was.keys().map(|tree| (*tree, are(*tree))).collect();
+        let (n_told, at) = (past.told.len(), past.at);
+        let from = past.told.back().map_or(past.since, |last| last.released.place);
+        past.middle = Some(Middle { n_told, from, at, was });
+    }
+
+    /// A transition has left, or a list has told: what the trees with that of `tree` were told until
+    /// `since` is not decided again.
+    pub(super) fn leave(&mut self, tree: Uid, since: Place) {
+        let Some(number) = self.of.get(&tree) else { return };
+        let Some(past) = self.by_number.get_mut(number) else { return };
+        self.n_told -= past.told.len();
+        past.told = VecDeque::new();
+        past.gone.drain(..).for_each(|gone| {
+            self.gone.remove(&gone);
+        });
+        past.was.clear();
+        past.middle = None;
+        past.since = past.since.max(since);
+        past.last = past.last.max(since);
+    }
+
+    /// A transition of `tree` has left by itself, when all until `since` had been told.
+    pub(super) fn begin_at(&mut self, tree: Uid, since: Place, at: UnixNanos) {
+        let number = self.begin(tree);
+        if let Some(past) = self.by_number.get_mut(&number) {
+            past.at = past.at.max(at);
+        }
+        self.leave(tree, since);
+    }
+
+    /// The trees with that of `tree`, itself among them if it has a past.
+    pub(super) fn trees(&self, tree: Uid) -> &[Uid] {
+        self.past(tree).map_or(&[], |past| &past.trees)
+    }
+
+    /// Whether what is kept of trees at rest is to be let go.
+    pub(super) fn is_short_of_room(&self) -> bool {
+        self.n_told > MAX_ALL / 2
+    }
+
+    /// The trees with that of `tree` are at rest: nothing of them is decided again, but what left a
+    /// moment ago is remembered.
+    pub(super) fn rest(&mut self, tree: Uid) {
+        let Some(past) = self.past(tree) else { return };
+        if past.since == FIRST {
+            self.forget(tree);
+        } else {
+            let last = past.since;
+            self.leave(tree, last);
+        }
+    }
+
+    fn forget(&mut self, tree: Uid) {
+        let Some(number) = self.of.get(&tree) else { return };
+        if let Some(past) = self.by_number.remove(number) {
+            self.n_told -= past.told.len();
+            past.trees.iter().for_each(|tree| {
+                self.of.remove(tree);
+            });
+            past.gone.iter().for_each(|gone| {
+                self.gone.remove(gone);
+            });
+        }
+    }
+
+    /// Lets go what is older than `window`: all of it of trees that are `still`, of the others what
+    /// they were.
+    pub(super) fn sweep(&mut self, now: UnixNanos, window: Nanos, still: impl Fn(Uid) -> bool) {
+        if self.swept.is_some_and(|swept| now.since(swept) < window) {
+            return;
+        }
+        self.swept = Some(now);
+        let old = now.minus(window);
+        let over = self.by_number.values().filter(|past| past.at <= old);
+        let over: Vec<(Uid, bool, Place)> = over
+            .filter_map(|past| {
+                let is_still = past.trees.iter().all(|tree| still(*tree));
+                Some((*past.trees.first()?, is_still, past.last))
+            })
+            .collect();
+        for (tree, is_still, last) in over {
+            if is_still {
+                self.forget(tree);
+            } else {
+                self.leave(tree, last);
+            }
+        }
+    }
+
+    /// `late` is put in its place among what the trees with that of `tree` were told: what they were
+    /// before that, and what is to be told them again. Without a past it is handed back.
+    pub(super) fn again(
+        &mut self,
+        tree: Uid,
+        late: Vec<Released>,
+        desired: impl Fn() -> Option<i64>,
+        now: UnixNanos,
+        settle_time: Nanos,
+    ) -> Result<Again, Vec<Released>> {
+        let number = self.of.get(&tree);
+        let past = number.and_then(|number| self.by_number.get_mut(number));
+        let first = late.iter().map(|released| released.place).min();
+        let (Some(past), Some(first)) = (past, first) else { return Err(late) };
+        let middle = past.middle.take().filter(|middle| middle.from <= first);
+        let (n, was) = match &middle {
+            Some(middle) => (middle.n_told, middle.was.clone()),
+            None => (0, past.was.clone()),
+        };
+        let told = past.told.split_off(n.min(past.told.len()));
+        past.middle = middle;
+        self.n_told -= told.len();
+        let mut told: Vec<(Entry, bool)> = told.into_iter().map(|entry| (entry, false)).collect();
+        let mut n_missed = 0;
+        for mut released in late {
+            if released.place < past.since {
+                released.is_late = true;
+                n_missed += 1;
+            }
+            let place = released.place;
+            let i = told.partition_point(|(entry, _)| entry.released.place <= place);
+            let next = told.get(i).map(|(next, _)| next);
+            let at = next.map_or(now, |next| next.at);
+            let desired = next.map_or_else(&desired, |next| next.desired);
+            told.insert(i, (Entry { released, at, desired }, true));
+        }
+        look_ahead(&mut told, settle_time);
+        Ok(Again { was, told, n_missed })
+    }
+}
+
+/// How many nodes a DaemonSet wants is heard before its Pods are decided: so it is for one that came
+/// late.
+fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
+    let wanted = |entry: &Entry| match &entry.released.change {
+        Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
+            Some((entry.released.place, entry.at, set.status.desired))
+        }
+        Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => None,
+    };
+    if !told.iter().any(|(entry, is_new)| *is_new && wanted(entry).is_some()) {
+        return;
+    }
+    let mut all = told.iter().filter_map(|(entry, _)| wanted(entry)).collect::<VecDeque<_>>();
+    let mut newest: Option<(Place, i64)> = None;
+    for (entry, _) in told {
+        let by = entry.at.plus(settle_time);
+        while let Some((place, _, desired)) = all.pop_front_if(|(_, at, _)| *at <= by) {
+            newest = newest.max(Some((place, desired)));
+        }
+        entry.desired = newest.map(|(_, desired)| desired).or(entry.desired);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use super::*;
+use crate::facts::kind::Lane;
+
+const WINDOW: Nanos = Nanos::from_seconds(30);
+
+fn uid(n: u128) -> Uid {
+    Uid::new(n).unwrap()
+}
+
+fn gone(version: u64) -> Released {
+    Released {
+        lane: Lane::Pods,
+        change: Change::Vanished(uid(7)),
+        arrival: None,
+        is_listed: false,
+        is_late: false,
+        place: (version, 0, version),
+    }
+}
+
+fn told(version: u64, second: i64) -> Entry {
+    Entry { released: gone(version), at: UnixNanos::from_seconds(second), desired: None }
+}
+
+/// A past in which so many changes were told, one a second.
+fn past(n: u64) -> (Pasts, usize) {
+    let (mut pasts, mut n_unkept) = (Pasts::default(), 0);
+    for (second, version) in (0..).zip(1..=n) {
+        pasts.remember(uid(1), false, || None);
+        n_unkept += pasts.keep(uid(1), told(version, second), WINDOW);
+        if pasts.wants_middle(uid(1), WINDOW) {
+            pasts.set_middle(uid(1), |_| None);
+        }
+    }
+    (pasts, n_unkept)
+}
+
+fn again(pasts: &mut Pasts, version: u64) -> (Vec<u64>, u64) {
+    let now = UnixNanos::from_seconds(1_000_000);
+    let late = vec![gone(version)];
+    let again = pasts.again(uid(1), late, || None, now, Nanos(0)).unwrap();
+    (again.told.iter().map(|(it, _)| it.released.place.0).collect(), again.n_missed)
+}
+
+#[test]
+fn what_is_late_is_told_in_its_place_and_all_that_was_written_after_it_again() {
+    let (mut pasts, _) = past(5);
+    assert!(pasts.is_late(uid(1), (3, 0, 0)) && !pasts.is_late(uid(1), (6, 0, 0)));
+    assert_eq!(again(&mut pasts, 3), (vec![1, 2, 3, 3, 4, 5], 0));
+}
+
+#[test]
+fn what_is_kept_is_of_the_last_minute() {
+    let (mut pasts, n_unkept) = past(1_000);
+    assert_eq!(n_unkept, 0);
+    let n = pasts.n_told;
+    assert!((30..=61).contains(&n), "{n}");
+    let (told, n_missed) = again(&mut pasts, 1);
+    assert_eq!((told.first(), n_missed), (Some(&1), 1), "what was written before comes first");
+}
+
+#[test]
+fn what_is_kept_is_bounded_and_what_is_not_is_counted() {
+    let (mut pasts, mut n_unkept) = (Pasts::default(), 0);
+    for version in 1..=10_000 {
+        pasts.remember(uid(1), false, || None);
+        n_unkept += pasts.keep(uid(1), told(version, 0), WINDOW);
+        assert!(pasts.n_told <= MAX_TOLD);
+    }
+    assert_eq!(n_unkept + pasts.n_told, 10_000);
+}
+
+#[test]
+fn what_has_left_is_not_decided_again() {
+    let (mut pasts, _) = past(5);
+    pasts.leave(uid(1), (4, 0, 0));
+    pasts.remember(uid(1), false, || None);
+    pasts.keep(uid(1), told(6, 6), WINDOW);
+    assert_eq!(again(&mut pasts, 3), (vec![3, 6], 1));
+}
+
+#[test]
+fn what_is_kept_of_trees_at_rest_can_be_let_go() {
+    let (mut pasts, _) = past(5);
+    pasts.rest(uid(1));
+    assert!(pasts.by_number.is_empty() && pasts.of.is_empty() && pasts.n_told == 0);
+}
+
+#[test]
+fn trees_that_one_change_touched_are_decided_together() {
+    let (mut pasts, _) = past(3);
+    pasts.remember(uid(2), false, || None);
+    pasts.keep(uid(2), told(2, 9), WINDOW);
+    pasts.join(&[uid(1), uid(2)]);
+    assert_eq!(again(&mut pasts, 2), (vec![1, 2, 2, 2, 3], 0));
+}
