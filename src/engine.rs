@@ -11,9 +11,9 @@ mod lanes;
 mod orphans;
 mod owners;
 mod past;
+mod rehome;
 mod settings;
 mod shared;
-mod trees;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub use counts::Counts;
 use derived::{Deadlines, Shared};
 use lanes::{Entry, LaneState};
 use orphans::Orphans;
-use past::{Entry as Told, Pasts};
+use past::{Entry as PastEntry, Pasts};
 pub use settings::Settings;
 pub use view::Trees;
 
@@ -308,7 +308,7 @@ impl Engine {
     }
 
     /// What `told` means for the trees; returns what had waited for it.
-    fn decide(&mut self, told: &mut Told, out: &mut Vec<FinishedSpan>) -> Vec<Released> {
+    fn decide(&mut self, told: &mut PastEntry, out: &mut Vec<FinishedSpan>) -> Vec<Released> {
         let Released { lane, change, arrival, is_listed, is_late, .. } = &mut told.released;
         self.n_entered += 1;
         let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });

@@ -72,7 +72,8 @@ pub struct Stamped {
     pub objects: Vec<(String, Became)>,
 }
 
-type Told<T> = Result<T, (usize, String)>;
+/// What was read or written, or at which line what stands in its way.
+type OrAt<T> = Result<T, (usize, String)>;
 
 use Step::Key as K;
 
@@ -135,7 +136,7 @@ fn stamp_document(
     document: &Document,
     how: &Stamping<'_>,
     told: &mut Vec<(String, Became)>,
-) -> Told<(Plain, Vec<Edit>)> {
+) -> OrAt<(Plain, Vec<Edit>)> {
     let mut meaning = document.plain(&document.root)?;
     let mut editor = Editor::new(text, newline, document);
     // Between two separators there may be nothing but comments.
@@ -159,7 +160,7 @@ fn stamp_document(
 }
 
 /// The objects of a document: itself, or the items of a list; each with the way to it.
-fn objects<'d>(document: &'d Document, meaning: &Plain) -> Told<Vec<(Vec<Step>, &'d Node)>> {
+fn objects<'d>(document: &'d Document, meaning: &Plain) -> OrAt<Vec<(Vec<Step>, &'d Node)>> {
     let root = &document.root;
     let Value::Map(entries) = &root.value else {
         return Err((root.line, format!("this is {}: an object is expected", root.told())));
@@ -176,7 +177,7 @@ fn objects<'d>(document: &'d Document, meaning: &Plain) -> Told<Vec<(Vec<Step>, 
 }
 
 /// `Deployment shop/web`
-fn named(node: &Node, object: &Plain) -> Told<String> {
+fn named(node: &Node, object: &Plain) -> OrAt<String> {
     let line = node.line;
     let kind = object.at("kind").and_then(Plain::text).filter(|kind| !kind.is_empty());
     let kind = kind

@@ -36,7 +36,7 @@ const MAX_DEPTH: usize = 16;
 
 /// What comes of something that has ended.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Telling {
     /// Its spans, children before parents.
     pub spans: Vec<FinishedSpan>,
     /// Pods that are still going and ephemeral containers that still run, and where their spans will
@@ -63,7 +63,11 @@ pub struct Left {
 /// The spans of what has ended; of a Pod or an ephemeral container, that its transition had `left`
 /// without.
 #[must_use]
-pub fn tell(ended: &Ended, left: impl FnOnce(&Outliving) -> Option<Left>, rules: &Rules) -> Told {
+pub fn tell(
+    ended: &Ended,
+    left: impl FnOnce(&Outliving) -> Option<Left>,
+    rules: &Rules,
+) -> Telling {
     let span = match ended {
         Ended::Transition(closed) => return build(closed, rules, false).told(),
         Ended::Pod(departed) => {
@@ -79,7 +83,7 @@ pub fn tell(ended: &Ended, left: impl FnOnce(&Outliving) -> Option<Left>, rules:
                 .map(|(draft, left)| draft.finish(&left.context, &common(&departed.tree, rules)))
         }
     };
-    Told { spans: span.into_iter().collect(), left: Vec::new() }
+    Telling { spans: span.into_iter().collect(), left: Vec::new() }
 }
 
 /// `run container` of an ephemeral container whose transition has left without it; one that has not
@@ -230,9 +234,9 @@ struct Built {
 
 impl Built {
     /// As they leave.
-    fn told(self) -> Told {
+    fn told(self) -> Telling {
         let spans = self.drafts.into_iter().map(|it| it.finish(&self.context, &self.common));
-        Told { spans: spans.collect(), left: self.left }
+        Telling { spans: spans.collect(), left: self.left }
     }
 
     /// As they are shown while the transition goes on.

@@ -165,7 +165,7 @@ async fn until_the_end(
     let view = app.view();
     let mut tick = interval(Duration::from_millis(250));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = Told::default();
+    let mut told = Problems::default();
     let mut settling = Settling::default();
     loop {
         tokio::select! {
@@ -268,11 +268,11 @@ fn finish(
 
 /// Errors of watches and exporters that have been told.
 #[derive(Debug, Default)]
-struct Told {
+struct Problems {
     by_source: BTreeMap<String, String>,
 }
 
-impl Told {
+impl Problems {
     /// Says what went wrong, once for each new problem. An API server that is away is one problem,
     /// however many kinds are asked for.
     fn news(&mut self, view: &View, report: &mut Report<'_>) -> io::Result<()> {

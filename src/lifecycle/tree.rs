@@ -5,7 +5,7 @@
 //! passing of time; nothing else decides anything. The rooms below: `root` reads new versions of
 //! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends, `available` which of them count, `in_place` what is written to them; `reconcile` opens what is written below; `open` opens and closes
 //! transitions, `evaluate` looks whether they have settled; `list` judges what a list proves in
-//! progress; `whole` moves parts from one tree to another.
+//! progress; `members` moves parts from one tree to another.
 
 mod available;
 mod evaluate;
@@ -13,6 +13,7 @@ mod gone;
 mod healing;
 mod in_place;
 mod list;
+mod members;
 mod open;
 mod owned;
 mod pods;
@@ -20,7 +21,6 @@ mod reconcile;
 mod root;
 mod stamps;
 mod timers;
-mod whole;
 
 use std::collections::BTreeSet;
 use std::mem;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Told;
+use super::OrAt;
 use super::plain::{Found, Plain, Step, What, quoted};
 use super::tree::{Document, Entry, Node, Value};
 
@@ -48,7 +48,7 @@ impl<'t> Editor<'t> {
     ///
     /// # Errors
     /// They stand for more than any manifest has.
-    pub(super) fn finish(mut self) -> Told<Vec<Edit>> {
+    pub(super) fn finish(mut self) -> OrAt<Vec<Edit>> {
         if !self.touched.is_empty() {
             let mut aliases = Vec::new();
             aliases_of(&self.document.root, &self.touched, &mut aliases);
@@ -71,7 +71,7 @@ impl<'t> Editor<'t> {
     ///
     /// # Errors
     /// Tells the line of what is no map.
-    pub(super) fn put(&mut self, node: &Node, path: &[Step], what: &What) -> Told<()> {
+    pub(super) fn put(&mut self, node: &Node, path: &[Step], what: &What) -> OrAt<()> {
         if node.anchor != 0 {
             self.touched.insert(node.anchor);
         }
@@ -130,7 +130,7 @@ impl<'t> Editor<'t> {
     }
 
     /// Writes what stands there anew, on one line.
-    fn write_out(&mut self, node: &Node, path: &[Step], what: &What) -> Told<()> {
+    fn write_out(&mut self, node: &Node, path: &[Step], what: &What) -> OrAt<()> {
         let value = with(self.document.plain(node)?, path, what);
         self.replace(node.start, node.last_end(self.text), value.flow());
         Ok(())
@@ -141,7 +141,7 @@ impl<'t> Editor<'t> {
         node: &Node,
         entries: &[Entry],
         pairs: &[(String, Option<String>)],
-    ) -> Told<()> {
+    ) -> OrAt<()> {
         let mut missing = Vec::new();
         let mut gone: Vec<&Entry> = Vec::new();
         for (key, value) in pairs {
@@ -198,7 +198,7 @@ impl<'t> Editor<'t> {
     }
 
     /// Env variables in front of others.
-    fn put_items(&mut self, node: &Node, items: &[Node], what: &What) -> Told<()> {
+    fn put_items(&mut self, node: &Node, items: &[Node], what: &What) -> OrAt<()> {
         let What::Env(variables) = what else { return Ok(()) };
         let plain = self.document.plain(node)?;
         let is_there = |name: &str| {

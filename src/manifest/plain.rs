@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Told;
+use super::OrAt;
 use super::tree::{Document, Entry, Node, Value};
 
 /// What all aliases of a document may stand for together: more is an attack.
@@ -196,12 +196,12 @@ impl Document {
     ///
     /// # Errors
     /// Its aliases stand for more than any manifest has, or for themselves.
-    pub(super) fn plain(&self, node: &Node) -> Told<Plain> {
+    pub(super) fn plain(&self, node: &Node) -> OrAt<Plain> {
         let mut left = MAX_ALIASED;
         self.read(node, 0, &mut left)
     }
 
-    fn read(&self, node: &Node, depth: usize, left: &mut usize) -> Told<Plain> {
+    fn read(&self, node: &Node, depth: usize, left: &mut usize) -> OrAt<Plain> {
         if depth > 0 {
             let problem = || (node.line, "aliases stand for too much here".to_owned());
             *left = left.checked_sub(1).filter(|_| depth <= MAX_ALIASES).ok_or_else(problem)?;
