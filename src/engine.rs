@@ -194,7 +194,7 @@ impl Engine {
         }
         self.now = self.now.max(now);
         let is_still = |top| self.store.read(top, Tree::is_still).unwrap_or(true);
-        self.pasts.sweep(self.now, self.owner_wait, is_still);
+        self.pasts.sweep(self.now, self.kept_for(), is_still);
         self.hand_on(out)
     }
 

@@ -8,7 +8,7 @@ use super::{Counts, Engine, orphans};
 use crate::facts::change::Change;
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::Tree;
 use crate::lifecycle::turn::Seen;
 use crate::order::inlet::{Place, Released};
@@ -146,9 +146,9 @@ impl Engine {
             touched.iter().for_each(|top| self.pasts.leave(*top, place));
             return self.rest(first);
         };
-        let n_unkept = self.pasts.keep(first, entry, self.owner_wait);
+        let n_unkept = self.pasts.keep(first, entry, self.kept_for());
         self.counts.unkept += u64::try_from(n_unkept).unwrap_or(u64::MAX);
-        if self.pasts.wants_middle(first, self.owner_wait) {
+        if self.pasts.wants_middle(first, self.kept_for()) {
             self.pasts.set_middle(first, |top| self.store.read(top, Tree::clone));
         }
         self.rest(first);
@@ -188,6 +188,11 @@ impl Engine {
         for top in touched {
             self.pasts.leave(top, self.reached);
         }
+    }
+
+    /// How long what trees were is kept: what comes late by `owner_wait` waits in the inlet besides.
+    pub(super) fn kept_for(&self) -> Nanos {
+        Nanos(self.owner_wait.0.saturating_add(self.rules.settle_time.0))
     }
 
     /// What a tree waited for until `now` comes.

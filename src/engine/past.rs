@@ -14,8 +14,7 @@ use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::Tree;
 use crate::order::inlet::{Place, Released};
 
-/// How many changes are kept of the trees that have a past together; `benches/memory.rs` says what
-/// one of them takes.
+/// How many changes are kept of the trees that have a past together.
 pub(super) const MAX_TOLD: usize = 4_096;
 
 /// How many changes are kept of all trees.

@@ -16,11 +16,13 @@ use crate::spans::Build;
 use crate::spans::attributes::with_refusal;
 use crate::spans::draft::{Draft, Identity};
 
-/// The name of a step within the ids of its trace, whatever the name of its span.
-const fn id_step(step: &Step) -> &'static str {
+/// The name of a step within the ids of its trace, whatever the name of its span. That of a ReplicaSet
+/// is `replicas` (DESIGN §6), unless it was something else in this transition before it was deleted.
+fn id_step(transition: &Transition, uid: Uid, step: &Step) -> &'static str {
+    let is_only = || !transition.past.iter().any(|(past, _)| *past == uid);
     match step {
-        Step { is_deleted: true, .. } => "delete",
-        Step { is_run: true, .. } => "run",
+        Step { is_deleted: true, kind, .. } if !(is_set(kind) && is_only()) => "delete",
+        Step { is_deleted: false, is_run: true, .. } => "run",
         _ => "replicas",
     }
 }
@@ -43,7 +45,8 @@ pub(super) struct StepSpan {
 pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>> {
     let mut spans: BTreeMap<Uid, Vec<StepSpan>> = BTreeMap::new();
     for (uid, step) in transition.all_steps() {
-        let id = ids::span_id(transition.seed, uid, id_step(step), "", attempt(step));
+        let id =
+            ids::span_id(transition.seed, uid, id_step(transition, uid, step), "", attempt(step));
         let over = step.settled.or(step.failed).filter(|_| step.is_over());
         let to = over.map_or(u64::MAX, |over| over.order());
         spans.entry(uid).or_default().push(StepSpan { id, from: step.start.order(), to });
@@ -103,7 +106,8 @@ impl Build<'_> {
             None => (self.end, Outcome::Unfinished),
         };
         let name = format!("{action} {}", step.kind.name());
-        let mut draft = Draft::new(of, id_step(step), name, from, end).outcome(outcome);
+        let mut draft =
+            Draft::new(of, id_step(self.transition, uid, step), name, from, end).outcome(outcome);
         draft.links = self.own_links(&step.stamps);
         draft.push("lifespan.action", action);
         if step.revision > 0 {
