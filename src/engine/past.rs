@@ -188,9 +188,9 @@ impl Pasts {
         }
         let old = past.at.minus(window);
         if let Some(middle) = past.middle.take_if(|middle| middle.at <= old) {
-            let gone = past.told.drain(..middle.n_told.min(n));
+            let mut gone = past.told.drain(..middle.n_told.min(n));
             self.n_told -= gone.len();
-            past.since = gone.last().map_or(past.since, |last| last.released.place);
+            past.since = gone.next_back().map_or(past.since, |last| last.released.place);
             past.was = middle.was;
         }
         0
@@ -355,8 +355,9 @@ fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
     let mut newest: Option<(Place, i64)> = None;
     for (entry, _) in told {
         let by = entry.at.plus(settle_time);
-        while let Some((place, _, desired)) = all.pop_front_if(|(_, at, _)| *at <= by) {
-            newest = newest.max(Some((place, desired)));
+        while let Some((place, _, desired)) = all.front().filter(|(_, at, _)| *at <= by) {
+            newest = newest.max(Some((*place, *desired)));
+            all.pop_front();
         }
         entry.desired = newest.map(|(_, desired)| desired).or(entry.desired);
     }

@@ -333,10 +333,12 @@ fn out_of_reach(late: &[Told], tops: &BTreeMap<Uid, Uid>, left: &[(i64, Uid)]) -
         while let Some((_, top)) = left.next_if(|(at, _)| *at < one.at + 2 * S) {
             reached.insert(*top, newest);
         }
-        let about = match &one.news {
-            News::Watched(Change::Noted(note)) => Some(note.about),
-            _ => snapshot(one).map(|seen| seen.meta().uid),
+        let noted = if let News::Watched(Change::Noted(note)) = &one.news {
+            Some(note.about)
+        } else {
+            None
         };
+        let about = noted.or_else(|| snapshot(one).map(|seen| seen.meta().uid));
         let top = about.and_then(|about| tops.get(&about));
         newest = newest.max(version(one));
         if let Some(top) = top.filter(|top| reached.get(top) > Some(&version(one))) {
