@@ -83,7 +83,7 @@ impl Look {
             known.snapshot.clock = view.machine.known();
         }
         if needs == Needs::Open {
-            known.open = waits::open(&view.trees.in_progress(now));
+            known.open = waits::open(&view.trees.in_progress(view.machine.now().corrected()));
             known.settling = waits::settled(&view.trees.settled(|_| true));
         }
         known

@@ -16,7 +16,6 @@ use super::runtime::{Signals, runtime};
 use super::send;
 use super::terminal::Terminal;
 use crate::app::{App, Core, Stopped, View};
-use crate::clock;
 use crate::cluster::connect::connect;
 use crate::engine::{Engine, Settings, Trees};
 use crate::export::Delivery;
@@ -118,7 +117,7 @@ async fn watch(
         _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
     };
     let engine = Engine::new(Settings {
-        cluster_uid: Some(cluster.uid.clone()),
+        cluster_uid: cluster.uid.clone(),
         stable_time: arguments.stable_time,
         waits_for: catalog.lanes().map(|lane| (lane, 0)).collect(),
         custom_kinds: catalog.custom_kinds(),
@@ -244,7 +243,7 @@ fn finish(
 ) -> io::Result<(Vec<String>, ExitCode)> {
     let mut told = Vec::new();
     if let Some(Core { engine, n_cut }) = stopped.core {
-        let open = engine.in_progress(clock::now());
+        let open = engine.in_progress(view.machine.now().corrected());
         gathered(open).into_values().try_for_each(|trace| output.put(trace))?;
         told.push(counted(engine.counts().objects, "object"));
         if n_cut > 0 {

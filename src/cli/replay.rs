@@ -193,10 +193,11 @@ fn told(player: &Player) -> Vec<String> {
 impl Arguments {
     /// What is known of objects and how it is understood.
     fn known(&self, receiver: Option<Receiver>) -> (Catalog, Settings) {
+        let cluster_uid = self.cluster_uid.clone().filter(|uid| !uid.is_empty());
         let Some(Receiver { catalog, mut settings, .. }) = receiver else {
             let catalog = Catalog::default();
             let settings = Settings {
-                cluster_uid: self.cluster_uid.clone(),
+                cluster_uid,
                 settle_time: self.settle_time,
                 stable_time: self.stable_time,
                 custom_kinds: catalog.custom_kinds(),
@@ -204,7 +205,7 @@ impl Arguments {
             };
             return (catalog, settings);
         };
-        settings.cluster_uid = self.cluster_uid.clone().or(settings.cluster_uid);
+        settings.cluster_uid = cluster_uid.or(settings.cluster_uid);
         (Arc::unwrap_or_clone(catalog), settings)
     }
 

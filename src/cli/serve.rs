@@ -199,8 +199,7 @@ async fn reached(
 fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
     let watched = receiver.watched();
     let mut settings = receiver.settings.clone();
-    let known = settings.cluster_uid.take();
-    settings.cluster_uid = Some(known.unwrap_or_else(|| cluster.uid.clone()));
+    settings.cluster_uid = settings.cluster_uid.or_else(|| cluster.uid.clone());
     settings.waits_for =
         watched.iter().map(|watched| (watched.listener.lane, watched.listener.part)).collect();
     App::start(cluster, &receiver.watch_settings, watched, Engine::new(settings), delivery, None)

@@ -24,8 +24,8 @@ pub struct Cluster {
     pub server: String,
     /// `v1.36.0`
     pub version: String,
-    /// The uid of the namespace kube-system; empty if that may not be read, or was not asked for.
-    pub uid: String,
+    /// The uid of the namespace kube-system, if that may be read and was asked for.
+    pub uid: Option<String>,
     /// Whether the server is of a version that has WatchList.
     pub has_watch_list: bool,
 }
@@ -130,15 +130,14 @@ async fn identified(
     let namespace = "/api/v1/namespaces/kube-system";
     let read = if needs_uid { api.get(namespace).await.map(Some) } else { Ok(None) };
     let uid = match read {
-        Ok(None) => String::new(),
-        Ok(Some(said)) => uid(&said),
+        Ok(said) => said.and_then(|said| uid(&said)),
         Err(Failed::Refused { code, message, .. }) if code != 401 => {
             tracing::debug!(code, message, "The namespace kube-system cannot be read");
-            String::new()
+            None
         }
         Err(failed) => return Err(ConnectError::of(&server, namespace, &failed)),
     };
-    if needs_uid && uid.is_empty() {
+    if needs_uid && uid.is_none() {
         tracing::warn!("The uid of namespace kube-system cannot be read; trace ids do without it");
     }
     Ok(Cluster { api, server, version: version.git_version, uid, has_watch_list })
@@ -189,7 +188,7 @@ fn has_watch_list(major: &str, minor: &str) -> bool {
     major == "1" && digits.parse().is_ok_and(|minor: u32| minor >= WATCH_LIST_SINCE)
 }
 
-fn uid(namespace: &[u8]) -> String {
+fn uid(namespace: &[u8]) -> Option<String> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Object {
@@ -200,7 +199,8 @@ fn uid(namespace: &[u8]) -> String {
     struct Metadata {
         uid: String,
     }
-    serde_json::from_slice::<Object>(namespace).unwrap_or_default().metadata.uid
+    let object = serde_json::from_slice::<Object>(namespace).unwrap_or_default();
+    Some(object.metadata.uid).filter(|uid| !uid.is_empty())
 }
 
 #[cfg(test)]
@@ -216,7 +216,10 @@ mod tests {
 
     #[test]
     fn the_uid_of_a_cluster_is_that_of_its_system_namespace() {
-        assert_eq!(uid(br#"{"metadata":{"name":"kube-system","uid":"u-1"}}"#), "u-1");
-        assert_eq!(uid(b"<html>"), "");
+        let read = |uid| format!(r#"{{"metadata":{{"name":"kube-system","uid":"{uid}"}}}}"#);
+        assert_eq!(uid(read("u-1").as_bytes()).as_deref(), Some("u-1"));
+        for none in [read("").as_str(), "{}", "<html>"] {
+            assert_eq!(uid(none.as_bytes()), None, "{none}");
+        }
     }
 }

@@ -54,7 +54,7 @@ async fn listen_for(
 ) -> Listened {
     let api = FakeApi::start(lines, manner, faults).await;
     let cluster = api.cluster().await;
-    assert!(cluster.has_watch_list && !cluster.uid.is_empty());
+    assert!(cluster.has_watch_list && cluster.uid.is_some());
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
