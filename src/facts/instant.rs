@@ -113,7 +113,7 @@ pub struct Evidence {
 /// When and in what order a watched change came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// It was written no later than this, by this machine's clock.
+    /// It was written no later than this, by the API server's clock as far as that is known.
     pub at: UnixNanos,
     /// The moment that it is taken to be of, for what must last and for limits: its arrival, unless
     /// that came late (DESIGN §7).

@@ -38,7 +38,7 @@ impl Build<'_> {
     /// its transition.
     pub(super) fn debugger(&mut self, uid: Uid, pod: &Pod, it: &Debugger, parent: SpanId) {
         self.debugger_pull(uid, pod, it, parent);
-        let runs_on = it.started.is_some() && it.ended.is_none();
+        let runs_on = it.started.is_some() && it.ended.is_none() && it.cut.is_none();
         if runs_on && !self.is_shown {
             self.left.push(((uid, it.name.clone()), parent));
             return;

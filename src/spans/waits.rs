@@ -17,9 +17,6 @@ use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{Noted, Pod, Start};
 use crate::lifecycle::transition::Settles;
 
-/// How many times one controller is told to have waited after a refusal.
-const MAX_RETRIES: u32 = 128;
-
 /// A phase in which something is waited for; without an end it lasts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
@@ -144,7 +141,7 @@ impl Build<'_> {
             refusals.sort_by_key(|noted| noted.at);
             let created = self.created_below(owner);
             let mut open_until = Some(UnixNanos(i64::MIN));
-            for (attempt, noted) in (0..MAX_RETRIES).zip(refusals) {
+            for (attempt, noted) in (0_u32..).zip(refusals) {
                 // A refusal before the next Pod belongs to the wait that is told already.
                 let is_told = open_until.is_none_or(|until| noted.at <= until);
                 if is_told || noted.at >= self.end.best {

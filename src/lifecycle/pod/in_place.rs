@@ -68,10 +68,12 @@ pub(super) struct Imaged {
 }
 
 impl Facts {
-    /// What was written in place that is not there yet, as what it has forced is told.
+    /// What was written in place that the kubelet is at, as what it forces is told; what waits for
+    /// room on the node forces nothing.
     pub(super) fn written(&self) -> Option<Forced> {
         let is_imaged = self.imaged.is_some_and(|imaged| !imaged.is_done);
-        let is_resized = self.resizes.iter().any(|resize| resize.done.is_none());
+        let is_at_it = |resize: &Resize| resize.done.is_none() && resize.deferred.is_none();
+        let is_resized = self.resizes.iter().any(is_at_it);
         is_imaged.then_some(Forced::ByImages).or(is_resized.then_some(Forced::ByResources))
     }
 }
@@ -140,11 +142,15 @@ impl Pod {
         self.facts.as_deref().map_or(&[], |facts| &facts.debuggers)
     }
 
-    /// Whether what was written in place is not there yet.
+    /// Whether what was written in place is not there yet, though it may come: nothing more comes to a
+    /// Pod that goes.
     #[must_use]
     pub fn waits_in_place(&self) -> bool {
         let is_written = self.facts.as_deref().is_some_and(|facts| facts.written().is_some());
-        is_written || self.debuggers().iter().any(|debugger| debugger.started.is_none())
+        let is_missing = is_written
+            || self.resizes().iter().any(|resize| resize.done.is_none())
+            || self.debuggers().iter().any(|debugger| debugger.started.is_none());
+        is_missing && !self.is_going
     }
 
     /// Ephemeral containers that have ended since their transition left, or that end with the Pod
@@ -183,15 +189,21 @@ impl Pod {
         waiting.filter_map(|resize| Some(resize.deferred?.moment())).min()
     }
 
-    /// What has waited for room since `since` is waited for no longer: when that ended.
-    pub fn end_deferred(&mut self, since: UnixNanos, now: UnixNanos) -> Option<Evidence> {
+    /// What has waited for room since `since` is waited for no longer from `now` on, which is `told`
+    /// by the API server's clock: when that ended.
+    pub fn end_deferred(
+        &mut self,
+        since: UnixNanos,
+        now: UnixNanos,
+        told: UnixNanos,
+    ) -> Option<Evidence> {
         let mut ended = None;
         for resize in &mut self.facts.as_deref_mut()?.resizes {
             let waits = resize.deferred.filter(|_| resize.done.is_none());
             let Some(known) = waits.filter(|known| known.moment() <= since) else { continue };
             // Nothing tells of it: it has its place in the order behind what was known then.
-            let arrival = known.arrival.map(|it| Arrival { at: now, moment: now, ..it });
-            let at = Evidence { arrival, ..Evidence::event(now) };
+            let arrival = known.arrival.map(|it| Arrival { at: told, moment: now, ..it });
+            let at = Evidence { arrival, ..Evidence::event(told) };
             resize.done = Some((at, Outcome::Unfinished));
             ended = Some(at);
         }

@@ -85,9 +85,12 @@ impl Pod {
         (container.role != Role::Init || exit.code != 0).then_some(exit)
     }
 
-    /// What forces the restart of a container: the probe of it that has failed, once, or else what was
-    /// written in place and is not there yet.
-    fn forced(&mut self, container: &str) -> Option<Forced> {
+    /// What forces the restart of a container after this exit: the probe of it that has failed, once,
+    /// or else what was written in place and is not there yet. Of memory a container runs out by itself.
+    fn forced(&mut self, container: &str, exit: &Exit) -> Option<Forced> {
+        if &*exit.reason == "OOMKilled" {
+            return None;
+        }
         let facts = self.facts.as_deref_mut()?;
         let failed = facts.probe.take_if(|probe| probe.is_fatal && *probe.container == *container);
         failed.map(|probe| Forced::ByProbe(probe.kind, probe.output)).or_else(|| facts.written())
@@ -130,7 +133,7 @@ impl Pod {
                     is_in_start: self.start().is_some_and(|start| {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
                     }),
-                    forced: self.forced(&container.name),
+                    forced: self.forced(&container.name, exit),
                     n_missed: attempt.saturating_sub(known_restarts + 1),
                     is_cut: false,
                 };

@@ -61,7 +61,7 @@ impl Waits {
             || note.exact.map_or_else(|| Evidence::object(note.seconds, None), Evidence::event);
         match &*note.reason {
             "TriggeredScaleUp" => self.node = self.node.or_else(|| Some(evidence())),
-            "WaitForFirstConsumer" => self.is_first_consumer = true,
+            "WaitForFirstConsumer" | "WaitForPodScheduled" => self.is_first_consumer = true,
             reason if is_of_claim(reason) => {
                 self.provisioning = self.provisioning.or_else(|| Some(evidence()));
             }

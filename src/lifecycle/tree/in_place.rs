@@ -61,9 +61,10 @@ impl Tree {
     /// Resizes that have waited for room on their nodes for so long end at `now`.
     pub(super) fn end_deferred(&mut self, now: UnixNanos, turn: &mut Turn<'_>) {
         let since = now.minus(turn.rules.stable_time);
+        let told = now.plus(turn.ahead);
         let mut ended: Option<Evidence> = None;
         self.pods.each(|(_, pod)| {
-            let at = pod.end_deferred(since, now);
+            let at = pod.end_deferred(since, now, told);
             ended = ended.into_iter().chain(at).max_by_key(Evidence::order);
         });
         if let Some(at) = ended {

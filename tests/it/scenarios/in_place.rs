@@ -209,6 +209,71 @@ fn a_debug_shell_ends_with_its_pod() {
 }
 
 #[test]
+fn a_debug_shell_is_told_though_its_pod_goes_before_its_transition_has_settled() {
+    check(
+        "
+        @0 settled web a
+        @30   pod a debug=shell
+        @31   pod a shell:running
+        @32   pod a going grace=1
+        @32.1 pod b of=web-1
+        @33   pod a gone
+        @35   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Deployment web 30..35 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:2}
+              run container a [shell] 31..33 unfinished
+              terminate Pod a 32..33 completed
+              start Pod b 32.1..35 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_container_that_runs_out_of_memory_was_not_restarted_for_a_resize_that_waits() {
+    check(
+        "
+        @0 list
+        @1    pod solo scheduled
+        @2    pod solo running ready
+        @30   pod solo resources=2
+        @30.1 pod solo resizing
+        @31   pod solo exit=137 why=OOMKilled
+        @32   pod solo running
+        @33   pod solo ready
+        @34   pod solo resized
+        @60 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..2 completed {cause=spec:1}
+            resize Pod solo 30..34 completed {cause=spec:2}
+              restart container solo [app] 31..33 completed {reason=OOMKilled, exit_code=137}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_written_to_a_pod_that_is_then_deleted_is_waited_for_by_nobody() {
+    check(
+        "
+        @0 settled web a
+        @30   pod a image=v2
+        @31   pod a going grace=1
+        @31.1 pod b of=web-1
+        @32   pod a gone
+        @34   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Deployment web 30..34 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:2}
+              terminate Pod a 31..32 completed
+              start Pod b 31.1..34 completed
+        "#]],
+    );
+}
+
+#[test]
 fn a_debugger_is_no_change_of_a_bare_pod() {
     check_counts(
         "

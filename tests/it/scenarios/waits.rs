@@ -91,6 +91,28 @@ fn a_claim_that_waits_for_its_first_consumer_is_bound_with_the_pod() {
 }
 
 #[test]
+fn a_claim_that_waits_for_its_pod_to_be_scheduled_is_bound_with_it() {
+    check_full(
+        "
+        @0 list
+        @1    pod solo claims=data
+        @1.1  event pvc/data WaitForPodScheduled
+        @4    pod solo scheduled
+        @5    pod solo running ready
+        @30 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..5 completed {cause=spec:1, start.source=watch, end.source=watch}
+              * 1.1 WaitForPodScheduled
+              await volume solo 1..4 {actor=scheduler, start.source=watch, end.source=watch}
+              prepare Pod sandbox solo 4..5 {actor=kubelet, start.source=watch, end.source=watch}
+              await readiness solo 5..5 {actor=kubelet, start.source=watch, end.source=watch}
+              start container solo [app] 5..5 {actor=kubelet, start.source=watch, end.source=watch}
+        "#]],
+    );
+}
+
+#[test]
 fn a_claim_that_was_bound_by_another_pod_is_waited_for_by_none() {
     check_full(
         "
