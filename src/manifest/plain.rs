@@ -9,8 +9,8 @@ use super::tree::{Document, Entry, Node, Value};
 /// What all aliases of a document may stand for together: more is an attack.
 const MAX_ALIASED: usize = 1_000_000;
 
-/// How often one alias may lead to the next.
-const MAX_ALIASES: usize = 64;
+/// How deep a value may stand, with what aliases stand for: what is nested deeper is an attack.
+const MAX_DEPTH: usize = 512;
 
 /// The key whose value is taken for keys of the map that it stands in.
 const MERGE: &str = "<<";
@@ -41,6 +41,13 @@ pub(super) enum What {
     Pairs(Vec<(String, Option<String>)>),
     /// Env variables in front of a list of them; those of the same names go.
     Env(Vec<(&'static str, Option<String>)>),
+}
+
+/// Where a node is read.
+#[derive(Clone, Copy)]
+struct At {
+    depth: usize,
+    is_aliased: bool,
 }
 
 /// Where a map has a key from.
@@ -198,34 +205,39 @@ impl Document {
     /// Its aliases stand for more than any manifest has, or for themselves.
     pub(super) fn plain(&self, node: &Node) -> OrAt<Plain> {
         let mut left = MAX_ALIASED;
-        self.read(node, 0, &mut left)
+        self.read(node, At { depth: 0, is_aliased: false }, &mut left)
     }
 
-    fn read(&self, node: &Node, depth: usize, left: &mut usize) -> OrAt<Plain> {
-        if depth > 0 {
-            let problem = || (node.line, "aliases stand for too much here".to_owned());
-            *left = left.checked_sub(1).filter(|_| depth <= MAX_ALIASES).ok_or_else(problem)?;
+    fn read(&self, node: &Node, at: At, left: &mut usize) -> OrAt<Plain> {
+        let problem = || (node.line, "aliases stand for too much here".to_owned());
+        if at.is_aliased {
+            *left = left.checked_sub(1).ok_or_else(problem)?;
         }
+        if at.depth > MAX_DEPTH {
+            return Err(problem());
+        }
+        let below = At { depth: at.depth + 1, ..at };
         Ok(match &node.value {
             Value::Scalar { text, is_plain } => Plain::Scalar {
                 text: text.clone(),
                 is_typed: *is_plain && !node.has_tag && looks_typed(text),
             },
             Value::List(items) => {
-                let items = items.iter().map(|item| self.read(item, depth, left));
+                let items = items.iter().map(|item| self.read(item, below, left));
                 Plain::List(items.collect::<Result<_, _>>()?)
             }
             Value::Alias(_) => {
                 let problem = || (node.line, "this alias stands for nothing".to_owned());
-                self.read(self.target(node).ok_or_else(problem)?, depth + 1, left)?
+                let target = self.target(node).ok_or_else(problem)?;
+                self.read(target, At { is_aliased: true, ..below }, left)?
             }
             Value::Map(entries) => {
                 let mut map = BTreeMap::new();
                 for entry in entries.iter().filter(|entry| entry.key != MERGE) {
-                    map.insert(entry.key.clone(), self.read(&entry.node, depth, left)?);
+                    map.insert(entry.key.clone(), self.read(&entry.node, below, left)?);
                 }
                 for merged in entries.iter().filter(|entry| entry.key == MERGE) {
-                    match self.read(&merged.node, depth, left)? {
+                    match self.read(&merged.node, below, left)? {
                         Plain::Map(source) => merge(&mut map, source),
                         Plain::List(sources) => {
                             for source in sources {

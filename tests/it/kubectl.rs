@@ -45,12 +45,13 @@ fn asked(name: &str, arguments: &[&str]) -> Vec<String> {
                     false => ("404 Not Found", r#"{"kind":"Status","code":404}"#),
                 };
                 let length = body.len();
+                // Heard first: the command may end as soon as it is answered.
+                drop(say.send(head));
                 // The command may have ended.
                 drop(write!(
                     stream,
                     "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
                 ));
-                drop(say.send(head));
             });
         }
     });

@@ -9,7 +9,6 @@ mod context;
 mod continued;
 mod continued_runs;
 mod cron_jobs;
-mod crowded;
 mod custom;
 mod custom_goals;
 mod daemon_sets;

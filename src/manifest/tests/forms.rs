@@ -124,6 +124,17 @@ fn aliases_that_stand_for_more_and_more_are_refused() {
 }
 
 #[test]
+fn lists_that_aliases_nest_without_end_are_refused() {
+    let mut text = "kind: A\nmetadata: {}\na0: &a0 x\n".to_owned();
+    for n in 1..60 {
+        let (open, shut) = ("[".repeat(250), "]".repeat(250));
+        text.push_str(&format!("a{n}: &a{n} {open}*a{}{shut}\n", n - 1));
+    }
+    let told = stamp(&text, &how()).unwrap_err().to_string();
+    assert!(told.ends_with("aliases stand for too much here"), "{told}");
+}
+
+#[test]
 fn an_old_tracestate_goes_with_its_line_wherever_it_stands() {
     let parent = "tracing.k8s.io/traceparent";
     let state = "tracing.k8s.io/tracestate";

@@ -35,18 +35,6 @@ fn changes_of_a_goal_beyond_those_that_are_kept_are_counted() {
 }
 
 #[test]
-fn writes_of_a_workload_below_beyond_those_that_are_kept_are_counted() {
-    let scaled = |n: u64| format!("rs web-1 replicas={}", 3 + n % 2);
-    let run = written(
-        "@0 settled web a b\n@19 deploy web image=v2\n",
-        scaled,
-        "@30 deploy web gone\n@31 rs web-1 gone\n@32 pod a gone\n@33 pod b gone\n",
-    );
-    // The first is the step itself.
-    assert_eq!(run.counts.untraced.crowded, MORE - 1);
-}
-
-#[test]
 fn templates_that_are_written_while_a_workload_is_paused_are_counted_beyond_those_that_are_kept() {
     let run = written(
         "@0 settled web a b\n@19 deploy web paused\n",
@@ -58,14 +46,49 @@ fn templates_that_are_written_while_a_workload_is_paused_are_counted_beyond_thos
 
 #[test]
 fn links_beyond_what_opentelemetry_allows_are_counted_on_the_span() {
-    let stamps: Vec<_> = (0..160).map(|n| format!("{n:02x}")).collect();
     let run = written(
-        "@0 settled web a b\n",
-        |n| {
-            let stamp = stamps.get(usize::try_from(n).unwrap() % stamps.len()).unwrap();
-            format!("deploy web image=v{} stamp={stamp}", 2 + n)
-        },
-        "@40 deploy web gone\n@41 rs web-1 gone\n@42 pod a gone\n@43 pod b gone\n",
+        "@0 settled web a b\n@19 deploy web image=v2\n",
+        |n| format!("deploy web replicas={} stamp={:02x}", 3 + n % 2, n % 160),
+        "@30 deploy web gone\n@31 rs web-1 gone\n@32 pod a gone\n@33 pod b gone\n",
     );
-    assert!(run.spans.iter().all(|span| span.links.len() <= 128), "no span has more");
+    let most = run.spans.iter().max_by_key(|span| span.links.len()).unwrap();
+    assert_eq!(most.links.len(), 128, "{most:?}");
+    assert!(most.dropped_links > 0, "{most:?}");
+}
+
+/// A Deployment that is being created, with what happens `meanwhile`, until it has settled.
+fn n_crowded(meanwhile: impl Iterator<Item = String>) -> u64 {
+    let meanwhile: Vec<_> = meanwhile.collect();
+    let script = format!(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        {}
+        @4   pod a running ready
+        @4.1 rs web-1 status=1/1
+        @4.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        meanwhile.join("\n")
+    );
+    let run = run(&script);
+    assert!(run.spans.iter().any(|span| span.parent.is_none()), "it has settled");
+    run.counts.untraced.crowded
+}
+
+#[test]
+fn events_of_a_pod_beyond_those_it_keeps_are_counted() {
+    let events = |n: u32| (0..n).map(|n| format!("@2.{n:04} event pod/a Reason{n}"));
+    assert_eq!(n_crowded(events(128)), 0);
+    assert_eq!(n_crowded(events(131)), 3);
+}
+
+#[test]
+fn writes_of_replicas_beyond_those_it_keeps_are_counted() {
+    let writes = |n: u32| (0..n).map(|n| format!("@2.{n:04} rs web-1 replicas={}", 2 - n % 2));
+    let last = || ["@3 rs web-1 replicas=1".to_owned()];
+    assert_eq!(n_crowded(writes(999).chain(last())), 0);
+    assert_eq!(n_crowded(writes(1_001).chain(last())), 2);
 }
