@@ -40,6 +40,7 @@ pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
 pub use rules::{GOALS, Rules, is_goal};
 pub use said::{Heard, Refused, Said, news};
+pub(crate) use says::is_word_key;
 pub use stamps::stamps;
 pub use wait::Wait;
 

@@ -36,7 +36,8 @@ pub fn is_key(key: &str) -> bool {
 }
 
 /// The bytes that all annotations have together after `changes`.
-pub(super) fn size_after(
+#[must_use]
+pub fn size_after(
     present: &BTreeMap<String, String>,
     changes: &[(String, Option<String>)],
 ) -> usize {

@@ -93,6 +93,20 @@ impl Rules {
         names.filter_map(|(name, _)| name.first()).map(|name| &**name)
     }
 
+    /// Whether the annotation `key` is read, of an object of some kind; baggage only where any is
+    /// kept.
+    #[must_use]
+    pub fn reads_annotation(&self, key: &str) -> bool {
+        let mut parts = self.rules.iter().filter_map(|rule| rule.part_of_annotation(key));
+        parts.any(|(part, _)| part != Part::Baggage || !self.baggage.is_empty())
+    }
+
+    /// Whether the label `key` is read, of an object of some kind.
+    #[must_use]
+    pub fn reads_label(&self, key: &str) -> bool {
+        self.rules.iter().any(|rule| rule.part_of_label(key).is_some())
+    }
+
     pub(super) fn envs(&self) -> &[Asked] {
         &self.envs
     }

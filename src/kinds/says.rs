@@ -206,7 +206,8 @@ fn words_of<'o, 'a>(map: &'o JsonValue<'a>, out: &mut Vec<Statement<'o, 'a>>) {
     }
 }
 
-fn is_word_key(key: &str) -> bool {
+/// `phase`, `currentState`: whether at this key of a status a word says how something is.
+pub(crate) fn is_word_key(key: &str) -> bool {
     let is_word = |last: &String| WORD_KEYS.contains(&last.as_str());
     !is_of_another_time(key) && parts(key).last().is_some_and(is_word)
 }

@@ -45,6 +45,7 @@ fn is_of(schema: &Value, group: &str, kind: &str) -> bool {
 fn speaks(schema: &Value, depth: usize) -> Option<bool> {
     let is_open = |key: &str| schema.get(key).is_some_and(|it| *it != Value::Bool(false));
     if depth == 0
+        || *schema == Value::Bool(true)
         || ["x-kubernetes-preserve-unknown-fields", "$ref", "allOf"].into_iter().any(is_open)
     {
         return None;
@@ -119,6 +120,8 @@ mod tests {
         }
         let below = r#"{"more":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}"#;
         assert_eq!(of_status(below), None);
+        let any = r#"{"more":{"type":"object","additionalProperties":true}}"#;
+        assert_eq!(of_status(any), None);
         for document in ["", "{}", "<html>", r#"{"components":{"schemas":{}}}"#] {
             assert_eq!(is_silent(document.as_bytes(), "example.com", "Widget"), None, "{document}");
         }

@@ -9,8 +9,8 @@
 use serde_json::{Map, Value};
 
 use super::redact::Redaction;
-use crate::context::traceparent;
-use crate::kinds::rfc3339;
+use crate::context::{Rules, traceparent};
+use crate::kinds::{is_word_key, rfc3339};
 
 /// Fields of objects.
 const OBJECT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
@@ -83,9 +83,6 @@ const OF_SPEC: [&str; 8] =
 /// Texts of a status that are read.
 const OF_STATUS: [&str; 5] = ["currentRevision", "imageID", "message", "reason", "updateRevision"];
 
-/// The last words of keys of a status at which a word says how something is.
-const WORDS: [&str; 4] = ["health", "phase", "state", "status"];
-
 /// The key of a trace context that is written as JSON.
 const PARENT: &str = "traceparent";
 
@@ -100,7 +97,7 @@ pub(super) fn essence(object: &mut Value, redaction: &Redaction) {
         OBJECT.contains(&key.as_str()) || (is_event && EVENT.contains(&key.as_str()))
     });
     if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
-        self::metadata(metadata);
+        self::metadata(metadata, redaction.rules());
     }
     for (field, is_status) in [("spec", false), ("status", true)] {
         if let Some(value) = fields.get_mut(field) {
@@ -109,14 +106,17 @@ pub(super) fn essence(object: &mut Value, redaction: &Redaction) {
     }
 }
 
-fn metadata(metadata: &mut Map<String, Value>) {
+fn metadata(metadata: &mut Map<String, Value>, rules: &Rules) {
     for (key, value) in metadata.iter_mut() {
         match (key.as_str(), value) {
             ("labels", Value::Object(labels)) => {
-                labels.retain(|key, _| LABELS.contains(&key.as_str()));
+                labels.retain(|key, _| LABELS.contains(&key.as_str()) || rules.reads_label(key));
             }
-            ("annotations", Value::Object(annotations)) => annotations
-                .retain(|key, value| ANNOTATIONS.contains(&key.as_str()) || is_context(key, value)),
+            ("annotations", Value::Object(annotations)) => annotations.retain(|key, value| {
+                ANNOTATIONS.contains(&key.as_str())
+                    || rules.reads_annotation(key)
+                    || is_context(key, value)
+            }),
             ("managedFields", Value::Array(entries)) => {
                 for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
                     entry.retain(|key, _| WRITER.contains(&key.as_str()));
@@ -144,7 +144,7 @@ fn walk(value: &mut Value, key: &str, is_status: bool, redaction: &Redaction) {
         }
         Value::String(text) => {
             let is_read = OF_SPEC.contains(&key)
-                || (is_status && (OF_STATUS.contains(&key) || is_word_at(key)))
+                || (is_status && (OF_STATUS.contains(&key) || is_word_key(key)))
                 || rfc3339(text).is_some();
             if !is_read && !is_context(key, value) {
                 redaction.hide(value);
@@ -163,21 +163,15 @@ fn is_context(key: &str, value: &Value) -> bool {
         || (text.starts_with('{') && in_json().is_some())
 }
 
-/// `phase`, `currentState`: the last word of the key.
-fn is_word_at(key: &str) -> bool {
-    let last = key.rfind(|c: char| c.is_ascii_uppercase()).unwrap_or(0);
-    let last = key.get(last..).unwrap_or_default().to_ascii_lowercase();
-    WORDS.contains(&last.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::context::{Format, Place, Rule};
 
     fn needed(mut object: Value) -> Value {
-        essence(&mut object, &Redaction::new([7; 32], &crate::context::Rules::built_in()));
+        essence(&mut object, &Redaction::new([7; 32], &Rules::built_in()));
         object
     }
 
@@ -226,6 +220,27 @@ mod tests {
         assert_ne!(with("a"), with("b"));
         assert_eq!(with("a"), with("a"));
         assert!(with("a").pointer("/spec/containers/0/args/0").is_some_and(Value::is_string));
+    }
+
+    #[test]
+    fn what_rules_read_stays_and_baggage_that_nobody_asked_for_goes() {
+        let datadog = Place::Prefix("ci.example.com/".into());
+        let datadog = Rule::new(datadog, Some(Format::Datadog), false).unwrap();
+        let label = Rule::new(Place::Label("trace".into()), Some(Format::B3), false).unwrap();
+        let rules = Rules::built_in().with(datadog).with(label);
+        let object = json!({"metadata": {"labels": {"trace": "0", "team": "x"}, "annotations": {
+            "ci.example.com/x-datadog-trace-id": "7", "ci.example.com/note": "x",
+            "tracing.k8s.io/baggage": "user=7"}}});
+        let told = |rules: &Rules| {
+            let mut object = object.clone();
+            essence(&mut object, &Redaction::new([7; 32], rules));
+            object
+        };
+        let kept = json!({"labels": {"trace": "0"},
+            "annotations": {"ci.example.com/x-datadog-trace-id": "7"}});
+        assert_eq!(told(&rules)["metadata"], kept);
+        let asked = Rules::new(rules.all().to_vec(), ["user".to_owned()]);
+        assert_eq!(told(&asked)["metadata"]["annotations"]["tracing.k8s.io/baggage"], "user=7");
     }
 
     #[test]

@@ -19,8 +19,8 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 #[derive(Clone)]
 pub struct Redaction {
     key: [u8; 32],
-    /// The env variables that hold trace contexts.
-    kept: Vec<Box<str>>,
+    /// Where trace contexts stand.
+    rules: Rules,
 }
 
 impl std::fmt::Debug for Redaction {
@@ -33,7 +33,12 @@ impl Redaction {
     /// With a `key` drawn by the caller; the env variables that `rules` read are kept.
     #[must_use]
     pub fn new(key: [u8; 32], rules: &Rules) -> Self {
-        Self { key, kept: rules.env_names().map(Box::from).collect() }
+        Self { key, rules: rules.clone() }
+    }
+
+    /// Where trace contexts stand, which are kept.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Whether it is a variable that holds a trace context.
@@ -43,7 +48,7 @@ impl Redaction {
     }
 
     fn is_name(&self, name: &str) -> bool {
-        self.kept.iter().any(|kept| **kept == *name)
+        self.rules.env_names().any(|kept| kept == name)
     }
 
     /// `object` without what must not be told.
