@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::derived::Deadlines;
 use crate::facts::change::Change;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
@@ -10,8 +11,10 @@ use crate::order::inlet::Released;
 /// The waiting changes, by the owner they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
-    by_owner: BTreeMap<Uid, (UnixNanos, Vec<Released>)>,
+    by_owner: BTreeMap<Uid, Vec<Released>>,
     owner_of: BTreeMap<Uid, Uid>,
+    /// Until when owners are waited for.
+    deadlines: Deadlines,
     n_waiting: usize,
 }
 
@@ -30,8 +33,10 @@ impl Orphans {
         deadline: UnixNanos,
     ) {
         self.owner_of.insert(object, owner);
-        let (_, waiting) = self.by_owner.entry(owner).or_insert_with(|| (deadline, Vec::new()));
-        waiting.push(released);
+        if self.deadlines.of(owner).is_none() {
+            self.deadlines.set(owner, Some(deadline));
+        }
+        self.by_owner.entry(owner).or_default().push(released);
         self.n_waiting += 1;
     }
 
@@ -42,23 +47,26 @@ impl Orphans {
 
     /// Takes what waited for `owner`, in order.
     pub(super) fn take(&mut self, owner: Uid) -> Vec<Released> {
-        let Some((_, mut waited)) = self.by_owner.remove(&owner) else { return Vec::new() };
+        let Some(mut waited) = self.by_owner.remove(&owner) else { return Vec::new() };
+        self.deadlines.set(owner, None);
         waited.sort_by_key(|released| released.place);
-        self.owner_of.retain(|_, of| *of != owner);
+        for released in &waited {
+            self.owner_of.remove(&object_of(&released.change));
+        }
         self.n_waiting -= waited.len();
         waited
     }
 
     /// Takes what has waited until its deadline.
     pub(super) fn due(&mut self, now: UnixNanos) -> Vec<Released> {
-        let due = self.by_owner.iter().filter(|(_, (deadline, _))| *deadline <= now);
-        let due: Vec<Uid> = due.map(|(owner, _)| *owner).collect();
+        let due = std::iter::from_fn(|| self.deadlines.take_due(now));
+        let due: Vec<Uid> = due.map(|(_, owner)| owner).collect();
         due.into_iter().flat_map(|owner| self.take(owner)).collect()
     }
 
     /// When the next deadline is.
     pub(super) fn next_due(&self) -> Option<UnixNanos> {
-        self.by_owner.values().map(|(deadline, _)| *deadline).min()
+        self.deadlines.next()
     }
 
     /// How many changes wait.
