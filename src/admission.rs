@@ -7,7 +7,6 @@
 
 mod counts;
 mod decide;
-mod wrote;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

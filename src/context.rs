@@ -51,7 +51,7 @@ mod traceparent;
 mod tracestate;
 mod write;
 
-pub use annotations::{is_key, size};
+pub use annotations::{is_key, size, size_after};
 pub use applied::inject_if_changed;
 pub use baggage::{Baggage, BaggageError, baggage};
 pub use count::{Count, EXTRACTED_TOTAL, INJECTED_TOTAL};

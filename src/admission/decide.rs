@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::wrote::{WROTE, Wrote};
 use super::{Headers, Outcome, Policy, Skip};
 use crate::context::{self, Injected, Injection, Stamps, TraceContext};
 use crate::facts::stamp::Stamp;
@@ -27,6 +26,12 @@ const HEARTBEATS: [(&str, &str); 8] = [
     ("storage.k8s.io", "CSINode"),
     ("storage.k8s.io", "CSIStorageCapacity"),
 ];
+
+/// The annotation that names the span of the stamp beside it, which tells a stamp that the webhook
+/// wrote from those of others. It stands on the object: it outlives the process, holds for all
+/// processes alike, and where an undo brings the annotations of an old revision back, it comes back
+/// with them.
+const WROTE: &str = "stamp.lifespan.io/wrote";
 
 /// What `kubectl create job --from` leaves on the Job of a CronJob that a person began.
 const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
@@ -156,15 +161,8 @@ pub(super) fn decide(
         if injected == Injected::NoRoom { Skip::NoRoom } else { Skip::Unreadable }
     })?;
     let mut changes = changes.annotations;
-    changes.push((WROTE.to_owned(), Some(Wrote(context.span_id).to_string())));
-    let mut after = present.clone();
-    for (key, value) in &changes {
-        match value {
-            Some(value) => after.insert(key.clone(), value.clone()),
-            None => after.remove(key),
-        };
-    }
-    if context::size(&after) > MAX_ANNOTATIONS || raw.len() > MAX_OBJECT {
+    changes.push((WROTE.to_owned(), Some(context.span_id.to_string())));
+    if context::size_after(&present, &changes) > MAX_ANNOTATIONS || raw.len() > MAX_OBJECT {
         return Err(Skip::NoRoom);
     }
     Ok(Decided { patch: patch(metadata, &present, changes), context, outcome })
@@ -213,9 +211,9 @@ fn theirs(
     present: &BTreeMap<String, String>,
     policy: &Policy,
 ) -> Result<Vec<Stamp>, Skip> {
-    let wrote = present.get(WROTE).and_then(|text| text.parse::<Wrote>().ok());
+    let wrote = present.get(WROTE);
     let mut stamps = stamps(raw, policy)?.stamps;
-    stamps.retain(|stamp| wrote.is_none_or(|Wrote(span)| span != stamp.context.span_id));
+    stamps.retain(|stamp| wrote.is_none_or(|span| *span != stamp.context.span_id.to_string()));
     Ok(stamps)
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Sources {
     config: Vec<String>,
 
     /// One key, over all files, such as receivers::k8s_lifecycle::stable_time=5s
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", requires = "config")]
     set: Vec<String>,
 }
 

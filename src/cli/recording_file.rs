@@ -29,9 +29,13 @@ enum Writer {
 
 /// Why `path` may not be written, if something stands there.
 pub(super) fn refused(path: &Path, may_overwrite: bool) -> Option<String> {
-    let is_taken = fs::metadata(path).is_ok_and(|it| it.is_dir() || it.len() > 0);
-    (is_taken && !may_overwrite)
-        .then(|| format!("{} is not empty: --force writes over it", path.display()))
+    let found = fs::metadata(path).ok()?;
+    let path = path.display();
+    if !found.is_file() {
+        return Some(format!("{path} is no file: without --output standard output is written to"));
+    }
+    (found.len() > 0 && !may_overwrite)
+        .then(|| format!("{path} is not empty: --force writes over it"))
 }
 
 impl RecordingFile {

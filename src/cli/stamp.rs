@@ -97,8 +97,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HOST:PORT")]
     endpoint: Option<String>,
 
-    /// Write nothing, and fail, if the root span cannot be delivered
-    #[arg(long, requires = "endpoint")]
+    /// Of manifests: write nothing, and fail, if the root span cannot be delivered
+    #[arg(long, requires = "endpoint", conflicts_with = "objects")]
     require_delivery: bool,
 
     /// Send in plaintext to an endpoint without a scheme; for this machine that is the default

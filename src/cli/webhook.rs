@@ -101,13 +101,17 @@ pub(super) fn run(
     terminal: &Terminal,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
+    let rules = match arguments.sources.receiver(err)? {
+        Ok(receiver) => receiver.map_or_else(Rules::built_in, |it| it.catalog.context().clone()),
+        Err(code) => return Ok(code),
+    };
     let mut report = Report::new(err, terminal.error_columns());
     let resource = resource(random::key(), &std::collections::BTreeMap::new());
     let _logging =
         logs::start(Logs { level: LogLevel::Info, encoding: LogEncoding::Console }, &resource);
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        match answer_until(arguments, &mut signals).await {
+        match answer_until(arguments, rules, &mut signals).await {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(problem) => {
                 report.say(&problem)?;
@@ -117,14 +121,18 @@ pub(super) fn run(
     })
 }
 
-async fn answer_until(arguments: &Arguments, signals: &mut Signals) -> Result<(), String> {
+async fn answer_until(
+    arguments: &Arguments,
+    rules: Rules,
+    signals: &mut Signals,
+) -> Result<(), String> {
     let source = match (&arguments.cert, &arguments.certificate_key) {
         (Some(cert), Some(key)) => Source::Files { cert: cert.clone(), key: key.clone() },
         _ => Source::SelfMade(arguments.services.clone()),
     };
     let Certificate { config, ca_bundle } =
         certificate(&source).map_err(|error| error.to_string())?;
-    let policy = policy(arguments)?;
+    let policy = policy(arguments, rules);
     let listener =
         listen("the webhook", &arguments.listen).await.map_err(|error| error.to_string())?;
     let is_recorded = arguments.endpoint.is_some();
@@ -212,20 +220,14 @@ async fn beside<T>(
 }
 
 /// How requests are answered.
-fn policy(arguments: &Arguments) -> Result<Policy, String> {
-    let rules = if !arguments.sources.is_given() {
-        Rules::built_in()
-    } else {
-        let loaded = arguments.sources.load().map_err(|faults| faults.to_string())?;
-        loaded.config.receiver.catalog.context().clone()
-    };
+fn policy(arguments: &Arguments, rules: Rules) -> Policy {
     let place = Injection::to_key(&arguments.key).rule;
-    Ok(Policy {
+    Policy {
         rules: rules.with(place.clone()),
         place,
         mints: !arguments.no_mint,
         is_recorded: arguments.endpoint.is_some(),
-    })
+    }
 }
 
 /// Reads files of certificates again and again.

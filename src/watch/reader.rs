@@ -63,6 +63,7 @@ impl<E: Listener> Reader<E> {
             if is_discovered && matches!(ended, Ended::Failed(Failed::Refused { code: 404, .. })) {
                 // It may come back in another version.
                 self.target.version.clear();
+                self.has_learnt = false;
             }
             let kind = Kind::of(&ended);
             let next = list_watch.after(ended, jitter());
