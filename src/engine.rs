@@ -4,6 +4,7 @@
 //! through it gives the same spans every time.
 
 mod again;
+mod behind;
 mod claims;
 mod counts;
 mod derived;
@@ -95,6 +96,8 @@ pub struct Engine {
     /// It is decided because time passes, not because something was told.
     is_by_time: bool,
     now: UnixNanos,
+    /// From then on no lane is behind, as far as is known.
+    none_behind_from: UnixNanos,
 }
 
 impl Engine {
@@ -163,6 +166,7 @@ impl Engine {
             keeps: true,
             is_by_time: false,
             now: UnixNanos(i64::MIN),
+            none_behind_from: UnixNanos(i64::MIN),
         }
     }
 
@@ -188,7 +192,7 @@ impl Engine {
             let orphans = self.orphans.due(next);
             self.enter_all(orphans, &mut out);
             self.judge(&mut out);
-            while let Some((_, top)) = self.deadlines.take_due(next) {
+            while let Some((_, top)) = self.deadlines.take_due(self.known_at(next)) {
                 self.expire(top, next, &mut out);
             }
         }
@@ -201,7 +205,7 @@ impl Engine {
     /// When [`Engine::advance`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
-        let tree = self.deadlines.next();
+        let tree = self.deadlines.next().map(|due| self.decided_at(due));
         let before = (!self.before.is_empty()).then_some(self.now);
         let (lists, inlet) = match self.lists_enter() {
             Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
@@ -312,7 +316,8 @@ impl Engine {
         let Released { lane, change, arrival, is_listed, is_late, .. } = &mut told.released;
         self.n_entered += 1;
         let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });
-        let (is_listed, is_late) = (*is_listed, *is_late);
+        let is_listed = *is_listed;
+        let is_late = *is_late || (told.desired.is_some() && self.may_want_less(change));
         let seen = Seen { arrival, is_listed, is_late, desired: told.desired };
         match change {
             Change::Seen(snapshot) => {

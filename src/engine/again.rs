@@ -86,7 +86,7 @@ impl Engine {
     fn take(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         self.reached = self.reached.max(released.place);
         let desired = self.desired_by(&released);
-        let waited = self.tell_trees(Entry { released, at: self.now, desired }, out);
+        let waited = self.tell_trees(Entry { released, when: self.when(), desired }, out);
         if !waited.is_empty() {
             // What waited for it is news: first it is judged by what the list shows.
             self.judge(out);
@@ -221,7 +221,7 @@ impl Engine {
         let settle_time = self.rules.settle_time;
         let desired = || self.inlet.desired(top);
         let Again { was, told, n_missed } =
-            match self.pasts.again(top, late, desired, self.now, settle_time) {
+            match self.pasts.again(top, late, desired, self.when(), settle_time) {
                 Ok(again) => again,
                 Err(late) => return late.into_iter().for_each(|late| self.take(late, out)),
             };
@@ -230,12 +230,12 @@ impl Engine {
         for (top, tree) in was {
             self.restore(top, tree);
         }
-        let (now, reached) = (self.now, self.reached);
+        let (when, reached) = (self.when(), self.reached);
         let mut is_first = true;
         let mut told = VecDeque::from(told);
         while let Some((entry, is_new)) = told.pop_front() {
-            self.expire_before(entry.at, &trees, out);
-            (self.now, self.reached) = (entry.at, entry.released.place);
+            self.expire_before(entry.when.known, &trees, out);
+            (self.now, self.reached) = (entry.when.at, entry.released.place);
             if is_new && std::mem::take(&mut is_first) {
                 self.pasts.set_middle(top, |top| self.store.read(top, Tree::clone));
             }
@@ -248,12 +248,12 @@ impl Engine {
             trees.extend(self.pasts.trees(top));
             for released in self.free(waited) {
                 let i = told.partition_point(|(it, _)| it.released.place <= released.place);
-                let next = told.get(i).map(|(next, _)| (next.at, next.desired));
-                let (at, desired) = next.unwrap_or((now, self.desired_by(&released)));
-                told.insert(i, (Entry { released, at, desired }, true));
+                let next = told.get(i).map(|(next, _)| (next.when, next.desired));
+                let (when, desired) = next.unwrap_or((when, self.desired_by(&released)));
+                told.insert(i, (Entry { released, when, desired }, true));
             }
         }
-        (self.now, self.reached) = (now, reached);
+        (self.now, self.reached) = (when.at, reached);
     }
 
     /// What was told again had been counted the first time.

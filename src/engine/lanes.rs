@@ -1,6 +1,7 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
 use super::Engine;
+use super::behind::Behind;
 use crate::facts::change::News;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::Clock;
@@ -32,8 +33,8 @@ pub(super) struct LaneState {
     has_spoken: bool,
     /// It broke off, and has neither listed nor watched since.
     pub(super) is_away: bool,
-    /// Its watch was resumed: until then it may tell what was written while it was away.
-    resumed_until: Option<UnixNanos>,
+    /// What it has told is not all that was written by now.
+    pub(super) behind: Option<Behind>,
     /// The moment that its last change was of.
     moment: Option<UnixNanos>,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
@@ -87,14 +88,13 @@ impl Engine {
             }
             News::ListDone(version) => self.list_done(lane, part, version, at),
             News::Closed => {
-                state.is_away = true;
+                state.breaks_off(at, &mut self.none_behind_from);
                 state.relist.abandon();
                 state.list.clear();
             }
+            News::Bookmark => state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from),
             News::Watched(mut change) => {
-                if std::mem::replace(&mut state.is_away, false) {
-                    state.resumed_until = Some(at.plus(self.rules.settle_time));
-                }
+                state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from);
                 let version = change.version();
                 if version.is_some_and(|version| version <= state.last_version) {
                     // A watch that was resumed tells again what it had told.
@@ -117,7 +117,9 @@ impl Engine {
                 if is_news {
                     let ahead = self.inlet.clock.ahead;
                     self.inlet.watched(lane, version, change, at, |change, bound| {
-                        state.moment_of(change, bound, at, ahead)
+                        let moment = state.moment_of(change, bound, at, ahead);
+                        state.tells(moment, at, self.rules.settle_time, &mut self.none_behind_from);
+                        moment
                     });
                 } else {
                     self.counts.untraced.unchanged += 1;
@@ -165,7 +167,7 @@ impl Engine {
         } else {
             state.last_version = version;
         }
-        state.is_away = false;
+        state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from);
         if !state.relist.is_listing() {
             state.relist.begin();
         }
@@ -298,7 +300,7 @@ impl LaneState {
         at: UnixNanos,
         ahead: Nanos,
     ) -> UnixNanos {
-        let is_resumed = self.resumed_until.is_some_and(|until| at <= until);
+        let is_resumed = self.behind.is_some_and(|behind| at <= behind.until);
         let is_late = bound.plus(SECOND) < at;
         let mut moment = bound;
         if (is_resumed || is_late)

@@ -32,7 +32,10 @@ impl Orphans {
         released: Released,
         deadline: UnixNanos,
     ) {
-        self.owner_of.insert(object, owner);
+        // What Events wait for does not wait for itself.
+        if object != owner {
+            self.owner_of.insert(object, owner);
+        }
         if self.deadlines.of(owner).is_none() {
             self.deadlines.set(owner, Some(deadline));
         }

@@ -29,9 +29,18 @@ pub(super) struct Entry {
     /// The change.
     pub(super) released: Released,
     /// When it was taken in.
-    pub(super) at: UnixNanos,
+    pub(super) when: When,
     /// How many nodes the DaemonSet at the top wanted, by what had been told by then.
     pub(super) desired: Option<i64>,
+}
+
+/// When a change was taken in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When {
+    /// Then.
+    pub(super) at: UnixNanos,
+    /// Up to here all was known that had been written, since no lane was away.
+    pub(super) known: UnixNanos,
 }
 
 /// What some trees were; `None` for one that was not there. Of others of the same past nothing has
@@ -174,7 +183,7 @@ impl Pasts {
         let Some(past) = self.by_number.get_mut(number) else { return 0 };
         let place = entry.released.place;
         past.last = past.last.max(place);
-        past.at = entry.at;
+        past.at = entry.when.at;
         if let Change::Deleted(last) = &entry.released.change {
             past.gone.push(last.meta().uid);
             self.gone.insert(last.meta().uid, tree);
@@ -199,7 +208,7 @@ impl Pasts {
     /// Whether it is time to look at what the trees with that of `tree` are in the middle.
     pub(super) fn wants_middle(&self, tree: Uid, window: Nanos) -> bool {
         self.past(tree).is_some_and(|past| {
-            let first = past.told.front().map(|entry| entry.at.plus(window));
+            let first = past.told.front().map(|entry| entry.when.at.plus(window));
             past.middle.is_none() && first.is_some_and(|old| old <= past.at)
         })
     }
@@ -305,7 +314,7 @@ impl Pasts {
         tree: Uid,
         late: Vec<Released>,
         desired: impl Fn() -> Option<i64>,
-        now: UnixNanos,
+        now: When,
         settle_time: Nanos,
     ) -> Result<Again, Vec<Released>> {
         let number = self.of.get(&tree);
@@ -330,9 +339,9 @@ impl Pasts {
             let place = released.place;
             let i = told.partition_point(|(entry, _)| entry.released.place <= place);
             let next = told.get(i).map(|(next, _)| next);
-            let at = next.map_or(now, |next| next.at);
+            let when = next.map_or(now, |next| next.when);
             let desired = next.map_or_else(&desired, |next| next.desired);
-            told.insert(i, (Entry { released, at, desired }, true));
+            told.insert(i, (Entry { released, when, desired }, true));
         }
         look_ahead(&mut told, settle_time);
         Ok(Again { was, told, n_missed })
@@ -344,7 +353,7 @@ impl Pasts {
 fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
     let wanted = |entry: &Entry| match &entry.released.change {
         Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
-            Some((entry.released.place, entry.at, set.status.desired))
+            Some((entry.released.place, entry.when.at, set.status.desired))
         }
         Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => None,
     };
@@ -354,7 +363,7 @@ fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
     let mut all = told.iter().filter_map(|(entry, _)| wanted(entry)).collect::<VecDeque<_>>();
     let mut newest: Option<(Place, i64)> = None;
     for (entry, _) in told {
-        let by = entry.at.plus(settle_time);
+        let by = entry.when.at.plus(settle_time);
         while let Some((place, _, desired)) = all.front().filter(|(_, at, _)| *at <= by) {
             newest = newest.max(Some((*place, *desired)));
             all.pop_front();

@@ -143,6 +143,8 @@ pub enum News {
     Watched(Change),
     /// The list or watch broke off; an unfinished list proves nothing.
     Closed,
+    /// The watch goes on, and has nothing new to tell.
+    Bookmark,
 }
 
 impl News {
@@ -167,7 +169,7 @@ impl News {
             Self::Listed(snapshot) => Some(snapshot.meta().resource_version),
             Self::ListDone(version) => Some(*version),
             Self::Watched(change) => change.version(),
-            Self::Closed => None,
+            Self::Closed | Self::Bookmark => None,
         }
     }
 }

@@ -125,8 +125,7 @@ pub enum Refused {
     Stamp(Flaw, String),
 }
 
-/// What it means to the core that `lane` said this. Bookmarks and the backlog of Events mean
-/// nothing.
+/// What it means to the core that `lane` said this. The backlog of Events means nothing.
 #[must_use]
 pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
     let (json, form): (_, fn(_) -> News) = match said {
@@ -134,7 +133,7 @@ pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
             return Heard::news(News::ListDone(version.parse().unwrap_or(0)));
         }
         Said::Closed | Said::Error(_) => return Heard::news(News::Closed),
-        Said::Bookmark(_) => return Heard::nothing(said),
+        Said::Bookmark(_) => return Heard { out: Some(News::Bookmark), ..Heard::nothing(said) },
         Said::Listed(_) | Said::Deleted(_) if lane == Lane::Events => return Heard::nothing(said),
         Said::Added(json) | Said::Modified(json) if lane == Lane::Events => {
             return match note(catalog, json) {
@@ -203,8 +202,13 @@ mod tests {
         for said in [Said::Listed(b"{}"), Said::Deleted(b"{}")] {
             assert_eq!(heard(Lane::Events, said), Heard::nothing(said));
         }
-        let bookmark = Said::Bookmark(b"{}");
-        assert_eq!(heard(Lane::Pods, bookmark), Heard::nothing(bookmark));
+    }
+
+    #[test]
+    fn a_bookmark_says_that_the_watch_goes_on() {
+        let bookmark = Said::Bookmark(br#"{"metadata":{"resourceVersion":"7"}}"#);
+        let heard = heard(Lane::Pods, bookmark);
+        assert_eq!((heard.out, heard.version), (Some(News::Bookmark), 7));
     }
 
     #[test]

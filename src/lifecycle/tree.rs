@@ -79,6 +79,8 @@ pub struct Tree {
     is_muted: bool,
     /// First seen in a list, not judged yet.
     is_unjudged: bool,
+    /// Until then it is not quite known what has lasted, see [`Tree::pass_before`].
+    coarse_until: UnixNanos,
     /// Its topmost object was adopted while something was open: it joins its owner's tree as soon as
     /// it is quiet.
     is_adopted: bool,
@@ -151,6 +153,7 @@ impl Tree {
             next_seq: Seq::FIRST,
             is_muted: false,
             is_unjudged: false,
+            coarse_until: UnixNanos(i64::MIN),
             is_adopted: false,
         }
     }

@@ -87,6 +87,7 @@ where
             out: out.clone(),
             status,
             has_learnt: false,
+            is_away: false,
         };
         let mut before = statuses.clone();
         let has_watch_list = cluster.has_watch_list;

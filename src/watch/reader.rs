@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -42,6 +43,8 @@ pub(super) struct Reader<E: Listener> {
     pub(super) trouble: Trouble,
     /// What the schema of its kind says has been asked.
     pub(super) has_learnt: bool,
+    /// It has said that it broke off, and nothing since.
+    pub(super) is_away: bool,
 }
 
 impl<E: Listener> Reader<E> {
@@ -69,6 +72,7 @@ impl<E: Listener> Reader<E> {
             let next = list_watch.after(ended, jitter());
             self.trouble.ended(kind, &next, list_watch.version());
             if next.is_away {
+                self.is_away = true;
                 let closed = self.listener.listen(Said::Closed, self.api.machine().now());
                 self.hand_on(closed.out).await?;
             }
@@ -143,6 +147,15 @@ impl<E: Listener> Reader<E> {
             Err(failed) => return Ok(failed.into()),
         };
         self.trouble.answered();
+        if std::mem::take(&mut self.is_away)
+            && let Request::Watch { version } = request
+        {
+            // It goes on, though perhaps nothing has happened meanwhile.
+            let bookmark = json!({"metadata": {"resourceVersion": version}}).to_string();
+            let said = Said::Bookmark(bookmark.as_bytes());
+            let heard = self.listener.listen(said, self.api.machine().now());
+            self.hand_on(heard.out).await?;
+        }
         match request {
             Request::Page { .. } => self.page(body).await,
             Request::WatchList | Request::Watch { .. } => {

@@ -3,51 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is a failed test")]
 
-use lifespan::facts::span::FinishedSpan;
 use serde_json::Value;
 
-use crate::support::checks::{is_root, outcome, text, traces};
-use crate::support::drive::{Run, decode, drive};
+use crate::support::checks::is_root;
+use crate::support::drive::{decode, drive};
 use crate::support::lines::{Line, recording, recordings};
 use crate::support::model::S;
-
-/// What must agree whatever the clocks say: names, objects, ends and errors, and how spans nest.
-fn shape(run: &Run) -> Vec<String> {
-    let mut all = Vec::new();
-    for trace in traces(&run.spans).values() {
-        let Some(root) = trace.root else { continue };
-        let mut lines = Vec::new();
-        below(root, &trace.spans, "", &mut lines);
-        all.push(lines.join("\n"));
-    }
-    all.sort();
-    all
-}
-
-fn below(span: &FinishedSpan, all: &[&FinishedSpan], pad: &str, out: &mut Vec<String>) {
-    let error = text(span, "error.type");
-    let (object, container) = (&span.object.name, &span.container);
-    // A cause by Pods names the second of a kubelet.
-    let cause = text(span, "lifespan.cause");
-    let cause = if cause.starts_with("pods:") { cause.rsplit_once(':').unwrap().0 } else { cause };
-    let unstable = span.attributes.iter().any(|(key, _)| *key == "lifespan.unstable");
-    let outcome = outcome(span);
-    let name = &span.name;
-    out.push(format!(
-        "{pad}{name} {object} [{container}] {outcome} {error} {cause} {unstable} {}",
-        span.links.len()
-    ));
-    let children = all.iter().filter(|child| child.parent == Some(span.span_id));
-    let mut parts: Vec<String> = children
-        .map(|child| {
-            let mut lines = Vec::new();
-            below(child, all, &format!("{pad}  "), &mut lines);
-            lines.join("\n")
-        })
-        .collect();
-    parts.sort();
-    out.extend(parts);
-}
+use crate::support::shape::{difference, shape};
 
 /// Times of `value` at `keys`, moved.
 fn shift(value: &mut Value, keys: &[&str], seconds: i64) {
@@ -106,14 +68,6 @@ fn of_kubelet(line: &Line, seconds: i64) -> Line {
 
 fn is_of_kubelet(event: &Value) -> bool {
     event["source"]["component"] == "kubelet" || event["reportingComponent"] == "kubelet"
-}
-
-/// What differs from the recording as it is.
-fn difference(name: &str, what: &str, expected: &[String], shifted: &[String]) -> Option<String> {
-    let lacks: Vec<_> = expected.iter().filter(|it| !shifted.contains(it)).collect();
-    let has: Vec<_> = shifted.iter().filter(|it| !expected.contains(it)).collect();
-    let same = lacks.is_empty() && has.is_empty();
-    (!same).then(|| format!("{name}, {what}:\n- {lacks:#?}\n+ {has:#?}"))
 }
 
 #[test]

@@ -133,9 +133,11 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                     News::Watched(lifespan::facts::change::Change::Deleted(_)) => {
                         alive.remove(&snapshot.meta().uid)
                     }
-                    News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Closed => {
-                        alive.insert(snapshot.meta().uid, snapshot.clone())
-                    }
+                    News::Listed(_)
+                    | News::ListDone(_)
+                    | News::Watched(_)
+                    | News::Bookmark
+                    | News::Closed => alive.insert(snapshot.meta().uid, snapshot.clone()),
                 };
             }
             match told.news {
@@ -144,7 +146,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                     spans.extend(engine.hear_part(told.lane, 0, News::ListDone(version), at));
                     spans.extend(engine.hear_part(told.lane, 1, News::ListDone(version), at));
                 }
-                news @ (News::Listed(_) | News::Watched(_) | News::Closed) => {
+                news @ (News::Listed(_) | News::Watched(_) | News::Bookmark | News::Closed) => {
                     spans.extend(engine.hear_part(told.lane, part, news, at));
                 }
             }

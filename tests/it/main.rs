@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 mod aged;
+mod away;
 mod cli;
 mod clocks;
 mod config;

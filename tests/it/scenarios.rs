@@ -1,6 +1,7 @@
 //! Rules of the core, one test each: a small script in, span trees out.
 
 mod adoption;
+mod away;
 mod below;
 mod bounds;
 mod causes;

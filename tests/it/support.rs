@@ -11,4 +11,5 @@ pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod moved;
 pub(crate) mod service;
+pub(crate) mod shape;
 pub(crate) mod truth;

@@ -408,11 +408,20 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
     let speech = told.iter().filter_map(|news| match news {
         News::Listed(Snapshot::Workload(widget))
         | News::Watched(Change::Seen(Snapshot::Workload(widget))) => Some(widget.status.speech),
-        News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Closed => None,
+        News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Bookmark | News::Closed => {
+            None
+        }
     });
     assert!(speech.eq([Reporting::Silent; 3]), "{told:?}");
     let asked = requests.iter().filter(|it| *it == "/openapi/v3/apis/example.com/v1");
     assert_eq!(asked.count(), 1, "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_watch_that_broke_off_says_that_it_goes_on_before_it_tells_anything() {
+    let (told, _, _) = listen_to_widgets(vec![Fault::CutAfter(3)]).await;
+    let after: Vec<_> = told.iter().skip_while(|news| **news != News::Closed).collect();
+    assert!(matches!(&*after, [News::Closed, News::Bookmark, News::Watched(_), ..]), "{after:?}");
 }
 
 #[tokio::test]

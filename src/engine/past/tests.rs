@@ -18,8 +18,13 @@ fn gone(version: u64) -> Released {
     }
 }
 
+fn when(second: i64) -> When {
+    let at = UnixNanos::from_seconds(second);
+    When { at, known: at }
+}
+
 fn told(version: u64, second: i64) -> Entry {
-    Entry { released: gone(version), at: UnixNanos::from_seconds(second), desired: None }
+    Entry { released: gone(version), when: when(second), desired: None }
 }
 
 /// A past in which so many changes were told, one a second.
@@ -36,7 +41,7 @@ fn past(n: u64) -> (Pasts, usize) {
 }
 
 fn again(pasts: &mut Pasts, version: u64) -> (Vec<u64>, u64) {
-    let now = UnixNanos::from_seconds(1_000_000);
+    let now = when(1_000_000);
     let late = vec![gone(version)];
     let again = pasts.again(uid(1), late, || None, now, Nanos(0)).unwrap();
     (again.told.iter().map(|(it, _)| it.released.place.0).collect(), again.n_missed)

@@ -3,7 +3,7 @@
 use super::{After, Tree};
 use crate::facts::instant::Evidence;
 use crate::facts::span::Outcome;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{SECOND, UnixNanos};
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::transition::{Settles, Transition};
 use crate::lifecycle::turn::Turn;
@@ -28,6 +28,12 @@ struct Timers {
 }
 
 impl Timers {
+    /// Those up to which something must last, or may.
+    fn limits(self) -> impl Iterator<Item = UnixNanos> {
+        let Self { lasted, limit, unready, deferred, .. } = self;
+        [lasted, limit, unready, deferred].into_iter().flatten()
+    }
+
     fn first(self) -> Option<UnixNanos> {
         let Self { hold, lasted, limit, unready, agrees, silent, deferred } = self;
         let all = [hold, lasted, limit, unready, agrees, silent, deferred];
@@ -82,10 +88,28 @@ impl Tree {
         }
     }
 
-    /// What was waited for before a change comes before it.
+    /// What was waited for before a change comes before it. Of a change that came late only the second
+    /// is known: what was to last until then, or since, may have lasted or not, and says so.
     pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) {
-        if let Some(arrival) = turn.seen.arrival {
-            self.pass(arrival.moment, turn);
+        let Some(arrival) = turn.seen.arrival else { return };
+        let moment = arrival.moment;
+        let is_coarse = moment.plus(turn.ahead) < arrival.at;
+        let may_differ = (is_coarse || moment <= self.coarse_until)
+            && self
+                .timers(turn.rules)
+                .limits()
+                .any(|it| (moment.minus(SECOND)..=moment.plus(SECOND)).contains(&it));
+        if is_coarse {
+            self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);
+        }
+        self.has_gap(may_differ);
+        self.pass(moment, turn);
+        self.has_gap(may_differ);
+    }
+
+    fn has_gap(&mut self, has_gap: bool) {
+        if let Some(open) = self.pending.as_deref_mut().filter(|_| has_gap) {
+            open.has_gap = true;
         }
     }
 

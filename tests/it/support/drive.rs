@@ -39,6 +39,7 @@ pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
         | News::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot)) => Some(snapshot),
         News::Watched(Change::Vanished(_) | Change::Noted(_))
         | News::ListDone(_)
+        | News::Bookmark
         | News::Closed => None,
     }
 }
@@ -74,7 +75,8 @@ pub(crate) fn told(line: &Line) -> Option<Told> {
     let news = match (line.kind, lane) {
         (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
-        (Type::Bookmark, _) | (Type::List | Type::Deleted, Lane::Events) => return None,
+        (Type::Bookmark, _) => News::Bookmark,
+        (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
             News::Watched(Change::Noted(Box::new(kinds::note(&CATALOG, json).unwrap()?)))
         }
