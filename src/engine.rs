@@ -343,7 +343,6 @@ impl Engine {
                 self.is_to_judge(top);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
-            Change::Noted(note) if note.claim.is_some() => self.claim_noted(note, out),
             Change::Noted(note) => self.noted(note, out),
         }
         Vec::new()

@@ -46,6 +46,12 @@ impl Store {
         self.top_of(object).or_else(|| self.trees.contains_key(&object).then_some(object))
     }
 
+    /// A Pod by its name, and its tree: it is looked for in all of them.
+    #[must_use]
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<(Uid, Uid)> {
+        self.trees.iter().find_map(|tree| Some((*tree.key(), tree.pod_named(namespace, name)?)))
+    }
+
     /// Says that `object` belongs to the tree of `top`.
     pub fn enter(&self, object: Uid, top: Uid) {
         self.tree_of.insert(object, top);

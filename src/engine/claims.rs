@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::facts::meta::Uid;
-use crate::facts::note::Note;
+use crate::facts::note::{About, Note};
 use crate::facts::pod::PodSnapshot;
 use crate::facts::span::FinishedSpan;
 use crate::lifecycle::tree::After;
@@ -47,8 +47,8 @@ impl Claims {
             if !pods.contains(&uid) {
                 pods.push(uid);
                 // Bound by this Pod it waits no more.
-                let waits = self.kept.extract_if(.., |note| note.claim.as_ref() == Some(&claim));
-                said.extend(waits.map(|note| Note { about: uid, ..note }));
+                let waits = self.kept.extract_if(.., |note| is_about(note, &claim));
+                said.extend(waits.map(|note| Note { about: About::Uid(uid), ..note }));
             }
         }
         said
@@ -64,7 +64,8 @@ impl Claims {
 
     /// An Event about a claim: the same for each Pod that waits for that.
     fn noted(&mut self, note: &Note) -> Vec<Note> {
-        let Some(pods) = note.claim.as_ref().and_then(|claim| self.waiting.get(claim)) else {
+        let About::Claim(namespace, name) = &note.about else { return Vec::new() };
+        let Some(pods) = self.waiting.get(&(namespace.clone(), name.clone())) else {
             if &*note.reason == "WaitForFirstConsumer" {
                 self.kept.retain(|known| known.uid != note.uid);
                 self.kept.push(note.clone());
@@ -73,8 +74,12 @@ impl Claims {
             }
             return Vec::new();
         };
-        pods.iter().map(|pod| Note { about: *pod, ..note.clone() }).collect()
+        pods.iter().map(|pod| Note { about: About::Uid(*pod), ..note.clone() }).collect()
     }
+}
+
+fn is_about(note: &Note, (namespace, name): &Claim) -> bool {
+    matches!(&note.about, About::Claim(of, known) if (of, known) == (namespace, name))
 }
 
 impl Engine {
@@ -88,13 +93,6 @@ impl Engine {
         }
     }
 
-    /// Pods that wait for a claim are told of it.
-    pub(super) fn claim_noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
-        for note in self.claims.noted(note) {
-            self.noted(&note, out);
-        }
-    }
-
     /// A Pod is gone, and waits no more.
     pub(super) fn forget_claims(&mut self, pod: &PodSnapshot) {
         for name in &pod.claims {
@@ -103,15 +101,23 @@ impl Engine {
         }
     }
 
-    /// An Event goes to the tree of what it is about.
+    /// An Event goes to the tree of what it is about, one about a claim to the Pods that wait for it.
     pub(super) fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
-        let Some(top) = self.store.top_of(note.about) else {
+        let found = match &note.about {
+            About::Uid(uid) => self.store.top_of(*uid).map(|top| (top, *uid)),
+            About::Pod(namespace, name) => self.store.pod_named(namespace, name),
+            About::Claim(..) => {
+                let of_pods = self.claims.noted(note);
+                return of_pods.iter().for_each(|note| self.noted(note, out));
+            }
+        };
+        let Some((top, about)) = found else {
             self.counts.strange_events += 1;
             return;
         };
         self.counts.changes += 1;
         self.change(top, Seen::NOTHING, out, |tree, _| {
-            tree.note(note);
+            tree.note(about, note);
             After::Lives
         });
     }

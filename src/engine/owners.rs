@@ -71,11 +71,11 @@ impl Engine {
     /// objects are watched, Events tell of many others, so that only so many wait.
     pub(super) fn awaited_object(&self, released: &Released) -> Option<Uid> {
         let Change::Noted(note) = &released.change else { return None };
-        let about = note.about;
+        let about = note.about.uid()?;
         let is_known =
             self.store.top_of(about).is_some() || self.pasts.tree_of_gone(about).is_some();
         let has_room = self.orphans.len() < self.max_waiting / 10;
-        (!is_known && has_room && note.claim.is_none()).then_some(about)
+        (!is_known && has_room).then_some(about)
     }
 
     /// The tree an object belongs to; a new one if it is a top.

@@ -10,10 +10,8 @@ pub struct Note {
     pub uid: Uid,
     /// `metadata.resourceVersion` of the Event.
     pub resource_version: u64,
-    /// `involvedObject.uid`.
-    pub about: Uid,
-    /// The PersistentVolumeClaim that it is about: its namespace and name.
-    pub claim: Option<(Box<str>, Box<str>)>,
+    /// What it is about.
+    pub about: About,
     /// The container, from `involvedObject.fieldPath`, empty where it is about the object.
     pub container: Box<str>,
     /// `reason`, such as `Pulled`.
@@ -31,6 +29,25 @@ pub struct Note {
     pub seconds: UnixNanos,
     /// `source.component` or `reportingComponent`.
     pub source: Box<str>,
+}
+
+/// What an Event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum About {
+    /// `involvedObject.uid`
+    Uid(Uid),
+    /// A Pod of which the emitter knows no uid, as the taint eviction controller: namespace and name.
+    Pod(Box<str>, Box<str>),
+    /// A PersistentVolumeClaim: namespace and name.
+    Claim(Box<str>, Box<str>),
+}
+
+impl About {
+    /// The uid, if it tells one.
+    #[must_use]
+    pub fn uid(&self) -> Option<Uid> {
+        if let Self::Uid(uid) = self { Some(*uid) } else { None }
+    }
 }
 
 /// Whether an Event about a PersistentVolumeClaim says that it waits, or is provisioned for the Pod

@@ -6,7 +6,7 @@ use super::metadata::{Metadata, uid};
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode, refuse};
 use super::{Catalog, SnapshotError, check_kind};
-use crate::facts::note::{Note, is_of_claim};
+use crate::facts::note::{About, Note, is_of_claim};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// How far the time in an Event's name may lie from the one in its fields.
@@ -95,8 +95,14 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
     if is_claim && !is_of_claim(&event.reason.0) {
         return Ok(None);
     }
-    let claim = || (involved.namespace.boxed(), involved.name.boxed());
-    let claim = is_claim.then(claim);
+    let (namespace, name) = (involved.namespace.boxed(), involved.name.boxed());
+    let about = match &*involved.kind.0 {
+        _ if is_claim => About::Claim(namespace, name),
+        "Pod" if involved.uid.0.is_empty() && !name.is_empty() => {
+            About::Pod(namespace, name)
+        }
+        _ => About::Uid(uid(key, &involved.uid.0)?),
+    };
     let series = event.series.unwrap_or_default();
     let count = [event.count, series.count, event.deprecated_count]
         .into_iter()
@@ -128,8 +134,7 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
     Ok(Some(Note {
         uid: own_uid,
         resource_version,
-        about: uid(key, &involved.uid.0)?,
-        claim,
+        about,
         container: container(&involved.field_path.0).into(),
         reason: event.reason.0,
         message: if event.message.0.is_empty() { event.note.0 } else { event.message.0 },
@@ -167,7 +172,7 @@ fn container(field_path: &str) -> &str {
 mod tests {
     use super::super::Catalog;
     use super::event;
-    use crate::facts::note::Note;
+    use crate::facts::note::{About, Note};
     use crate::facts::time::UnixNanos;
 
     const METADATA: &str = r#""metadata":{"name":"web-1.18e9bcada706ebfd",
@@ -279,11 +284,24 @@ mod tests {
             let json = format!(r#"{{{METADATA},"involvedObject":{about},"reason":"{reason}"}}"#);
             event(&Catalog::default(), json.as_bytes()).unwrap()
         };
-        let claim = of("WaitForFirstConsumer").unwrap().claim;
-        assert_eq!(claim, Some(("shop".into(), "data-db-0".into())));
+        let claim = of("WaitForFirstConsumer").unwrap().about;
+        assert_eq!(claim, About::Claim("shop".into(), "data-db-0".into()));
         assert!(of("ExternalProvisioning").is_some());
         assert_eq!(of("FilesystemResizeSuccessful"), None);
-        assert_eq!(with("").claim, None);
+        assert!(with("").about.uid().is_some());
+    }
+
+    // As the taint eviction controller writes them.
+    #[test]
+    fn an_event_about_a_pod_whose_uid_it_does_not_tell_names_it() {
+        for uid in ["", r#","uid":"""#, r#","uid":null"#] {
+            let about = format!(r#"{{"kind":"Pod","namespace":"shop","name":"web-1"{uid}}}"#);
+            let json = format!(
+                r#"{{{METADATA},"involvedObject":{about},"reason":"TaintManagerEviction"}}"#
+            );
+            let note = event(&Catalog::default(), json.as_bytes()).unwrap().unwrap();
+            assert_eq!(note.about, About::Pod("shop".into(), "web-1".into()), "{uid}");
+        }
     }
 
     #[test]

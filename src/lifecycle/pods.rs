@@ -62,6 +62,12 @@ impl Pods {
         self.by_uid.get(&uid).map(|pod| &**pod)
     }
 
+    /// The one of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Uid> {
+        self.by_uid.iter().find(|(_, pod)| *pod.name == *name).map(|(uid, _)| *uid)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

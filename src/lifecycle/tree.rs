@@ -219,12 +219,18 @@ impl Tree {
         self.pods.forget_versions();
     }
 
+    /// A Pod of it by its name.
+    #[must_use]
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<Uid> {
+        self.pods.named(name).filter(|_| *self.top().namespace == *namespace)
+    }
+
     /// Takes in an Event about one of its objects.
-    pub fn note(&mut self, note: &Note) {
-        let of_pod = self.pods.change(note.about, |pod| pod.note(note));
+    pub fn note(&mut self, about: Uid, note: &Note) {
+        let of_pod = self.pods.change(about, |pod| pod.note(note));
         let Some(pending) = self.pending.as_deref_mut() else { return };
-        let of_pod = of_pod
-            .or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&note.about)?).note(note)));
+        let of_pod =
+            of_pod.or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&about)?).note(note)));
         if let Some(had_room) = of_pod {
             pending.n_crowded += u64::from(!had_room);
             return;
@@ -233,7 +239,7 @@ impl Tree {
         if pending.notes.len() >= MAX_NOTES {
             pending.n_crowded += 1;
         } else if !pending.notes.iter().any(known) {
-            pending.notes.push((note.about, note.into()));
+            pending.notes.push((about, note.into()));
         }
     }
 

@@ -334,7 +334,7 @@ fn out_of_reach(late: &[Told], tops: &BTreeMap<Uid, Uid>, left: &[(i64, Uid)]) -
             reached.insert(*top, newest);
         }
         let noted = if let News::Watched(Change::Noted(note)) = &one.news {
-            Some(note.about)
+            note.about.uid()
         } else {
             None
         };

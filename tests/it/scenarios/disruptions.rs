@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::{check, check_also};
+use super::tree::{check, check_also, check_full};
 
 // The kubelet evicts: phase Failed, reason Evicted (`pkg/kubelet/eviction`).
 #[test]
@@ -145,6 +145,30 @@ fn a_recover_and_a_run_are_gated_by_no_pod() {
               run Pod x 1.1..5 completed
                 start Pod x 1.1..2 completed
                 run container x [app] 2..5 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+// The taint eviction controller knows of Pods their names alone.
+#[test]
+fn an_event_that_only_names_its_pod_is_told_on_that() {
+    check_full(
+        "
+        @0 settled web a
+        @20   pod a going grace=1 disrupted=DeletionByTaintManager
+        @20.1 event named/a TaintManagerEviction
+        @20.2 pod b of=web-1
+        @20.3 event named/nobody TaintManagerEviction
+        @21   pod a gone
+        @22   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=NodeLost, start.source=watch, end.source=watch}
+              terminate Pod a 20..21 completed {reason=evicted by a taint, start.source=watch, end.source=watch}
+                * 20.1 TaintManagerEviction
+              start Pod b 20.2..22 completed {start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                schedule Pod b 20.2..22 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
         "#]],
     );
 }

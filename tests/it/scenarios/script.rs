@@ -8,6 +8,7 @@
 //! @3   closed pods                        a watch breaks off
 //! @4   event pod/a Pulled app took=400ms  a Kubernetes Event; `warning`, `said=text` for its message
 //! @4   event pvc/data WaitForFirstConsumer    the same about a PersistentVolumeClaim
+//! @4   event named/a TaintManagerEviction     the same about a Pod whose uid it does not tell
 //! @9   wait                               time passes
 //! @0   settled web a b                    a Deployment with ReplicaSet web-1 and Pods a, b is listed
 //!      set max_pods_per_trace=2           a setting, before anything else
@@ -37,7 +38,7 @@ use lifespan::facts::change::{Change, Snapshot};
 use lifespan::facts::kind::Kind;
 use lifespan::facts::kind::{CustomLane, Lane};
 use lifespan::facts::meta::Uid;
-use lifespan::facts::note::Note;
+use lifespan::facts::note::{About, Note};
 use lifespan::facts::span::{FinishedSpan, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
 use lifespan::lifecycle::action::Action;
@@ -366,8 +367,11 @@ impl World {
         Note {
             uid: uid(&format!("event/{about}/{reason}/{}", container.unwrap_or(&""))),
             resource_version: version,
-            about: uid(about),
-            claim: about.strip_prefix("pvc/").map(|name| ("default".into(), name.into())),
+            about: match about.split_once('/') {
+                Some(("pvc", name)) => About::Claim("default".into(), name.into()),
+                Some(("named", name)) => About::Pod("default".into(), name.into()),
+                Some(_) | None => About::Uid(uid(about)),
+            },
             container: container.copied().unwrap_or_default().into(),
             reason: reason.into(),
             message: message.into(),
