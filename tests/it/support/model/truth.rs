@@ -278,8 +278,27 @@ impl Truth {
         if tree.is_run && is_over {
             return;
         }
+        let cause = Cause::Exact("delete".to_owned());
+        if let Some(open) = self.trees[at].open.filter(|open| self.recovers_no_more(at, *open)) {
+            let open = &mut self.transitions[open];
+            (open.actions, open.cause, open.rule) = (vec!["delete"], cause, Rule::Status);
+            return;
+        }
         self.interrupt(at, now, "deleted");
-        self.open(at, &["delete"], Cause::Exact("delete".to_owned()), Rule::Status, now);
+        self.open(at, &["delete"], cause, Rule::Status, now);
+    }
+
+    /// All that is wanted was asked to go, and nothing came since: that is how a deletion begins
+    /// (DESIGN §3.12).
+    fn recovers_no_more(&self, at: usize, open: usize) -> bool {
+        let one = &self.transitions[open];
+        let has_exited = |pod: &PodTruth| pod.restarts.iter().any(|(end, _)| *end >= one.start);
+        one.rule == Rule::Health
+            && one.actions == ["recover"]
+            && self.trees[at].facts.is_some_and(|facts| facts.pods.active == 0)
+            && self.pods.iter().all(|pod| {
+                pod.start_in != Some(open) && (pod.end_in != Some(open) || !has_exited(pod))
+            })
     }
 
     /// A `recover` that was true for long enough has ended when it became true.
