@@ -284,7 +284,8 @@ impl Engine {
         }
         let now = self.now.plus(self.inlet.clock.ahead);
         // What a list tells of one kind, those of the others may be still to tell of.
-        let is_listing = self.inlet.has_listed() || self.lanes.values().any(|lane| lane.is_away);
+        let is_listing =
+            self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
         self.not_again(out, |engine, out| {
             for top in std::mem::take(&mut engine.unjudged) {
                 engine.change(top, Seen::NOTHING, out, |tree, turn| {
@@ -335,6 +336,7 @@ impl Engine {
                 self.store.leave(uid);
                 self.change(top, seen, out, |tree, turn| tree.delete(snapshot, turn));
             }
+            Change::Unmatched(snapshot) => self.unmatched(snapshot, arrival, out),
             Change::Vanished(uid) => {
                 let uid = *uid;
                 let Some(top) = self.store.top_of(uid) else { return Vec::new() };

@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod lanes;
+mod left;
 pub mod list_watch;
 pub mod listener;
 pub mod reach;

@@ -307,7 +307,7 @@ impl Engine {
 /// The owner that an object names.
 fn owner_of(released: &Released) -> Option<Uid> {
     match &released.change {
-        Change::Seen(snapshot) | Change::Deleted(snapshot) => {
+        Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
             snapshot.meta().owner.as_ref().map(|owner| owner.uid)
         }
         Change::Vanished(_) | Change::Noted(_) => None,

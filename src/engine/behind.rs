@@ -2,59 +2,84 @@
 //! said to have lasted (DESIGN §7).
 
 use super::Engine;
-use super::lanes::LaneState;
 use super::past::When;
 use crate::facts::change::{Change, Snapshot};
-use crate::facts::kind::{Lane, Part};
-use crate::facts::time::{Nanos, SECOND, UnixNanos};
+use crate::facts::kind::Lane;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// For so long a lane that is away is waited for; then the others are enough.
 const LONGEST_AWAY: Nanos = Nanos::from_seconds(15 * 60);
 
-/// What a lane has told is not all that was written by now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Behind {
-    /// Up to here it is.
-    pub(super) since: UnixNanos,
-    /// By then it is so again, as far as that is waited for.
-    pub(super) until: UnixNanos,
+/// Up to when a lane has told all.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reach {
+    /// It broke off, and has neither listed nor watched since.
+    pub(super) is_away: bool,
+    /// What it has told is not all that was written by now.
+    behind: Option<Behind>,
 }
 
-impl LaneState {
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    /// Up to here it is.
+    since: UnixNanos,
+    /// By then it is so again, as far as that is waited for.
+    until: UnixNanos,
+    /// It has told by a list what it missed: what its watch tells after that is new.
+    has_listed: bool,
+}
+
+impl Reach {
+    /// Since when it has told less than was written, if it still does at `at`.
+    fn behind(self, at: UnixNanos) -> Option<Behind> {
+        self.behind.filter(|behind| at < behind.until)
+    }
+
+    /// Whether its watch may tell at `at` of what it missed.
+    pub(super) fn catches_up(self, at: UnixNanos) -> bool {
+        self.behind.is_some_and(|behind| !behind.has_listed && at <= behind.until)
+    }
+
     /// Its list or watch breaks off.
     pub(super) fn breaks_off(&mut self, at: UnixNanos, none_from: &mut UnixNanos) {
         if !std::mem::replace(&mut self.is_away, true) {
-            let since = self.behind.filter(|behind| at < behind.until).map_or(at, |it| it.since);
-            self.is_behind(since, since.plus(LONGEST_AWAY), none_from);
+            let since = self.behind(at).map_or(at, |behind| behind.since);
+            self.is_behind(
+                Behind { since, until: since.plus(LONGEST_AWAY), has_listed: false },
+                none_from,
+            );
         }
     }
 
-    /// It lists or watches again: what was written while it was away comes within `settle_time`.
-    pub(super) fn goes_on(&mut self, at: UnixNanos, settle_time: Nanos, none_from: &mut UnixNanos) {
-        if std::mem::replace(&mut self.is_away, false) {
-            let since = self.behind.map_or(at, |behind| behind.since);
-            self.is_behind(since, at.plus(settle_time), none_from);
-        }
-    }
-
-    /// What it tells at `at` is of this moment: if it still tells what it missed, there may be more.
-    pub(super) fn tells(
+    /// It watches again, or `has_listed`: what was written while it was away is in by `until`.
+    pub(super) fn goes_on(
         &mut self,
-        moment: UnixNanos,
-        at: UnixNanos,
-        settle_time: Nanos,
+        until: UnixNanos,
+        has_listed: bool,
         none_from: &mut UnixNanos,
     ) {
-        if let Some(behind) = self.behind.filter(|it| at <= it.until)
-            && moment.plus(SECOND) < at
+        if std::mem::replace(&mut self.is_away, false)
+            && let Some(behind) = self.behind
         {
-            self.is_behind(behind.since, at.plus(settle_time), none_from);
+            self.is_behind(Behind { until, has_listed, ..behind }, none_from);
         }
     }
 
-    fn is_behind(&mut self, since: UnixNanos, until: UnixNanos, none_from: &mut UnixNanos) {
-        self.behind = Some(Behind { since, until });
-        *none_from = until.max(*none_from);
+    /// It tells at `at` what it missed: there may be more, by `until`.
+    pub(super) fn tells_of_before(
+        &mut self,
+        at: UnixNanos,
+        until: UnixNanos,
+        none_from: &mut UnixNanos,
+    ) {
+        if let Some(behind) = self.behind.filter(|it| at <= it.until) {
+            self.is_behind(Behind { until, ..behind }, none_from);
+        }
+    }
+
+    fn is_behind(&mut self, behind: Behind, none_from: &mut UnixNanos) {
+        self.behind = Some(behind);
+        *none_from = behind.until.max(*none_from);
     }
 }
 
@@ -77,11 +102,9 @@ impl Engine {
 
     /// A Pod of a DaemonSet goes while it is not known whether that still wants one on its node.
     pub(super) fn may_want_less(&self, change: &Change) -> bool {
-        let is_behind = |((lane, _), state): (&(Lane, Part), &LaneState)| {
-            *lane == Lane::DaemonSets && state.behind.is_some_and(|it| self.now < it.until)
-        };
+        let mut lanes = self.lanes.iter().filter(|((lane, _), _)| *lane == Lane::DaemonSets);
         matches!(change, Change::Seen(Snapshot::Pod(pod)) if pod.meta.deletion.is_some())
-            && self.lanes.iter().any(is_behind)
+            && lanes.any(|(_, state)| state.reach.behind(self.now).is_some())
     }
 
     /// The lanes that are behind at `now`, as one: since when the first of them is, and when that may
@@ -92,10 +115,11 @@ impl Engine {
         }
         let lanes =
             self.lanes.iter().filter(|((lane, _), state)| lane.has_lives() && state.has_listed);
-        let behind = lanes.filter_map(|(_, state)| state.behind).filter(|it| now < it.until);
+        let behind = lanes.filter_map(|(_, state)| state.reach.behind(now));
         behind.reduce(|one, other| Behind {
             since: one.since.min(other.since),
             until: one.until.min(other.until),
+            has_listed: one.has_listed && other.has_listed,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What lanes say: lists, and changes of a watch, on their way into the inlet.
 
 use super::Engine;
-use super::behind::Behind;
+use super::behind::Reach;
 use crate::facts::change::News;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::Clock;
@@ -31,10 +31,8 @@ pub(super) struct LaneState {
     pub(super) has_listed: bool,
     /// It has told anything at all.
     has_spoken: bool,
-    /// It broke off, and has neither listed nor watched since.
-    pub(super) is_away: bool,
-    /// What it has told is not all that was written by now.
-    pub(super) behind: Option<Behind>,
+    /// Up to when it has told all.
+    pub(super) reach: Reach,
     /// The moment that its last change was of.
     moment: Option<UnixNanos>,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
@@ -74,6 +72,7 @@ impl Engine {
     }
 
     fn take_in(&mut self, lane: Lane, part: Part, news: News, at: UnixNanos) {
+        let until = at.plus(self.rules.settle_time);
         let state = self.lanes.entry((lane, part)).or_default();
         state.has_spoken = true;
         match news {
@@ -88,13 +87,13 @@ impl Engine {
             }
             News::ListDone(version) => self.list_done(lane, part, version, at),
             News::Closed => {
-                state.breaks_off(at, &mut self.none_behind_from);
+                state.reach.breaks_off(at, &mut self.none_behind_from);
                 state.relist.abandon();
                 state.list.clear();
             }
-            News::Bookmark => state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from),
+            News::Bookmark => state.reach.goes_on(until, false, &mut self.none_behind_from),
             News::Watched(mut change) => {
-                state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from);
+                state.reach.goes_on(until, false, &mut self.none_behind_from);
                 let version = change.version();
                 if version.is_some_and(|version| version <= state.last_version) {
                     // A watch that was resumed tells again what it had told.
@@ -107,7 +106,7 @@ impl Engine {
                         let facts = snapshot.facts();
                         state.relist.seen(snapshot.meta().uid, facts)
                     }
-                    Change::Deleted(snapshot) => {
+                    Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
                         state.relist.deleted(snapshot.meta().uid);
                         true
                     }
@@ -118,7 +117,9 @@ impl Engine {
                     let ahead = self.inlet.clock.ahead;
                     self.inlet.watched(lane, version, change, at, |change, bound| {
                         let moment = state.moment_of(change, bound, at, ahead);
-                        state.tells(moment, at, self.rules.settle_time, &mut self.none_behind_from);
+                        if moment.plus(SECOND) < at {
+                            state.reach.tells_of_before(at, until, &mut self.none_behind_from);
+                        }
                         moment
                     });
                 } else {
@@ -167,7 +168,8 @@ impl Engine {
         } else {
             state.last_version = version;
         }
-        state.goes_on(at, self.rules.settle_time, &mut self.none_behind_from);
+        let until = at.plus(self.rules.settle_time);
+        state.reach.goes_on(until, true, &mut self.none_behind_from);
         if !state.relist.is_listing() {
             state.relist.begin();
         }
@@ -207,7 +209,7 @@ impl Engine {
             .lanes
             .iter()
             .filter(|(part, state)| is_awaited(part) && !state.has_listed)
-            .map(|(_, state)| state.is_away);
+            .map(|(_, state)| state.reach.is_away);
         Some(match missing.next() {
             None => Entry::At(first),
             Some(_) if self.waits_for.is_empty() => Entry::At(first.plus(self.rules.settle_time)),
@@ -300,7 +302,7 @@ impl LaneState {
         at: UnixNanos,
         ahead: Nanos,
     ) -> UnixNanos {
-        let is_resumed = self.behind.is_some_and(|behind| at <= behind.until);
+        let is_resumed = self.reach.catches_up(at);
         let is_late = bound.plus(SECOND) < at;
         let mut moment = bound;
         if (is_resumed || is_late)

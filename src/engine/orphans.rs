@@ -81,7 +81,9 @@ impl Orphans {
 /// The object that a change is about; an Event that only names it is looked at by itself.
 pub(super) fn object_of(change: &Change) -> Uid {
     match change {
-        Change::Seen(snapshot) | Change::Deleted(snapshot) => snapshot.meta().uid,
+        Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
+            snapshot.meta().uid
+        }
         Change::Vanished(uid) => *uid,
         Change::Noted(note) => note.about.uid().unwrap_or(note.uid),
     }

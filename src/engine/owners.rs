@@ -38,7 +38,7 @@ impl Engine {
             return self.orphans.owner_of(owner.uid);
         }
         let is_away = self.lanes.iter().any(|((lane, _), state)| {
-            state.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
+            state.reach.is_away && self.kind_of(*lane).is_some_and(|kind| kind == owner.kind)
         });
         (is_away || !released.is_listed).then_some(owner.uid)
     }
@@ -52,7 +52,9 @@ impl Engine {
         }
         let object = orphans::object_of(&released.change);
         let seen = match &released.change {
-            Change::Seen(snapshot) | Change::Deleted(snapshot) => Some(snapshot),
+            Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
+                Some(snapshot)
+            }
             Change::Vanished(_) | Change::Noted(_) => None,
         };
         let owner = seen.and_then(|seen| seen.meta().owner.as_ref()).map(|owner| owner.uid);

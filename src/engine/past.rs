@@ -355,7 +355,11 @@ fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
         Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
             Some((entry.released.place, entry.when.at, set.status.desired))
         }
-        Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => None,
+        Change::Seen(_)
+        | Change::Deleted(_)
+        | Change::Unmatched(_)
+        | Change::Vanished(_)
+        | Change::Noted(_) => None,
     };
     if !told.iter().any(|(entry, is_new)| *is_new && wanted(entry).is_some()) {
         return;

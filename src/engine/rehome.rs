@@ -60,19 +60,8 @@ impl Engine {
             if let Some(host) = host {
                 self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
-        } else {
-            let mut part = None;
-            self.change(top, Seen::NOTHING, out, |tree, _| {
-                part = tree.split(snapshot, None);
-                After::Lives
-            });
-            let Some(part) = part else { return };
-            for uid in part.uids() {
-                self.store.enter(uid, meta.uid);
-            }
-            self.touch(meta.uid);
-            self.store.plant(meta.uid, part);
-            self.change(top, Seen::NOTHING, out, |tree, turn| tree.lost_part(at, turn));
+        } else if !self.split_off(snapshot, top, Seen { arrival, ..Seen::NOTHING }, out) {
+            return;
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
         if let Some((owner, host)) = adopter.filter(|(_, host)| *host != meta.uid) {
@@ -83,6 +72,55 @@ impl Engine {
                 self.change(meta.uid, Seen::NOTHING, out, |tree, _| tree.set_adopted());
             }
         }
+    }
+
+    /// An object of the tree of `top` becomes a tree of its own, with all below it; whether it was
+    /// there.
+    fn split_off(
+        &mut self,
+        snapshot: &Snapshot,
+        top: Uid,
+        seen: Seen,
+        out: &mut Vec<FinishedSpan>,
+    ) -> bool {
+        let meta = snapshot.meta();
+        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), seen.arrival);
+        let mut part = None;
+        self.change(top, Seen::NOTHING, out, |tree, _| {
+            part = tree.split(snapshot, None);
+            After::Lives
+        });
+        let Some(part) = part else { return false };
+        for uid in part.uids() {
+            self.store.enter(uid, meta.uid);
+        }
+        self.touch(meta.uid);
+        self.store.plant(meta.uid, part);
+        self.change(top, seen, out, |tree, turn| tree.lost_part(at, turn));
+        true
+    }
+
+    /// An object no longer matches the selector of its watch: what becomes of it is not known, and
+    /// what was open of it has a gap.
+    pub(super) fn unmatched(
+        &mut self,
+        snapshot: &Snapshot,
+        arrival: Option<Arrival>,
+        out: &mut Vec<FinishedSpan>,
+    ) {
+        let meta = snapshot.meta();
+        let Some(top) = self.store.top_of(meta.uid) else { return };
+        let seen = Seen { arrival, is_late: true, ..Seen::NOTHING };
+        if top != meta.uid && !self.split_off(snapshot, top, seen, out) {
+            return;
+        }
+        if let Snapshot::Pod(pod) = snapshot {
+            self.forget_claims(pod);
+        }
+        self.counts.changes += 1;
+        self.store.leave(meta.uid);
+        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
+        self.change(meta.uid, seen, out, |tree, turn| tree.unmatched(at, turn));
     }
 
     /// A tree whose topmost object was adopted has become quiet: it joins that of its owner.

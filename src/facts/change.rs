@@ -73,6 +73,8 @@ pub enum Change {
     Seen(Snapshot),
     /// An object is gone; this is its last version, with the resourceVersion of the deletion.
     Deleted(Snapshot),
+    /// An object is there, but no longer matches the selector of its watch; this is its last version.
+    Unmatched(Snapshot),
     /// A complete list did not contain it.
     Vanished(Uid),
     /// A Kubernetes Event about an object.
@@ -112,7 +114,7 @@ impl Change {
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         match self {
-            Self::Seen(snapshot) | Self::Deleted(snapshot) => {
+            Self::Seen(snapshot) | Self::Deleted(snapshot) | Self::Unmatched(snapshot) => {
                 Some(snapshot.meta().resource_version)
             }
             Self::Noted(note) => Some(note.resource_version),
@@ -124,7 +126,9 @@ impl Change {
     #[must_use]
     pub fn newest_time(&self) -> Option<UnixNanos> {
         match self {
-            Self::Seen(snapshot) | Self::Deleted(snapshot) => Some(snapshot.newest_time()),
+            Self::Seen(snapshot) | Self::Deleted(snapshot) | Self::Unmatched(snapshot) => {
+                Some(snapshot.newest_time())
+            }
             Self::Noted(note) => Some(note.exact.unwrap_or(note.seconds)),
             Self::Vanished(_) => None,
         }

@@ -98,9 +98,7 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
     let (namespace, name) = (involved.namespace.boxed(), involved.name.boxed());
     let about = match &*involved.kind.0 {
         _ if is_claim => About::Claim(namespace, name),
-        "Pod" if involved.uid.0.is_empty() && !name.is_empty() => {
-            About::Pod(namespace, name)
-        }
+        "Pod" if involved.uid.0.is_empty() && !name.is_empty() => About::Pod(namespace, name),
         _ => About::Uid(uid(key, &involved.uid.0)?),
     };
     let series = event.series.unwrap_or_default();

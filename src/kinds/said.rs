@@ -18,6 +18,8 @@ pub enum Said<'a> {
     Modified(&'a [u8]),
     /// It is gone; the object is its last version.
     Deleted(&'a [u8]),
+    /// It is there, but no longer matches the selector; the object is its last version.
+    Unmatched(&'a [u8]),
     /// Nothing; the object tells how far the watch is.
     Bookmark(&'a [u8]),
     /// The watch cannot go on; the object is a `Status`.
@@ -36,6 +38,7 @@ impl<'a> Said<'a> {
             Self::Added(_) => "ADDED",
             Self::Modified(_) => "MODIFIED",
             Self::Deleted(_) => "DELETED",
+            Self::Unmatched(_) => "UNMATCHED",
             Self::Bookmark(_) => "BOOKMARK",
             Self::Error(_) => "ERROR",
             Self::Closed => "CLOSED",
@@ -56,6 +59,7 @@ impl<'a> Said<'a> {
             "LIST" => Some(Self::Listed(object)),
             "LIST_DONE" => Some(Self::ListDone(version_of(object))),
             "CLOSED" => Some(Self::Closed),
+            "UNMATCHED" => Some(Self::Unmatched(object)),
             other => Self::watched(other, object),
         }
     }
@@ -64,7 +68,11 @@ impl<'a> Said<'a> {
     #[must_use]
     pub const fn is_of_object(self) -> bool {
         match self {
-            Self::Listed(_) | Self::Added(_) | Self::Modified(_) | Self::Deleted(_) => true,
+            Self::Listed(_)
+            | Self::Added(_)
+            | Self::Modified(_)
+            | Self::Deleted(_)
+            | Self::Unmatched(_) => true,
             Self::ListDone(_) | Self::Bookmark(_) | Self::Error(_) | Self::Closed => false,
         }
     }
@@ -73,8 +81,12 @@ impl<'a> Said<'a> {
     #[must_use]
     pub fn version(self) -> u64 {
         match self {
-            Self::Added(json) | Self::Modified(json) | Self::Deleted(json) => list_version(json),
-            Self::Listed(json) | Self::Bookmark(json) => list_version(json),
+            Self::Added(json)
+            | Self::Modified(json)
+            | Self::Deleted(json)
+            | Self::Unmatched(json)
+            | Self::Listed(json)
+            | Self::Bookmark(json) => list_version(json),
             Self::ListDone(_) | Self::Error(_) | Self::Closed => 0,
         }
     }
@@ -134,7 +146,9 @@ pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
         }
         Said::Closed | Said::Error(_) => return Heard::news(News::Closed),
         Said::Bookmark(_) => return Heard { out: Some(News::Bookmark), ..Heard::nothing(said) },
-        Said::Listed(_) | Said::Deleted(_) if lane == Lane::Events => return Heard::nothing(said),
+        Said::Listed(_) | Said::Deleted(_) | Said::Unmatched(_) if lane == Lane::Events => {
+            return Heard::nothing(said);
+        }
         Said::Added(json) | Said::Modified(json) if lane == Lane::Events => {
             return match note(catalog, json) {
                 Ok(Some(note)) => Heard::news(News::Watched(Change::Noted(Box::new(note)))),
@@ -145,6 +159,7 @@ pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
         Said::Listed(json) => (json, News::Listed),
         Said::Added(json) | Said::Modified(json) => (json, |it| News::Watched(Change::Seen(it))),
         Said::Deleted(json) => (json, |it| News::Watched(Change::Deleted(it))),
+        Said::Unmatched(json) => (json, |it| News::Watched(Change::Unmatched(it))),
     };
     match snapshot(catalog, lane, json) {
         Ok(Decoded { snapshot, n_stamps, refused_stamps }) => {
@@ -225,7 +240,8 @@ mod tests {
         let json = br#"{"metadata":{"resourceVersion":"7"}}"#;
         let watched = [Said::Added, Said::Modified, Said::Deleted, Said::Bookmark, Said::Error]
             .map(|of| of(json));
-        let of_recordings = [Said::Listed(json), Said::ListDone("7"), Said::Closed];
+        let of_recordings =
+            [Said::Listed(json), Said::ListDone("7"), Said::Closed, Said::Unmatched(json)];
         for said in watched {
             assert_eq!(Said::watched(said.name(), json), Some(said));
             assert_eq!(Said::recorded(said.name(), json), Some(said));

@@ -158,7 +158,11 @@ impl Inlet {
                 let known = self.desired.entry(meta.uid).or_default();
                 *known = (*known).max((meta.resource_version, set.status.desired));
             }
-            Change::Seen(_) | Change::Deleted(_) | Change::Vanished(_) | Change::Noted(_) => {}
+            Change::Seen(_)
+            | Change::Deleted(_)
+            | Change::Unmatched(_)
+            | Change::Vanished(_)
+            | Change::Noted(_) => {}
         }
     }
 
@@ -237,9 +241,11 @@ impl Inlet {
         let (_, released) = self.ready.pop_first()?;
         self.n_listed -= usize::from(released.is_listed);
         match &released.change {
-            Change::Deleted(Snapshot::Workload(gone)) => self.desired.remove(&gone.meta.uid),
+            Change::Deleted(gone) | Change::Unmatched(gone) => {
+                self.desired.remove(&gone.meta().uid)
+            }
             Change::Vanished(uid) => self.desired.remove(uid),
-            Change::Seen(_) | Change::Deleted(Snapshot::Pod(_)) | Change::Noted(_) => None,
+            Change::Seen(_) | Change::Noted(_) => None,
         };
         Some(released)
     }

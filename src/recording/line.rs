@@ -30,9 +30,9 @@ pub enum LineError {
     /// `at` is no time.
     #[error("`at` is {0:?}: expected an RFC 3339 time such as 2026-11-20T11:10:37.857296Z")]
     NotATime(String),
-    /// `type` is none of the eight.
+    /// `type` is none of the nine.
     #[error(
-        "`type` is {0:?}: expected LIST, LIST_DONE, ADDED, MODIFIED, DELETED, BOOKMARK, CLOSED or ERROR"
+        "`type` is {0:?}: expected LIST, LIST_DONE, ADDED, MODIFIED, DELETED, UNMATCHED, BOOKMARK, CLOSED or ERROR"
     )]
     NotAType(String),
 }
@@ -125,7 +125,7 @@ mod tests {
             expected a JSON object with `at`, `resource`, `type` and `object`, found EOF while parsing a string at column 11
             `at` is "yesterday": expected an RFC 3339 time such as 2026-11-20T11:10:37.857296Z
             `at` is "9999-01-01T00:00:00Z": expected an RFC 3339 time such as 2026-11-20T11:10:37.857296Z
-            `type` is "PATCHED": expected LIST, LIST_DONE, ADDED, MODIFIED, DELETED, BOOKMARK, CLOSED or ERROR"#]]
+            `type` is "PATCHED": expected LIST, LIST_DONE, ADDED, MODIFIED, DELETED, UNMATCHED, BOOKMARK, CLOSED or ERROR"#]]
         .assert_eq(
             &[
                 said("kind: Pod"),

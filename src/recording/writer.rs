@@ -48,6 +48,7 @@ impl Listener for ForRecording {
             | Said::Added(json)
             | Said::Modified(json)
             | Said::Deleted(json)
+            | Said::Unmatched(json)
             | Said::Bookmark(json)
             | Said::Error(json) => self.redacted(json),
         };

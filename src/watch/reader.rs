@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::json::list::Items;
 use super::json::stream::Lines;
+use super::left::are_there;
 use super::list_watch::{Ended, ListWatch, Request};
 use super::listener::Listener;
 use super::reading::{Piece, Reading, Tally};
@@ -223,7 +224,7 @@ impl<E: Listener> Reader<E> {
         let began = Instant::now();
         let silence = self.settings.watch_timeout + GRACE;
         let mut lines = Lines::default();
-        let mut reading = Reading::new(is_initial);
+        let mut reading = Reading::new(is_initial, self.target.has_selector());
         let ended = loop {
             let chunk = match timeout(silence, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -248,8 +249,17 @@ impl<E: Listener> Reader<E> {
                     status.last_error = None;
                 }
             });
-            for piece in reading.take() {
+            let pieces = reading.take();
+            let left = pieces.iter().filter_map(Piece::left).collect();
+            let mut are_there = are_there(&self.api, &self.target, left).await.into_iter();
+            for piece in pieces {
                 match piece {
+                    Piece::Left(object, at) => {
+                        let is_there = are_there.next().unwrap_or(false);
+                        let said = if is_there { Said::Unmatched } else { Said::Deleted };
+                        let heard = self.listener.listen(said(&object), at);
+                        self.hand_on(heard.out).await?;
+                    }
                     Piece::Said(one) => self.hand_on(Some(one)).await?,
                     Piece::ListDone(version) => {
                         self.list_done(&version).await?;

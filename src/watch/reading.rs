@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::json::stream;
+use super::left::{Last, is_asked_to_go, last};
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
 use crate::facts::instant::Clock;
@@ -26,6 +27,8 @@ pub(super) struct Reading<T> {
     pub(super) version: u64,
     /// It cannot go on: why.
     pub(super) ended: Option<Failed>,
+    /// Only what matches a selector is told.
+    has_selector: bool,
 }
 
 /// What is handed on.
@@ -35,6 +38,15 @@ pub(super) enum Piece<T> {
     Said(T),
     /// The initial events are complete, at this resourceVersion.
     ListDone(String),
+    /// Under a selector: an object is gone, or only matches no longer, and when that was told.
+    Left(Vec<u8>, Clock),
+}
+
+impl<T> Piece<T> {
+    /// What has left a selector.
+    pub(super) fn left(&self) -> Option<Last> {
+        if let Self::Left(object, _) = self { Some(last(object)) } else { None }
+    }
 }
 
 /// What is counted of the objects in a chunk.
@@ -60,7 +72,7 @@ impl Tally {
 
 impl<T: Send + 'static> Reading<T> {
     /// A watch that has said nothing yet, and begins with all objects there are or does not.
-    pub(super) fn new(is_initial: bool) -> Self {
+    pub(super) fn new(is_initial: bool, has_selector: bool) -> Self {
         Self {
             out: Vec::new(),
             put_off: Vec::new(),
@@ -68,6 +80,7 @@ impl<T: Send + 'static> Reading<T> {
             was_heard: false,
             version: 0,
             ended: None,
+            has_selector,
         }
     }
 
@@ -91,6 +104,15 @@ impl<T: Send + 'static> Reading<T> {
                 return self.ended = Some(Failed::Broken(why));
             }
         };
+        if let Said::Deleted(object) = said
+            && self.has_selector
+            && !self.is_initial
+            && !is_asked_to_go(object)
+        {
+            tally.n_events += 1;
+            (self.was_heard, self.version) = (true, self.version.max(said.version()));
+            return self.out.push(Piece::Left(object.to_vec(), at));
+        }
         let Heard { out, version, n_stamps, refused } = listener.listen(said, at);
         tally.add(n_stamps, refused);
         self.version = self.version.max(version);
@@ -109,6 +131,7 @@ impl<T: Send + 'static> Reading<T> {
             Said::Added(_)
             | Said::Modified(_)
             | Said::Deleted(_)
+            | Said::Unmatched(_)
             | Said::ListDone(_)
             | Said::Error(_)
             | Said::Closed => {

@@ -105,6 +105,27 @@ impl Target {
         resource(&self.plural, &self.group)
     }
 
+    /// Whether objects may begin and cease to match. Of namespaces that are left out none ever comes.
+    #[must_use]
+    pub fn has_selector(&self) -> bool {
+        !self.label_selector.is_empty() || !self.field_selector.is_empty()
+    }
+
+    /// The path of one object.
+    #[must_use]
+    pub fn path_of(&self, namespace: &str, name: &str) -> String {
+        format!("{}/{name}", self.path(namespace))
+    }
+
+    fn path(&self, namespace: &str) -> String {
+        let base = match self.group.as_str() {
+            "" => format!("/api/{}", self.version),
+            group => format!("/apis/{group}/{}", self.version),
+        };
+        let namespaces = if namespace.is_empty() { "" } else { "/namespaces/" };
+        format!("{base}{namespaces}{namespace}/{}", self.plural)
+    }
+
     /// Path and query of `request`.
     #[must_use]
     pub fn uri(
@@ -113,16 +134,7 @@ impl Target {
         settings: &WatchSettings,
         is_version_only: bool,
     ) -> String {
-        let mut uri = match self.group.as_str() {
-            "" => format!("/api/{}", self.version),
-            group => format!("/apis/{group}/{}", self.version),
-        };
-        if !self.namespace.is_empty() {
-            uri.push_str("/namespaces/");
-            uri.push_str(&self.namespace);
-        }
-        uri.push('/');
-        uri.push_str(&self.plural);
+        let mut uri = self.path(&self.namespace);
         let seconds = settings.watch_timeout.as_secs().to_string();
         let size = if is_version_only { 1 } else { settings.page_size }.to_string();
         let fields = self.fields();

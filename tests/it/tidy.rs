@@ -70,6 +70,7 @@ const SHELL_FILES: &[&str] = &[
     "telemetry/logs.rs",
     "telemetry/process.rs",
     "watch/lanes.rs",
+    "watch/left.rs",
     "watch/reader.rs",
     "watch/trouble.rs",
     "webhook/roots.rs",

@@ -327,6 +327,53 @@ async fn an_api_server_whose_clock_is_elsewhere_corrects_times_of_arrival() {
     }
 }
 
+/// Under a selector DELETED means that an object is gone, or that it no longer matches.
+#[tokio::test]
+async fn what_leaves_a_selector_is_gone_only_if_the_server_does_not_have_it() {
+    let line = |kind, version: i64, name: &str, more: &str| Line {
+        at: version,
+        resource: "pods".into(),
+        kind,
+        object: format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"shop","resourceVersion":"{version}","uid":"00000000-0000-4000-8000-00000000000{}"{more}}}}}"#,
+            name.len()
+        ),
+    };
+    let lines = [
+        line(Type::ListDone, 1, "", ""),
+        line(Type::Added, 2, "a", ""),
+        line(Type::Added, 3, "bb", ""),
+        line(Type::Added, 4, "ccc", ""),
+        line(Type::Deleted, 5, "a", r#","labels":{"no-longer":"true"}"#),
+        line(Type::Deleted, 6, "bb", ""),
+        line(Type::Deleted, 7, "ccc", r#","deletionTimestamp":"2026-11-20T11:10:37Z""#),
+    ];
+    for (selector, expected, asked) in [("app=web", "?--", vec!["a", "bb"]), ("", "---", vec![])] {
+        let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+        let watched = Watched {
+            target: Target::built_in("pods", "", selector),
+            has_no_backlog: false,
+            listener: ForCore::new(Arc::default(), Lane::Pods, 0),
+        };
+        let (say, mut said) = mpsc::channel(64);
+        let _watches = start(&api.cluster().await, &WatchSettings::default(), vec![watched], &say);
+        let mut told = String::new();
+        while told.len() < 3 {
+            let news = timeout(PATIENCE, said.recv()).await.unwrap().unwrap().news;
+            if matches!(news, News::Watched(Change::Unmatched(_))) {
+                told.push('?');
+            } else if matches!(news, News::Watched(Change::Deleted(_))) {
+                told.push('-');
+            }
+        }
+        assert_eq!(told, expected);
+        let requests = api.requests.lock().await.clone();
+        let gets = requests.iter().filter(|it| it.starts_with("/api/v1/namespaces/shop/pods/"));
+        let names: Vec<_> = gets.filter_map(|it| it.rsplit('/').next()).collect();
+        assert_eq!(names, asked);
+    }
+}
+
 const WIDGETS: &str = "widgets.example.com";
 
 /// A kind of nobody's, of which the server is asked for the version.

@@ -81,6 +81,17 @@ impl Tree {
     /// A part of it has become a tree of its own.
     pub fn lost_part(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
         self.evaluate(at, turn);
+        self.mark_late(turn);
+        self.after()
+    }
+
+    /// The topmost object no longer matches the selector of its watch: what becomes of it is not known.
+    pub fn unmatched(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
+        self.mark_late(turn);
+        self.close(Outcome::Unfinished, at, None, turn);
+        self.root = None;
+        self.pods.remove(self.portrait.top.uid);
+        self.is_muted = true;
         self.after()
     }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::{check, check_counts};
+use super::tree::{check, check_also, check_counts};
 
 #[test]
 fn an_owner_that_is_watched_and_never_comes_is_marked_missing() {
@@ -173,6 +173,52 @@ fn an_object_that_owns_itself_is_a_root() {
         ",
         expect![[r#"
             create Foo a 1..2 completed {cause=spec:1, manager=x, owner.missing, owner.kind=Foo, owner.name=a}
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_no_longer_matches_the_selector_of_its_watch_is_neither_lost_nor_ended() {
+    check(
+        "
+        @0 settled web a b
+        @20   pod a unmatched
+        @20.1 pod c of=web-1
+        @22   pod c running ready
+        @60   pod b going grace=1
+        @60.1 pod d of=web-1
+        @61   pod b gone
+        @62   pod d running ready
+        @90 wait
+        ",
+        expect![[r#"
+            recover Deployment web 60..62 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000060}
+              terminate Pod b 60..61 completed
+              start Pod d 60.1..62 completed
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_open_of_an_object_that_no_longer_matches_ends_unfinished_with_a_gap() {
+    check_also(
+        &["lifespan.watch.gap"],
+        "
+        @0 settled web a
+        @20   deploy web image=v2 by=kubectl
+        @20.1 rs web-2 of=web image=v2 replicas=1
+        @20.2 pod b of=web-2
+        @25   deploy web unmatched
+        @27   pod b running ready
+        @30   pod b going grace=1
+        @31   pod b gone
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 20..25 unfinished {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap, watch.gap=true}
+              create ReplicaSet web-2 20.1..25 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 20.2..25 unfinished
+                  schedule Pod b 20.2..25 unfinished
         "#]],
     );
 }

@@ -17,7 +17,8 @@
 //! A line changes some facts of an object and keeps the others; the first creates it. Kinds are
 //! `deploy rs rc sts ds job cronjob pod`, and custom resources as `cr Rollout.argoproj.io web`.
 //! Words for every object: `of=owner` (`of=sts/db`, `of=Rollout.argoproj.io/web` for a kind by
-//! name; `orphaned` takes it away, `of=` again gives another), `delete`, `finalizers=a,b`, `gone`, `stamp=aa,bb`, `parent=aa` (a stamp that
+//! name; `orphaned` takes it away, `of=` again gives another), `delete`, `finalizers=a,b`, `gone`,
+//! `unmatched` (it is there, and no longer matches the selector of its watch), `stamp=aa,bb`, `parent=aa` (a stamp that
 //! is a parent), `by=manager`, `service=name`,
 //! `name=db-1` (called so in the cluster: another object of a name that was used before), and of
 //! the telling `late=ms` (arrives so much later), `rv=n`, `time=s` (object times say this second).
@@ -341,6 +342,10 @@ impl World {
         if line.has("gone") {
             self.objects.remove(&key);
             return Change::Deleted(new);
+        }
+        if line.has("unmatched") {
+            self.objects.remove(&key);
+            return Change::Unmatched(new);
         }
         // `rv=` below what is known tells an old version again.
         if old.is_none_or(|old| old.meta().resource_version < version) {

@@ -36,7 +36,9 @@ pub(crate) struct Told {
 pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     match &told.news {
         News::Listed(snapshot)
-        | News::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot)) => Some(snapshot),
+        | News::Watched(
+            Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot),
+        ) => Some(snapshot),
         News::Watched(Change::Vanished(_) | Change::Noted(_))
         | News::ListDone(_)
         | News::Bookmark

@@ -273,6 +273,10 @@ async fn answer(
             let list = format!(r#"{{"resources":[{}]}}"#, plurals.join(","));
             return discovered(histories, name, &list).await;
         }
+        ["api", _, "namespaces", _, plural, name] => {
+            let Some(history) = histories.get(*plural) else { return status(404, None) };
+            return history.lock().await.still(name);
+        }
         ["api", _, plural] => (*plural).to_owned(),
         ["apis", group, _, plural] => format!("{plural}.{group}"),
         _ => return status(404, None),
@@ -292,6 +296,20 @@ async fn answer(
         return status(422, None);
     }
     watched(&mut history, manner, &query, is_initial)
+}
+
+impl History {
+    /// An object by its name: of those that a watch called deleted the ones are still there that have a
+    /// label `no-longer`.
+    fn still(&self, name: &str) -> Response<Body> {
+        let is_it = |object: &str| text(object, "name").is_some_and(|it| it == name);
+        let events = self.events.iter().filter(|(_, kind, _)| *kind == "DELETED");
+        let mut objects = events.map(|(_, _, object)| object).filter(|object| is_it(object));
+        match objects.find(|object| object.contains("\"no-longer\"")) {
+            Some(object) => whole(200, object),
+            None => status(404, None),
+        }
+    }
 }
 
 fn group_of(resource: &str) -> Option<&str> {
