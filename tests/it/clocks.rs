@@ -85,6 +85,26 @@ fn a_node_whose_clock_is_off_changes_nothing_but_times() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Of who wrote what when nothing is told where a proxy, a cache or `kubectl get` leaves it out.
+#[test]
+fn objects_without_managed_fields_change_nothing_but_times() {
+    let mut wrong = Vec::new();
+    for name in recordings() {
+        let lines = recording(&name);
+        let expected = shape(&drive(&decode(&lines)));
+        let bare = |line: &Line| {
+            let mut object: Value = serde_json::from_str(&line.object).unwrap();
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("managedFields");
+            }
+            Line { object: object.to_string(), ..line.clone() }
+        };
+        let bare = shape(&drive(&decode(&lines.iter().map(bare).collect::<Vec<_>>())));
+        wrong.extend(difference(&name, "no managedFields", &expected, &bare));
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn this_machines_clock_changes_nothing_but_times() {
     let mut wrong = Vec::new();
