@@ -98,7 +98,7 @@ impl Tree {
             let open = self.open_transition(action, settles, "spec:1".to_owned(), at, turn);
             open.generation = new.meta.generation;
             self.link_stamps(new.stamps.to_vec(), false);
-        } else if self.is_of_new_node() {
+        } else if self.is_of_new_node(turn.seen.desired) {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
             self.open_by_pod(Action::Scale, by, None, turn);
         }
@@ -196,10 +196,14 @@ impl Tree {
         }
     }
 
-    /// A DaemonSet gets a Pod more than the nodes that it is known to want: one of them is new.
-    fn is_of_new_node(&self) -> bool {
-        let is_surplus =
-            |wanted: i64| self.nodes.are_moving() || self.pods.tally().present >= wanted;
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want, or wants more of them, as
+    /// has been heard: one of them is new.
+    fn is_of_new_node(&self, desired: Option<i64>) -> bool {
+        let is_surplus = |wanted: i64| {
+            self.nodes.are_moving()
+                || desired.is_some_and(|desired| desired > wanted)
+                || self.pods.tally().present >= wanted
+        };
         self.top().kind == Kind::DaemonSet
             && self.may_recover()
             && self.wanted().is_some_and(is_surplus)

@@ -218,3 +218,32 @@ fn a_pod_that_was_unready_before_its_node_left_was_lost() {
         "#]],
     );
 }
+
+#[test]
+fn a_node_that_joins_while_a_pod_of_an_old_revision_goes_is_a_scale_all_the_same() {
+    check(
+        "
+        @-101 missed ds agent ondelete
+        @0 settled ds/agent a1 a2
+        @20   ds agent image=v2 by=kubectl revision=r2
+        @20.1 pod a1 going grace=3
+        @20.2 ds agent status=0/2/2
+        @22   pod a3 of=ds/agent revision=r2
+        @22.1 ds agent status=1/3/2 desired=3
+        @23   pod a1 gone
+        @23.1 pod a4 of=ds/agent revision=r2
+        @25   pod a3 running ready
+        @26   pod a4 running ready
+        @26.1 ds agent status=2/3/3
+        @60 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 20..20.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              terminate Pod a1 20.1..23 completed
+            scale DaemonSet agent 22..26.1 completed {cause=pods:6b371653-853c-64bf-6f4a-d73bdefbb2b1:1700000022}
+              -> follows update DaemonSet spec:2
+              start Pod a3 22..25 completed
+              start Pod a4 23.1..26 completed
+        "#]],
+    );
+}
