@@ -125,9 +125,9 @@ impl Build<'_> {
         let from = first.unwrap_or_else(|| run.started.instant(skew));
         let ended = run.ended.as_ref().map(|(at, exit)| (at.instant(skew).not_before(&from), exit));
         // What ends after its deletion was asked for was ended by that.
-        let asked = pod.end().map(|end| end.requested.lo);
+        let asked = pod.end().map(|end| end.requested.order());
         let was_asked =
-            run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.lo >= asked);
+            run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.order() >= asked);
         let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || was_asked;
         let (end, outcome) = match &ended {
             Some((end, exit)) => {

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::support::checks::is_root;
 use crate::support::drive::{decode, drive};
-use crate::support::lines::{Line, recording, recordings};
+use crate::support::lines::Line;
 use crate::support::model::S;
-use crate::support::shape::{difference, shape};
+use crate::support::shape::{difference, histories, shape};
 
 /// Times of `value` at `keys`, moved.
 fn shift(value: &mut Value, keys: &[&str], seconds: i64) {
@@ -73,8 +73,7 @@ fn is_of_kubelet(event: &Value) -> bool {
 #[test]
 fn a_node_whose_clock_is_off_changes_nothing_but_times() {
     let mut wrong = Vec::new();
-    for name in recordings() {
-        let lines = recording(&name);
+    for (name, lines) in histories(3) {
         let expected = shape(&drive(&decode(&lines)));
         for seconds in [-180, -3, -1, 1, 3, 180] {
             let shifted: Vec<Line> = lines.iter().map(|line| of_kubelet(line, seconds)).collect();
@@ -89,8 +88,7 @@ fn a_node_whose_clock_is_off_changes_nothing_but_times() {
 #[test]
 fn objects_without_managed_fields_change_nothing_but_times() {
     let mut wrong = Vec::new();
-    for name in recordings() {
-        let lines = recording(&name);
+    for (name, lines) in histories(3) {
         let expected = shape(&drive(&decode(&lines)));
         let bare = |line: &Line| {
             let mut object: Value = serde_json::from_str(&line.object).unwrap();
@@ -108,8 +106,7 @@ fn objects_without_managed_fields_change_nothing_but_times() {
 #[test]
 fn this_machines_clock_changes_nothing_but_times() {
     let mut wrong = Vec::new();
-    for name in recordings() {
-        let lines = recording(&name);
+    for (name, lines) in histories(3) {
         let run = drive(&decode(&lines));
         assert!(run.spans.iter().any(is_root));
         let expected = shape(&run);

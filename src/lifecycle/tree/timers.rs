@@ -30,8 +30,8 @@ struct Timers {
 impl Timers {
     /// Those up to which something must last, or may.
     fn limits(self) -> impl Iterator<Item = UnixNanos> {
-        let Self { lasted, limit, unready, deferred, .. } = self;
-        [lasted, limit, unready, deferred].into_iter().flatten()
+        let Self { hold, lasted, limit, unready, deferred, .. } = self;
+        [hold, lasted, limit, unready, deferred].into_iter().flatten()
     }
 
     fn first(self) -> Option<UnixNanos> {

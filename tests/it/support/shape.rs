@@ -6,6 +6,8 @@ use lifespan::facts::span::FinishedSpan;
 
 use super::checks::{outcome, text, traces};
 use super::drive::Run;
+use super::lines::{Line, recording, recordings};
+use super::model::{self, Make};
 
 /// What must agree whatever the clocks say: names, objects, ends and errors, and how spans nest.
 pub(crate) fn shape(run: &Run) -> Vec<String> {
@@ -45,7 +47,23 @@ fn below(span: &FinishedSpan, all: &[&FinishedSpan], pad: &str, out: &mut Vec<St
     out.extend(parts);
 }
 
-/// What differs from the recording as it is.
+/// Recorded clusters, and some that the model makes up: as many of each kind, unless `LIFESPAN_SEEDS`
+/// asks for more.
+pub(crate) fn histories(least: u64) -> Vec<(String, Vec<Line>)> {
+    let recorded = recordings().into_iter().map(|name| (name.clone(), recording(&name)));
+    let asked = std::env::var("LIFESPAN_SEEDS").ok().and_then(|text| text.parse().ok());
+    let makes: [&'static [Make]; 4] =
+        [&[Make::Deployment], &[Make::StatefulSet], &[Make::DaemonSet], &[Make::Job]];
+    let made = makes.into_iter().flat_map(|makes| {
+        (0..asked.unwrap_or(least)).map(move |seed| {
+            let name = format!("{} of seed {seed}", makes.first().unwrap().kind());
+            (name, model::history_of(makes, seed, 20).lines)
+        })
+    });
+    recorded.chain(made).collect()
+}
+
+/// What differs from the history as it is.
 pub(crate) fn difference(
     name: &str,
     what: &str,
