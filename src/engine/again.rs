@@ -95,11 +95,12 @@ impl Engine {
         }
     }
 
-    /// How many nodes the DaemonSet above wants, by the newest that has arrived.
+    /// How many nodes the DaemonSet above wants, as is heard a moment later.
     fn desired_by(&self, released: &Released) -> Option<i64> {
         let object = orphans::object_of(&released.change);
         let above = || self.store.top_of(owner_of(released)?);
-        self.inlet.desired(self.store.top_of(object).or_else(above)?)
+        let moment = released.arrival.map_or(self.now, |arrival| arrival.moment);
+        self.inlet.desired(self.store.top_of(object).or_else(above)?, moment)
     }
 
     /// The trees are told, and what they were is kept as far as it may be decided again. Returns what
@@ -219,9 +220,13 @@ impl Engine {
         }
         self.pasts.join(&trees);
         let settle_time = self.rules.settle_time;
-        let desired = || self.inlet.desired(top);
+        let (now, inlet) = (self.now, &self.inlet);
+        let desired = |released: &Released| {
+            inlet.desired(top, released.arrival.map_or(now, |arrival| arrival.moment))
+        };
+        let when = self.when();
         let Again { was, told, n_missed } =
-            match self.pasts.again(top, late, desired, self.when(), settle_time) {
+            match self.pasts.again(top, late, desired, when, settle_time) {
                 Ok(again) => again,
                 Err(late) => return late.into_iter().for_each(|late| self.take(late, out)),
             };

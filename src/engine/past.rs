@@ -313,7 +313,7 @@ impl Pasts {
         &mut self,
         tree: Uid,
         late: Vec<Released>,
-        desired: impl Fn() -> Option<i64>,
+        desired: impl Fn(&Released) -> Option<i64>,
         now: When,
         settle_time: Nanos,
     ) -> Result<Again, Vec<Released>> {
@@ -340,7 +340,7 @@ impl Pasts {
             let i = told.partition_point(|(entry, _)| entry.released.place <= place);
             let next = told.get(i).map(|(next, _)| next);
             let when = next.map_or(now, |next| next.when);
-            let desired = next.map_or_else(&desired, |next| next.desired);
+            let desired = next.map_or_else(|| desired(&released), |next| next.desired);
             told.insert(i, (Entry { released, when, desired }, true));
         }
         look_ahead(&mut told, settle_time);

@@ -92,6 +92,8 @@ pub struct Pod {
 struct Facts {
     /// Since when it is not Ready, though it had been.
     unready: Option<Evidence>,
+    /// A transition that it opened since it was Ready tells that it is lost.
+    is_loss_told: bool,
     /// The failure state it is in, and since when.
     failure: Option<(Failure, Evidence)>,
     /// What an Event says keeps it from starting, until it has a sandbox.
@@ -265,6 +267,12 @@ impl Pod {
         self.facts.as_deref()?.unready.as_ref()
     }
 
+    /// Its loss is told; whether it had been since it was Ready.
+    pub fn tell_loss(&mut self) -> bool {
+        let facts = self.facts.as_deref_mut();
+        facts.is_some_and(|facts| std::mem::replace(&mut facts.is_loss_told, true))
+    }
+
     /// The same, where it counts: it has neither finished, nor is it left untraced.
     #[must_use]
     pub fn missed(&self) -> Option<&Evidence> {
@@ -324,7 +332,7 @@ impl Pod {
         if is_ready {
             self.was_ready = true;
             if let Some(facts) = self.facts.as_deref_mut() {
-                facts.unready = None;
+                (facts.unready, facts.is_loss_told) = (None, false);
             }
         } else if self.was_ready && self.unready().is_none() && new.meta.deletion.is_none() {
             let changed = new.ready.as_ref().and_then(|ready| ready.changed);

@@ -49,8 +49,9 @@ pub struct Inlet {
     /// resourceVersions that were the largest so far when they arrived, with that arrival; both
     /// rise.
     stair: VecDeque<(u64, UnixNanos)>,
-    /// How many nodes each DaemonSet wants, by its newest version that has arrived.
-    desired: BTreeMap<Uid, (u64, i64)>,
+    /// How many nodes each DaemonSet wants: by the version that was taken last, and by those that have
+    /// arrived since, with their moments.
+    desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
     /// Since when more wait than may.
     full_since: Option<UnixNanos>,
     /// How many of what waits, or is ready, a list told.
@@ -137,7 +138,8 @@ impl Inlet {
     fn put(&mut self, at: UnixNanos, mut released: Released) {
         self.n_arrived += 1;
         let (version, rank, _) = released.place;
-        self.look_ahead(&released.change);
+        let moment = released.arrival.map_or(at, |arrival| arrival.moment);
+        self.look_ahead(&released.change, moment);
         if version < self.largest_released {
             self.n_late += 1;
         }
@@ -151,12 +153,13 @@ impl Inlet {
         }
     }
 
-    fn look_ahead(&mut self, change: &Change) {
+    fn look_ahead(&mut self, change: &Change, moment: UnixNanos) {
         match change {
             Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
                 let meta = &set.meta;
                 let known = self.desired.entry(meta.uid).or_default();
-                *known = (*known).max((meta.resource_version, set.status.desired));
+                known.push((meta.resource_version, moment, set.status.desired));
+                known.sort_unstable();
             }
             Change::Seen(_)
             | Change::Deleted(_)
@@ -166,11 +169,13 @@ impl Inlet {
         }
     }
 
-    /// How many nodes a DaemonSet wants, by its newest version that has arrived: what its Pods do
-    /// comes first, and a moment later its controller says of how many nodes.
+    /// How many nodes a DaemonSet wants, by its newest version of until `settle_time` after `moment`:
+    /// what its Pods do comes first, and a moment later its controller says of how many nodes.
     #[must_use]
-    pub fn desired(&self, set: Uid) -> Option<i64> {
-        self.desired.get(&set).map(|(_, desired)| *desired)
+    pub fn desired(&self, set: Uid, moment: UnixNanos) -> Option<i64> {
+        let until = moment.plus(self.settle_time);
+        let known = self.desired.get(&set)?.iter().rev().find(|(_, at, _)| *at <= until);
+        known.map(|(.., desired)| *desired)
     }
 
     /// A change of `version` that arrives at `at` was written no later than what arrived before
@@ -245,7 +250,14 @@ impl Inlet {
                 self.desired.remove(&gone.meta().uid)
             }
             Change::Vanished(uid) => self.desired.remove(uid),
-            Change::Seen(_) | Change::Noted(_) => None,
+            Change::Seen(seen) => {
+                let meta = seen.meta();
+                if let Some(known) = self.desired.get_mut(&meta.uid) {
+                    known.retain(|(version, ..)| *version >= meta.resource_version);
+                }
+                None
+            }
+            Change::Noted(_) => None,
         };
         Some(released)
     }

@@ -177,17 +177,23 @@ async fn a_full_queue_drops_and_counts_and_takes_again_when_it_has_room() {
     let queue = Queue { num_consumers: 1, size: 2, ..Queue::default() };
     let delivery =
         Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
-    for _ in 0..20 {
+    let mut n = 0;
+    let books = loop {
         delivery.offer(&spans());
+        n += 1;
         tokio::task::yield_now().await;
-    }
-    let books = delivery.books().now();
+        // On a busy machine the time-out of what hangs may be told in between.
+        let books = delivery.books().now();
+        if books[0].last_error.as_deref() == Some("sending queue is full") {
+            break books;
+        }
+        assert!(n < 10_000, "{books:?}");
+    };
     balanced(&books);
     assert!(books[0].refused > 0 && books[0].queued > 0, "{books:?}");
-    assert_eq!(books[0].last_error.as_deref(), Some("sending queue is full"));
     assert!(books[0].queue_size.unwrap() <= 2, "{books:?}");
     let books = settled(&delivery).await;
-    assert_eq!(books[0].sent + books[0].refused, 20 * spans().len() as u64);
+    assert_eq!(books[0].sent + books[0].refused, n * spans().len() as u64);
     assert_eq!(arrived(&mut collector).len(), spans().len());
 }
 

@@ -43,7 +43,7 @@ fn past(n: u64) -> (Pasts, usize) {
 fn again(pasts: &mut Pasts, version: u64) -> (Vec<u64>, u64) {
     let now = when(1_000_000);
     let late = vec![gone(version)];
-    let again = pasts.again(uid(1), late, || None, now, Nanos(0)).unwrap();
+    let again = pasts.again(uid(1), late, |_| None, now, Nanos(0)).unwrap();
     (again.told.iter().map(|(it, _)| it.released.place.0).collect(), again.n_missed)
 }
 

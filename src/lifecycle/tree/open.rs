@@ -292,6 +292,7 @@ impl Tree {
         lost: Option<Lost>,
         turn: &mut Turn<'_>,
     ) {
+        self.pods.change(by.uid, Pod::tell_loss);
         let cause = format!("pods:{}:{}", by.uid, by.second);
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top().kind == Kind::DaemonSet && by.comes_or_goes;
@@ -330,6 +331,10 @@ impl Tree {
     /// The Pod that has been unready longest is lost.
     pub(super) fn recover_unready(&mut self, turn: &mut Turn<'_>) {
         let Some((_, uid, at)) = self.pods.longest_unready() else { return };
+        // What another transition has told already, and a write came over, begins anew after that.
+        let is_told = self.pods.change(uid, Pod::tell_loss) == Some(true);
+        let last = self.last.map(|last| last.end).filter(|end| is_told && end.order() > at.order());
+        let at = last.unwrap_or(at);
         let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: false, at };
         let lost = self.pods.of(uid).map(Lost::of_unready);
         self.open_by_pod(Action::Recover, by, lost, turn);

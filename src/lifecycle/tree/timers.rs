@@ -93,18 +93,21 @@ impl Tree {
     pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) {
         let Some(arrival) = turn.seen.arrival else { return };
         let moment = arrival.moment;
-        let is_coarse = moment.plus(turn.ahead) < arrival.at;
-        let may_differ = (is_coarse || moment <= self.coarse_until)
-            && self
-                .timers(turn.rules)
-                .limits()
-                .any(|it| (moment.minus(SECOND)..=moment.plus(SECOND)).contains(&it));
-        if is_coarse {
+        if moment.plus(turn.ahead) < arrival.at {
             self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);
         }
+        let mut limits = self.timers(turn.rules).limits();
+        let may_differ = limits.any(|limit| self.may_differ(moment, limit));
         self.has_gap(may_differ);
         self.pass(moment, turn);
         self.has_gap(may_differ);
+    }
+
+    /// Whether what happened at `moment` may have come before the limit as well as after it, since of
+    /// either only the second is known.
+    fn may_differ(&self, moment: UnixNanos, limit: UnixNanos) -> bool {
+        let around = moment.minus(SECOND)..=moment.plus(SECOND);
+        moment <= self.coarse_until && around.contains(&limit)
     }
 
     fn has_gap(&mut self, has_gap: bool) {

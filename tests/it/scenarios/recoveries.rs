@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check_counts;
+use super::tree::{check, check_counts};
 
 #[test]
 fn a_recovery_waits_for_nothing_that_only_goes() {
@@ -216,6 +216,28 @@ fn an_init_container_that_runs_again_is_one_restart() {
                 start Pod a 1.2..5 completed
                   restart container a [setup] 2..3 completed {reason=Error, exit_code=1}
             counted: churn 1, unchanged 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_loss_that_outlasts_the_write_that_came_over_its_recovery_is_another_recovery() {
+    check(
+        "
+        @-101 missed sts db ondelete
+        @0 settled sts/db db-0 db-1
+        @5   pod db-0 unready
+        @30  sts db image=v2 by=kubectl
+        @30.2 sts db revision=r2 status=0/2/2 mixed
+        @90  pod db-0 ready
+        @120 wait
+        ",
+        expect![[r#"
+            recover StatefulSet db 5..30 superseded {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000005, reason=Unready}
+            update StatefulSet db 30..30.2 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, unstable}
+              -> supersedes recover StatefulSet pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000005
+            recover StatefulSet db 30..90 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000030, reason=Unready}
+              -> follows update StatefulSet spec:3
         "#]],
     );
 }
