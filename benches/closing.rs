@@ -43,7 +43,7 @@ fn hear(engine: &mut Engine, lane: Lane, json: &str, at: UnixNanos) -> usize {
 fn failing(n_pods: usize) -> (Engine, UnixNanos) {
     let mut engine = Engine::new(Settings::default());
     for lane in Lane::ALL {
-        assert_eq!(engine.hear(lane, News::ListDone(1), START), []);
+        assert_eq!(engine.hear(lane, News::ListDone(Some(1)), START), []);
     }
     let mut at = START.plus(Nanos::from_seconds(3));
     let mut version = 10;

@@ -97,7 +97,7 @@ fn engine() -> (Engine, UnixNanos) {
     let mut engine = Engine::new(Settings::default());
     let start = UnixNanos::from_seconds(1_795_173_300);
     for lane in Lane::ALL {
-        assert_eq!(engine.hear(lane, News::ListDone(1), start), []);
+        assert_eq!(engine.hear(lane, News::ListDone(Some(1)), start), []);
     }
     engine.advance(start);
     (engine, start)

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub use counts::Counts;
 
-use crate::context::{Injection, Rule, Rules, TraceContext, to_traceparent};
+use crate::context::{Injection, Rule, Rules, TRACEPARENT, TraceContext, to_traceparent};
 use decide::{Decided, Request, decide};
 
 /// How requests are answered.
@@ -187,7 +187,7 @@ pub fn answer(
             if let Some(response) = response.as_object_mut() {
                 response.insert("patchType".to_owned(), json!("JSONPatch"));
                 response.insert("patch".to_owned(), json!(STANDARD.encode(patch.to_string())));
-                let audit = json!({"traceparent": traceparent});
+                let audit = json!({TRACEPARENT: traceparent});
                 response.insert("auditAnnotations".to_owned(), audit);
             }
             if let (true, Outcome::Minted(_), Some(path)) = (policy.is_recorded, &outcome, path) {

@@ -27,6 +27,9 @@ use cluster::ClusterArguments;
 
 pub use terminal::Terminal;
 
+/// Wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
+
 /// Turns every change of a Kubernetes object's spec into OpenTelemetry spans: one trace for each
 /// rollout, from the write of the spec until the cluster has settled.
 #[derive(Debug, Parser)]

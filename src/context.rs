@@ -61,8 +61,8 @@ pub use rule::{Format, Place, Rule, RuleError};
 pub use rules::Rules;
 pub use stamps::{Carrier, Flaw, Refused, Stamps};
 pub use trace_context::{Stamp, TraceContext, is_decided};
-pub use traceparent::{TraceparentError, traceparent};
-pub use tracestate::{TracestateError, tracestate};
+pub use traceparent::{TRACEPARENT, TraceparentError, traceparent};
+pub use tracestate::{TRACESTATE, TracestateError, tracestate};
 pub use write::{Changes, Injected, Injection, NotValid, inject, to_traceparent};
 
 use rule::Part;

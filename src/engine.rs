@@ -90,7 +90,7 @@ pub struct Engine {
     /// Those of which a transition left by it.
     has_left: Vec<Uid>,
     /// Up to where all has been decided.
-    reached: Place,
+    reached: Option<Place>,
     /// What is decided now can be decided again.
     keeps: bool,
     /// It is decided because time passes, not because something was told.
@@ -162,11 +162,11 @@ impl Engine {
             pasts: Pasts::default(),
             touched: Vec::new(),
             has_left: Vec::new(),
-            reached: Place::default(),
+            reached: None,
             keeps: true,
             is_by_time: false,
-            now: UnixNanos(i64::MIN),
-            none_behind_from: UnixNanos(i64::MIN),
+            now: UnixNanos::LEAST,
+            none_behind_from: UnixNanos::LEAST,
         }
     }
 
@@ -180,7 +180,7 @@ impl Engine {
             }
             if std::mem::take(&mut self.is_new_history) {
                 self.store.each(Tree::forget_versions);
-                (self.pasts, self.reached) = (Pasts::default(), Place::default());
+                (self.pasts, self.reached) = (Pasts::default(), None);
             }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {
@@ -288,10 +288,7 @@ impl Engine {
             self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
         self.not_again(out, |engine, out| {
             for top in std::mem::take(&mut engine.unjudged) {
-                engine.change(top, Seen::NOTHING, out, |tree, turn| {
-                    tree.judge(now, turn);
-                    After::Lives
-                });
+                engine.change(top, Seen::NOTHING, out, |tree, turn| tree.judge(now, turn));
             }
             if is_listing {
                 return;
@@ -387,12 +384,12 @@ impl Engine {
 
     /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing
     /// is left of it: the one door through which a tree changes. Nothing else calls [`Store::change`].
-    fn change(
+    fn change<A: Into<After>>(
         &mut self,
         top: Uid,
         seen: Seen,
         out: &mut Vec<FinishedSpan>,
-        change: impl FnOnce(&mut Tree, &mut Turn<'_>) -> After,
+        change: impl FnOnce(&mut Tree, &mut Turn<'_>) -> A,
     ) {
         self.touch(top);
         let ahead = self.inlet.clock.ahead;
@@ -400,7 +397,7 @@ impl Engine {
         let mut ended = Vec::new();
         let Some((after, deadline, joins)) = self.store.change(top, |tree| {
             let after = change(tree, &mut Turn { rules, seen, ahead, out: &mut ended, counts });
-            (after, tree.next_deadline(rules), tree.joins_adopter())
+            (after.into(), tree.next_deadline(rules), tree.joins_adopter())
         }) else {
             return;
         };

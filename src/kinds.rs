@@ -22,7 +22,7 @@ mod rfc3339;
 mod rules;
 mod said;
 mod says;
-pub mod schema;
+mod schema;
 mod spec_hash;
 mod stamps;
 mod statement;
@@ -41,6 +41,7 @@ pub use rfc3339::rfc3339;
 pub use rules::{GOALS, Rules, is_goal};
 pub use said::{Heard, Refused, Said, news};
 pub(crate) use says::is_word_key;
+pub use schema::Schemas;
 pub use stamps::stamps;
 pub use wait::Wait;
 
@@ -113,10 +114,10 @@ pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, S
     Ok(decoded)
 }
 
-/// The resourceVersion of an object, or of a complete list from what ends it; 0 where it does not say one.
+/// The resourceVersion of an object, or of a complete list from what ends it, where it says one.
 #[must_use]
-pub fn list_version(json: &[u8]) -> u64 {
-    said::version_of(json).parse().unwrap_or(0)
+pub fn resource_version(json: &[u8]) -> Option<u64> {
+    said::number(said::version_of(json))
 }
 
 /// Reads a Kubernetes Event; `None` where it is about an object of a kind that is not watched.

@@ -35,11 +35,11 @@ pub fn root(
         end: end.max(start),
         object: ObjectRef {
             kind: Kind::Other("Manifest".into()),
-            namespace: "".into(),
+            namespace: None,
             name: "".into(),
             uid: Uid::LEAST,
         },
-        container: "".into(),
+        container: None,
         outcome: None,
         error: None,
         attributes: vec![("lifespan.stamped", names.into())],

@@ -130,7 +130,7 @@ impl Sieve {
             remembered: BTreeMap::new(),
             order: VecDeque::new(),
             allowance,
-            filled: UnixNanos(i64::MIN),
+            filled: UnixNanos::LEAST,
             dropped: Dropped::default(),
         }
     }
@@ -203,7 +203,7 @@ impl Sieve {
             .iter()
             .filter(|link| link.reason == LinkReason::Stamp)
             // A trace that merely began with a stamp, and that nobody records, decides nothing.
-            .filter(|link| is_decided(link.flags, &link.trace_state))
+            .filter(|link| is_decided(link.flags, link.trace_state.as_deref().unwrap_or_default()))
             .map(|link| link.flags & SAMPLED != 0)
             .peekable();
         if *sampler == Sampler::Linked && stamps.peek().is_some() {

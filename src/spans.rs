@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod draft;
 mod in_place;
+mod leaving;
 mod nest;
 mod notes;
 mod owned;
@@ -28,6 +29,7 @@ use crate::lifecycle::rules::Rules;
 use crate::lifecycle::transition::{Closing, Transition};
 use crate::lifecycle::tree::Tree;
 use draft::{Common, Draft, Identity};
+use leaving::Leaving;
 use owned::StepSpan;
 use pods::Gating;
 
@@ -45,7 +47,7 @@ pub struct Telling {
 }
 
 /// What outlives its transition: a Pod that goes, or, by its name, an ephemeral container of it.
-pub type Outliving = (Uid, Box<str>);
+pub type Outliving = (Uid, Option<Box<str>>);
 
 /// The span above something that outlives it, and has left without it.
 #[derive(Clone, Debug)]
@@ -71,11 +73,11 @@ pub fn tell(
     let span = match ended {
         Ended::Transition(closed) => return build(closed, rules, false).told(),
         Ended::Pod(departed) => {
-            let left = left(&(departed.uid, Box::default()));
+            let left = left(&(departed.uid, None));
             left.map(|left| terminate_left(departed, &left, rules))
         }
         Ended::Debugger(departed, debugger) => {
-            let left = left(&(departed.uid, debugger.name.clone()));
+            let left = left(&(departed.uid, Some(debugger.name.clone())));
             let draft =
                 left.as_ref().and_then(|left| debugger_left(departed, debugger, left, None));
             let finished = draft.zip(left.as_ref());
@@ -94,17 +96,26 @@ fn debugger_left(
     left: &Left,
     end: Option<Instant>,
 ) -> Option<Draft> {
-    let Departed { tree, uid, pod, owner } = departed;
-    let owner = owner.as_ref().map(|(uid, below)| (&below.kind, &*below.name, *uid));
-    let debugged = in_place::Debugged { tree, uid: *uid, pod, owner };
-    let mut draft = debugged.run(left.seed, left.parent, debugger, end)?;
-    draft.start.best = draft.start.best.max(left.begin);
-    draft.start.hi = draft.start.hi.max(left.begin);
+    let mut draft = Leaving::of(departed).run(left.seed, left.parent, debugger, end)?;
+    left.bound(&mut draft);
     draft.end = draft.end.not_before(&draft.start);
+    Some(noted(draft, &departed.pod))
+}
+
+/// A span by itself, with the Events about its Pod.
+fn noted(draft: Draft, pod: &Pod) -> Draft {
     let mut drafts = [draft];
     notes::attach(&mut drafts, &[0], pod);
     let [draft] = drafts;
-    Some(draft)
+    draft
+}
+
+impl Left {
+    /// What was learned since cannot move a span before the one above, which has left.
+    fn bound(&self, draft: &mut Draft) {
+        draft.start.best = draft.start.best.max(self.begin);
+        draft.start.hi = draft.start.hi.max(self.begin);
+    }
 }
 
 /// What of a tree is open at `now`: for showing.
@@ -126,12 +137,12 @@ pub fn in_progress(
             let draft = draft.map(|draft| draft.outcome(Outcome::Unfinished));
             out.extend(draft.map(|draft| draft.show(&left.context, &common)));
         };
-        if let Some(left) = left(&(departed.uid, Box::default())) {
-            let ending = pods::Ending::of(&departed);
-            show(ending.terminate(left.seed, left.parent, Some(end)), &left);
+        if let Some(left) = left(&(departed.uid, None)) {
+            let leaving = Leaving::of(&departed);
+            show(leaving.terminate(left.seed, left.parent, Some(end)), &left);
         }
         for debugger in departed.pod.debuggers().iter().filter(|it| it.has_left) {
-            if let Some(left) = left(&(departed.uid, debugger.name.clone())) {
+            if let Some(left) = left(&(departed.uid, Some(debugger.name.clone()))) {
                 show(debugger_left(&departed, debugger, &left, Some(end)), &left);
             }
         }
@@ -143,19 +154,14 @@ pub fn in_progress(
 fn terminate_left(departed: &Departed, left: &Left, rules: &Rules) -> FinishedSpan {
     let Departed { tree, uid, pod, .. } = departed;
     let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
-    let draft = pods::Ending::of(departed).terminate(left.seed, left.parent, None);
+    let draft = Leaving::of(departed).terminate(left.seed, left.parent, None);
     let mut draft = draft.unwrap_or_else(|| {
         let object = &pod_ref(tree, *uid, pod);
         let of = Identity::of(left.seed, left.parent, object);
         Draft::new(of, "terminate", "terminate Pod", gone, gone)
     });
-    // What was learned since cannot move it before the span above, which has left.
-    draft.start.best = draft.start.best.max(left.begin);
-    draft.start.hi = draft.start.hi.max(left.begin);
-    let mut drafts = [draft];
-    notes::attach(&mut drafts, &[0], pod);
-    let [draft] = drafts;
-    draft.finish(&left.context, &common(tree, rules))
+    left.bound(&mut draft);
+    noted(draft, pod).finish(&left.context, &common(tree, rules))
 }
 
 fn common(tree: &Portrait, rules: &Rules) -> Common {
@@ -348,14 +354,14 @@ impl<'a> Build<'a> {
 fn pod_ref(tree: &Portrait, uid: Uid, pod: &Pod) -> ObjectRef {
     ObjectRef {
         kind: Kind::Pod,
-        namespace: Arc::clone(&tree.top.namespace),
+        namespace: tree.top.namespace.clone(),
         name: Arc::clone(&pod.name),
         uid,
     }
 }
 
 fn push_pod(draft: &mut Draft, pod: &Pod, owner: Option<(&Kind, &str, Uid)>) {
-    draft.push_text("k8s.node.name", &pod.node);
+    draft.push_said("k8s.node.name", pod.node.as_deref());
     if let Some((kind, name, uid)) = owner.filter(|(kind, ..)| !matches!(kind, Kind::Other(_))) {
         attributes::push_object(&mut draft.attributes, kind, name, uid);
     }

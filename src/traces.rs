@@ -173,11 +173,11 @@ mod tests {
             end: UnixNanos::from_seconds(seconds + i64::from(id)),
             object: ObjectRef {
                 kind: Kind::Deployment,
-                namespace: Arc::from("default"),
+                namespace: Some(Arc::from("default")),
                 name: Arc::from("web"),
                 uid: Uid::LEAST,
             },
-            container: "".into(),
+            container: None,
             outcome: Some(Outcome::Completed),
             error: None,
             attributes: Vec::new(),

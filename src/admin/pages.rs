@@ -162,7 +162,7 @@ pub fn watchz(known: &Known) -> String {
             "<tr><td>{}<br><span class=dim>{}</span></td><td><span class={class}>{phase}</span>{error}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
             escaped(&status.resource),
             escaped(namespace),
-            escaped(&status.resource_version),
+            escaped(status.resource_version.as_deref().unwrap_or_default()),
             status.heard_at.map_or("never".to_owned(), |at| format!(
                 "{} ago",
                 duration(known.snapshot.now.since(at))
@@ -188,7 +188,7 @@ pub fn watchz_data(known: &Known) -> Value {
             "namespace": status.namespace,
             "state": phase(status).1,
             "synced": status.is_synced,
-            "resource_version": status.resource_version,
+            "resource_version": status.resource_version.as_deref().unwrap_or_default(),
             "silent_seconds": status.heard_at.map(|at| seconds(known.snapshot.now.since(at))),
             "listed": status.n_listed,
             "lists": status.n_lists,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::ids::{SpanId, TraceId};
-use crate::facts::span::{FinishedSpan, Outcome, Shown, ShownSpan, Span};
+use crate::facts::span::{FinishedSpan, Outcome, Shown, ShownSpan};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// An open transition.
@@ -58,7 +58,7 @@ pub fn settled(spans: &[FinishedSpan]) -> Vec<Settled> {
     let settled = roots.map(|root| Settled {
         trace_id: root.trace_id,
         name: root.name.to_string(),
-        object: object(root),
+        object: root.object.path(),
         outcome: root.outcome.map_or("completed", Outcome::name),
         at: root.end,
         took: root.end.since(root.start),
@@ -98,9 +98,9 @@ fn transition(spans: &[&ShownSpan]) -> Option<Open> {
         .filter(|span| span.parent.is_some() && !parents.contains(&span.span_id))
         .map(|span| Wait {
             step: span.name.to_string(),
-            of: match &*span.container {
-                "" => span.object.name.to_string(),
-                container => format!("{} ({container})", span.object.name),
+            of: match &span.container {
+                None => span.object.name.to_string(),
+                Some(container) => format!("{} ({container})", span.object.name),
             },
             age: span.end.since(span.start),
         })
@@ -109,17 +109,9 @@ fn transition(spans: &[&ShownSpan]) -> Option<Open> {
     Some(Open {
         trace_id: root.trace_id,
         name: root.name.to_string(),
-        object: object(root),
+        object: root.object.path(),
         since: root.start,
         age: root.end.since(root.start),
         waits,
     })
-}
-
-/// `shop/web`
-fn object<O>(root: &Span<O>) -> String {
-    match &*root.object.namespace {
-        "" => root.object.name.to_string(),
-        namespace => format!("{namespace}/{}", root.object.name),
-    }
 }

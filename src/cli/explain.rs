@@ -223,17 +223,14 @@ fn of_workload(workload: &Workload) -> Explained {
             status.available
         )
     };
+    let within = meta.namespace.as_ref().map(|it| format!("{it}/")).unwrap_or_default();
+    let counted = meta.generation.map(|it| format!(", generation {it}")).unwrap_or_default();
+    let observed = status.observed.map(|it| format!("its status is about generation {it}"));
     Explained {
-        object: format!(
-            "{} {}/{}, generation {}",
-            kind.name(),
-            meta.namespace,
-            meta.name,
-            meta.generation
-        ),
+        object: format!("{} {within}{}{counted}", kind.name(), meta.name),
         verdict,
         because,
-        notes: vec![format!("its status is about generation {}", status.observed)],
+        notes: observed.into_iter().collect(),
     }
 }
 

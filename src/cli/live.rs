@@ -31,9 +31,6 @@ use crate::watch::listener::ForCore;
 use crate::watch::status::{Phase, Status};
 use crate::watch::target::WatchSettings;
 
-/// Wrong usage, as clap has it.
-const WRONG_USAGE: u8 = 2;
-
 /// Batches of spans that may wait to be shown.
 const WAITING: usize = 1_024;
 
@@ -94,7 +91,7 @@ async fn watch(
         Ok(delivery) => delivery,
         Err(error) => {
             report.say(&Chain(&error).to_string())?;
-            return Ok(Err(ExitCode::from(WRONG_USAGE)));
+            return Ok(Err(ExitCode::from(super::WRONG_USAGE)));
         }
     };
     let access = arguments.cluster.access();

@@ -91,10 +91,7 @@ impl<'a> Output<'a> {
     /// Puts out a trace that was shown as settling and is the same: a line is enough to show that.
     pub(super) fn put_lasting(&mut self, trace: Trace) -> io::Result<()> {
         if let (Form::Waterfall(_), Some(root)) = (self.form, trace.root()) {
-            let object = match &*root.object.namespace {
-                "" => clean(&root.object.name),
-                namespace => format!("{}/{}", clean(namespace), clean(&root.object.name)),
-            };
+            let object = clean(&root.object.path());
             writeln!(self.out, "{} {object} has lasted\n", clean(&root.name))?;
         }
         self.hand_on(trace)

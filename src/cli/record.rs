@@ -29,9 +29,6 @@ use crate::watch::target::{Target, WatchSettings};
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Wrong usage, as clap has it.
-const WRONG_USAGE: u8 = 2;
-
 /// Lines that wait to be written.
 const WAITING: usize = 1_024;
 
@@ -82,7 +79,7 @@ pub(super) fn run(
     if arguments.sources.is_given() && arguments.cluster.is_given() {
         let why = "the configuration says which cluster and what of it: give --config alone";
         writeln!(err, "lifespan: {why}")?;
-        return Ok(ExitCode::from(WRONG_USAGE));
+        return Ok(ExitCode::from(super::WRONG_USAGE));
     }
     let receiver = match arguments.sources.receiver(err)? {
         Ok(receiver) => receiver,

@@ -24,9 +24,6 @@ use super::send::Sender;
 use super::terminal::Terminal;
 use crate::facts::duration;
 
-/// Wrong usage, as clap has it.
-const WRONG_USAGE: u8 = 2;
-
 /// Arguments of `lifespan replay`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -137,7 +134,7 @@ pub(super) fn run(
         Ok(sender) => sender,
         Err(error) => {
             report.say(&Chain(&error).to_string())?;
-            return Ok(ExitCode::from(WRONG_USAGE));
+            return Ok(ExitCode::from(super::WRONG_USAGE));
         }
     };
     let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);

@@ -133,13 +133,13 @@ fn file(text: &str) -> Result<PathBuf, &'static str> {
 /// Why nothing is stamped.
 enum Stop {
     /// A person is told.
-    Told(String),
+    Refused(String),
     Io(io::Error),
 }
 
 impl From<String> for Stop {
     fn from(problem: String) -> Self {
-        Self::Told(problem)
+        Self::Refused(problem)
     }
 }
 
@@ -165,7 +165,7 @@ pub(super) fn run(
     let mut report = Report::new(err, terminal.error_columns());
     match run_or_stop(arguments, out, &mut report) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(Stop::Told(problem)) => {
+        Err(Stop::Refused(problem)) => {
             report.say(&problem)?;
             Ok(ExitCode::FAILURE)
         }
@@ -332,8 +332,9 @@ fn read(parent: &str, state: &str, before: &str) -> Result<TraceContext, String>
         before => format!("{before}{name}"),
     };
     let (trace_id, span_id, flags) = context::traceparent(parent.trim())
-        .map_err(|error| format!("{}: {error}", name("traceparent")))?;
-    context::tracestate(state).map_err(|error| format!("{}: {error}", name("tracestate")))?;
+        .map_err(|error| format!("{}: {error}", name(context::TRACEPARENT)))?;
+    context::tracestate(state)
+        .map_err(|error| format!("{}: {error}", name(context::TRACESTATE)))?;
     Ok(TraceContext { trace_id, span_id, flags, trace_state: state.trim().into() })
 }
 

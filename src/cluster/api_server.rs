@@ -15,7 +15,7 @@ pub use kube_client::client::Body;
 use prost::bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::client::{Access, client};
 use super::machine::Machine;
@@ -108,7 +108,7 @@ impl ApiServer {
     /// # Errors
     /// The server cannot be reached, refuses, or breaks off.
     pub async fn get(&self, path: &str) -> Result<Bytes, Failed> {
-        self.whole(Method::GET, path, None).await
+        self.answer(Method::GET, path, None).await
     }
 
     /// Writes `object` as it is, under this name of who writes.
@@ -118,7 +118,7 @@ impl ApiServer {
     pub async fn put(&self, path: &str, manager: &str, object: &Value) -> Result<(), Failed> {
         let uri = format!("{path}?fieldManager={manager}");
         let body = Some(("application/json", object));
-        self.whole(Method::PUT, &uri, body).await.map(drop)
+        self.answer(Method::PUT, &uri, body).await.map(drop)
     }
 
     /// Writes what a merge patch (RFC 7386) says, under this name of who writes.
@@ -128,22 +128,22 @@ impl ApiServer {
     pub async fn patch(&self, path: &str, manager: &str, patch: &Value) -> Result<(), Failed> {
         let uri = format!("{path}?fieldManager={manager}");
         let body = Some(("application/merge-patch+json", patch));
-        self.whole(Method::PATCH, &uri, body).await.map(drop)
+        self.answer(Method::PATCH, &uri, body).await.map(drop)
     }
 
-    async fn whole(
+    /// Asks, and reads the answer to its end.
+    async fn answer(
         &self,
         method: Method,
         uri: &str,
         body: Option<(&str, &Value)>,
     ) -> Result<Bytes, Failed> {
-        let answer = async {
-            let body = self.send(method, uri, body, PATIENCE, true).await?;
-            let read = Limited::new(body, MAX_ANSWER).collect().await;
-            read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
-        };
-        let silent = |_| Failed::Unreachable(format!("no answer within {PATIENCE:?}"));
-        timeout(PATIENCE, answer).await.map_err(silent)?
+        let until = Instant::now() + PATIENCE;
+        // What this takes beyond that makes a new client, and is not broken off.
+        let body = self.send(method, uri, body, PATIENCE, true).await?;
+        let read = timeout_at(until, Limited::new(body, MAX_ANSWER).collect()).await;
+        let read = read.map_err(|_| Failed::Unreachable(silent(PATIENCE)))?;
+        read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
     }
 
     /// Asks, and waits until the answer begins. What old credentials or an old address lead to
@@ -174,7 +174,8 @@ impl ApiServer {
             asked.map_err(|error| Failed::Broken(format!("cannot ask for {uri}: {error}")))?;
         let client = self.0.current.lock().await.client.clone();
         let begun = self.0.machine.now().at;
-        let failed = match timeout(patience, client.send(asked)).await {
+        let until = Instant::now() + patience;
+        let failed = match timeout_at(until, client.send(asked)).await {
             Ok(Ok(answer)) => {
                 let (head, body) = answer.into_parts();
                 if tells_time {
@@ -184,10 +185,10 @@ impl ApiServer {
                     return Ok(body);
                 }
                 let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                refused(head.status.as_u16(), after, &start(body).await)
+                refused(head.status.as_u16(), after, &start(body, until).await)
             }
             Ok(Err(error)) => Failed::Unreachable(chain(&error)),
-            Err(_) => Failed::Unreachable(format!("no answer within {patience:?}")),
+            Err(_) => Failed::Unreachable(silent(patience)),
         };
         if matches!(failed, Failed::Refused { code: 401, .. } | Failed::Unreachable(_)) {
             self.renew().await;
@@ -218,9 +219,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     Chain(error).to_string()
 }
 
-async fn start(mut body: Body) -> Vec<u8> {
+fn silent(patience: Duration) -> String {
+    format!("no answer within {patience:?}")
+}
+
+/// What an error says, as far as it comes `until` then.
+async fn start(mut body: Body, until: Instant) -> Vec<u8> {
     let mut start = Vec::new();
-    while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
+    while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
         start.extend(frame.into_data().unwrap_or_default());
         if start.len() > MAX_ERROR {
             break;

@@ -71,9 +71,9 @@ mod tests {
     use crate::context::stamps::{Flaw, Refused};
 
     #[derive(Default)]
-    struct Told(RefCell<Vec<String>>);
+    struct Counted(RefCell<Vec<String>>);
 
-    impl Count for Told {
+    impl Count for Counted {
         fn injected(&self, result: &'static str) {
             self.0.borrow_mut().push(format!("injected {result}"));
         }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_was_done_and_what_failed_is_counted_and_what_was_left_is_not() {
-        let told = Told::default();
+        let told = Counted::default();
         for injected in
             [Injected::Written, Injected::Kept, Injected::NoRoom, Injected::NotValid(NotValid::Key)]
         {

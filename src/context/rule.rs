@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::traceparent::TRACEPARENT;
+use super::tracestate::TRACESTATE;
+
 /// A part of a trace context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -26,8 +29,8 @@ pub(super) enum Part {
 }
 
 /// What the parts of W3C are called.
-const W3C: [(&str, Part); 3] =
-    [("traceparent", Part::Parent), ("tracestate", Part::State), ("baggage", Part::Baggage)];
+pub(super) const W3C: [(&str, Part); 3] =
+    [(TRACEPARENT, Part::Parent), (TRACESTATE, Part::State), ("baggage", Part::Baggage)];
 
 /// Where on an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +183,7 @@ impl std::error::Error for RuleError {}
 
 /// What `name` has before `traceparent`.
 fn stem(name: &str) -> Option<&str> {
-    name.strip_suffix("traceparent")
+    name.strip_suffix(TRACEPARENT)
 }
 
 impl Rule {

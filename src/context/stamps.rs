@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use super::foreign;
 use super::ids::{SpanId, TraceId};
-use super::rule::{Format, Part, Rule};
+use super::rule::{Format, Part, Rule, W3C};
 use super::rules::{Asked, Rules};
 use super::trace_context::{Stamp, TraceContext};
-use super::{baggage, traceparent, tracestate};
+use super::{TRACEPARENT, TRACESTATE, baggage, traceparent, tracestate};
 
 /// How many containers' env variables are looked at.
 const MAX_ENVS: usize = 64;
@@ -75,8 +75,8 @@ impl Flaw {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Traceparent => "traceparent",
-            Self::Tracestate => "tracestate",
+            Self::Traceparent => TRACEPARENT,
+            Self::Tracestate => TRACESTATE,
             Self::Baggage => "baggage",
             Self::Json => "json",
             Self::Format => "format",
@@ -221,10 +221,8 @@ fn of_json(text: &str) -> Result<Vec<(Part, Cow<'static, str>)>, String> {
         Ok(_) => return Err("something else stands there".to_owned()),
         Err(error) => return Err(error.to_string()),
     };
-    let parts =
-        [("traceparent", Part::Parent), ("tracestate", Part::State), ("baggage", Part::Baggage)];
     let mut found = Vec::new();
-    for (name, part) in parts {
+    for (name, part) in W3C {
         match map.get(name) {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => found.push((part, Cow::Owned(text.clone()))),

@@ -5,6 +5,9 @@ use std::fmt;
 use super::ids::{SpanId, TraceId};
 use super::trace_context::SAMPLED;
 
+/// The name of the header, and of what else holds one.
+pub const TRACEPARENT: &str = "traceparent";
+
 /// The length of version 00; longer ones belong to versions to come.
 const LENGTH: usize = 55;
 

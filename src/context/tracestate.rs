@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The name of the header, and of what else holds one.
+pub const TRACESTATE: &str = "tracestate";
+
 /// The most list-members there may be, empty ones included.
 const MEMBERS: usize = 32;
 

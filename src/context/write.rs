@@ -15,7 +15,7 @@ use super::rule::{Format, Part, Place, Rule};
 use super::rules::Rules;
 use super::stamps::Carrier;
 use super::trace_context::{SAMPLED, TraceContext};
-use super::{BaggageError, TracestateError, baggage, tracestate};
+use super::{BaggageError, TRACEPARENT, TracestateError, baggage, tracestate};
 
 /// The longest `tracestate` that everyone passes on (W3C Trace Context, section 3.3.1.5): a longer
 /// one is not cut but left out.
@@ -140,7 +140,7 @@ impl Injection<'_> {
             (Place::Key(key), Format::Json) => {
                 let old = present.get(&**key).map(|text| serde_json::from_str(text));
                 let mut map: Map<String, Value> = old.and_then(Result::ok).unwrap_or_default();
-                let has_parent = map.get("traceparent").is_some_and(|it| !it.is_null());
+                let has_parent = map.get(TRACEPARENT).is_some_and(|it| !it.is_null());
                 for (part, text) in parts {
                     let name = Rule::of_kep().name(part, "");
                     let name = name.rsplit('/').next().unwrap_or_default();

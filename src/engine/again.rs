@@ -84,7 +84,7 @@ impl Engine {
     }
 
     fn take(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
-        self.reached = self.reached.max(released.place);
+        self.reached = self.reached.max(Some(released.place));
         let desired = self.desired_by(&released);
         let waited = self.tell_trees(Entry { released, when: self.when(), desired }, out);
         if !waited.is_empty() {
@@ -144,7 +144,7 @@ impl Engine {
         self.pasts.join(touched);
         let has_left = std::mem::take(&mut self.has_left);
         let Some(entry) = entry.filter(|_| has_left.is_empty()) else {
-            touched.iter().for_each(|top| self.pasts.leave(*top, place));
+            touched.iter().for_each(|top| self.pasts.leave(*top, Some(place)));
             return self.rest(first);
         };
         let n_unkept = self.pasts.keep(first, entry, self.kept_for());
@@ -240,7 +240,7 @@ impl Engine {
         let mut told = VecDeque::from(told);
         while let Some((entry, is_new)) = told.pop_front() {
             self.expire_before(entry.when.known, &trees, out);
-            (self.now, self.reached) = (entry.when.at, entry.released.place);
+            (self.now, self.reached) = (entry.when.at, Some(entry.released.place));
             if is_new && std::mem::take(&mut is_first) {
                 self.pasts.set_middle(top, |top| self.store.read(top, Tree::clone));
             }

@@ -8,7 +8,6 @@ use crate::facts::meta::Uid;
 use crate::facts::note::{About, Note};
 use crate::facts::pod::PodSnapshot;
 use crate::facts::span::FinishedSpan;
-use crate::lifecycle::tree::After;
 use crate::lifecycle::turn::Seen;
 
 /// How many claims are known that wait for their first consumer: they are made before it.
@@ -31,10 +30,10 @@ impl Claims {
     /// before.
     fn seen(&mut self, pod: &PodSnapshot) -> Vec<Note> {
         let uid = pod.meta.uid;
-        let is_waiting = pod.node.is_empty() && pod.meta.deletion.is_none();
+        let is_waiting = pod.node.is_none() && pod.meta.deletion.is_none();
         let mut said = Vec::new();
         for name in &pod.claims {
-            let claim = (Box::from(&*pod.meta.namespace), name.clone());
+            let claim = claim_of(pod, name);
             if !is_waiting {
                 self.leave(&claim, uid);
                 continue;
@@ -82,6 +81,11 @@ fn is_about(note: &Note, (namespace, name): &Claim) -> bool {
     matches!(&note.about, About::Claim(of, known) if (of, known) == (namespace, name))
 }
 
+/// The claim of this name that a Pod means: one in its namespace.
+fn claim_of(pod: &PodSnapshot, name: &str) -> Claim {
+    (pod.meta.namespace.as_deref().unwrap_or_default().into(), name.into())
+}
+
 impl Engine {
     /// A Pod was seen: what was said of its claims is told to it.
     pub(super) fn hear_of_claims(&mut self, pod: &PodSnapshot, out: &mut Vec<FinishedSpan>) {
@@ -96,7 +100,7 @@ impl Engine {
     /// A Pod is gone, and waits no more.
     pub(super) fn forget_claims(&mut self, pod: &PodSnapshot) {
         for name in &pod.claims {
-            let claim = (Box::from(&*pod.meta.namespace), name.clone());
+            let claim = claim_of(pod, name);
             self.claims.leave(&claim, pod.meta.uid);
         }
     }
@@ -116,9 +120,6 @@ impl Engine {
             return;
         };
         self.counts.changes += 1;
-        self.change(top, Seen::NOTHING, out, |tree, _| {
-            tree.note(about, note);
-            After::Lives
-        });
+        self.change(top, Seen::NOTHING, out, |tree, _| tree.note(about, note));
     }
 }

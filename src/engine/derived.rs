@@ -62,7 +62,7 @@ impl Shared {
     /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
     pub(super) fn share(&mut self, snapshot: &mut Snapshot) {
         match snapshot {
-            Snapshot::Pod(pod) => share(&mut self.nodes, &mut pod.node),
+            Snapshot::Pod(pod) => pod.node.iter_mut().for_each(|node| share(&mut self.nodes, node)),
             Snapshot::Workload(workload) => share(&mut self.paths, &mut workload.spec.paths),
         }
     }

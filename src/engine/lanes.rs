@@ -8,7 +8,7 @@ use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
-use crate::order::inlet::{Inlet, Released};
+use crate::order::inlet::{BEFORE_ALL, Inlet, Released};
 use crate::order::relist::Relist;
 
 /// When first lists enter.
@@ -36,7 +36,7 @@ pub(super) struct LaneState {
     /// The moment that its last change was of.
     moment: Option<UnixNanos>,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
-    last_version: u64,
+    last_version: Option<u64>,
     /// Its resourceVersions count another history than those of the other lanes.
     is_foreign: bool,
     /// The history that its last list was of, see [`Engine::history_begins`].
@@ -95,12 +95,12 @@ impl Engine {
             News::Watched(mut change) => {
                 state.reach.goes_on(until, false, &mut self.none_behind_from);
                 let version = change.version();
-                if version.is_some_and(|version| version <= state.last_version) {
+                if version.is_some() && version <= state.last_version {
                     // A watch that was resumed tells again what it had told.
                     self.counts.untraced.stale += 1;
                     return;
                 }
-                state.last_version = version.unwrap_or(state.last_version);
+                state.last_version = version.or(state.last_version);
                 let is_news = match &mut change {
                     Change::Seen(snapshot) => {
                         let facts = snapshot.facts();
@@ -124,7 +124,7 @@ impl Engine {
                     });
                 } else {
                     self.counts.untraced.unchanged += 1;
-                    self.inlet.arrived(version.unwrap_or(0), at);
+                    version.into_iter().for_each(|version| self.inlet.arrived(version, at));
                 }
             }
         }
@@ -149,18 +149,20 @@ impl Engine {
         (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
     }
 
-    fn list_done(&mut self, lane: Lane, part: Part, version: u64, at: UnixNanos) {
+    fn list_done(&mut self, lane: Lane, part: Part, version: Option<u64>, at: UnixNanos) {
         let state = self.lanes.entry((lane, part)).or_default();
-        let is_older = lane.has_lives() && version != 0 && version < state.last_version;
+        let is_older = lane.has_lives() && version.is_some() && version < state.last_version;
         if is_older && state.history == self.history {
             self.history_begins();
         }
         let history = self.history;
         if lane.has_lives() && self.reference.is_none() {
-            self.reference = Some((version, at));
+            self.reference = version.map(|version| (version, at));
         }
         let Some(state) = self.lanes.get_mut(&(lane, part)) else { return };
-        if let (false, Some((known, known_at))) = (lane.has_lives(), self.reference) {
+        if let (Some(version), Some((known, known_at))) = (version, self.reference)
+            && !lane.has_lives()
+        {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
         if std::mem::replace(&mut state.history, history) == history {
@@ -182,11 +184,8 @@ impl Engine {
             return;
         }
         // A list that does not say its resourceVersion is as old as what was last heard.
-        let newest = list.iter().map(|it| it.meta().resource_version).max().unwrap_or(0);
-        let version = match version {
-            0 => newest.max(self.inlet.newest()),
-            version => version.max(newest),
-        };
+        let newest = list.iter().map(|it| it.meta().resource_version).max();
+        let version = version.or(self.inlet.newest()).max(newest).unwrap_or(BEFORE_ALL);
         for snapshot in list {
             self.inlet.listed(lane, version, Change::Seen(snapshot), at);
         }

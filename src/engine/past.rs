@@ -20,9 +20,6 @@ pub(super) const MAX_TOLD: usize = 4_096;
 /// How many changes are kept of all trees.
 const MAX_ALL: usize = 8 * MAX_TOLD;
 
-/// Before all that is told.
-const FIRST: Place = (0, 0, 0);
-
 /// A change that was taken in.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -55,9 +52,9 @@ struct Past {
     /// What was told since, in order.
     told: VecDeque<Entry>,
     /// What was written before this cannot be put in its place any more.
-    since: Place,
+    since: Option<Place>,
     /// The last that was told.
-    last: Place,
+    last: Option<Place>,
     /// When that was.
     at: UnixNanos,
     middle: Option<Middle>,
@@ -71,7 +68,7 @@ struct Middle {
     /// So many had been told.
     n_told: usize,
     /// The next one has this place or a later one.
-    from: Place,
+    from: Option<Place>,
     at: UnixNanos,
     was: Was,
 }
@@ -102,7 +99,7 @@ pub(super) struct Pasts {
 impl Pasts {
     /// Whether something that stands at `place` has its place before what a tree has been told.
     pub(super) fn is_late(&self, tree: Uid, place: Place) -> bool {
-        self.past(tree).is_some_and(|past| place < past.last)
+        self.past(tree).is_some_and(|past| Some(place) < past.last)
     }
 
     /// A tree is about to change: what it `is` is kept, unless that is done. Nothing is kept for the
@@ -142,9 +139,9 @@ impl Pasts {
             trees: vec![tree],
             was: Was::new(),
             told: VecDeque::new(),
-            since: FIRST,
-            last: FIRST,
-            at: UnixNanos(i64::MIN),
+            since: None,
+            last: None,
+            at: UnixNanos::LEAST,
             middle: None,
             gone: Vec::new(),
         };
@@ -182,7 +179,7 @@ impl Pasts {
         let Some(number) = self.of.get(&tree) else { return 0 };
         let Some(past) = self.by_number.get_mut(number) else { return 0 };
         let place = entry.released.place;
-        past.last = past.last.max(place);
+        past.last = past.last.max(Some(place));
         past.at = entry.when.at;
         if let Change::Deleted(last) = &entry.released.change {
             past.gone.push(last.meta().uid);
@@ -192,14 +189,14 @@ impl Pasts {
         self.n_told += 1;
         let n = past.told.len();
         if n > MAX_TOLD || self.n_told > MAX_ALL {
-            self.leave(tree, place);
+            self.leave(tree, Some(place));
             return n;
         }
         let old = past.at.minus(window);
         if let Some(middle) = past.middle.take_if(|middle| middle.at <= old) {
             let mut gone = past.told.drain(..middle.n_told.min(n));
             self.n_told -= gone.len();
-            past.since = gone.next_back().map_or(past.since, |last| last.released.place);
+            past.since = gone.next_back().map(|last| last.released.place).or(past.since);
             past.was = middle.was;
         }
         0
@@ -219,13 +216,13 @@ impl Pasts {
         let Some(past) = self.by_number.get_mut(number) else { return };
         let was = past.was.keys().map(|tree| (*tree, are(*tree))).collect();
         let (n_told, at) = (past.told.len(), past.at);
-        let from = past.told.back().map_or(past.since, |last| last.released.place);
+        let from = past.told.back().map(|last| last.released.place).or(past.since);
         past.middle = Some(Middle { n_told, from, at, was });
     }
 
     /// A transition has left, or a list has told: what the trees with that of `tree` were told until
     /// `since` is not decided again.
-    pub(super) fn leave(&mut self, tree: Uid, since: Place) {
+    pub(super) fn leave(&mut self, tree: Uid, since: Option<Place>) {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
         self.n_told -= past.told.len();
@@ -240,7 +237,7 @@ impl Pasts {
     }
 
     /// A transition of `tree` has left by itself, when all until `since` had been told.
-    pub(super) fn begin_at(&mut self, tree: Uid, since: Place, at: UnixNanos) {
+    pub(super) fn begin_at(&mut self, tree: Uid, since: Option<Place>, at: UnixNanos) {
         let number = self.begin(tree);
         if let Some(past) = self.by_number.get_mut(&number) {
             past.at = past.at.max(at);
@@ -262,11 +259,9 @@ impl Pasts {
     /// moment ago is remembered.
     pub(super) fn rest(&mut self, tree: Uid) {
         let Some(past) = self.past(tree) else { return };
-        if past.since == FIRST {
-            self.forget(tree);
-        } else {
-            let last = past.since;
-            self.leave(tree, last);
+        match past.since {
+            None => self.forget(tree),
+            last @ Some(_) => self.leave(tree, last),
         }
     }
 
@@ -292,7 +287,7 @@ impl Pasts {
         self.swept = Some(now);
         let old = now.minus(window);
         let over = self.by_number.values().filter(|past| past.at <= old);
-        let over: Vec<(Uid, bool, Place)> = over
+        let over: Vec<(Uid, bool, Option<Place>)> = over
             .filter_map(|past| {
                 let is_still = past.trees.iter().all(|tree| still(*tree));
                 Some((*past.trees.first()?, is_still, past.last))
@@ -321,7 +316,7 @@ impl Pasts {
         let past = number.and_then(|number| self.by_number.get_mut(number));
         let first = late.iter().map(|released| released.place).min();
         let (Some(past), Some(first)) = (past, first) else { return Err(late) };
-        let middle = past.middle.take().filter(|middle| middle.from <= first);
+        let middle = past.middle.take().filter(|middle| middle.from <= Some(first));
         let (n, was) = match &middle {
             Some(middle) => (middle.n_told, middle.was.clone()),
             None => (0, past.was.clone()),
@@ -332,7 +327,7 @@ impl Pasts {
         let mut told: Vec<(Entry, bool)> = told.into_iter().map(|entry| (entry, false)).collect();
         let mut n_missed = 0;
         for mut released in late {
-            if released.place < past.since {
+            if Some(released.place) < past.since {
                 released.is_late = true;
                 n_missed += 1;
             }

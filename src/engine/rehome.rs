@@ -5,7 +5,7 @@ use crate::facts::change::Snapshot;
 use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
-use crate::lifecycle::tree::{After, Tree};
+use crate::lifecycle::tree::Tree;
 use crate::lifecycle::turn::Seen;
 
 impl Engine {
@@ -30,7 +30,6 @@ impl Engine {
         let mut ended = None;
         self.change(meta.uid, Seen::NOTHING, out, |tree, turn| {
             ended = tree.end_with_owner(at, turn);
-            After::Lives
         });
         self.join(meta.uid, host, owner.uid, out);
         if let Some((trace, span)) = ended {
@@ -88,7 +87,6 @@ impl Engine {
         let mut part = None;
         self.change(top, Seen::NOTHING, out, |tree, _| {
             part = tree.split(snapshot, None);
-            After::Lives
         });
         let Some(part) = part else { return false };
         for uid in part.uids() {

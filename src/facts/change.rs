@@ -92,7 +92,7 @@ impl Snapshot {
     pub fn is_older_than(&self, arrival: UnixNanos) -> bool {
         let meta = self.meta();
         let was_written = meta.written.is_some_and(|written| written.since(meta.created) > SECOND);
-        was_written || meta.generation > 1 || arrival.since(meta.created) > LONG_AGO
+        was_written || meta.generation > Some(1) || arrival.since(meta.created) > LONG_AGO
     }
 
     /// The newest time that stands on the object: it was written no earlier, and as a rule then.
@@ -140,9 +140,9 @@ impl Change {
 pub enum News {
     /// A list begins, or contains this object. Events in a list are old and are not said.
     Listed(Snapshot),
-    /// The list is complete, at this resourceVersion: what it did not contain is gone. Lists of
-    /// Events say this too.
-    ListDone(u64),
+    /// The list is complete, at this resourceVersion where it says one: what it did not contain is
+    /// gone. Lists of Events say this too.
+    ListDone(Option<u64>),
     /// A watch told this.
     Watched(Change),
     /// The list or watch broke off; an unfinished list proves nothing.
@@ -171,7 +171,7 @@ impl News {
     pub fn version(&self) -> Option<u64> {
         match self {
             Self::Listed(snapshot) => Some(snapshot.meta().resource_version),
-            Self::ListDone(version) => Some(*version),
+            Self::ListDone(version) => *version,
             Self::Watched(change) => change.version(),
             Self::Closed | Self::Bookmark => None,
         }

@@ -13,16 +13,21 @@ pub fn trace_id(cluster: &str, root: Uid, cause: &str) -> TraceId {
 }
 
 /// The span of one `step` of `object` in the trace `seed`, or, where that trace goes on one of
-/// others, in what would be its trace if it did not: so the cause enters it; `container` is empty and `attempt` 0 where
-/// there is only one.
+/// others, in what would be its trace if it did not: so the cause enters it; `attempt` is 0 where there is only one.
 #[must_use]
-pub fn span_id(seed: TraceId, object: Uid, step: &str, container: &str, attempt: u32) -> SpanId {
+pub fn span_id(
+    seed: TraceId,
+    object: Uid,
+    step: &str,
+    container: Option<&str>,
+    attempt: u32,
+) -> SpanId {
     let hash = digest(&[
         b"span",
         &seed.0,
         &object.number().to_be_bytes(),
         step.as_bytes(),
-        container.as_bytes(),
+        container.unwrap_or_default().as_bytes(),
         &attempt.to_be_bytes(),
     ]);
     SpanId(not_zero(first(&hash)))
@@ -73,12 +78,12 @@ mod tests {
         ] {
             assert_ne!(trace, other);
         }
-        let span = span_id(trace, uid(7), "restart", "app", 1);
-        assert_eq!(span, span_id(trace, uid(7), "restart", "app", 1));
+        let span = span_id(trace, uid(7), "restart", Some("app"), 1);
+        assert_eq!(span, span_id(trace, uid(7), "restart", Some("app"), 1));
         for other in [
-            span_id(trace, uid(7), "restart", "app", 2),
-            span_id(trace, uid(7), "restarta", "pp", 1),
-            span_id(trace, uid(9), "restart", "app", 1),
+            span_id(trace, uid(7), "restart", Some("app"), 2),
+            span_id(trace, uid(7), "restarta", Some("pp"), 1),
+            span_id(trace, uid(9), "restart", Some("app"), 1),
         ] {
             assert_ne!(span, other);
         }

@@ -110,8 +110,8 @@ pub struct Deletion {
 pub struct Writer {
     /// `manager`.
     pub manager: Box<str>,
-    /// `subresource`, empty for the object itself.
-    pub subresource: Box<str>,
+    /// `subresource`; `None` for the object itself.
+    pub subresource: Option<Box<str>>,
     /// `time`; `scale` entries have none.
     pub time: Option<UnixNanos>,
 }
@@ -133,14 +133,14 @@ pub fn is_label(text: &str) -> bool {
 pub struct Meta {
     /// `uid`.
     pub uid: Uid,
-    /// `namespace`, empty for objects of the cluster.
-    pub namespace: Arc<str>,
+    /// `namespace`; objects of the cluster have none.
+    pub namespace: Option<Arc<str>>,
     /// `name`.
     pub name: Box<str>,
     /// `resourceVersion` as the number it is (KEP-5504).
     pub resource_version: u64,
-    /// `generation`; 0 where the kind has none.
-    pub generation: i64,
+    /// `generation`, counted from 1, where the kind has one.
+    pub generation: Option<i64>,
     /// `creationTimestamp`, whole seconds.
     pub created: UnixNanos,
     /// Set once deletion was asked for.
@@ -154,6 +154,15 @@ pub struct Meta {
     /// The newest time in `managedFields` of any writer, status included: the object was
     /// written no earlier.
     pub written: Option<UnixNanos>,
+}
+
+impl Meta {
+    /// What numbers a write of its spec: the generation, or, where its kind has none, the
+    /// resourceVersion.
+    #[must_use]
+    pub fn write_number(&self) -> u64 {
+        self.generation.map_or(self.resource_version, i64::unsigned_abs)
+    }
 }
 
 /// A condition of a status.

@@ -12,8 +12,8 @@ pub struct Note {
     pub resource_version: u64,
     /// What it is about.
     pub about: About,
-    /// The container, from `involvedObject.fieldPath`, empty where it is about the object.
-    pub container: Box<str>,
+    /// The container, from `involvedObject.fieldPath`; `None` where it is about the object.
+    pub container: Option<Box<str>>,
     /// `reason`, such as `Pulled`.
     pub reason: Box<str>,
     /// `message`, at most 1 KiB.

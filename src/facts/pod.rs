@@ -11,15 +11,15 @@ use super::time::UnixNanos;
 pub struct PodSnapshot {
     /// Its metadata.
     pub meta: Meta,
-    /// `spec.nodeName`, empty before it is bound.
-    pub node: Arc<str>,
+    /// `spec.nodeName`; `None` before it is bound.
+    pub node: Option<Arc<str>>,
     /// `spec.restartPolicy` is `Always`.
     pub restarts_always: bool,
     /// Annotation `kubernetes.io/config.mirror`: a static Pod of a kubelet.
     pub is_mirror: bool,
     /// The revision it was made of: label `pod-template-generation` (DaemonSet), else
-    /// `controller-revision-hash` (StatefulSet), else `pod-template-hash`; empty where absent.
-    pub template_hash: Box<str>,
+    /// `controller-revision-hash` (StatefulSet), else `pod-template-hash`.
+    pub template_hash: Option<Box<str>>,
     /// Trace contexts on the Pod.
     pub stamps: Arc<[Stamp]>,
     /// `status.phase`.
@@ -51,7 +51,7 @@ pub struct PodSnapshot {
     /// What may be written in place: hashes of the resources and of the images that its spec asks for.
     pub in_place: InPlace,
     /// `status.observedGeneration`.
-    pub observed: i64,
+    pub observed: Option<i64>,
     /// How a resize stands, by its conditions.
     pub resize: Option<ResizeState>,
     /// Ephemeral containers that have a status.
@@ -167,8 +167,8 @@ pub enum ContainerState {
 pub struct Exit {
     /// `exitCode`.
     pub code: i32,
-    /// `signal`, 0 where absent.
-    pub signal: i32,
+    /// `signal`, where one ended it.
+    pub signal: Option<i32>,
     /// `reason`, such as `OOMKilled`.
     pub reason: Box<str>,
     /// `message`, at most 1 KiB.

@@ -13,8 +13,8 @@ pub struct Failure {
     pub message: String,
     /// The exit code, where a container ended.
     pub exit_code: Option<i32>,
-    /// The container, empty where it is the Pod's failure.
-    pub container: Box<str>,
+    /// The container; `None` where it is the Pod's failure.
+    pub container: Option<Box<str>>,
     /// It only waits, which is no error: its scheduling gates.
     pub is_waiting: bool,
 }
@@ -69,7 +69,7 @@ fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
                         None => format!("container {}: {message}", container.name),
                     },
                     exit_code: exit.map(|exit| exit.code),
-                    container: container.name.clone(),
+                    container: Some(container.name.clone()),
                     is_waiting: false,
                 });
             }
@@ -93,7 +93,7 @@ fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
             reason: reason.into(),
             message: format!("container {} exited with {}", container.name, exit.code),
             exit_code: Some(exit.code),
-            container: container.name.clone(),
+            container: Some(container.name.clone()),
             is_waiting: false,
         })
     })
@@ -108,7 +108,7 @@ fn of_phase(pod: &PodSnapshot) -> Option<Failure> {
             pod.message.to_string()
         },
         exit_code: None,
-        container: Box::default(),
+        container: None,
         is_waiting: false,
     })
 }
@@ -121,17 +121,17 @@ fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
         reason: scheduled.reason.clone(),
         message: scheduled.message.to_string(),
         exit_code: None,
-        container: Box::default(),
+        container: None,
         is_waiting,
     })
 }
 
-/// Why a Pod is lost, as its last version says it: reason and sentence, both empty where nothing does.
+/// Why a Pod is lost, as its last version says it: reason and sentence.
 #[must_use]
-pub fn of_loss(pod: &PodSnapshot) -> (Box<str>, Box<str>) {
+pub fn of_loss(pod: &PodSnapshot) -> Option<(Box<str>, Box<str>)> {
     let disruption = pod.disruption.as_ref().filter(|it| it.is_true);
     if !pod.reason.is_empty() {
-        return (pod.reason.clone(), pod.message.clone());
+        return Some((pod.reason.clone(), pod.message.clone()));
     }
     if let Some(disruption) = disruption {
         let reason = match &*disruption.reason {
@@ -140,10 +140,10 @@ pub fn of_loss(pod: &PodSnapshot) -> (Box<str>, Box<str>) {
             "DeletionByTaintManager" | "DeletionByPodGC" => "NodeLost",
             other => other,
         };
-        return (reason.into(), disruption.message.clone());
+        return Some((reason.into(), disruption.message.clone()));
     }
     if pod.meta.deletion.is_some() {
-        return (Box::default(), Box::default());
+        return None;
     }
     let exits = pod.containers.iter().filter_map(|container| {
         let exit = match &container.state {
@@ -154,11 +154,9 @@ pub fn of_loss(pod: &PodSnapshot) -> (Box<str>, Box<str>) {
         };
         Some((exit.finished, container, exit))
     });
-    let Some((_, container, exit)) = exits.max_by_key(|(finished, ..)| *finished) else {
-        return (Box::default(), Box::default());
-    };
+    let (_, container, exit) = exits.max_by_key(|(finished, ..)| *finished)?;
     let reason = if exit.reason.is_empty() { "Error".into() } else { exit.reason.clone() };
-    (reason, format!("container {} exited with {}", container.name, exit.code).into())
+    Some((reason, format!("container {} exited with {}", container.name, exit.code).into()))
 }
 
 /// Reasons of Events that say what keeps a Pod from its sandbox (kubelet `events/event.go`,
@@ -184,7 +182,7 @@ pub fn of_event(note: &Note) -> Option<(Failure, Evidence)> {
         reason: note.reason.clone(),
         message: note.message.to_string(),
         exit_code: None,
-        container: Box::default(),
+        container: None,
         is_waiting: false,
     };
     OBSTACLES.contains(&&*note.reason).then_some((failure, at))

@@ -167,14 +167,14 @@ pub struct Link {
     pub trace_id: TraceId,
     /// The span in it.
     pub span_id: SpanId,
-    /// Its tracestate, empty where unknown.
-    pub trace_state: Box<str>,
+    /// Its tracestate, where it has one.
+    pub trace_state: Option<Box<str>>,
     /// Its W3C trace flags.
     pub flags: u8,
     /// Why.
     pub reason: LinkReason,
-    /// For a stamp: where it stood. Empty otherwise.
-    pub found: Box<str>,
+    /// For a stamp: where it stood.
+    pub found: Option<Box<str>>,
     /// No earlier version was seen, so that the stamp may be an old one
     /// (`lifespan.context.uncertain`).
     pub is_uncertain: bool,
@@ -188,10 +188,10 @@ impl Link {
         Self {
             trace_id: context.trace_id,
             span_id: context.span_id,
-            trace_state: context.trace_state,
+            trace_state: Some(context.trace_state).filter(|state| !state.is_empty()),
             flags: context.flags,
             reason: LinkReason::Stamp,
-            found,
+            found: Some(found),
             is_uncertain,
         }
     }
@@ -224,12 +224,23 @@ pub struct SpanContext {
 pub struct ObjectRef {
     /// Its kind.
     pub kind: Kind,
-    /// Its namespace.
-    pub namespace: Arc<str>,
+    /// Its namespace; objects of the cluster have none.
+    pub namespace: Option<Arc<str>>,
     /// Its name.
     pub name: Arc<str>,
     /// Its uid.
     pub uid: Uid,
+}
+
+impl ObjectRef {
+    /// `shop/web`; of an object of the cluster its name.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match &self.namespace {
+            None => self.name.to_string(),
+            Some(namespace) => format!("{namespace}/{}", self.name),
+        }
+    }
 }
 
 /// OTLP resource: one per tree, shared by all its spans.
@@ -281,8 +292,8 @@ pub struct Span<O> {
     pub end: UnixNanos,
     /// What it is about.
     pub object: ObjectRef,
-    /// The container it is about, empty for none.
-    pub container: Box<str>,
+    /// The container it is about, if it is about one.
+    pub container: Option<Box<str>>,
     /// How it stands; `None` for phases, which only end.
     pub outcome: Option<O>,
     /// Status Error: its `error.type` and one sentence. `None` is Unset.

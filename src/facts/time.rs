@@ -14,6 +14,9 @@ pub const SECOND: Nanos = Nanos(1_000_000_000);
 pub struct Nanos(pub i64);
 
 impl UnixNanos {
+    /// Before all that happens.
+    pub const LEAST: Self = Self(i64::MIN);
+
     /// The point `seconds` after the epoch; saturates far outside of any real clock.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {

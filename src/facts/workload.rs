@@ -120,11 +120,11 @@ pub struct Workload {
     pub template: u64,
     /// The same, also without the annotation `kubectl.kubernetes.io/restartedAt`.
     pub template_without_restart: u64,
-    /// Annotation `deployment.kubernetes.io/revision`, 0 where absent.
-    pub revision: i64,
-    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`](super::pod::PodSnapshot::template_hash); empty where
-    /// the object does not say it.
-    pub update_revision: Box<str>,
+    /// Annotation `deployment.kubernetes.io/revision`, counted from 1.
+    pub revision: Option<i64>,
+    /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`](super::pod::PodSnapshot::template_hash),
+    /// where the object says it.
+    pub update_revision: Option<Box<str>>,
     /// When a CronJob wanted this Job to begin
     /// (`batch.kubernetes.io/cronjob-scheduled-timestamp`).
     pub scheduled: Option<UnixNanos>,
@@ -170,7 +170,7 @@ impl Workload {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WorkloadStatus {
     /// `observedGeneration`; where a kind has none, the generation.
-    pub observed: i64,
+    pub observed: Option<i64>,
     /// Of a custom resource the generation that its verdict is about: that which the deciding
     /// condition names, else the whole status, else the newest that is named anywhere in it; `None`
     /// where none is named. A verdict about an older generation than the object's is told as

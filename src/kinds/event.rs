@@ -133,7 +133,7 @@ fn read(catalog: &Catalog, event: Event<'_>) -> Result<Option<Note>, String> {
         uid: own_uid,
         resource_version,
         about,
-        container: container(&involved.field_path.0).into(),
+        container: container(&involved.field_path.0),
         reason: event.reason.0,
         message: if event.message.0.is_empty() { event.note.0 } else { event.message.0 },
         is_warning: event.r#type.0 == "Warning",
@@ -159,11 +159,11 @@ fn time_in_name(name: &str) -> Option<UnixNanos> {
 }
 
 /// `app` of `spec.containers{app}`, also of `initContainers` and `ephemeralContainers`.
-fn container(field_path: &str) -> &str {
+fn container(field_path: &str) -> Option<Box<str>> {
     let name = ["spec.containers{", "spec.initContainers{", "spec.ephemeralContainers{"]
         .into_iter()
         .find_map(|prefix| field_path.strip_prefix(prefix));
-    name.and_then(|name| name.strip_suffix('}')).unwrap_or_default()
+    name?.strip_suffix('}').filter(|name| !name.is_empty()).map(Into::into)
 }
 
 #[cfg(test)]
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_recorded_event_of_the_kubelet_has_the_time_in_its_name() {
         let note = read(include_str!("../../tests/objects/event.json"));
-        assert_eq!((&*note.reason, &*note.container), ("Pulled", "sidecar"));
+        assert_eq!((&*note.reason, note.container.as_deref()), ("Pulled", Some("sidecar")));
         assert_eq!((&*note.source, note.count, note.is_warning), ("kubelet", 1, false));
         assert_eq!(note.exact, Some(IN_NAME));
         assert_eq!(note.seconds, UnixNanos::from_seconds(IN_NAME.seconds()));
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!((&*note.reason, &*note.source), ("Scheduled", "default-scheduler"));
         assert_eq!(note.exact, Some(UnixNanos(1_795_173_377_513_678_000)));
         assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_377));
-        assert_eq!(&*note.container, "");
+        assert_eq!(note.container, None);
     }
 
     #[test]
@@ -218,8 +218,8 @@ mod tests {
                 "deprecatedLastTimestamp":"2026-11-20T11:17:20Z"}}"#
         ));
         assert_eq!(
-            (&*note.message, &*note.container, &*note.source),
-            ("it went", "app", "kubelet")
+            (&*note.message, note.container.as_deref(), &*note.source),
+            ("it went", Some("app"), "kubelet")
         );
         assert_eq!((note.count, note.exact, note.is_warning), (3, None, true));
         assert_eq!(note.seconds, UnixNanos::from_seconds(1_795_173_440));
@@ -265,11 +265,12 @@ mod tests {
             let about = format!(r#"{{{ABOUT},"fieldPath":"{path}"}}"#);
             read(&format!(r#"{{{METADATA},"involvedObject":{about}}}"#)).container
         };
-        assert_eq!(&*container("spec.containers{app}"), "app");
-        assert_eq!(&*container("spec.initContainers{init}"), "init");
-        assert_eq!(&*container("spec.ephemeralContainers{debugger}"), "debugger");
+        assert_eq!(container("spec.containers{app}").as_deref(), Some("app"));
+        assert_eq!(container("spec.initContainers{init}").as_deref(), Some("init"));
+        let debugger = container("spec.ephemeralContainers{debugger}");
+        assert_eq!(debugger.as_deref(), Some("debugger"));
         for path in ["", "spec.containers", "spec.containers{app", "spec.containers[0]", "status"] {
-            assert_eq!(&*container(path), "", "{path}");
+            assert_eq!(container(path), None, "{path}");
         }
     }
 

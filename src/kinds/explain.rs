@@ -65,10 +65,10 @@ pub fn explain(custom: &Custom, json: &[u8]) -> Result<Explained, SnapshotError>
         check_kind(&custom.kind, &kind.0).map_err(|problem| refuse(&custom.kind, json, problem))?;
     }
     let (name, namespace, generation) =
-        (&metadata.name.0, &metadata.namespace.0, metadata.generation.or_zero());
+        (&metadata.name.0, &metadata.namespace.0, metadata.generation.0);
     let kind = if kind.0.is_empty() { custom.kind.as_str() } else { &*kind.0 };
     let within = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
-    let counted = if generation > 0 { format!(", generation {generation}") } else { String::new() };
+    let counted = generation.map(|it| format!(", generation {it}")).unwrap_or_default();
     let object = Parts { spec: &spec, status: &status };
     let judged = judge(&custom.rules, generation, object);
     let mut notes = Vec::new();

@@ -82,7 +82,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let verdict = if is_behind { Verdict::Progressing } else { verdict };
     let n_stamps = found.stamps.len();
     let refused_stamps = stamps::told(found.refused, || {
-        label(&custom.kind, Some(&meta.namespace), Some(&meta.name))
+        label(&custom.kind, meta.namespace.as_deref(), Some(&meta.name))
     });
     let workload = Workload {
         meta,
@@ -104,7 +104,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         template,
         template_without_restart,
         revision,
-        update_revision: Box::default(),
+        update_revision: None,
         scheduled: None,
         stamps: found.stamps.into(),
         writers: writers.into(),

@@ -118,7 +118,7 @@ impl<'a> Metadata<'a> {
         let entries = self.managed_fields.0.iter();
         let writers = entries.filter(|entry| entry.subresource.0 != "status").map(|entry| Writer {
             manager: (*entry.manager.0).into(),
-            subresource: (*entry.subresource.0).into(),
+            subresource: Some(&*entry.subresource.0).filter(|it| !it.is_empty()).map(Into::into),
             time: entry.time.0,
         });
         writers.collect()
@@ -153,10 +153,10 @@ impl<'a> Metadata<'a> {
             .find(|service| !service.0.is_empty());
         Ok(Meta {
             uid,
-            namespace: (*self.namespace.0).into(),
+            namespace: Some(&*self.namespace.0).filter(|it| !it.is_empty()).map(Into::into),
             name: self.name.boxed(),
             resource_version,
-            generation: self.generation.or_zero(),
+            generation: counted(self.generation.0),
             created: self.creation_timestamp.0.unwrap_or_default(),
             deletion,
             owner,
@@ -164,6 +164,11 @@ impl<'a> Metadata<'a> {
             written,
         })
     }
+}
+
+/// A number that counts from 1.
+fn counted(number: Option<i64>) -> Option<i64> {
+    number.filter(|number| *number > 0)
 }
 
 /// The uid that stands at `key`, or what is wrong with it.
@@ -249,7 +254,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Annotations<'a> {
     service: Option<Text<'a>>,
-    pub(super) revision: i64,
+    pub(super) revision: Option<i64>,
     /// Of a Rollout, the generation of the workload whose template it takes.
     pub(super) workload_generation: Option<i64>,
     pub(super) template_generation: Option<Text<'a>>,
@@ -279,7 +284,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                         }
                         "deployment.kubernetes.io/revision" | "rollout.argoproj.io/revision" => {
                             if let Some(text) = map.next_value::<LenientText<'de>>()?.0 {
-                                annotations.revision = text.parse().unwrap_or_default();
+                                annotations.revision = counted(text.parse().ok());
                             }
                         }
                         "rollout.argoproj.io/workload-generation" => {

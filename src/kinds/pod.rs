@@ -200,18 +200,18 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     }
     let found = carrier.read();
     let is_mirror = metadata.annotations.is_mirror;
-    let template_hash = metadata.labels.template_hash().unwrap_or_default().boxed();
+    let template_hash = metadata.labels.template_hash().and_then(Text::said);
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let n_stamps = found.stamps.len();
     // Init containers have run, and are not run again for what is written to them.
     let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.0 == "Always");
     let claims = claims(&meta.name, spec.volumes.0);
     let refused_stamps =
-        stamps::told(found.refused, || label("Pod", Some(&meta.namespace), Some(&meta.name)));
+        stamps::told(found.refused, || label("Pod", meta.namespace.as_deref(), Some(&meta.name)));
 
     let mut pod = PodSnapshot {
         meta,
-        node: (*spec.node_name.0).into(),
+        node: Some(&*spec.node_name.0).filter(|it| !it.is_empty()).map(Into::into),
         restarts_always: matches!(&*spec.restart_policy.0, "Always" | ""),
         is_mirror,
         template_hash,
@@ -230,7 +230,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         disruption: None,
         containers: Box::default(),
         in_place: in_place(of_life.chain(&spec.containers.0)),
-        observed: status.observed_generation.or_zero(),
+        observed: status.observed_generation.0,
         resize: None,
         debuggers: Box::default(),
     };
@@ -374,7 +374,7 @@ impl From<Terminated> for Exit {
     fn from(raw: Terminated) -> Self {
         Self {
             code: clamped(raw.exit_code),
-            signal: clamped(raw.signal),
+            signal: Some(clamped(raw.signal)).filter(|signal| *signal != 0),
             reason: raw.reason.0,
             message: raw.message.0,
             started: raw.started_at.0,

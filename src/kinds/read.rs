@@ -52,6 +52,11 @@ pub(super) use lenient_rest;
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl Text<'_> {
+    /// What it says, if it says anything.
+    pub(super) fn said(self) -> Option<Box<str>> {
+        (!self.0.is_empty()).then(|| self.boxed())
+    }
+
     pub(super) fn boxed(self) -> Box<str> {
         match self.0 {
             Cow::Borrowed(text) => text.into(),

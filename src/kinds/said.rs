@@ -1,6 +1,7 @@
 //! What a list or watch says, and what of it is news for the core.
 
-use super::{Catalog, Decoded, SnapshotError, list_version, note, snapshot};
+use super::json;
+use super::{Catalog, Decoded, SnapshotError, note, resource_version, snapshot};
 use crate::context::Flaw;
 use crate::facts::change::{Change, News};
 use crate::facts::kind::Lane;
@@ -77,17 +78,16 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// The resourceVersion that it brings a watch to; 0 for what does not tell.
+    /// The resourceVersion that it brings a watch to; what a list contains brings it nowhere.
     #[must_use]
-    pub fn version(self) -> u64 {
+    pub fn version(self) -> Option<u64> {
         match self {
             Self::Added(json)
             | Self::Modified(json)
             | Self::Deleted(json)
             | Self::Unmatched(json)
-            | Self::Listed(json)
-            | Self::Bookmark(json) => list_version(json),
-            Self::ListDone(_) | Self::Error(_) | Self::Closed => 0,
+            | Self::Bookmark(json) => resource_version(json),
+            Self::Listed(_) | Self::ListDone(_) | Self::Error(_) | Self::Closed => None,
         }
     }
 }
@@ -97,8 +97,8 @@ impl<'a> Said<'a> {
 pub struct Heard<T> {
     /// What is handed on of it.
     pub out: Option<T>,
-    /// The resourceVersion that it brings a watch to; 0 for what does not tell.
-    pub version: u64,
+    /// The resourceVersion that it brings a watch to, where it tells one.
+    pub version: Option<u64>,
     /// How many trace contexts were read on it.
     pub n_stamps: usize,
     /// What could not be used of it.
@@ -107,7 +107,7 @@ pub struct Heard<T> {
 
 impl Heard<News> {
     fn news(news: News) -> Self {
-        let version = news.version().unwrap_or(0);
+        let version = news.version();
         Self { out: Some(news), version, n_stamps: 0, refused: Vec::new() }
     }
 
@@ -142,7 +142,7 @@ pub enum Refused {
 pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
     let (json, form): (_, fn(_) -> News) = match said {
         Said::ListDone(version) => {
-            return Heard::news(News::ListDone(version.parse().unwrap_or(0)));
+            return Heard::news(News::ListDone(number(version)));
         }
         Said::Closed | Said::Error(_) => return Heard::news(News::Closed),
         Said::Bookmark(_) => return Heard { out: Some(News::Bookmark), ..Heard::nothing(said) },
@@ -187,7 +187,14 @@ pub(super) fn version_of(json: &[u8]) -> &str {
     struct Metadata<'a> {
         resource_version: &'a str,
     }
-    serde_json::from_slice::<Object<'_>>(json).unwrap_or_default().metadata.resource_version
+    // Of a whole object nothing else is looked at.
+    let read = str::from_utf8(json).ok().and_then(|text| json::read::<Object<'_>>(text).ok());
+    read.unwrap_or_default().metadata.resource_version
+}
+
+/// The number that a resourceVersion is (KEP-5504); zero is none.
+pub(super) fn number(version: &str) -> Option<u64> {
+    version.parse().ok().filter(|number| *number > 0)
 }
 
 #[cfg(test)]
@@ -202,7 +209,7 @@ mod tests {
     fn the_end_of_a_list_and_of_a_watch_are_news_of_every_lane() {
         for lane in Lane::ALL {
             let done = br#"{"metadata":{"resourceVersion":"7"}}"#;
-            for (json, version) in [(&done[..], 7), (b"null", 0)] {
+            for (json, version) in [(&done[..], Some(7)), (b"null", None)] {
                 let said = Said::recorded("LIST_DONE", json).unwrap();
                 assert_eq!(heard(lane, said).out, Some(News::ListDone(version)));
             }
@@ -223,7 +230,7 @@ mod tests {
     fn a_bookmark_says_that_the_watch_goes_on() {
         let bookmark = Said::Bookmark(br#"{"metadata":{"resourceVersion":"7"}}"#);
         let heard = heard(Lane::Pods, bookmark);
-        assert_eq!((heard.out, heard.version), (Some(News::Bookmark), 7));
+        assert_eq!((heard.out, heard.version), (Some(News::Bookmark), Some(7)));
     }
 
     #[test]
@@ -256,11 +263,11 @@ mod tests {
     fn every_event_tells_how_far_the_watch_is_even_if_it_is_of_no_use() {
         let pod: &[u8] = include_bytes!("../../tests/objects/pod.json");
         let told = heard(Lane::Pods, Said::Added(pod)).version;
-        assert!(told > 0 && told == Said::Added(pod).version());
+        assert!(told.is_some() && told == Said::Added(pod).version());
         let bad = br#"{"metadata":{"resourceVersion":"98","uid":""}}"#;
         for said in [Said::Modified(bad), Said::Deleted(bad), Said::Bookmark(bad)] {
-            assert_eq!(heard(Lane::Pods, said).version, 98, "{said:?}");
+            assert_eq!(heard(Lane::Pods, said).version, Some(98), "{said:?}");
         }
-        assert_eq!(Said::Closed.version(), 0);
+        assert_eq!(Said::Closed.version(), None);
     }
 }

@@ -38,7 +38,7 @@ const FLAGS: [&str; 3] = ["healthy", "ready", "readyToUse"];
 pub(super) fn of_rollout<'o, 'a>(
     object: Parts<'o, 'a>,
     wanted: Option<i64>,
-    generation: i64,
+    generation: Option<i64>,
 ) -> Vec<Statement<'o, 'a>> {
     let status = object.status;
     let own = conditions(status);
@@ -131,12 +131,13 @@ fn counts_beside(condition: &JsonValue<'_>, health: &JsonValue<'_>) -> bool {
 fn of_condition<'o, 'a>(
     condition: &'o JsonValue<'a>,
     has_health: bool,
-    generation: i64,
+    generation: Option<i64>,
 ) -> Option<Statement<'o, 'a>> {
     let name = condition.text_at("type")?;
     let is = text_of(condition.at("status")?)?;
     let is_true = is.eq_ignore_ascii_case("true");
-    let is_old = condition.number_at("observedGeneration").is_some_and(|it| it < generation);
+    let told = condition.number_at("observedGeneration");
+    let is_old = told.zip(generation).is_some_and(|(told, newest)| told < newest);
     // A reason is one word; some write a sentence there.
     let reason = condition.text_at("reason").filter(|it| !it.contains(' ')).and_then(word);
     let is_well = matches!(reason, Some(Says::Settled | Says::Ended));

@@ -1,5 +1,7 @@
 //! Whether a kind could say how it is, by the schema that its API server publishes of it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,25 +21,47 @@ struct Components {
     schemas: Map<String, Value>,
 }
 
-/// Whether no object of this kind will ever say how it is: the schema of its status names no
-/// conditions, word, state or observed generation (DESIGN §3.1). `None` where the document does not
-/// tell: the kind is not in it, or its status may hold anything.
-#[must_use]
-pub fn is_silent(document: &[u8], group: &str, kind: &str) -> Option<bool> {
-    let document: Document = serde_json::from_slice(document).ok()?;
-    let schemas = document.components.schemas;
-    let schema = schemas.values().find(|schema| is_of(schema, group, kind))?;
+/// What the schemas of one group and version say of its kinds.
+#[derive(Clone, Debug, Default)]
+pub struct Schemas {
+    /// By group and kind; kinds of which they do not tell are left out.
+    is_silent: BTreeMap<(Box<str>, Box<str>), bool>,
+}
+
+impl Schemas {
+    /// Those of an OpenAPI document; of what is none they say nothing.
+    #[must_use]
+    pub fn read(document: &[u8]) -> Self {
+        let schemas = serde_json::from_slice(document).map(|it: Document| it.components.schemas);
+        let mut is_silent = BTreeMap::new();
+        for schema in schemas.unwrap_or_default().values() {
+            if let Some(told) = self::is_silent(schema) {
+                is_silent.extend(kinds(schema).map(|kind| (kind, told)));
+            }
+        }
+        Self { is_silent }
+    }
+
+    /// Whether no object of this kind will ever say how it is: the schema of its status names no
+    /// conditions, word, state or observed generation (DESIGN §3.1). `None` where they do not tell:
+    /// the kind is not among them, or its status may hold anything.
+    #[must_use]
+    pub fn is_silent(&self, group: &str, kind: &str) -> Option<bool> {
+        self.is_silent.get(&(group.into(), kind.into())).copied()
+    }
+}
+
+fn is_silent(schema: &Value) -> Option<bool> {
     let properties = schema.get("properties")?.as_object()?;
     let Some(status) = properties.get("status") else { return Some(true) };
     speaks(status, MAX_DEPTH).map(|speaks| !speaks)
 }
 
-fn is_of(schema: &Value, group: &str, kind: &str) -> bool {
+/// Group and kind of what a schema is of.
+fn kinds(schema: &Value) -> impl Iterator<Item = (Box<str>, Box<str>)> {
     let named = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
-    let is = |it: &Value, key: &str, expected: &str| {
-        it.get(key).and_then(Value::as_str).unwrap_or_default() == expected
-    };
-    named.is_some_and(|all| all.iter().any(|it| is(it, "group", group) && is(it, "kind", kind)))
+    let text = |it: &Value, key| it.get(key).and_then(Value::as_str).unwrap_or_default().into();
+    named.into_iter().flatten().map(move |it| (text(it, "group"), text(it, "kind")))
 }
 
 /// Whether a field says how an object is, in this part of a status or below it; `None` where any
@@ -65,7 +89,7 @@ fn speaks(schema: &Value, depth: usize) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_silent;
+    use super::Schemas;
 
     fn of(widget: &str) -> Option<bool> {
         let document = format!(
@@ -77,7 +101,7 @@ mod tests {
                     "x-kubernetes-group-version-kind":
                         [{{"group":"example.com","kind":"WidgetList","version":"v1"}}]}}}}}}}}"#
         );
-        is_silent(document.as_bytes(), "example.com", "Widget")
+        Schemas::read(document.as_bytes()).is_silent("example.com", "Widget")
     }
 
     fn of_status(properties: &str) -> Option<bool> {
@@ -123,7 +147,8 @@ mod tests {
         let any = r#"{"more":{"type":"object","additionalProperties":true}}"#;
         assert_eq!(of_status(any), None);
         for document in ["", "{}", "<html>", r#"{"components":{"schemas":{}}}"#] {
-            assert_eq!(is_silent(document.as_bytes(), "example.com", "Widget"), None, "{document}");
+            let schemas = Schemas::read(document.as_bytes());
+            assert_eq!(schemas.is_silent("example.com", "Widget"), None, "{document}");
         }
     }
 }

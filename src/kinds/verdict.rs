@@ -24,7 +24,7 @@ const REASON_BYTES: usize = 256;
 /// What a status says, and of which generation.
 #[derive(Debug)]
 pub(super) struct Judged<'w, 'o, 'a> {
-    pub(super) observed: i64,
+    pub(super) observed: Option<i64>,
     pub(super) names: Option<i64>,
     pub(super) speech: Reporting,
     pub(super) verdict: Verdict,
@@ -60,7 +60,7 @@ pub(super) enum By<'w, 'o, 'a> {
 /// Judges an object of this `generation`.
 pub(super) fn judge<'w, 'o, 'a>(
     rules: &'w Rules,
-    generation: i64,
+    generation: Option<i64>,
     object: Parts<'o, 'a>,
 ) -> Judged<'w, 'o, 'a> {
     let told = object.status.number_at("observedGeneration");
@@ -68,14 +68,14 @@ pub(super) fn judge<'w, 'o, 'a>(
         // Nobody has looked at it yet; where nothing counts what is written (ConfigMaps), nobody
         // is going to.
         let is_plain =
-            generation == 0 && *rules == Rules::default() && *object.spec == JsonValue::Null;
+            generation.is_none() && *rules == Rules::default() && *object.spec == JsonValue::Null;
         let verdict = if is_plain { Verdict::Settled { at: None } } else { Verdict::Progressing };
         let speech = if is_plain || rules.is_silent { Reporting::Silent } else { Reporting::Mute };
-        let observed = told.unwrap_or(generation);
+        let observed = told.or(generation);
         return Judged { observed, names: told, speech, verdict, by: By::NoStatus };
     }
     let Decision { verdict, by, generation: of_condition } = decide(rules, generation, object);
-    let observed = told.or(of_condition).unwrap_or(generation);
+    let observed = told.or(of_condition).or(generation);
     // A controller's word on one condition is newer than that on the whole; and what is renewed
     // nowhere in a status is not about what was written since.
     let names = of_condition.or(told).or_else(|| newest(object.status));
@@ -88,7 +88,7 @@ pub(super) fn judge<'w, 'o, 'a>(
     });
     let has_settled = matches!(verdict, Verdict::Settled { .. });
     let doubt = match names {
-        Some(older) if older < generation => Some(By::Old(older)),
+        Some(older) if generation.is_some_and(|newest| older < newest) => Some(By::Old(older)),
         _ if is_of_another => Some(By::Echo),
         _ if is_restarting && has_settled => Some(By::Restart),
         _ => None,
@@ -138,7 +138,7 @@ impl<'w, 'o, 'a> Decision<'w, 'o, 'a> {
 
 fn decide<'w, 'o, 'a>(
     rules: &'w Rules,
-    generation: i64,
+    generation: Option<i64>,
     object: Parts<'o, 'a>,
 ) -> Decision<'w, 'o, 'a> {
     let held = |waits: &'w [Wait]| waits.iter().find_map(|it| Some((it, it.find(object)?)));

@@ -114,15 +114,15 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let paused = form.pause.map(|key| flag(&spec, key)).transpose()?.unwrap_or(false);
     let min_ready = Nanos::from_seconds(whole(&spec, &["minReadySeconds"], 0)?.clamp(0, MAX_READY));
     let status = status.unwrap_or_default();
-    let (mut partition, mut is_on_delete, mut update_revision) = (0, false, Box::default());
+    let (mut partition, mut is_on_delete, mut update_revision) = (0, false, None);
     if kind == Kind::StatefulSet {
         partition = whole(&spec, &["updateStrategy", "rollingUpdate", "partition"], 0)?;
         is_on_delete = strategy(&spec)? == "OnDelete";
-        update_revision = (*status.update_revision.0).into();
+        update_revision = status.update_revision.clone().said();
     } else if kind == Kind::DaemonSet {
         is_on_delete = strategy(&spec)? == "OnDelete";
         let generation = metadata.annotations.template_generation.take();
-        update_revision = generation.unwrap_or_default().boxed();
+        update_revision = generation.and_then(Text::said);
     }
     let mut carrier = metadata.carrier(rules, kind.name(), kind.group());
     // What the template of a CronJob carries is its Jobs': each of them reads it as its own.
@@ -138,8 +138,9 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let (writers, status_written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
     let n_stamps = found.stamps.len();
-    let refused_stamps =
-        stamps::told(found.refused, || label(kind.name(), Some(&meta.namespace), Some(&meta.name)));
+    let refused_stamps = stamps::told(found.refused, || {
+        label(kind.name(), meta.namespace.as_deref(), Some(&meta.name))
+    });
     let status = read_status(&kind, status, meta.generation, status_written);
     let workload = Workload {
         meta,
@@ -173,12 +174,12 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
 fn read_status(
     kind: &Kind,
     raw: Status<'_>,
-    generation: i64,
+    generation: Option<i64>,
     written: Option<UnixNanos>,
 ) -> WorkloadStatus {
     let mut status = match kind {
         Kind::DaemonSet => WorkloadStatus {
-            observed: raw.observed_generation.or_zero(),
+            observed: raw.observed_generation.0,
             replicas: raw.current_number_scheduled.or_zero(),
             updated: raw.updated_number_scheduled.or_zero(),
             ready: raw.number_ready.or_zero(),
@@ -196,7 +197,7 @@ fn read_status(
         | Kind::ReplicationController
         | Kind::Pod
         | Kind::Other(_) => WorkloadStatus {
-            observed: raw.observed_generation.or_zero(),
+            observed: raw.observed_generation.0,
             replicas: raw.replicas.or_zero(),
             updated: raw.updated_replicas.or_zero(),
             ready: raw.ready_replicas.or_zero(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::closed::Below;
@@ -25,6 +26,8 @@ pub struct Forest {
 pub struct Owned {
     /// What is kept of its newest version.
     pub workload: Workload,
+    /// resourceVersion of the version held; `None` where it is one of a history that is over.
+    pub version: Option<NonZeroU64>,
     /// The workload above it: the topmost one, or another of these.
     pub owner: Uid,
     /// It is gone, and something below it is not.
@@ -58,11 +61,14 @@ impl Forest {
     /// Takes over a version of one; `top` owns what names no owner. Returns the version before.
     pub fn keep(&mut self, new: &Workload, top: Uid) -> Option<Workload> {
         let workload = slim(new);
+        let version = NonZeroU64::new(new.meta.resource_version);
         if let Some(owned) = self.by_uid.get_mut(&new.meta.uid) {
-            return Some(mem::replace(&mut Arc::make_mut(owned).workload, workload));
+            let owned = Arc::make_mut(owned);
+            owned.version = version;
+            return Some(mem::replace(&mut owned.workload, workload));
         }
         let owner = new.meta.owner.as_ref().map_or(top, |owner| owner.uid);
-        self.insert(new.meta.uid, Owned { workload, owner, is_gone: false });
+        self.insert(new.meta.uid, Owned { workload, version, owner, is_gone: false });
         None
     }
 
@@ -105,7 +111,7 @@ impl Forest {
     /// The versions that were held are of a history that is over.
     pub fn forget_versions(&mut self) {
         for owned in self.by_uid.values_mut() {
-            Arc::make_mut(owned).workload.meta.resource_version = 0;
+            Arc::make_mut(owned).version = None;
         }
     }
 

@@ -63,8 +63,8 @@ pub struct Pod {
     pub version: Option<NonZeroU64>,
     /// `creationTimestamp`.
     pub created: UnixNanos,
-    /// Its node, empty before it is bound.
-    pub node: Arc<str>,
+    /// Its node; `None` before it is bound.
+    pub node: Option<Arc<str>>,
     /// It has been Ready at some time.
     pub was_ready: bool,
     /// It is Ready.
@@ -148,7 +148,7 @@ impl Pod {
             owner,
             version: None,
             created: seen.meta.created,
-            node: Arc::clone(&seen.node),
+            node: seen.node.clone(),
             was_ready: false,
             is_ready: false,
             is_going: false,
@@ -299,7 +299,7 @@ impl Pod {
     pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<Arrival>, seq: Option<Seq>) -> u64 {
         let mut n_crowded = self.apply_in_place(new, arrival, seq);
         self.version = NonZeroU64::new(new.meta.resource_version);
-        self.node = Arc::clone(&new.node);
+        self.node.clone_from(&new.node);
         self.apply_start(new, arrival);
         self.apply_run(new, lower_bound(new), arrival);
         n_crowded += self.apply_restarts(new, arrival, seq);

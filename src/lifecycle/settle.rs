@@ -71,7 +71,7 @@ pub fn standing_since<'a>(workload: &'a Workload, before: Option<&WorkloadStatus
 pub fn has_spoken(workload: &Workload, before: Option<&WorkloadStatus>) -> bool {
     let status = &workload.status;
     // A kind without generations says no more than that it was written.
-    let is_without_generation = workload.meta.generation == 0;
+    let is_without_generation = workload.meta.generation.is_none();
     let has_written = before.is_none_or(|before| before != status);
     is_without_generation || status.names.is_some() || has_written
 }

@@ -20,11 +20,11 @@ pub struct SpecChange {
 
 impl SpecChange {
     /// Compares two versions: a bump of the generation alone is no change of the spec, since
-    /// deletion and annotations bump it too (FACTS §1.1). Kinds without a generation have 0.
+    /// deletion and annotations bump it too (FACTS §1.1).
     #[must_use]
     pub fn between(old: &Workload, new: &Workload) -> Option<Self> {
         let (was, is) = (old.meta.generation, new.meta.generation);
-        let is_bumped = is > was || (was, is) == (0, 0);
+        let is_bumped = is > was || (was, is) == (None, None);
         if !is_bumped || old.spec == new.spec {
             return None;
         }

@@ -48,8 +48,8 @@ pub struct Step {
     pub before: Option<Box<WorkloadStatus>>,
     /// The generation that the step began with; where the kind has none, the resourceVersion.
     pub number: u64,
-    /// Its revision.
-    pub revision: i64,
+    /// Its revision, if it is counted.
+    pub revision: Option<i64>,
     /// Trace contexts on it that no older ReplicaSet carries.
     pub stamps: Vec<Stamp>,
     /// Its ReplicaFailure condition, or how its run failed: reason and message.

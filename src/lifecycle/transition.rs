@@ -90,8 +90,8 @@ pub struct Closing {
 pub struct Joined {
     /// That span.
     pub parent: SpanId,
-    /// Its `tracestate`, empty where it has none.
-    pub trace_state: Box<str>,
+    /// Its `tracestate`, where it has one.
+    pub trace_state: Option<Arc<str>>,
     /// Its W3C trace flags.
     pub flags: u8,
     /// Where it stood.
@@ -130,16 +130,16 @@ pub struct ByPod {
 }
 
 /// What a loss says: which Pod, where, and why (DESIGN §3.11).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// Its name.
     pub pod: Arc<str>,
-    /// Its node, empty where it had none.
-    pub node: Arc<str>,
-    /// `Evicted`, `OOMKilled`, `Error`; empty where nothing says it.
-    pub reason: Box<str>,
-    /// One sentence, or empty.
-    pub message: Box<str>,
+    /// Its node, where it had one.
+    pub node: Option<Arc<str>>,
+    /// `Evicted`, `OOMKilled`, `Error`, where something says it.
+    pub reason: Option<Box<str>>,
+    /// One sentence, where something says more.
+    pub message: Option<Box<str>>,
 }
 
 /// When a transition has settled: fixed as it opens.
@@ -198,7 +198,7 @@ pub struct Transition {
     /// A complete list no longer contained its topmost object.
     pub has_vanished: bool,
     /// `metadata.generation`.
-    pub generation: i64,
+    pub generation: Option<i64>,
     /// Generations that were never seen.
     pub skipped: i64,
     /// Who wrote the spec.
@@ -276,7 +276,7 @@ impl Transition {
         self.cause = "delete".to_owned();
         self.trace = ids::trace_id(cluster, top, &self.cause);
         self.seed = self.trace;
-        self.span = ids::span_id(self.trace, top, "root", "", 0);
+        self.span = ids::span_id(self.trace, top, "root", None, 0);
         self.links.clear();
         self.lost = None;
         self.trial = None;
@@ -380,10 +380,9 @@ impl Transition {
     #[must_use]
     pub fn context(&self) -> SpanContext {
         let joined = self.joined.as_ref();
-        let state = joined.map(|joined| &*joined.trace_state).filter(|state| !state.is_empty());
         SpanContext {
             trace: self.trace,
-            trace_state: state.map(Arc::from),
+            trace_state: joined.and_then(|joined| joined.trace_state.clone()),
             // Ids of ours are hashes; of others it is their flag that says so.
             is_random: joined.is_none_or(|joined| joined.flags & 2 != 0),
         }

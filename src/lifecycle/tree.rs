@@ -24,6 +24,7 @@ mod timers;
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::closed::{Closed, Departed, Portrait};
@@ -55,6 +56,8 @@ pub struct Tree {
     portrait: Portrait,
     /// Current version of the topmost workload; `None` for a bare Pod, or when it is gone.
     root: Option<Arc<Workload>>,
+    /// resourceVersion of that version; `None` where it is one of a history that is over.
+    root_version: Option<NonZeroU64>,
     forest: Forest,
     pods: Pods,
     nodes: Nodes,
@@ -74,7 +77,7 @@ pub struct Tree {
     guests: BTreeSet<Uid>,
     next_seq: Seq,
     /// The highest generation that was a cause.
-    generation: i64,
+    generation: Option<i64>,
     /// Nothing of it is traced: its owner was gone before we looked.
     is_muted: bool,
     /// First seen in a list, not judged yet.
@@ -112,6 +115,13 @@ pub enum After {
     Empty,
 }
 
+impl From<()> for After {
+    /// What takes nothing away leaves it alive.
+    fn from((): ()) -> Self {
+        Self::Lives
+    }
+}
+
 /// How far a tree is with its transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -131,13 +141,14 @@ impl Tree {
         let service = meta.service.clone();
         let top = ObjectRef {
             kind: top.kind(),
-            namespace: Arc::clone(&meta.namespace),
+            namespace: meta.namespace.clone(),
             name: Arc::from(&*meta.name),
             uid: meta.uid,
         };
         Self {
             portrait: Portrait { top, service, owner, is_owner_missing },
             root: None,
+            root_version: None,
             forest: Forest::default(),
             pods: Pods::default(),
             nodes: Nodes::default(),
@@ -148,12 +159,12 @@ impl Tree {
             taken_over: Vec::new(),
             writes_below: Reconciled::default(),
             templates: Vec::new(),
-            generation: 0,
+            generation: None,
             guests: BTreeSet::new(),
             next_seq: Seq::FIRST,
             is_muted: false,
             is_unjudged: false,
-            coarse_until: UnixNanos(i64::MIN),
+            coarse_until: UnixNanos::LEAST,
             is_adopted: false,
         }
     }
@@ -212,9 +223,7 @@ impl Tree {
     /// The history that resourceVersions count has begun anew: what is told next is the newest,
     /// whatever its number.
     pub fn forget_versions(&mut self) {
-        if let Some(root) = &mut self.root {
-            Arc::make_mut(root).meta.resource_version = 0;
-        }
+        self.root_version = None;
         self.forest.forget_versions();
         self.pods.forget_versions();
     }
@@ -222,7 +231,7 @@ impl Tree {
     /// A Pod of it by its name.
     #[must_use]
     pub fn pod_named(&self, namespace: &str, name: &str) -> Option<Uid> {
-        self.pods.named(name).filter(|_| *self.top().namespace == *namespace)
+        self.pods.named(name).filter(|_| self.top().namespace.as_deref() == Some(namespace))
     }
 
     /// Takes in an Event about one of its objects.
@@ -260,7 +269,7 @@ impl Tree {
         self.root.as_deref().is_some_and(|root| {
             root.kind == Kind::Deployment
                 && set.kind == Kind::ReplicaSet
-                && root.revision > 0
+                && root.revision.is_some()
                 && set.revision > root.revision
                 && set.template != root.template
                 && !self.templates.contains(&set.template)

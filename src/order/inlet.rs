@@ -32,6 +32,9 @@ pub struct Released {
     pub place: Place,
 }
 
+/// Before every resourceVersion: where stands what tells none, when none has been told yet.
+pub const BEFORE_ALL: u64 = 0;
+
 /// Where a change stands in the order: resourceVersion, watched before listed, owners before
 /// owned, arrival.
 pub type Place = (u64, u8, u64);
@@ -59,7 +62,7 @@ pub struct Inlet {
     n_arrived: u64,
     /// How far this machine's clock is off: of what arrives from now on.
     pub clock: Clock,
-    largest_released: u64,
+    largest_released: Option<u64>,
     /// Changes that came after something written later had been released.
     pub n_late: u64,
     /// Changes that were released before their time because the inlet was full.
@@ -82,7 +85,7 @@ impl Inlet {
             n_listed: 0,
             n_arrived: 0,
             clock: Clock::default(),
-            largest_released: 0,
+            largest_released: None,
             n_late: 0,
             n_early: 0,
         }
@@ -100,21 +103,23 @@ impl Inlet {
         at: UnixNanos,
         moment: impl FnOnce(&Change, UnixNanos) -> UnixNanos,
     ) {
-        let version = version.unwrap_or(self.newest());
-        let bound = self.bound(version, at);
+        let place = version.or(self.newest()).unwrap_or(BEFORE_ALL);
+        let bound = self.bound(place, at);
         let moment = moment(&change, bound);
-        self.arrived(version, at);
+        if let Some(version) = version {
+            self.arrived(version, at);
+        }
         let clock = self.clock;
         let at_server = bound.plus(clock.ahead);
         let arrival = Some(Arrival { at: at_server, moment, order: 0, unsure: clock.unsure });
-        let place = (version, 0, 0);
+        let place = (place, 0, 0);
         let released = Released { lane, change, arrival, is_listed: false, is_late: false, place };
         self.put(at, released);
     }
 
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
     pub fn arrived(&mut self, version: u64, at: UnixNanos) {
-        if version > self.newest() {
+        if Some(version) > self.newest() {
             self.stair.push_back((version, at));
             let old = at.minus(self.settle_time.times(4));
             while self.stair.len() > 1 && self.stair.front().is_some_and(|(_, at)| *at < old) {
@@ -140,7 +145,7 @@ impl Inlet {
         let (version, rank, _) = released.place;
         let moment = released.arrival.map_or(at, |arrival| arrival.moment);
         self.look_ahead(&released.change, moment);
-        if version < self.largest_released {
+        if Some(version) < self.largest_released {
             self.n_late += 1;
         }
         self.n_listed += usize::from(released.is_listed);
@@ -185,10 +190,10 @@ impl Inlet {
         self.stair.get(later).map_or(at, |(_, earlier)| at.min(*earlier))
     }
 
-    /// The largest resourceVersion that has arrived, 0 for none.
+    /// The largest resourceVersion that has arrived.
     #[must_use]
-    pub fn newest(&self) -> u64 {
-        self.stair.back().map_or(0, |(version, _)| *version)
+    pub fn newest(&self) -> Option<u64> {
+        self.stair.back().map(|(version, _)| *version)
     }
 
     /// When the next change is due: at once where more wait than may.
@@ -237,7 +242,7 @@ impl Inlet {
             self.ready.insert(place, released);
         }
         self.full_since = None;
-        let last = self.ready.last_key_value().map_or(0, |((version, ..), _)| *version);
+        let last = self.ready.last_key_value().map(|((version, ..), _)| *version);
         self.largest_released = self.largest_released.max(last);
     }
 

@@ -104,9 +104,9 @@ fn write_link(message: &mut Message<'_>, link: &Link) {
     let Link { trace_id, span_id, trace_state, flags, reason, found, is_uncertain } = link;
     message.bytes(1, &trace_id.0);
     message.bytes(2, &span_id.0);
-    message.bytes(3, trace_state.as_bytes());
+    message.bytes(3, trace_state.as_deref().unwrap_or_default().as_bytes());
     write_pair(message, 4, "lifespan.link.reason", reason.name());
-    if !found.is_empty() {
+    if let Some(found) = found {
         write_pair(message, 4, "lifespan.context.found", found);
     }
     if *is_uncertain {

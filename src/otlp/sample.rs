@@ -51,19 +51,19 @@ impl Template {
         let stamp = Link {
             trace_id: TraceId(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes()),
             span_id: SpanId(0x00f0_67aa_0ba9_02b7_u64.to_be_bytes()),
-            trace_state: "vendor=1".into(),
+            trace_state: Some("vendor=1".into()),
             flags: 0x01,
             reason: LinkReason::Stamp,
-            found: "tracing.k8s.io/traceparent".into(),
+            found: Some("tracing.k8s.io/traceparent".into()),
             is_uncertain: true,
         };
         let superseded = Link {
             trace_id: trace_id(self.number.wrapping_add(1 << 32)),
             span_id: SpanId([0x5e; 8]),
-            trace_state: "".into(),
+            trace_state: None,
             flags: 0x03,
             reason: LinkReason::Supersedes,
-            found: "".into(),
+            found: None,
             is_uncertain: false,
         };
         let attributes = vec![
@@ -116,7 +116,7 @@ impl Template {
             ("error.type", "ErrImagePull".into()),
         ];
         FinishedSpan {
-            container: "app".into(),
+            container: Some("app".into()),
             error: Some(("ErrImagePull".to_owned(), sentence.to_owned())),
             events: vec![event(100, "Pulling", "pulling image"), event(800, "Failed", sentence)],
             dropped_events: 3,
@@ -148,11 +148,11 @@ impl Template {
             end: self.start.plus(millis(to_ms)),
             object: ObjectRef {
                 kind,
-                namespace: "shop".into(),
+                namespace: Some("shop".into()),
                 name: "web".into(),
                 uid: Uid::LEAST,
             },
-            container: "".into(),
+            container: None,
             outcome: None,
             error: None,
             attributes,

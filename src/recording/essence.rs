@@ -9,7 +9,7 @@
 use serde_json::{Map, Value};
 
 use super::redact::Redaction;
-use crate::context::{Rules, traceparent};
+use crate::context::{Rules, TRACEPARENT, TRACESTATE, traceparent};
 use crate::kinds::{is_word_key, rfc3339};
 
 /// Fields of objects.
@@ -83,9 +83,6 @@ const OF_SPEC: [&str; 8] =
 /// Texts of a status that are read.
 const OF_STATUS: [&str; 5] = ["currentRevision", "imageID", "message", "reason", "updateRevision"];
 
-/// The key of a trace context that is written as JSON.
-const PARENT: &str = "traceparent";
-
 /// Amounts of resources stand below these.
 const AMOUNTS: [&str; 4] = ["allocatedResources", "capacity", "limits", "requests"];
 
@@ -157,8 +154,9 @@ fn walk(value: &mut Value, key: &str, is_status: bool, redaction: &Redaction) {
 /// Whether the text at this key is a trace context, or goes with one.
 fn is_context(key: &str, value: &Value) -> bool {
     let Some(text) = value.as_str() else { return false };
-    let in_json = || serde_json::from_str::<Value>(text).ok().filter(|it| it.get(PARENT).is_some());
-    key.to_ascii_lowercase().ends_with("tracestate")
+    let in_json =
+        || serde_json::from_str::<Value>(text).ok().filter(|it| it.get(TRACEPARENT).is_some());
+    key.to_ascii_lowercase().ends_with(TRACESTATE)
         || traceparent(text).is_ok()
         || (text.starts_with('{') && in_json().is_some())
 }

@@ -92,7 +92,7 @@ fn a_linked_trace_is_sampled_as_what_it_is_linked_to() {
     assert_eq!(n_kept(&all, with(vec![stamp(2)])), 0, "unsampled, though random");
     assert_eq!(n_kept(&all, with(Vec::new())), 3);
     // What merely began with a stamp, and is recorded by nobody, decides nothing.
-    let begun = |flags| Link { trace_state: "lifespan=unrecorded".into(), ..stamp(flags) };
+    let begun = |flags| Link { trace_state: Some("lifespan=unrecorded".into()), ..stamp(flags) };
     assert_eq!(n_kept(&all, with(vec![begun(0)])), 3);
     assert_eq!(n_kept(&linked, with(vec![begun(0)])), 0, "by its id");
     assert_eq!(n_kept(&all, with(vec![begun(0), stamp(0)])), 0);

@@ -41,8 +41,8 @@ pub(super) fn lines(tree: &Tree<'_>, look: Look, width: usize) -> Vec<Canvas> {
     wrap(&mut lines, ids, look, width);
     for link in &root.links {
         let mut item = pair(link_word(link.reason), link.trace_id.to_string());
-        if !link.found.is_empty() {
-            item.push((format!(" {}", clean(&link.found)), DIM));
+        if let Some(found) = &link.found {
+            item.push((format!(" {}", clean(found)), DIM));
         }
         if link.is_uncertain {
             item.push((" uncertain".to_owned(), YELLOW));
@@ -78,10 +78,7 @@ fn title(root: &ShownSpan, look: Look, width: usize) -> Canvas {
     };
     line.push(mark, style);
     let object = &root.object;
-    let name = match &*object.namespace {
-        "" => clean(&object.name),
-        namespace => format!("{}/{}", clean(namespace), clean(&object.name)),
-    };
+    let name = clean(&object.path());
     let took = root.end.since(root.start);
     let (ended, took) = match outcome {
         Some(Shown::InProgress) => ("in progress", format!(" for {took}")),
@@ -180,9 +177,11 @@ fn longest(tree: &Tree<'_>) -> Vec<Item> {
     let is_worth = |row: &&Row<'_>| took(row).times(WORTH) > whole;
     for row in steps.into_iter().take(LONGEST).filter(is_worth) {
         let word = if items.is_empty() { "longest " } else { "" };
-        let container = clean(&row.span.container);
-        let gap = if container.is_empty() { "" } else { " " };
-        let what = format!("{}{gap}{container}", clean(&row.span.name));
+        let name = clean(&row.span.name);
+        let what = match &row.span.container {
+            Some(container) => format!("{name} {}", clean(container)),
+            None => name,
+        };
         items.push(vec![
             (word.to_owned(), DIM),
             (what, PLAIN),

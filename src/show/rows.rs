@@ -112,8 +112,8 @@ impl<'a> Row<'a> {
     ) -> Self {
         let object = &span.object;
         let is_said = above.is_some_and(|above| above.object.uid == object.uid);
-        let (about, short) = if !span.container.is_empty() {
-            (clean(&span.container), clean(&span.container))
+        let (about, short) = if let Some(container) = &span.container {
+            (clean(container), clean(container))
         } else if is_said {
             (String::new(), String::new())
         } else {

@@ -59,11 +59,11 @@ fn span(line: &str) -> Option<ShownSpan> {
                 .into_iter()
                 .find(|known| known.name() == kind)
                 .unwrap_or_else(|| Kind::of("", kind)),
-            namespace: Arc::from("default"),
+            namespace: Some(Arc::from("default")),
             name: Arc::from(object),
             uid: uid(object),
         },
-        container: container.trim().into(),
+        container: Some(container.trim()).filter(|it| !it.is_empty()).map(Into::into),
         outcome: (!is_phase).then_some(Shown::Ended(Outcome::Completed)),
         error: None,
         attributes: Vec::new(),
@@ -91,10 +91,10 @@ fn rollout() -> Vec<ShownSpan> {
     spans[0].links = vec![Link {
         trace_id: TraceId([0x1f; 16]),
         span_id: SpanId([1; 8]),
-        trace_state: "".into(),
+        trace_state: None,
         flags: 1,
         reason: LinkReason::Stamp,
-        found: "tracing.k8s.io/traceparent".into(),
+        found: Some("tracing.k8s.io/traceparent".into()),
         is_uncertain: false,
     }];
     spans

@@ -29,8 +29,8 @@ pub fn resource(tree: &Portrait, rules: &Rules) -> Resource {
     {
         attributes.extend(value.clone().map(|value| (key, value.into())));
     }
-    if !top.namespace.is_empty() {
-        attributes.push(("k8s.namespace.name", top.namespace.to_string().into()));
+    if let Some(namespace) = &top.namespace {
+        attributes.push(("k8s.namespace.name", namespace.to_string().into()));
     }
     push_object(&mut attributes, &top.kind, &top.name, top.uid);
     Resource { attributes }

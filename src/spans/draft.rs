@@ -33,8 +33,8 @@ pub struct Draft {
     pub name: Cow<'static, str>,
     /// Its object.
     pub object: ObjectRef,
-    /// Its container, empty for none.
-    pub container: Box<str>,
+    /// Its container, if it is a step of one.
+    pub container: Option<Box<str>>,
     /// Its start.
     pub start: Instant,
     /// Its end.
@@ -79,8 +79,8 @@ pub struct Identity<'a> {
     pub parent: Option<SpanId>,
     /// Its object.
     pub object: &'a ObjectRef,
-    /// Its container, empty for none.
-    pub container: &'a str,
+    /// Its container, if it is a step of one.
+    pub container: Option<&'a str>,
     /// Which of several.
     pub attempt: u32,
 }
@@ -89,7 +89,7 @@ impl<'a> Identity<'a> {
     /// A step of an object of which there is one, below `parent`.
     #[must_use]
     pub const fn of(seed: TraceId, parent: SpanId, object: &'a ObjectRef) -> Self {
-        Self { seed, parent: Some(parent), object, container: "", attempt: 0 }
+        Self { seed, parent: Some(parent), object, container: None, attempt: 0 }
     }
 }
 
@@ -109,7 +109,7 @@ impl Draft {
             remote_parent: None,
             name: name.into(),
             object: of.object.clone(),
-            container: of.container.into(),
+            container: of.container.map(Into::into),
             start,
             end,
             outcome: None,
@@ -132,7 +132,12 @@ impl Draft {
 
     /// Adds an attribute unless it would be empty.
     pub fn push_text(&mut self, key: &'static str, text: &str) {
-        if !text.is_empty() {
+        self.push_said(key, Some(text));
+    }
+
+    /// Adds an attribute if something says it.
+    pub fn push_said(&mut self, key: &'static str, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.push(key, text.to_owned());
         }
     }
@@ -172,8 +177,8 @@ impl Draft {
         if noted.is_warning {
             attributes.push(("k8s.event.type", "Warning".into()));
         }
-        if !noted.container.is_empty() {
-            attributes.push(("k8s.container.name", noted.container.to_string().into()));
+        if let Some(container) = &noted.container {
+            attributes.push(("k8s.container.name", container.to_string().into()));
         }
         self.events.push(SpanEvent {
             at: noted.at,
@@ -206,8 +211,8 @@ impl Draft {
                 self.object.uid,
             );
         }
-        if !self.container.is_empty() {
-            all.push(("k8s.container.name", self.container.to_string().into()));
+        if let Some(container) = &self.container {
+            all.push(("k8s.container.name", container.to_string().into()));
         }
         all.append(&mut self.attributes);
         if let Some(outcome) = self.outcome {

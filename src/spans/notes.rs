@@ -83,7 +83,7 @@ fn queue_event(queued: &Queued) -> SpanEvent {
 pub(super) fn attach(drafts: &mut [Draft], own: &[usize], pod: &Pod) {
     for noted in pod.notes() {
         let is_about =
-            |draft: &Draft| draft.container.is_empty() || draft.container == noted.container;
+            |draft: &Draft| draft.container.is_none() || draft.container == noted.container;
         let place = narrowest(drafts, own, noted.at, is_about);
         if let Some(draft) = place.and_then(|at| drafts.get_mut(at)) {
             draft.note(noted);

@@ -46,7 +46,7 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
     let mut spans: BTreeMap<Uid, Vec<StepSpan>> = BTreeMap::new();
     for (uid, step) in transition.all_steps() {
         let id =
-            ids::span_id(transition.seed, uid, id_step(transition, uid, step), "", attempt(step));
+            ids::span_id(transition.seed, uid, id_step(transition, uid, step), None, attempt(step));
         let over = step.settled.or(step.failed).filter(|_| step.is_over());
         let to = over.map_or(u64::MAX, |over| over.order());
         spans.entry(uid).or_default().push(StepSpan { id, from: step.start.order(), to });
@@ -76,7 +76,7 @@ impl Build<'_> {
     fn step(&self, uid: Uid, step: &Step) -> Draft {
         let object = ObjectRef {
             kind: step.kind.clone(),
-            namespace: Arc::clone(&self.closed.tree.top.namespace),
+            namespace: self.closed.tree.top.namespace.clone(),
             name: Arc::clone(&step.name),
             uid,
         };
@@ -110,8 +110,8 @@ impl Build<'_> {
             Draft::new(of, id_step(self.transition, uid, step), name, from, end).outcome(outcome);
         draft.links = self.own_links(&step.stamps);
         draft.push("lifespan.action", action);
-        if step.revision > 0 {
-            draft.push("lifespan.revision", step.revision);
+        if let Some(revision) = step.revision {
+            draft.push("lifespan.revision", revision);
         }
         let counts = !step.is_run && !matches!(step.kind, Kind::Other(_));
         if !step.is_deleted && counts {

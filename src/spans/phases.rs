@@ -180,7 +180,7 @@ impl Chain {
             let is_open = to.is_none();
             let to = to.filter(|to| end.is_none_or(|end| to.best <= end.best)).or(end);
             let Some(to) = to.map(|to| to.not_before(&from)) else { return };
-            let of = Identity { container: container.map_or("", |it| &it.name), attempt, ..of };
+            let of = Identity { container: container.map(|it| &*it.name), attempt, ..of };
             let mut draft = Draft::new(of, step, step, from, to);
             draft.is_phase = true;
             draft.outcome = Some(Outcome::Unfinished).filter(|_| is_open && is_cut);

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::attributes;
 use super::draft::{Draft, Identity};
+use super::leaving::Leaving;
 use super::phases::Chain;
-use super::{Build, pod_ref, push_pod};
-use crate::facts::ids::{SpanId, TraceId};
+use super::{Build, pod_ref};
+use crate::facts::ids::SpanId;
 use crate::facts::instant::Instant;
-use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{Outcome, Value};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::action::Action;
-use crate::lifecycle::closed::{Departed, Portrait};
 use crate::lifecycle::pod::{Forced, Pod, Restart, Seq, Start};
 
 const OMITTED: &str = "lifespan.pods.omitted";
@@ -52,7 +51,7 @@ impl<'a> Build<'a> {
         let end = pod.end().filter(|end| end.seq == Some(seq));
         let of_end = end.map(|end| above(self, end.requested.order()));
         if end.is_some_and(|end| end.gone.is_none()) {
-            self.left.extend(of_end.map(|parent| ((uid, Box::default()), parent)));
+            self.left.extend(of_end.map(|parent| ((uid, None), parent)));
         }
         let chain = start.map(Chain::of);
         let run_id = run.map(|run| {
@@ -166,7 +165,7 @@ impl<'a> Build<'a> {
             seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
-            container: &restart.container,
+            container: Some(&restart.container),
             attempt: restart.attempt,
         };
         let from = restart.finished.instant(Nanos(0));
@@ -189,8 +188,8 @@ impl<'a> Build<'a> {
             }
             None => draft.push_text("lifespan.reason", &restart.exit.reason),
         }
-        if restart.exit.signal != 0 {
-            draft.push("lifespan.signal", i64::from(restart.exit.signal));
+        if let Some(signal) = restart.exit.signal {
+            draft.push("lifespan.signal", i64::from(signal));
         }
         draft.push("k8s.container.restart_count", i64::from(restart.attempt));
         if restart.n_missed > 0 {
@@ -198,7 +197,7 @@ impl<'a> Build<'a> {
         }
         if outcome == Outcome::Unfinished
             && let Some((failure, _)) = pod.failure()
-            && failure.container == restart.container
+            && failure.container.as_ref() == Some(&restart.container)
         {
             draft.fail(&failure.reason, &failure.message);
         }
@@ -208,11 +207,8 @@ impl<'a> Build<'a> {
 
     fn terminate(&mut self, uid: Uid, pod: &Pod, parent: SpanId) {
         let open_end = self.is_shown.then_some(self.end);
-        let owner = pod.owner().and_then(|uid| {
-            self.closed.workloads.get(&uid).map(|below| (&below.kind, &*below.name, uid))
-        });
-        let ending = Ending { tree: &self.closed.tree, uid, pod, owner };
-        self.drafts.extend(ending.terminate(self.transition.seed, parent, open_end));
+        let leaving = Leaving::from(self.closed, uid, pod);
+        self.drafts.extend(leaving.terminate(self.transition.seed, parent, open_end));
     }
 
     /// Keeps the Pod that was the last to be ready, and of its steps the longest.
@@ -251,72 +247,4 @@ fn began(pod: &Pod, seq: Seq) -> u64 {
     let run = pod.run().filter(|run| run.seq == Some(seq)).map(|run| run.created);
     let end = pod.end().filter(|end| end.seq == Some(seq)).map(|end| end.requested);
     start.or(run).or(end).map_or(0, |at| at.order())
-}
-
-/// A Pod that goes.
-pub(super) struct Ending<'a> {
-    pub(super) tree: &'a Portrait,
-    pub(super) uid: Uid,
-    pub(super) pod: &'a Pod,
-    /// Kind, name and uid of what it belonged to.
-    pub(super) owner: Option<(&'a Kind, &'a str, Uid)>,
-}
-
-impl<'a> Ending<'a> {
-    /// A Pod that is gone after its transition had left.
-    pub(super) fn of(departed: &'a Departed) -> Self {
-        let Departed { tree, uid, pod, owner } = departed;
-        let owner = owner.as_ref().map(|(uid, below)| (&below.kind, &*below.name, *uid));
-        Self { tree, uid: *uid, pod, owner }
-    }
-
-    /// `terminate Pod`: from the request to gone. `None` while it is still going, unless `open_end`
-    /// says where to show it to.
-    pub(super) fn terminate(
-        &self,
-        seed: TraceId,
-        parent: SpanId,
-        open_end: Option<Instant>,
-    ) -> Option<Draft> {
-        let end = self.pod.end()?;
-        let gone = end.gone.map(|gone| gone.instant(Nanos(0)));
-        let from = end.requested.instant(Nanos(0));
-        let to = gone.or(open_end)?.not_before(&from);
-        let object = pod_ref(self.tree, self.uid, self.pod);
-        let of = Identity::of(seed, parent, &object);
-        let outcome = match gone {
-            None => Outcome::Unfinished,
-            Some(_) if end.has_vanished => Outcome::Vanished,
-            Some(_) => Outcome::Completed,
-        };
-        let mut draft = Draft::new(of, "terminate", "terminate Pod", from, to).outcome(outcome);
-        draft.may_outlive = true;
-        if let Some(reason) = &end.reason {
-            draft.push_text("lifespan.reason", reason);
-        }
-        push_end(&mut draft, self.pod);
-        if end.has_vanished {
-            draft.push("lifespan.watch.gap", true);
-        }
-        if self.pod.owner().is_some() {
-            push_pod(&mut draft, self.pod, self.owner);
-        }
-        Some(draft)
-    }
-}
-
-/// How its containers ended.
-pub(super) fn push_end(draft: &mut Draft, pod: &Pod) {
-    let Some(end) = pod.end() else { return };
-    draft.push("lifespan.grace_seconds", end.grace_seconds);
-    let mut exits: Vec<String> =
-        end.exits.iter().map(|(name, code, _)| format!("{name}={code}")).collect();
-    exits.sort();
-    if !exits.is_empty() {
-        draft.push("lifespan.exit_codes", exits);
-    }
-    crate::spans::owned::push_finalizers(draft, &end.finalizers);
-    if end.exits.iter().any(|(_, _, forced)| *forced) {
-        draft.push("lifespan.forced", true);
-    }
 }

@@ -11,7 +11,7 @@ use crate::lifecycle::pod::{Pod, Unfit};
 use crate::lifecycle::transition::GoalChange;
 use crate::spans::attributes::{self, with_refusal};
 use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
-use crate::spans::{Build, owned, pods};
+use crate::spans::{Build, leaving, owned};
 
 /// `lifespan.changed` names at most so many paths.
 const MAX_CHANGED: usize = 20;
@@ -24,7 +24,7 @@ impl Build<'_> {
             seed: transition.seed,
             parent: None,
             object: top,
-            container: "",
+            container: None,
             attempt: 0,
         };
         let start = transition.start.instant(Nanos(0));
@@ -33,8 +33,8 @@ impl Build<'_> {
         let mut draft = Draft::new(of, "root", name, start, end).outcome(closing.outcome);
         draft.push("lifespan.action", transition.action.name());
         draft.push("lifespan.cause", transition.cause.clone());
-        if transition.generation > 0 {
-            draft.push("lifespan.generation", transition.generation);
+        if let Some(generation) = transition.generation {
+            draft.push("lifespan.generation", generation);
         }
         if transition.skipped > 0 {
             draft.push("lifespan.generation.skipped", transition.skipped);
@@ -91,7 +91,7 @@ impl Build<'_> {
         draft.remote_parent = transition.joined.as_ref().map(|joined| RemoteParent {
             span_id: joined.parent,
             flags: joined.flags,
-            is_decided: is_decided(joined.flags, &joined.trace_state),
+            is_decided: is_decided(joined.flags, joined.trace_state.as_deref().unwrap_or_default()),
         });
     }
 
@@ -101,8 +101,8 @@ impl Build<'_> {
         let Some(pod) = self.closed.pods.get(&self.top()) else { return };
         let is_gone = pod.end().is_some_and(|end| end.gone.is_some());
         if action == Action::Terminate && is_gone {
-            draft.push_text("k8s.node.name", &pod.node);
-            pods::push_end(draft, pod);
+            draft.push_said("k8s.node.name", pod.node.as_deref());
+            leaving::push_end(draft, pod);
             if let Some(reason) = pod.end().and_then(|end| end.reason.as_deref()) {
                 draft.push_text("lifespan.reason", reason);
             }
@@ -110,11 +110,11 @@ impl Build<'_> {
         let is_start =
             matches!(action, Action::Start | Action::Run | Action::Resize | Action::Update);
         if is_start && !is_gone {
-            draft.push_text("k8s.node.name", &pod.node);
+            draft.push_said("k8s.node.name", pod.node.as_deref());
         }
         if action == Action::Resize && self.closing.outcome != Outcome::Completed {
             let unfit = pod.resizes().iter().rev().find_map(|resize| resize.unfit.as_ref());
-            draft.push_text("lifespan.reason", unfit.map_or("", Unfit::reason));
+            draft.push_said("lifespan.reason", unfit.map(Unfit::reason));
         }
     }
 
@@ -156,9 +156,9 @@ impl Build<'_> {
         }
         if let Some(lost) = &transition.lost {
             draft.push_text("lifespan.lost.pod", &lost.pod);
-            draft.push_text("lifespan.lost.node", &lost.node);
-            draft.push_text("lifespan.reason", &lost.reason);
-            draft.push_text("lifespan.lost.message", &lost.message);
+            draft.push_said("lifespan.lost.node", lost.node.as_deref());
+            draft.push_said("lifespan.reason", lost.reason.as_deref());
+            draft.push_said("lifespan.lost.message", lost.message.as_deref());
         }
         if transition.action == Action::Recover
             && let Some(reason) = self.blocked()
@@ -204,7 +204,7 @@ impl Build<'_> {
     fn blocked(&self) -> Option<&str> {
         let refused = self.refused().map(|(reason, _)| reason);
         refused.or_else(|| {
-            let is_unplaced = |pod: &Pod| pod.node.is_empty();
+            let is_unplaced = |pod: &Pod| pod.node.is_none();
             self.cause(is_unplaced).map(|failure| &*failure.reason)
         })
     }
@@ -219,7 +219,7 @@ impl Build<'_> {
         let outlive = self.drafts.iter().filter(|it| it.may_outlive && it.end.best > end);
         let containers = outlive.map(|draft| &draft.container);
         let containers = containers.chain(self.left.iter().map(|((_, container), _)| container));
-        let (pods, debuggers): (Vec<_>, Vec<_>) = containers.partition(|it| it.is_empty());
+        let (pods, debuggers): (Vec<_>, Vec<_>) = containers.partition(|it| it.is_none());
         let n_pods = i64::try_from(pods.len()).unwrap_or(i64::MAX);
         let n_all = u32::try_from(pods.len() + debuggers.len()).unwrap_or(u32::MAX);
         let root = self.drafts.iter_mut().find(|it| it.parent.is_none());

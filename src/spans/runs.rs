@@ -119,7 +119,7 @@ impl Build<'_> {
             seed: self.transition.seed,
             parent: Some(parent),
             object: &object,
-            container: &run.container,
+            container: Some(&run.container),
             attempt: run.attempt,
         };
         let from = first.unwrap_or_else(|| run.started.instant(skew));
@@ -147,8 +147,8 @@ impl Build<'_> {
         if let Some((_, exit)) = ended.filter(|_| outcome != Outcome::Unfinished) {
             draft.push("lifespan.exit_code", i64::from(exit.code));
             draft.push_text("lifespan.reason", &exit.reason);
-            if exit.signal != 0 {
-                draft.push("lifespan.signal", i64::from(exit.signal));
+            if let Some(signal) = exit.signal {
+                draft.push("lifespan.signal", i64::from(signal));
             }
             if outcome == Outcome::Failed {
                 let reason = if exit.reason.is_empty() { "Error" } else { &exit.reason };

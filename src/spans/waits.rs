@@ -2,7 +2,6 @@
 //! available, by a controller that was refused.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::draft::{Draft, Identity};
 use super::phases::Chain;
@@ -140,7 +139,7 @@ impl Build<'_> {
         for (owner, mut refusals) in refused {
             refusals.sort_by_key(|noted| noted.at);
             let created = self.created_below(owner);
-            let mut open_until = Some(UnixNanos(i64::MIN));
+            let mut open_until = Some(UnixNanos::LEAST);
             for (attempt, noted) in (0_u32..).zip(refusals) {
                 // A refusal before the next Pod belongs to the wait that is told already.
                 let is_told = open_until.is_none_or(|until| noted.at <= until);
@@ -178,7 +177,7 @@ impl Build<'_> {
             top.clone()
         } else {
             let (kind, name, uid) = self.workload(owner)?;
-            let namespace = Arc::clone(&top.namespace);
+            let namespace = top.namespace.clone();
             ObjectRef { kind: kind.clone(), namespace, name: name.into(), uid }
         };
         // Events have no place in the order: it is part of what is done to its workload now.

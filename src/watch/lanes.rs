@@ -66,6 +66,7 @@ where
     let mut tasks = JoinSet::new();
     let mut statuses = Statuses::default();
     let reach = Arc::new(watch::Sender::new(Reach::default()));
+    let schemas = Arc::default();
     for Watched { target, has_no_backlog, listener } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
@@ -86,6 +87,7 @@ where
             listener,
             out: out.clone(),
             status,
+            schemas: Arc::clone(&schemas),
             has_learnt: false,
             is_away: false,
         };

@@ -29,10 +29,10 @@ const TOO_SHORT: Duration = Duration::from_secs(1);
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// A page of a list, the first one if `next` is empty.
+    /// A page of a list.
     Page {
-        /// The token of the page.
-        next: String,
+        /// The token of the page; `None` for the first one.
+        next: Option<String>,
     },
     /// A watch that begins with all objects there are (`sendInitialEvents`).
     WatchList,
@@ -89,8 +89,8 @@ pub struct ListWatch {
     /// Only what is yet to come is of interest: a list is asked for its version alone.
     has_no_backlog: bool,
     last: Request,
-    /// Where the watch stands; empty if there must be a list first.
-    version: String,
+    /// Where the watch stands; `None` if there must be a list first.
+    version: Option<String>,
     n_failed: u32,
     denied: Duration,
 }
@@ -103,7 +103,7 @@ impl ListWatch {
             has_watch_list,
             has_no_backlog,
             last: Request::WatchList,
-            version: String::new(),
+            version: None,
             n_failed: 0,
             denied: DENIED,
         };
@@ -123,34 +123,34 @@ impl ListWatch {
         &self.last
     }
 
-    /// Where the watch stands; empty before a list was complete.
+    /// Where the watch stands, once a list was complete.
     #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// The watch said this version, or a WatchList was complete at it.
     pub fn reached(&mut self, version: String) {
-        self.version = version;
+        self.version = Some(version);
         self.n_failed = 0;
     }
 
     /// What comes after the last request ended so. `jitter` is drawn from `[0, 1)`.
     pub fn after(&mut self, ended: Ended, jitter: f64) -> Next {
-        let is_listing = self.version.is_empty();
+        let is_listing = self.version.is_none();
         let next = match ended {
-            Ended::Page(meta) if !meta.next.is_empty() && !self.has_no_backlog => {
+            Ended::Page(meta) if meta.next.is_some() && !self.has_no_backlog => {
                 self.n_failed = 0;
                 self.now(Request::Page { next: meta.next }, Phase::Listing)
             }
             Ended::Page(meta) => {
                 self.reached(meta.version);
-                self.now(self.watch(), Phase::Watching)
+                self.now(self.same(), Phase::Watching)
             }
             Ended::Closed { .. } | Ended::Silent if is_listing => self.without_watch_list(jitter),
             Ended::Closed { lasted, was_heard } if was_heard || lasted >= TOO_SHORT => {
                 self.n_failed = 0;
-                self.now(self.watch(), Phase::Watching)
+                self.now(self.same(), Phase::Watching)
             }
             Ended::Closed { .. } => {
                 self.again(jitter, None, "the server closes the watch at once".to_owned())
@@ -158,7 +158,7 @@ impl ListWatch {
             Ended::Silent => {
                 self.n_failed = 0;
                 let error = Some("the server fell silent".to_owned());
-                Next { error, ..self.now(self.watch(), Phase::Watching) }
+                Next { error, ..self.now(self.same(), Phase::Watching) }
             }
             Ended::Failed(failed) => self.failed(&failed, jitter),
         };
@@ -178,7 +178,7 @@ impl ListWatch {
             403 => self.denied(Phase::Forbidden, jitter, retry_after, message),
             404 => {
                 // What comes back under this name is another resource, with another history.
-                self.version.clear();
+                self.version = None;
                 self.denied(Phase::Missing, jitter, retry_after, message)
             }
             _ => self.again(jitter, retry_after, message),
@@ -193,17 +193,13 @@ impl ListWatch {
         if self.has_watch_list && !self.has_no_backlog {
             Request::WatchList
         } else {
-            Request::Page { next: String::new() }
+            Request::Page { next: None }
         }
-    }
-
-    fn watch(&self) -> Request {
-        Request::Watch { version: self.version.clone() }
     }
 
     /// Where there is a version the watch goes on from it, else the list begins again.
     fn same(&self) -> Request {
-        if self.version.is_empty() { self.list() } else { self.watch() }
+        self.version.clone().map_or_else(|| self.list(), |version| Request::Watch { version })
     }
 
     fn again(&mut self, jitter: f64, retry_after: Option<Duration>, error: String) -> Next {
@@ -220,9 +216,7 @@ impl ListWatch {
 
     /// The server has forgotten where the watch stood, or the rest of the list.
     fn expired(&mut self, jitter: f64, message: String) -> Next {
-        let was_watching = !self.version.is_empty();
-        self.version.clear();
-        if was_watching {
+        if self.version.take().is_some() {
             let now = self.now(self.list(), Phase::Listing);
             return Next { is_away: true, error: Some(message), ..now };
         }
@@ -256,8 +250,12 @@ mod tests {
 
     const HALF: f64 = 0.5;
 
+    fn token(next: &str) -> Option<String> {
+        Some(next.to_owned()).filter(|next| !next.is_empty())
+    }
+
     fn page(next: &str) -> Request {
-        Request::Page { next: next.to_owned() }
+        Request::Page { next: token(next) }
     }
 
     fn watch(version: &str) -> Request {
@@ -265,7 +263,7 @@ mod tests {
     }
 
     fn paged(version: &str, next: &str) -> Ended {
-        Ended::Page(ListMeta { version: version.to_owned(), next: next.to_owned() })
+        Ended::Page(ListMeta { version: version.to_owned(), next: token(next) })
     }
 
     fn refused(code: u16) -> Ended {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::facts::change::News;
 use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
-use crate::kinds::{Catalog, Heard, Said, news, schema};
+use crate::kinds::{Catalog, Heard, Said, Schemas, news};
 
 /// Listens to one lane.
 pub trait Listener {
@@ -23,8 +23,8 @@ pub trait Listener {
         false
     }
 
-    /// Takes in the OpenAPI document of the group and version that the kind is watched in.
-    fn learn(&mut self, _document: &[u8]) {}
+    /// Takes in what the schemas of the group and version say that the kind is watched in.
+    fn learn(&mut self, _schemas: &Schemas) {}
 }
 
 /// What a lane said to the core, and when it arrived.
@@ -83,10 +83,9 @@ impl Listener for ForCore {
         custom.is_some_and(|custom| custom.rules.goes_by_convention())
     }
 
-    fn learn(&mut self, document: &[u8]) {
+    fn learn(&mut self, schemas: &Schemas) {
         if let Some(custom) = self.catalog.custom(self.lane) {
-            let is_silent = schema::is_silent(document, &custom.group, &custom.kind);
-            self.is_silent = is_silent == Some(true);
+            self.is_silent = schemas.is_silent(&custom.group, &custom.kind) == Some(true);
         }
     }
 }
@@ -165,7 +164,7 @@ mod tests {
         let speech = |document: Option<&str>| {
             let mut listener = listener(&[]);
             assert!(listener.asks_for_schema());
-            document.into_iter().for_each(|it| listener.learn(it.as_bytes()));
+            document.into_iter().for_each(|it| listener.learn(&Schemas::read(it.as_bytes())));
             let heard =
                 listener.listen(Said::Listed(json), Clock::right(UnixNanos(1))).out.unwrap();
             let News::Listed(Snapshot::Workload(widget)) = heard.news else { panic!("a Widget") };

@@ -1,10 +1,12 @@
 //! Asks, reads and hands on: the shell around [`ListWatch`], one for each target.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::json::list::Items;
@@ -20,7 +22,7 @@ use crate::clock;
 use crate::cluster::api_server::{ApiServer, Body, PAUSE};
 use crate::cluster::discovery;
 use crate::cluster::refusal::Failed;
-use crate::kinds::{Heard, Refused, Said};
+use crate::kinds::{Heard, Refused, Said, Schemas};
 use crate::random::jitter;
 use crate::text::Chain;
 
@@ -42,6 +44,8 @@ pub(super) struct Reader<E: Listener> {
     pub(super) out: mpsc::Sender<E::Out>,
     pub(super) status: watch::Sender<Status>,
     pub(super) trouble: Trouble,
+    /// What schemas say, by the path of their document: shared by all that are read.
+    pub(super) schemas: Arc<Mutex<BTreeMap<String, Schemas>>>,
     /// What the schema of its kind says has been asked.
     pub(super) has_learnt: bool,
     /// It has said that it broke off, and nothing since.
@@ -51,7 +55,7 @@ pub(super) struct Reader<E: Listener> {
 impl<E: Listener> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
-        let is_discovered = self.target.version.is_empty();
+        let is_discovered = self.target.version.is_none();
         let mut list_watch =
             ListWatch::new(has_watch_list, self.has_no_backlog).with_denied(self.settings.denied);
         loop {
@@ -65,9 +69,7 @@ impl<E: Listener> Reader<E> {
                 Err(failed) => failed.into(),
             };
             if is_discovered && matches!(ended, Ended::Failed(Failed::Refused { code: 404, .. })) {
-                // It may come back in another version.
-                self.target.version.clear();
-                self.has_learnt = false;
+                self.unlearn().await;
             }
             let kind = Kind::of(&ended);
             let next = list_watch.after(ended, jitter());
@@ -82,10 +84,9 @@ impl<E: Listener> Reader<E> {
     }
 
     fn begin(&self, list_watch: &ListWatch) {
-        let is_first_page = |next: &str| next.is_empty();
         self.status.send_modify(|status| match list_watch.request() {
-            Request::Page { next } if !is_first_page(next) => {}
-            Request::Page { .. } | Request::WatchList => {
+            Request::Page { next: Some(_) } => {}
+            Request::Page { next: None } | Request::WatchList => {
                 status.phase = Phase::Listing;
                 status.n_lists += 1;
                 status.n_relists += u64::from(status.is_synced);
@@ -101,7 +102,7 @@ impl<E: Listener> Reader<E> {
 
     /// Finds the version in which a resource is served, if that is not known.
     async fn discover(&mut self) -> Result<(), Failed> {
-        if !self.target.version.is_empty() {
+        if self.target.version.is_some() {
             return Ok(());
         }
         let Target { group, plural, .. } = &self.target;
@@ -112,7 +113,7 @@ impl<E: Listener> Reader<E> {
             let said = self.api.get(&format!("/apis/{group}/{version}")).await?;
             let found = discovery::resources(&said).ok_or_else(nonsense)?;
             if found.iter().any(|it| it.name == *plural && it.can_be_watched()) {
-                self.target.version = version;
+                self.target.version = Some(version);
                 return Ok(());
             }
         }
@@ -120,17 +121,33 @@ impl<E: Listener> Reader<E> {
         Err(Failed::Refused { code: 404, message, retry_after: None })
     }
 
-    /// Asks once in what words the kind could say how it is. Whoever may read it may ask that; where
-    /// it is not answered, time tells.
+    /// Learns once in what words the kind could say how it is. Whoever may read it may ask that; where
+    /// it is not answered, time tells. Kinds of one group and version share the answer.
     async fn learn(&mut self) {
         if self.has_learnt || !self.listener.asks_for_schema() || self.target.group.is_empty() {
             return;
         }
+        let Some(version) = &self.target.version else { return };
         self.has_learnt = true;
-        let path = format!("/openapi/v3/apis/{}/{}", self.target.group, self.target.version);
-        if let Ok(document) = self.api.get(&path).await {
-            self.listener.learn(&document);
+        let path = schemas_path(&self.target.group, version);
+        let mut known = self.schemas.lock().await;
+        if !known.contains_key(&path)
+            && let Ok(document) = self.api.get(&path).await
+        {
+            known.insert(path.clone(), Schemas::read(&document));
         }
+        if let Some(schemas) = known.get(&path) {
+            self.listener.learn(schemas);
+        }
+    }
+
+    /// A kind that is gone may come back in another version, or with another schema.
+    async fn unlearn(&mut self) {
+        if let Some(version) = self.target.version.take() {
+            let path = schemas_path(&self.target.group, &version);
+            self.schemas.lock().await.remove(&path);
+        }
+        self.has_learnt = false;
     }
 
     async fn ask(
@@ -197,7 +214,7 @@ impl<E: Listener> Reader<E> {
             Ok(meta) => meta,
             Err(error) => return Ok(broken(error.to_string())),
         };
-        if meta.next.is_empty() || self.has_no_backlog {
+        if meta.next.is_none() || self.has_no_backlog {
             self.list_done(&meta.version).await?;
         }
         Ok(Ended::Page(meta))
@@ -210,7 +227,7 @@ impl<E: Listener> Reader<E> {
             status.is_synced = true;
             status.last_error = None;
             status.phase = Phase::Watching;
-            version.clone_into(&mut status.resource_version);
+            status.resource_version = Some(version.to_owned());
         });
         Ok(())
     }
@@ -242,10 +259,10 @@ impl<E: Listener> Reader<E> {
             let mut tally = Tally::default();
             let listener = &mut self.listener;
             let read = lines.read(&chunk, |line| reading.line(line, listener, at, &mut tally));
-            let (version, is_following) = (reading.version, !reading.has_list_ended());
+            let version = reading.version.filter(|_| !reading.has_list_ended());
             self.count(chunk.len(), &tally, |status| {
-                if version > 0 && is_following && status.is_synced {
-                    status.resource_version = version.to_string();
+                if let Some(version) = version.filter(|_| status.is_synced) {
+                    status.resource_version = Some(version.to_string());
                     status.last_error = None;
                 }
             });
@@ -262,6 +279,7 @@ impl<E: Listener> Reader<E> {
                     }
                     Piece::Said(one) => self.hand_on(Some(one)).await?,
                     Piece::ListDone(version) => {
+                        let version = version.to_string();
                         self.list_done(&version).await?;
                         list_watch.reached(version);
                     }
@@ -274,8 +292,8 @@ impl<E: Listener> Reader<E> {
                 break broken("the watch says more than can be held");
             }
         };
-        if reading.version > 0 && !reading.is_initial {
-            list_watch.reached(reading.version.to_string());
+        if let Some(version) = reading.version.filter(|_| !reading.is_initial) {
+            list_watch.reached(version.to_string());
         }
         Ok(ended)
     }
@@ -314,6 +332,10 @@ impl<E: Listener> Reader<E> {
             more(status);
         });
     }
+}
+
+fn schemas_path(group: &str, version: &str) -> String {
+    format!("/openapi/v3/apis/{group}/{version}")
 }
 
 fn broken(why: impl Into<String>) -> Ended {

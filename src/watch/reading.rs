@@ -7,7 +7,7 @@ use super::left::{Last, is_asked_to_go, last};
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
 use crate::facts::instant::Clock;
-use crate::kinds::{Heard, Refused, Said, list_version};
+use crate::kinds::{Heard, Refused, Said};
 
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
 /// more than this, a plain list is the better way.
@@ -23,8 +23,8 @@ pub(super) struct Reading<T> {
     pub(super) is_initial: bool,
     /// Anything but bookmarks was said.
     pub(super) was_heard: bool,
-    /// The newest resourceVersion; 0 before any.
-    pub(super) version: u64,
+    /// The newest resourceVersion.
+    pub(super) version: Option<u64>,
     /// It cannot go on: why.
     pub(super) ended: Option<Failed>,
     /// Only what matches a selector is told.
@@ -37,7 +37,7 @@ pub(super) enum Piece<T> {
     /// What the listener made of something that was said.
     Said(T),
     /// The initial events are complete, at this resourceVersion.
-    ListDone(String),
+    ListDone(u64),
     /// Under a selector: an object is gone, or only matches no longer, and when that was told.
     Left(Vec<u8>, Clock),
 }
@@ -78,7 +78,7 @@ impl<T: Send + 'static> Reading<T> {
             put_off: Vec::new(),
             is_initial,
             was_heard: false,
-            version: 0,
+            version: None,
             ended: None,
             has_selector,
         }
@@ -119,8 +119,12 @@ impl<T: Send + 'static> Reading<T> {
         self.was_heard |= !matches!(said, Said::Bookmark(_));
         let is_item = match said {
             Said::Bookmark(object) if self.is_initial && ends_initial_events(object) => {
+                let Some(version) = version else {
+                    let why = "the initial events end at no resourceVersion".to_owned();
+                    return self.ended = Some(Failed::Broken(why));
+                };
                 self.is_initial = false;
-                self.out.push(Piece::ListDone(list_version(object).to_string()));
+                self.out.push(Piece::ListDone(version));
                 return self.out.append(&mut self.put_off);
             }
             Said::Bookmark(_) => false,

@@ -52,8 +52,8 @@ pub struct Status {
     pub phase: Phase,
     /// Whether a list was ever complete.
     pub is_synced: bool,
-    /// Where the watch stands; empty before the first list.
-    pub resource_version: String,
+    /// Where the watch stands, after the first list.
+    pub resource_version: Option<String>,
     /// Objects in the list that is being read, or was read last.
     pub n_listed: u64,
     /// Lists that were begun.

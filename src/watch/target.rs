@@ -16,8 +16,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 pub struct Target {
     /// API group, empty for the core group.
     pub group: String,
-    /// Version of the group: `v1`; empty until the server is asked which one it prefers.
-    pub version: String,
+    /// Version of the group: `v1`; `None` until the server is asked which one it prefers.
+    pub version: Option<String>,
     /// Plural name: `deployments`.
     pub plural: String,
     /// Empty for all namespaces.
@@ -57,7 +57,7 @@ impl Target {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
         Self {
             group: group.to_owned(),
-            version: "v1".to_owned(),
+            version: Some("v1".to_owned()),
             plural: plural.to_owned(),
             namespace: namespace.to_owned(),
             label_selector: label_selector.to_owned(),
@@ -75,10 +75,7 @@ impl Target {
         let namespace = if is_of_cluster { "" } else { namespace };
         let target = Self::built_in(&catalog.resource(lane), namespace, label_selector);
         match custom {
-            Some(custom) => {
-                let version = custom.version.clone().unwrap_or_default();
-                Self { version, is_of_cluster, ..target }
-            }
+            Some(custom) => Self { version: custom.version.clone(), is_of_cluster, ..target },
             None => target,
         }
     }
@@ -118,9 +115,10 @@ impl Target {
     }
 
     fn path(&self, namespace: &str) -> String {
+        let version = self.version.as_deref().unwrap_or_default();
         let base = match self.group.as_str() {
-            "" => format!("/api/{}", self.version),
-            group => format!("/apis/{group}/{}", self.version),
+            "" => format!("/api/{version}"),
+            group => format!("/apis/{group}/{version}"),
         };
         let namespaces = if namespace.is_empty() { "" } else { "/namespaces/" };
         format!("{base}{namespaces}{namespace}/{}", self.plural)
@@ -143,7 +141,10 @@ impl Target {
             ("fieldSelector", fields.as_str()),
         ];
         match request {
-            Request::Page { next } => pairs.extend([("limit", size.as_str()), ("continue", next)]),
+            Request::Page { next } => pairs.extend([
+                ("limit", size.as_str()),
+                ("continue", next.as_deref().unwrap_or_default()),
+            ]),
             Request::WatchList => pairs.extend([
                 ("watch", "true"),
                 ("sendInitialEvents", "true"),
@@ -177,13 +178,14 @@ mod tests {
     #[test]
     fn requests_ask_for_what_was_configured() {
         let settings = WatchSettings::default();
-        let pods = Target { version: "v1".into(), plural: "pods".into(), ..Target::default() };
-        let first = Request::Page { next: String::new() };
+        let pods =
+            Target { version: Some("v1".into()), plural: "pods".into(), ..Target::default() };
+        let first = Request::Page { next: None };
         assert_eq!(pods.uri(&first, &settings, false), "/api/v1/pods?limit=500");
         assert_eq!(pods.uri(&first, &settings, true), "/api/v1/pods?limit=1");
         let web = Target {
             group: "apps".into(),
-            version: "v1".into(),
+            version: Some("v1".into()),
             plural: "deployments".into(),
             namespace: "shop".into(),
             label_selector: "app in (web, api),!canary".into(),
@@ -192,7 +194,7 @@ mod tests {
             is_of_cluster: false,
         };
         assert_eq!(web.resource(), "deployments.apps");
-        let next = Request::Page { next: "ey/+=".into() };
+        let next = Request::Page { next: Some("ey/+=".into()) };
         assert_eq!(
             web.uri(&next, &settings, false),
             "/apis/apps/v1/namespaces/shop/deployments?labelSelector=app%20in%20%28web%2C%20api%29%2C%21canary\
@@ -215,13 +217,13 @@ mod tests {
         let excluded = ["kube-system".to_owned(), "ci".to_owned()];
         let uri = |plural: &str, field_selector: &str| {
             let target = Target {
-                version: "v1".into(),
+                version: Some("v1".into()),
                 plural: plural.into(),
                 field_selector: field_selector.into(),
                 is_of_cluster: plural == "nodes",
                 ..Target::default()
             };
-            let first = Request::Page { next: String::new() };
+            let first = Request::Page { next: None };
             target.without(&excluded).uri(&first, &WatchSettings::default(), true)
         };
         let left_out = "metadata.namespace%21%3Dkube-system%2Cmetadata.namespace%21%3Dci";

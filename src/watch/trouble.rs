@@ -71,12 +71,12 @@ impl Trouble {
     }
 
     /// A request has ended, and this is next.
-    pub(super) fn ended(&mut self, kind: Kind, next: &Next, version: &str) {
+    pub(super) fn ended(&mut self, kind: Kind, next: &Next, version: Option<&str>) {
         let is_again = self.broken == next.error;
         self.broken = next.error.clone().filter(|_| kind == Kind::Broken);
         self.status.send_modify(|status| {
             status.phase = next.phase;
-            version.clone_into(&mut status.resource_version);
+            status.resource_version = version.map(str::to_owned);
             let Some(error) = &next.error else { return };
             status.is_away |= kind == Kind::Away;
             status.last_error = Some((clock::now(), error.clone()));

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::roots::Waiting;
 use super::seldom::Seldom;
 use crate::admission::{Counts, Headers, Policy, Verdict, answer};
+use crate::context::{TRACEPARENT, TRACESTATE};
 use crate::http_server::{Limits, serve};
 use crate::{clock, random};
 
@@ -89,7 +90,7 @@ impl Hook {
         let all = |name| -> Vec<&str> {
             headers.get_all(name).iter().map(|it| it.to_str().unwrap_or("?")).collect()
         };
-        let sent = Headers { parents: all("traceparent"), states: all("tracestate") };
+        let sent = Headers { parents: all(TRACEPARENT), states: all(TRACESTATE) };
         let answered = answer(body, &sent, &self.policy, &random::key());
         match answered {
             Ok(Verdict { answer, kind, outcome, begun }) => {

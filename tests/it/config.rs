@@ -159,7 +159,9 @@ fn watching(objects: &str) -> lifespan::config::Config {
 /// What is asked for: group, version and plural.
 fn asked(config: &lifespan::config::Config) -> Vec<String> {
     let targets = config.receiver.watched().into_iter().map(|it| it.target);
-    targets.map(|it| format!("{}/{}/{}", it.group, it.version, it.plural)).collect()
+    targets
+        .map(|it| format!("{}/{}/{}", it.group, it.version.unwrap_or_default(), it.plural))
+        .collect()
 }
 
 #[test]

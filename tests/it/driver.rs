@@ -12,7 +12,7 @@ use lifespan::facts::instant::Clock;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::{FinishedSpan, Shown, ShownSpan};
 use lifespan::facts::time::{Nanos, UnixNanos};
-use lifespan::kinds::list_version;
+use lifespan::kinds::resource_version;
 use lifespan::watch::listener::Arrived;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -154,8 +154,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
             if told.at >= middle && !has_relisted {
                 has_relisted = true;
                 spans.extend(engine.hear_part(Lane::Pods, 0, News::Closed, at));
-                let version =
-                    alive.values().map(|it| it.meta().resource_version).max().unwrap_or(0);
+                let version = alive.values().map(|it| it.meta().resource_version).max();
                 for snapshot in alive.values().filter(|it| part_of(it.meta().uid) == 0_u16) {
                     spans.extend(engine.hear_part(
                         Lane::Pods,
@@ -229,7 +228,8 @@ fn what_comes_after_a_restored_backup_is_told_though_its_versions_were_told_befo
     }
     // The versions of the lists are those of the beginning, so the write comes after them.
     let newest = again.iter().filter(|line| line.kind == Type::ListDone);
-    let newest = newest.map(|line| list_version(line.object.as_bytes())).max().unwrap();
+    let newest =
+        newest.map(|line| resource_version(line.object.as_bytes())).max().unwrap().unwrap();
     scaled.object = scaled.object.replace(
         &format!("\"resourceVersion\":\"{}\"", version + 1),
         &format!("\"resourceVersion\":\"{}\"", newest + 1),
@@ -266,7 +266,7 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
     say.send(Arrived {
         lane: Lane::Pods,
         part: 0,
-        news: News::ListDone(5_000),
+        news: News::ListDone(Some(5_000)),
         at: Clock::right(woken),
     })
     .await

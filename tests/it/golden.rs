@@ -126,8 +126,8 @@ fn tree(
 ) {
     let pad = "  ".repeat(depth);
     write!(out, "{pad}{} {}", span.name, span.object.name).unwrap();
-    if !span.container.is_empty() {
-        write!(out, " [{}]", span.container).unwrap();
+    if let Some(container) = &span.container {
+        write!(out, " [{container}]").unwrap();
     }
     write!(out, " {}..{}", seconds(span.start, zero), seconds(span.end, zero)).unwrap();
     if let Some(outcome) = span.outcome {
@@ -154,7 +154,7 @@ fn tree(
             link.reason.name(),
             link.trace_id,
             link.span_id,
-            link.found
+            link.found.as_deref().unwrap_or_default()
         )
         .unwrap();
     }

@@ -86,7 +86,7 @@ fn all() -> Vec<(String, Vec<Told>)> {
 #[derive(Clone, Debug, Default)]
 struct Listing {
     objects: BTreeMap<Uid, News>,
-    version: u64,
+    version: Option<u64>,
 }
 
 /// What each lane would list after `told`.
@@ -324,8 +324,8 @@ fn tops(told: &[Told]) -> BTreeMap<Uid, Uid> {
 /// The trees of which something came, late, after a trace of them had left: nothing that was told by
 /// then can be told otherwise.
 fn out_of_reach(late: &[Told], tops: &BTreeMap<Uid, Uid>, left: &[(i64, Uid)]) -> BTreeSet<Uid> {
-    let mut reached: BTreeMap<Uid, u64> = BTreeMap::new();
-    let mut newest = 0;
+    let mut reached: BTreeMap<Uid, Option<u64>> = BTreeMap::new();
+    let mut newest = None;
     let mut out = BTreeSet::new();
     let mut left = left.iter().peekable();
     for one in late {

@@ -43,7 +43,8 @@ fn a_recording_replays_what_the_live_run_was_told() {
         for line in lines::recording(&name) {
             let Some(lane) = Catalog::default().lane_of(&line.resource) else { continue };
             let json = line.object.as_bytes();
-            let done = format!("{}", lifespan::kinds::list_version(json));
+            let done = lifespan::kinds::resource_version(json);
+            let done = done.map(|it| it.to_string()).unwrap_or_default();
             let said = match line.kind {
                 Type::List => Said::Listed(json),
                 Type::ListDone => Said::ListDone(&done),

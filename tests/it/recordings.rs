@@ -289,7 +289,7 @@ fn r16_a_bare_pod_with_all_kinds_of_containers() {
     let longest = step("pull image").iter().map(|span| seconds(span)).fold(0.0, f64::max);
     assert!((longest - 0.7).abs() < 0.15, "the 80 MB image: {longest} s\n{}", outline(&spans));
     let container = |name: &str, of: &str| {
-        let found = step(name).into_iter().find(|span| &*span.container == of);
+        let found = step(name).into_iter().find(|span| span.container.as_deref() == Some(of));
         found.unwrap_or_else(|| panic!("no {name} of {of}\n{}", outline(&spans)))
     };
     let (app, worker) = (container("start container", "app"), container("pull image", "worker"));

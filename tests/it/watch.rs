@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lifespan::cluster::connect::{Access, connect, served};
@@ -65,7 +65,7 @@ async fn listen_for(
         WatchSettings { watch_timeout: Duration::from_secs(1), ..WatchSettings::default() };
     // A silent watch is given up 5 s after it should have ended.
     let watches = start(&cluster, &watch_settings, watched.collect(), &say);
-    let mut missing: BTreeMap<Lane, u64> = BTreeMap::new();
+    let mut missing: BTreeMap<Lane, Option<u64>> = BTreeMap::new();
     for told in decode(awaited) {
         let last = missing.entry(told.lane).or_default();
         *last = (*last).max(version(&told));
@@ -89,7 +89,7 @@ async fn listen_for(
 
 /// The news as if they had arrived when the recording says: each object's version has its time.
 fn timed(told: Vec<(Lane, News)>, lines: &[Line]) -> Vec<Told> {
-    let mut at: BTreeMap<(Lane, u64), i64> = BTreeMap::new();
+    let mut at: BTreeMap<(Lane, Option<u64>), i64> = BTreeMap::new();
     for told in decode(lines) {
         at.insert((told.lane, version(&told)), told.at);
     }
@@ -472,6 +472,31 @@ async fn a_watch_that_broke_off_says_that_it_goes_on_before_it_tells_anything() 
 }
 
 #[tokio::test]
+async fn what_the_schemas_of_a_group_say_is_asked_once_for_all_that_are_watched() {
+    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[]).await;
+    let catalog = Arc::new(widgets());
+    let lane = catalog.lanes().next().unwrap();
+    let watched = [0, 1].map(|part| Watched {
+        target: Target::of(&catalog, lane, "", ""),
+        has_no_backlog: false,
+        listener: ForCore::new(Arc::clone(&catalog), lane, part),
+    });
+    let (say, mut said) = mpsc::channel(64);
+    let cluster = api.cluster().await;
+    let _watches = start(&cluster, &WatchSettings::default(), watched.into(), &say);
+    let mut listed = BTreeSet::new();
+    while listed.len() < 2 {
+        let arrived = timeout(PATIENCE, said.recv()).await.unwrap().unwrap();
+        if let News::ListDone(_) = arrived.news {
+            listed.insert(arrived.part);
+        }
+    }
+    let requests = api.requests.lock().await.clone();
+    let asked = requests.iter().filter(|it| it.starts_with("/openapi"));
+    assert_eq!(asked.count(), 1, "{requests:?}");
+}
+
+#[tokio::test]
 async fn a_custom_resource_that_is_installed_later_is_watched_from_then_on() {
     let missing = Fault::Refuse(404, None);
     let (told, requests, status) =
@@ -493,7 +518,7 @@ async fn a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_insta
     let is_gone = |news: &News| matches!(news, News::Watched(Change::Deleted(_)));
     assert_eq!(told.iter().filter(|news| is_gone(news)).count(), 1);
     let after: Vec<_> = told.iter().skip_while(|news| !is_gone(news)).skip(1).collect();
-    let [News::Closed, News::Closed, News::ListDone(4), News::Watched(_)] = &*after else {
+    let [News::Closed, News::Closed, News::ListDone(Some(4)), News::Watched(_)] = &*after else {
         panic!("{after:?}")
     };
     assert_eq!((status.is_synced, status.phase), (true, Phase::Watching));

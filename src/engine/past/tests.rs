@@ -78,7 +78,7 @@ fn what_is_kept_is_bounded_and_what_is_not_is_counted() {
 #[test]
 fn what_has_left_is_not_decided_again() {
     let (mut pasts, _) = past(5);
-    pasts.leave(uid(1), (4, 0, 0));
+    pasts.leave(uid(1), Some((4, 0, 0)));
     pasts.remember(uid(1), false, || None);
     pasts.keep(uid(1), told(6, 6), WINDOW);
     assert_eq!(again(&mut pasts, 3), (vec![3, 6], 1));

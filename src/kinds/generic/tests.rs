@@ -114,7 +114,7 @@ fn what_no_controller_has_looked_at_has_not_settled() {
         assert_eq!(by_convention(status), Verdict::Progressing, "{status}");
     }
     let flux = object(&widget(Rules::default()), "{}", r#"{"observedGeneration":-1}"#);
-    assert_eq!(flux.status.observed, -1);
+    assert_eq!(flux.status.observed, Some(-1));
     assert_eq!(*flux.status.verdict.unwrap(), Verdict::Progressing);
 }
 
@@ -227,14 +227,14 @@ fn a_condition_may_say_for_itself_which_generation_it_is_about() {
         }
         let status = format!(r#"{{"conditions":[{ready}]}}"#);
         let read = object(&widget(Rules::default()), "{}", &status);
-        assert_eq!(read.status.observed, generation);
+        assert_eq!(read.status.observed, Some(generation));
     }
 }
 
 #[test]
 fn what_says_nothing_of_generations_is_about_the_one_that_there_is() {
     let read = object(&widget(Rules::default()), "{}", r#"{"phase":"x"}"#);
-    assert_eq!((read.status.observed, *read.status.verdict.unwrap()), (2, settled()));
+    assert_eq!((read.status.observed, *read.status.verdict.unwrap()), (Some(2), settled()));
 }
 
 #[test]

@@ -37,8 +37,11 @@ fn at(seconds: i64) -> Option<UnixNanos> {
 #[test]
 fn a_recorded_pod_in_a_crash_loop_is_read() {
     let pod = read(include_str!("../../../tests/objects/pod.json"));
-    assert_eq!((&*pod.meta.namespace, &*pod.node), ("default", "node-1"));
-    assert_eq!(&*pod.template_hash, "6fb4d59ff6");
+    assert_eq!(
+        (pod.meta.namespace.as_deref(), pod.node.as_deref()),
+        (Some("default"), Some("node-1"))
+    );
+    assert_eq!(pod.template_hash.as_deref(), Some("6fb4d59ff6"));
     let owner = pod.meta.owner.unwrap();
     assert_eq!((owner.kind.name(), &*owner.name), ("ReplicaSet", "bad-6fb4d59ff6"));
     assert!(pod.restarts_always && !pod.is_mirror);
@@ -92,9 +95,12 @@ fn containers_come_in_the_order_of_the_spec_and_only_with_a_status() {
 #[test]
 fn what_is_missing_or_null_is_read_as_nothing() {
     let pod = read(&format!("{{{BARE}}}"));
-    assert_eq!((pod.phase, &*pod.node, pod.restarts_always), (PodPhase::Pending, "", true));
+    assert_eq!(
+        (pod.phase, pod.node.as_deref(), pod.restarts_always),
+        (PodPhase::Pending, None, true)
+    );
     assert_eq!(pod.containers.len(), 0);
-    assert_eq!((pod.meta.generation, pod.meta.created), (0, UnixNanos(0)));
+    assert_eq!((pod.meta.generation, pod.meta.created), (None, UnixNanos(0)));
     let nulls = r#"{"nodeName":null,"initContainers":null,"containers":null}"#;
     assert_eq!(with(nulls, r#"{"phase":null,"conditions":null}"#), pod);
     assert_eq!(with("null", "null"), pod);
@@ -116,7 +122,7 @@ fn states_exits_and_large_numbers_are_read() {
     assert_eq!(&*pod.disruption.unwrap().reason, "PreemptionByScheduler");
     assert_eq!((pod.containers[0].restarts, pod.containers[1].restarts), (u32::MAX, 0));
     let ContainerState::Terminated(exit) = &pod.containers[0].state else { panic!() };
-    assert_eq!((exit.code, exit.signal, exit.started), (137, 9, at(1_795_173_032)));
+    assert_eq!((exit.code, exit.signal, exit.started), (137, Some(9), at(1_795_173_032)));
     assert_eq!(exit.finished, None);
     let half = Some(UnixNanos(1_795_173_033_500_000_000));
     assert_eq!(pod.containers[1].state, ContainerState::Running(half));
@@ -297,10 +303,10 @@ fn the_revision_of_a_pod_is_the_label_that_its_controller_compares() {
     let set = r#""pod-template-hash":"a""#;
     let stateful = r#""controller-revision-hash":"db-b""#;
     let daemon = r#""pod-template-generation":"2""#;
-    assert_eq!(&*labelled(set), "a");
-    assert_eq!(&*labelled(&[set, stateful].join(",")), "db-b");
-    assert_eq!(&*labelled(&[stateful, daemon, set].join(",")), "2");
-    assert_eq!(&*labelled(r#""app":"web""#), "");
+    assert_eq!(labelled(set).as_deref(), Some("a"));
+    assert_eq!(labelled(&[set, stateful].join(",")).as_deref(), Some("db-b"));
+    assert_eq!(labelled(&[stateful, daemon, set].join(",")).as_deref(), Some("2"));
+    assert_eq!(labelled(r#""app":"web""#), None);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn changed<'w>(before: &'w Workload, after: &'w Workload) -> Vec<&'w str> {
 #[test]
 fn a_recorded_deployment_is_read() {
     let read = read(Kind::Deployment, include_str!("../../../tests/objects/deployment.json"));
-    assert_eq!((read.meta.generation, read.revision, read.replicas), (2, 2, Some(3)));
+    assert_eq!((read.meta.generation, read.revision, read.replicas), (Some(2), Some(2), Some(3)));
     assert_eq!(read.meta.service.as_deref(), Some("web"));
     assert_eq!(&*read.images, [("app".into(), "127.0.0.1:5000/web:v2".into())]);
     assert_eq!(&*read.stamps[0].found, "tracing.k8s.io/traceparent");
@@ -67,7 +67,7 @@ fn a_recorded_deployment_is_read() {
     assert_eq!(&*writer.manager, "kubectl-client-side-apply");
     assert_eq!(writer.time, Some(UnixNanos::from_seconds(1_795_173_038)));
     let status = read.status;
-    assert_eq!((status.observed, status.replicas, status.updated), (2, 4, 2));
+    assert_eq!((status.observed, status.replicas, status.updated), (Some(2), 4, 2));
     assert_eq!((status.ready, status.available), (3, 3));
     assert_eq!(status.written, Some(UnixNanos::from_seconds(1_795_173_040)));
     assert_eq!(read.meta.written, status.written);
@@ -122,7 +122,7 @@ fn what_is_missing_is_a_default() {
         format!(r#"{{{METADATA},"spec":null,"status":null}}"#),
     ] {
         let read = read(Kind::ReplicaSet, &json);
-        assert_eq!((read.replicas, read.paused, read.revision), (Some(1), false, 0));
+        assert_eq!((read.replicas, read.paused, read.revision), (Some(1), false, None));
         assert_eq!(read.status, Default::default());
         assert_eq!((read.spec.len(), read.images.len(), read.stamps.len()), (0, 0, 0));
         assert_eq!((read.writers.len(), read.meta.written), (0, None));
@@ -137,9 +137,9 @@ fn an_observed_generation_may_be_a_number_in_a_string() {
         let json = format!(r#"{{{METADATA},"status":{{"observedGeneration":{value}}}}}"#);
         read(Kind::Deployment, &json).status.observed
     };
-    assert_eq!((observed("7"), observed("\"7\""), observed("7.0")), (7, 7, 7));
-    assert_eq!((observed("null"), observed("\"\""), observed("-1")), (0, 0, -1));
-    assert_eq!(observed("18446744073709551615"), i64::MAX);
+    assert_eq!((observed("7"), observed("\"7\""), observed("7.0")), (Some(7), Some(7), Some(7)));
+    assert_eq!((observed("null"), observed("\"\""), observed("-1")), (None, None, Some(-1)));
+    assert_eq!(observed("18446744073709551615"), Some(i64::MAX));
 }
 
 #[test]

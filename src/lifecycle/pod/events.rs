@@ -40,8 +40,8 @@ pub struct Noted {
     pub reason: Box<str>,
     /// Its message.
     pub message: Box<str>,
-    /// The container it is about.
-    pub container: Box<str>,
+    /// The container it is about, if it is about one.
+    pub container: Option<Box<str>>,
     /// `type: Warning`.
     pub is_warning: bool,
 }
@@ -80,9 +80,9 @@ impl Pod {
     /// A probe for which the kubelet restarts a container: first it says what that said, then that it
     /// kills the container (`pkg/kubelet/prober`, `pkg/kubelet/kuberuntime`).
     fn note_probe(&mut self, note: &Note) {
-        if note.container.is_empty() || !self.restarts_always {
+        let Some(container) = note.container.as_ref().filter(|_| self.restarts_always) else {
             return;
-        }
+        };
         match &*note.reason {
             "Unhealthy" => {
                 let kinds = [("Liveness", Probe::Liveness), ("Startup", Probe::Startup)];
@@ -91,14 +91,14 @@ impl Pod {
                     Some((kind, said.trim_end()))
                 });
                 if let Some((kind, output)) = said {
-                    let (container, output) = (note.container.clone(), output.into());
+                    let (container, output) = (container.clone(), output.into());
                     let probe = FailedProbe { container, kind, output, is_fatal: false };
                     self.facts().probe = Some(probe);
                 }
             }
             "Killing" if note.message.contains("will be restarted") => {
                 let probe = self.facts.as_deref_mut().and_then(|facts| facts.probe.as_mut());
-                if let Some(probe) = probe.filter(|probe| probe.container == note.container) {
+                if let Some(probe) = probe.filter(|probe| probe.container == *container) {
                     probe.is_fatal = true;
                 }
             }

@@ -16,7 +16,7 @@ pub struct Resize {
     /// The transition it belongs to.
     pub seq: Seq,
     /// The generation of the write.
-    pub generation: i64,
+    pub generation: Option<i64>,
     /// When.
     pub written: Evidence,
     /// When and how it ended.

@@ -16,7 +16,7 @@ pub struct Start {
     /// Its Pod runs to its end: it has started when all its containers have run.
     pub is_of_run: bool,
     /// The revision that its Pod was made of.
-    pub revision: Box<str>,
+    pub revision: Option<Box<str>>,
     /// It was first seen in a list.
     pub is_listed: bool,
     /// Created.
@@ -171,12 +171,10 @@ impl Start {
 
     /// Takes over an exact Event about one of its containers.
     pub(super) fn note(&mut self, note: &Note, exact: UnixNanos) {
-        if note.container.is_empty() {
-            return;
-        }
-        let found = self.containers.iter().position(|known| known.name == note.container);
+        let Some(name) = &note.container else { return };
+        let found = self.containers.iter().position(|known| known.name == *name);
         let index = found.unwrap_or_else(|| {
-            self.containers.push(ContainerStart::new(&note.container));
+            self.containers.push(ContainerStart::new(name));
             self.containers.len() - 1
         });
         let Some(container) = self.containers.get_mut(index) else { return };

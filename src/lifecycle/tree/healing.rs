@@ -22,8 +22,9 @@ impl Tree {
 
     /// A list shows that its last transition failed, at an unknown time.
     pub(super) fn begin_listed_healing(&mut self, at: Evidence, turn: &mut Turn<'_>) {
-        let generation = self.root.as_deref().map_or(0, |root| root.meta.generation);
-        self.begin_healing(&format!("spec:{generation}"), at, turn);
+        let Some(root) = self.root.as_deref() else { return };
+        let cause = format!("spec:{}", root.meta.write_number());
+        self.begin_healing(&cause, at, turn);
     }
 
     /// The healing that is under way is not told: another transition opens before the tree is well.

@@ -23,17 +23,17 @@ impl Tree {
         }
         let at = Evidence::arrival(pod::lower_bound(new), turn.seen.arrival);
         let is_quiet = pod.is_finished || self.is_muted || self.is_unjudged;
-        let generation = new.meta.generation;
+        let number = new.meta.write_number();
         let is_opened = if uid != self.top().uid {
-            self.reconcile(format!("owned:{uid}:{generation}"), at, turn)
+            self.reconcile(format!("owned:{uid}:{number}"), at, turn)
         } else if is_quiet || !(written.images || written.resources) {
             // A debugger is no change of a bare Pod.
             false
         } else {
             let action = if written.images { Action::Update } else { Action::Resize };
-            let cause = format!("spec:{generation}");
+            let cause = format!("spec:{number}");
             let open = self.open_transition(action, Settles::InPlace, cause, at, turn);
-            open.generation = generation;
+            open.generation = new.meta.generation;
             true
         };
         turn.counts.pods += u64::from(!is_opened);

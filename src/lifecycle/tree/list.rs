@@ -95,7 +95,7 @@ impl Tree {
         }
         if is_run {
             // One that is suspended at its first generation waits in its queue.
-            let is_under_way = !root.paused || root.meta.generation <= 1;
+            let is_under_way = !root.paused || root.meta.generation <= Some(1);
             return is_under_way.then(|| Proof::of_creation(root));
         }
         if settle::is_past_deadline(root) {
@@ -105,7 +105,7 @@ impl Tree {
         if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
             return None;
         }
-        if root.meta.generation <= 1 {
+        if root.meta.generation <= Some(1) {
             return Some(Proof::of_creation(root));
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();
@@ -114,7 +114,7 @@ impl Tree {
             || Evidence::between(status, now),
             |written| Evidence::object(written, None),
         );
-        let cause = format!("spec:{}", root.meta.generation);
+        let cause = format!("spec:{}", root.meta.write_number());
         Some(Proof { action: Action::Update, settles: Settles::ByStatus, cause, start })
     }
 
@@ -135,15 +135,15 @@ impl Tree {
             }
             Kind::CronJob => false,
             // A generation that has been observed proves nothing of what became of it.
-            Kind::Other(_) => !is_observed && status.observed > 0,
+            Kind::Other(_) => !is_observed && status.observed > Some(0),
             Kind::ReplicaSet | Kind::ReplicationController | Kind::Job | Kind::Pod => {
-                root.meta.generation <= 1 && !is_observed
+                root.meta.generation <= Some(1) && !is_observed
             }
         }
     }
 
     fn is_rolling_out(&self, root: &Workload) -> bool {
-        let is_unobserved = root.meta.generation == 1 && !settle::is_observed(root);
+        let is_unobserved = root.meta.generation == Some(1) && !settle::is_observed(root);
         let mut current = None;
         let mut others = false;
         for owned in self.forest.iter().map(|(_, owned)| owned) {
@@ -203,14 +203,13 @@ impl Tree {
     /// What a list shows of Pods of the current revision is part of what goes on.
     fn go_on_starting(&mut self, seq: Seq, template: Option<u64>) {
         let current = self.forest.current(template);
-        let revision = self.root.as_deref().map(|root| root.update_revision.clone());
-        let revision = revision.filter(|revision| !revision.is_empty());
+        let revision = self.root.as_deref().and_then(|root| root.update_revision.clone());
         let top = self.top().uid;
         self.pods.each(|(uid, pod)| {
             let is_of_top = pod.owner() == Some(top)
-                && pod.start().is_some_and(|start| {
-                    revision.as_deref().is_none_or(|newest| *newest == *start.revision)
-                });
+                && pod
+                    .start()
+                    .is_some_and(|start| revision.is_none() || revision == start.revision);
             let is_current = *uid == top || is_of_top;
             if is_current || pod.owner().is_some_and(|owner| current.contains(&owner)) {
                 pod.continue_in(seq);

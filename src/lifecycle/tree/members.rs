@@ -50,9 +50,8 @@ impl Tree {
     }
 
     /// The tree of `guest` is this one's, though it is a tree of its own.
-    pub fn host(&mut self, guest: Uid) -> After {
+    pub fn host(&mut self, guest: Uid) {
         self.guests.insert(guest);
-        After::Lives
     }
 
     /// Forgets a guest whose tree was never there after all.
@@ -112,17 +111,15 @@ impl Tree {
     }
 
     /// The topmost object belongs to another owner, or to nobody any more.
-    pub fn set_owner(&mut self, owner: Option<Owner>) -> After {
+    pub fn set_owner(&mut self, owner: Option<Owner>) {
         self.portrait.owner = owner;
         self.portrait.is_owner_missing = false;
         self.is_adopted = false;
-        After::Lives
     }
 
     /// It joins its owner's tree as soon as it is quiet.
-    pub fn set_adopted(&mut self) -> After {
+    pub fn set_adopted(&mut self) {
         self.is_adopted = true;
-        After::Lives
     }
 
     /// Whether it is quiet enough to join the tree of who adopted its topmost object.
@@ -145,11 +142,10 @@ impl Tree {
     }
 
     /// Its deletion has ended what was open of a guest.
-    pub fn has_ended(&mut self, trace: TraceId, span: SpanId) -> After {
+    pub fn has_ended(&mut self, trace: TraceId, span: SpanId) {
         if let Some(open) = self.open() {
             open.link(own_link((trace, span), LinkReason::Supersedes));
         }
-        After::Lives
     }
 
     /// All objects of this tree that are not gone.
@@ -168,11 +164,11 @@ impl Tree {
     }
 
     /// Takes in the objects of `part`, whose topmost one is owned by `owner`.
-    pub fn absorb(&mut self, mut part: Self, owner: Uid) -> After {
+    pub fn absorb(&mut self, mut part: Self, owner: Uid) {
         let top = part.top().uid;
         if let Some(root) = part.root.take() {
-            self.forest
-                .insert(top, Owned { workload: Arc::unwrap_or_clone(root), owner, is_gone: false });
+            let (workload, version) = (Arc::unwrap_or_clone(root), part.root_version);
+            self.forest.insert(top, Owned { workload, version, owner, is_gone: false });
         } else {
             part.pods.change(top, |pod| pod.set_owner(Some(owner)));
         }
@@ -181,7 +177,6 @@ impl Tree {
         self.pods.absorb(part.pods);
         self.guests.remove(&top);
         self.guests.append(&mut part.guests);
-        After::Lives
     }
 
     /// Takes out an object that belongs to nobody any more, or to something else, with all below
@@ -195,6 +190,7 @@ impl Tree {
         } else {
             let owned = self.forest.remove(uid)?;
             part.root = Some(Arc::new(owned.workload));
+            part.root_version = owned.version;
             part.forest = self.forest.split(uid);
             let forest = &part.forest;
             part.pods = self

@@ -56,11 +56,11 @@ impl Tree {
             trace,
             joined: None,
             seed: trace,
-            span: ids::span_id(trace, self.top().uid, "root", "", 0),
+            span: ids::span_id(trace, self.top().uid, "root", None, 0),
             start,
             has_gap: false,
             has_vanished: false,
-            generation: self.root.as_deref().map_or(0, |root| root.meta.generation),
+            generation: self.root.as_deref().and_then(|root| root.meta.generation),
             skipped: 0,
             manager: None,
             changed: Vec::new(),
@@ -347,22 +347,24 @@ impl Lost {
         let failure = pod.failure().map(|(failure, _)| failure);
         Self {
             pod: Arc::clone(&pod.name),
-            node: Arc::clone(&pod.node),
-            reason: failure.map_or_else(|| "Unready".into(), |failure| failure.reason.clone()),
-            message: failure.map(|failure| failure.message.as_str().into()).unwrap_or_default(),
+            node: pod.node.clone(),
+            reason: Some(
+                failure.map_or_else(|| "Unready".into(), |failure| failure.reason.clone()),
+            ),
+            message: failure.map(|failure| failure.message.as_str().into()),
         }
     }
 
     /// A Pod that is lost as its newest version says it.
     pub(super) fn of(seen: &PodSnapshot, known: &Pod) -> Self {
-        let (reason, message) = match known.fatal_probe() {
+        let why = match known.fatal_probe() {
             Some((probe, output)) if seen.meta.deletion.is_none() => {
-                (probe.failed().into(), output.into())
+                Some((probe.failed().into(), output.into()))
             }
             Some(_) | None => reason::of_loss(seen),
         };
-        let (pod, node) = (Arc::clone(&known.name), Arc::clone(&known.node));
-        Self { pod, node, reason, message }
+        let (reason, message) = why.unzip();
+        Self { pod: Arc::clone(&known.name), node: known.node.clone(), reason, message }
     }
 }
 
@@ -371,10 +373,10 @@ pub(super) fn own_link((trace, span): (TraceId, SpanId), reason: LinkReason) -> 
     Link {
         trace_id: trace,
         span_id: span,
-        trace_state: Box::default(),
+        trace_state: None,
         flags: 3,
         reason,
-        found: Box::default(),
+        found: None,
         is_uncertain: false,
     }
 }

@@ -2,6 +2,7 @@
 //! if they were created or written in it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::Tree;
@@ -41,7 +42,8 @@ impl Tree {
     pub(super) fn owned_seen(&mut self, new: &Workload, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
         let is_stale = |old: &Owned| {
-            old.is_gone || old.workload.meta.resource_version >= new.meta.resource_version
+            let known = old.version.map(NonZeroU64::get);
+            old.is_gone || known.is_some_and(|known| known >= new.meta.resource_version)
         };
         if self.forest.of(uid).is_some_and(is_stale) {
             turn.counts.stale += 1;
@@ -320,10 +322,7 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         failed: None,
         is_restart: false,
         before: None,
-        number: match workload.meta.generation {
-            0 => workload.meta.resource_version,
-            generation => generation.unsigned_abs(),
-        },
+        number: workload.meta.write_number(),
         revision: workload.revision,
         stamps: Vec::new(),
         failure: None,

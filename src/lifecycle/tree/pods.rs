@@ -213,7 +213,7 @@ impl Tree {
     pub(super) fn is_outdated(&self, pod: &PodSnapshot) -> bool {
         self.root.as_deref().is_some_and(|root| {
             root.is_on_delete
-                && !root.update_revision.is_empty()
+                && root.update_revision.is_some()
                 && root.update_revision != pod.template_hash
         })
     }

@@ -105,11 +105,7 @@ impl Tree {
         let within = self.limit().unwrap_or(turn.rules.max_transition_duration);
         let is_back =
             old.is_some_and(|old| self.writes_below.is_back(new, old, at.moment(), within));
-        let number = match new.meta.generation {
-            0 => new.meta.resource_version.to_string(),
-            generation => generation.to_string(),
-        };
-        let cause = format!("owned:{}:{number}", new.meta.uid);
+        let cause = format!("owned:{}:{}", new.meta.uid, new.meta.write_number());
         let follows = new.meta.owner.as_ref().is_some_and(|owner| self.is_hushed(owner.uid));
         if is_back || follows || !self.reconcile(cause, at, turn) {
             self.writes_below.hush(new.meta.uid);

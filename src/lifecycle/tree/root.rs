@@ -1,5 +1,6 @@
 //! New versions of the topmost workload: what they open, supersede, move or settle.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::Tree;
@@ -39,8 +40,13 @@ struct Write<'a> {
 
 impl Tree {
     pub(super) fn root_seen(&mut self, new: &Workload, turn: &mut Turn<'_>) {
-        let Some(old) = self.root.take() else {
-            self.root = Some(Arc::new(new.clone()));
+        let known = self.root_version.map(NonZeroU64::get);
+        if let Some(known) = known.filter(|known| *known >= new.meta.resource_version) {
+            turn.counts.stale += u64::from(known > new.meta.resource_version);
+            return;
+        }
+        self.root_version = NonZeroU64::new(new.meta.resource_version);
+        let Some(old) = self.root.replace(Arc::new(new.clone())) else {
             if turn.seen.is_listed {
                 self.is_unjudged = true;
             } else {
@@ -48,13 +54,6 @@ impl Tree {
             }
             return;
         };
-        if old.meta.resource_version >= new.meta.resource_version {
-            let is_older = old.meta.resource_version > new.meta.resource_version;
-            turn.counts.stale += u64::from(is_older);
-            self.root = Some(old);
-            return;
-        }
-        self.root = Some(Arc::new(new.clone()));
         self.written(&old, new, turn);
         // A status that was not written again says nothing of when.
         let lo = old.meta.written.unwrap_or(old.meta.created);
@@ -102,7 +101,7 @@ impl Tree {
         let open = self.open_transition(action, settles(new), "spec:1".to_owned(), at, turn);
         open.manager = manager;
         open.scheduled = new.scheduled;
-        open.skipped = (new.meta.generation - 1).max(0);
+        open.skipped = new.meta.generation.map_or(0, |generation| generation - 1);
         open.replicas = new.replicas.map(|replicas| (0, replicas));
         if is_run && new.paused {
             open.begin_wait(at);
@@ -262,9 +261,9 @@ impl Tree {
         let Write { old, new, change, at, manager, mut fresh } = write;
         let is_resume = action == Action::Resume;
         let resumed = if is_resume { std::mem::take(&mut self.while_paused) } else { Vec::new() };
-        // A kind without generation has 0. What is told a second time would be two traces in one.
+        // What is told a second time would be two traces in one.
         let number = if new.meta.generation > self.generation {
-            new.meta.generation.unsigned_abs()
+            new.meta.write_number()
         } else {
             new.meta.resource_version
         };
@@ -274,7 +273,11 @@ impl Tree {
         let queued = self.last.filter(|last| is_resumed && last.is_paused).map(|last| last.end);
         let open = self.open_transition(action, settles(new), format!("spec:{number}"), at, turn);
         open.manager = manager;
-        open.skipped = (new.meta.generation - old.meta.generation - 1).max(0);
+        open.skipped = new
+            .meta
+            .generation
+            .zip(old.meta.generation)
+            .map_or(0, |(is, was)| (is - was - 1).max(0));
         open.has_gap = has_gap;
         open.images = changed_images(old, new);
         open.leaves_old_pods = new.is_on_delete && change.template;
@@ -291,7 +294,7 @@ impl Tree {
         self.link_stamps(fresh, false);
         if let Some(open) = self.open() {
             let is_linked =
-                open.joined.is_some() || open.links.iter().any(|link| !link.found.is_empty());
+                open.joined.is_some() || open.links.iter().any(|link| link.found.is_some());
             open.is_stale &= !is_linked;
         }
         if new.mode == Mode::Plain {
@@ -374,6 +377,7 @@ impl Tree {
             }
             self.open_delete(gone, turn);
             self.root = None;
+            self.root_version = None;
         } else {
             self.owned_gone(uid, gone, turn);
         }

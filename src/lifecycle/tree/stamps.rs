@@ -52,7 +52,7 @@ fn link_stamp(open: &mut Transition, stamp: Stamp, is_uncertain: bool) {
     if stamp.is_parent && open.joined.is_none() && !is_uncertain {
         open.joined = Some(Joined {
             parent: context.span_id,
-            trace_state: context.trace_state.clone(),
+            trace_state: Some(&*context.trace_state).filter(|it| !it.is_empty()).map(Into::into),
             flags: context.flags,
             found: stamp.found,
         });

@@ -17,8 +17,8 @@ const MAX_ASIDE: usize = 64 << 10;
 pub struct ListMeta {
     /// The resourceVersion of the whole list.
     pub version: String,
-    /// How to ask for the next page; empty on the last one.
-    pub next: String,
+    /// How to ask for the next page, if this is not the last one.
+    pub next: Option<String>,
 }
 
 /// It is not the list of an API server.
@@ -115,7 +115,7 @@ impl Items {
         if self.at != At::End {
             return Err(NotAList::Cut(self.n_read));
         }
-        self.meta.filter(|meta| !meta.version.is_empty()).ok_or(NotAList::NoVersion)
+        self.meta.ok_or(NotAList::NoVersion)
     }
 
     fn between(&mut self, byte: u8) -> Result<(), NotAList> {
@@ -214,7 +214,9 @@ impl Items {
                 r#continue: String,
             }
             let read: Metadata = serde_json::from_slice(&self.held).unwrap_or_default();
-            self.meta = Some(ListMeta { version: read.resource_version, next: read.r#continue });
+            let said = |text: String| Some(text).filter(|text| !text.is_empty());
+            self.meta = said(read.resource_version)
+                .map(|version| ListMeta { version, next: said(read.r#continue) });
         }
     }
 }
@@ -240,7 +242,8 @@ mod tests {
     #[test]
     fn a_page_is_cut_into_its_items_wherever_its_bytes_are_cut() {
         let items = [r#"{"a":"}\"],{"}"#, r#"{"b":[{"c":1},[]]}"#, "{}"].map(str::to_owned);
-        let whole = (items.to_vec(), ListMeta { version: "42".to_owned(), next: "abc".to_owned() });
+        let whole =
+            (items.to_vec(), ListMeta { version: "42".to_owned(), next: Some("abc".to_owned()) });
         assert_eq!(read(&[PAGE.as_bytes()]), Ok(whole.clone()));
         for at in 0..PAGE.len() {
             let (head, tail) = PAGE.as_bytes().split_at(at);
@@ -255,7 +258,7 @@ mod tests {
     fn a_list_of_nothing_is_a_list() {
         for items in ["[]", "null"] {
             let page = format!(r#"{{"metadata":{{"resourceVersion":"1"}},"items":{items}}}"#);
-            let meta = ListMeta { version: "1".to_owned(), next: String::new() };
+            let meta = ListMeta { version: "1".to_owned(), next: None };
             assert_eq!(read(&[page.as_bytes()]), Ok((Vec::new(), meta)), "{items}");
         }
     }

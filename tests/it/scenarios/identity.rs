@@ -20,7 +20,7 @@ fn traces<O>(spans: &[Span<O>]) -> impl Iterator<Item = (String, TraceId)> {
 /// Ids of all spans by what they are about.
 fn ids(run: &Run) -> BTreeMap<String, (TraceId, SpanId)> {
     let name = |span: &FinishedSpan| {
-        format!("{} {} {} {}", span.name, span.object.name, span.container, span.start.0)
+        format!("{} {} {:?} {}", span.name, span.object.name, span.container, span.start.0)
     };
     run.spans.iter().map(|span| (name(span), (span.trace_id, span.span_id))).collect()
 }

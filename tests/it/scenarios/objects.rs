@@ -78,10 +78,10 @@ pub(crate) fn write(
 fn meta(kind: &str, name: &str, line: &Line<'_>) -> Meta {
     Meta {
         uid: uid(&format!("{kind}/{name}")),
-        namespace: Arc::from("default"),
+        namespace: Some(Arc::from("default")),
         name: line.value("name").unwrap_or(name).into(),
         resource_version: 0,
-        generation: 1,
+        generation: Some(1),
         created: line.second(),
         deletion: None,
         owner: owner(kind, line),

@@ -31,10 +31,10 @@ use super::script::{Line, seconds};
 pub(crate) fn new(meta: Meta) -> PodSnapshot {
     PodSnapshot {
         meta,
-        node: Arc::from(""),
+        node: None,
         restarts_always: true,
         is_mirror: false,
-        template_hash: Box::default(),
+        template_hash: None,
         stamps: Arc::from([]),
         phase: PodPhase::Pending,
         reason: Box::default(),
@@ -49,7 +49,7 @@ pub(crate) fn new(meta: Meta) -> PodSnapshot {
         claims: Box::default(),
         containers_ready: None,
         in_place: lifespan::facts::pod::InPlace::default(),
-        observed: 0,
+        observed: None,
         resize: None,
         debuggers: Box::default(),
         containers: Box::from([container(Role::Main, "app")]),
@@ -113,7 +113,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
         match word.split_once('=').unwrap_or((word, "")) {
             ("scheduled", _) => {
                 new.scheduled = said(true, "");
-                new.node = Arc::from(line.value("node").unwrap_or("node-1"));
+                new.node = Some(Arc::from(line.value("node").unwrap_or("node-1")));
             }
             ("unschedulable", _) => new.scheduled = said(false, "Unschedulable"),
             ("gated", _) => {
@@ -138,7 +138,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             }
             ("mirror", _) => new.is_mirror = true,
             ("restarts", policy) => new.restarts_always = policy == "Always",
-            ("revision", revision) => new.template_hash = revision.into(),
+            ("revision", revision) => new.template_hash = Some(revision.into()),
             ("succeeded", _) => new.phase = PodPhase::Succeeded,
             ("failed", reason) => {
                 new.phase = PodPhase::Failed;
@@ -149,7 +149,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             }
             ("image", value) => write_in_place(&mut new.meta, &mut new.in_place.images, value),
             ("debug", name) => {
-                new.meta.generation += 1;
+                new.meta.generation = new.meta.generation.map(|it| it + 1);
                 let debugger = container(Role::Ephemeral, name);
                 new.debuggers = new.debuggers.iter().cloned().chain([debugger]).collect();
             }
@@ -162,7 +162,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             ("disrupted", reason) => new.disruption = said(true, reason),
             ("stamp", text) => new.stamps = objects::stamps(text),
             ("going" | "delete", _) => {
-                new.meta.generation += 1;
+                new.meta.generation = new.meta.generation.map(|it| it + 1);
                 let grace = line.number("grace").unwrap_or(30);
                 new.meta.deletion = Some(objects::deletion(line, grace, None));
             }
@@ -188,7 +188,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
 
 /// Another value of what may be written in place.
 fn write_in_place(meta: &mut Meta, hash: &mut u32, value: &str) {
-    meta.generation += 1;
+    meta.generation = meta.generation.map(|it| it + 1);
     *hash = value.bytes().fold(1, |hash, byte| hash * 31 + u32::from(byte));
 }
 
@@ -226,7 +226,7 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
             let finished = line.value("finished").map_or(second, seconds);
             container.state = ContainerState::Terminated(Exit {
                 code,
-                signal: line.number("signal").unwrap_or(0),
+                signal: line.number("signal"),
                 reason: reason.into(),
                 message: Box::default(),
                 started,

@@ -60,7 +60,7 @@ pub(crate) struct Run {
 }
 
 /// What a lane says when.
-struct Told {
+struct Moment {
     at: UnixNanos,
     /// `None`: nothing but time passing.
     news: Option<(Lane, News)>,
@@ -70,7 +70,7 @@ struct Told {
 struct World {
     objects: BTreeMap<String, Snapshot>,
     version: u64,
-    told: Vec<Told>,
+    told: Vec<Moment>,
     settings: Settings,
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn run_late(script: &str, late: &[(Lane, i64)]) -> Run {
     told.sort_by_key(|told| told.at);
     let mut engine = Engine::new(settings);
     let mut spans = Vec::new();
-    for Told { at, news } in &told {
+    for Moment { at, news } in &told {
         spans.extend(engine.advance(*at));
         if let Some((lane, news)) = news {
             spans.extend(engine.hear(*lane, news.clone(), *at));
@@ -213,7 +213,7 @@ impl World {
         let arrival = at.plus(late);
         match line.words.as_slice() {
             ["settled", name, rest @ ..] => self.settled(name, rest, at),
-            ["wait"] => self.told.push(Told { at, news: None }),
+            ["wait"] => self.told.push(Moment { at, news: None }),
             ["closed", lane] => self.tell(self.lane_of(lane), News::Closed, arrival),
             ["list"] => {
                 let lanes: Vec<Lane> = self.lanes().map(|(lane, _)| lane).collect();
@@ -309,7 +309,7 @@ impl World {
     }
 
     fn tell(&mut self, lane: Lane, news: News, at: UnixNanos) {
-        self.told.push(Told { at, news: Some((lane, news)) });
+        self.told.push(Moment { at, news: Some((lane, news)) });
     }
 
     fn next_version(&mut self, line: &Line<'_>) -> u64 {
@@ -332,7 +332,7 @@ impl World {
         for snapshot in listed {
             self.tell(lane, News::Listed(snapshot), at);
         }
-        self.tell(lane, News::ListDone(version), at);
+        self.tell(lane, News::ListDone(Some(version)), at);
     }
 
     fn write(&mut self, kind: &str, name: &str, line: &Line<'_>, version: u64) -> Change {
@@ -377,7 +377,7 @@ impl World {
                 Some(("named", name)) => About::Pod("default".into(), name.into()),
                 Some(_) | None => About::Uid(uid(about)),
             },
-            container: container.copied().unwrap_or_default().into(),
+            container: container.copied().map(Into::into),
             reason: reason.into(),
             message: message.into(),
             is_warning: line.has("warning"),

@@ -101,8 +101,8 @@ impl Tree<'_> {
     fn span(&mut self, span: &FinishedSpan, depth: usize) {
         let pad = "  ".repeat(depth);
         write!(self.text, "{pad}{} {}", span.name, span.object.name).unwrap();
-        if !span.container.is_empty() {
-            write!(self.text, " [{}]", span.container).unwrap();
+        if let Some(container) = &span.container {
+            write!(self.text, " [{container}]").unwrap();
         }
         if self.detail != Detail::Shape {
             write!(self.text, " {}..{}", time(span.start), time(span.end)).unwrap();
@@ -155,7 +155,8 @@ impl Tree<'_> {
             Some(root) => format!("{} {}", root.name, text(root, "lifespan.cause")),
             None if link.reason == LinkReason::Stamp => {
                 let (trace, span) = (link.trace_id.to_string(), link.span_id.to_string());
-                format!("{:.2}.{:.2} in {}", trace, span, link.found)
+                let found = link.found.as_deref().unwrap_or_default();
+                format!("{trace:.2}.{span:.2} in {found}")
             }
             None => "something unknown".to_owned(),
         };

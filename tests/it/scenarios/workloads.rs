@@ -94,8 +94,8 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
         min_ready: Nanos(0),
         template: 0,
         template_without_restart: 0,
-        revision: 0,
-        update_revision: Box::default(),
+        revision: None,
+        update_revision: None,
         scheduled: None,
         stamps: Arc::from([]),
         writers: Arc::from([]),
@@ -115,8 +115,8 @@ pub(crate) fn write(new: &mut Workload, line: &Line<'_>, is_new: bool) {
     write_spec(new, line);
     let is_numbered = !matches!(new.kind, Kind::StatefulSet | Kind::DaemonSet);
     match line.value("revision") {
-        Some(number) if is_numbered => new.revision = number.parse().unwrap(),
-        Some(name) => new.update_revision = name.into(),
+        Some(number) if is_numbered => new.revision = Some(number.parse().unwrap()),
+        Some(name) => new.update_revision = Some(name.into()),
         None => {}
     }
     new.limit = line.number("limit").map(Nanos::from_seconds).or(new.limit);
@@ -137,9 +137,12 @@ pub(crate) fn write(new: &mut Workload, line: &Line<'_>, is_new: bool) {
         || (new.kind == Kind::Deployment && is_annotated)
         || line.has("delete");
     if !is_new && bumps {
-        new.meta.generation += 1;
+        new.meta.generation = new.meta.generation.map(|it| it + 1);
     }
-    new.meta.generation = line.number("generation").unwrap_or(new.meta.generation);
+    if let Some(number) = line.number("generation") {
+        // `generation=0` is a kind that has none.
+        new.meta.generation = Some(number).filter(|number| *number > 0);
+    }
     if line.has("delete") {
         new.meta.deletion = Some(objects::deletion(line, 0, Some("foregroundDeletion")));
     }
@@ -241,18 +244,25 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
 /// One entry per manager and subresource; the newest write is the last.
 fn writer(new: &mut Workload, line: &Line<'_>) {
     let by = line.value("by").unwrap_or("controller");
-    let (manager, subresource) = by.split_once('/').unwrap_or((by, ""));
+    let (manager, subresource) = match by.split_once('/') {
+        Some((manager, subresource)) => (manager, Some(subresource)),
+        None => (by, None),
+    };
     let mut writers: Vec<Writer> = new.writers.to_vec();
-    writers.retain(|it| (&*it.manager, &*it.subresource) != (manager, subresource));
-    let time = (subresource != "scale").then(|| line.second());
-    writers.push(Writer { manager: manager.into(), subresource: subresource.into(), time });
+    writers.retain(|it| (&*it.manager, it.subresource.as_deref()) != (manager, subresource));
+    let time = (subresource != Some("scale")).then(|| line.second());
+    writers.push(Writer {
+        manager: manager.into(),
+        subresource: subresource.map(Into::into),
+        time,
+    });
     new.writers = Arc::from(writers);
 }
 
 fn status(new: &mut Workload, line: &Line<'_>) {
     let kind = new.kind.clone();
     let status = &mut new.status;
-    status.observed = line.number("observed").unwrap_or(new.meta.generation);
+    status.observed = line.number("observed").or(new.meta.generation);
     status.written = Some(line.second());
     status.desired = line.number("desired").unwrap_or(status.desired);
     if let Some(counts) = line.value("status") {
@@ -324,20 +334,23 @@ fn a_line_changes_what_it_names_and_keeps_the_rest() {
         }
     };
     let sts = written("sts", &["replicas=3 partition=2", "revision=r2 status=1/3/2 mixed"]);
-    assert_eq!((sts.wanted(), sts.partition, sts.meta.generation), (Some(3), 2, 1));
-    assert_eq!((&*sts.update_revision, sts.status.is_of_one_revision), ("r2", false));
+    assert_eq!((sts.wanted(), sts.partition, sts.meta.generation), (Some(3), 2, Some(1)));
+    assert_eq!(
+        (sts.update_revision.as_deref(), sts.status.is_of_one_revision),
+        (Some("r2"), false)
+    );
     assert_eq!((sts.status.updated, sts.status.replicas, sts.status.ready), (1, 3, 2));
     let ds = written("ds", &["ondelete", "image=v2", "desired=2 status=0/2/2 available=1"]);
     assert!(ds.is_on_delete && ds.spec.iter().any(|(path, _)| &**path == "updateStrategy.type"));
-    assert_eq!((ds.wanted(), ds.status.available, ds.meta.generation), (Some(2), 1, 2));
+    assert_eq!((ds.wanted(), ds.status.available, ds.meta.generation), (Some(2), 1, Some(2)));
     let job =
         written("job", &["spec.completions=3 suspended", "resumed", "failed=DeadlineExceeded"]);
     assert_eq!((job.mode, job.wanted(), job.paused), (Mode::Run, None, false));
-    assert_eq!((job.status.observed, job.meta.generation), (2, 2));
+    assert_eq!((job.status.observed, job.meta.generation), (Some(2), Some(2)));
     assert!(matches!(job.status.verdict.as_deref(), Some(Verdict::Failed { at: Some(_), .. })));
     let goal = |words: &str| written("Rollout.argoproj.io", &["goals=a.b spec.c=1", words]);
     let (before, moved, changed) = (goal("observed"), goal("spec.a.b.d=2"), goal("spec.c=2"));
     assert_eq!((before.template, moved.template == changed.template), (moved.template, false));
-    assert_eq!((before.meta.generation, moved.meta.generation), (1, 2));
+    assert_eq!((before.meta.generation, moved.meta.generation), (Some(1), Some(2)));
     assert_eq!(written("cronjob", &["image=v2"]).mode, Mode::Plain);
 }

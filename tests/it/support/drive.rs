@@ -46,14 +46,9 @@ pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     }
 }
 
-/// The resourceVersion that `told` brings its lane to, 0 if it says none.
-pub(crate) fn version(told: &Told) -> u64 {
-    match (&told.news, snapshot(told)) {
-        (_, Some(snapshot)) => snapshot.meta().resource_version,
-        (News::Watched(Change::Noted(note)), _) => note.resource_version,
-        (News::ListDone(version), _) => *version,
-        _ => 0,
-    }
+/// The resourceVersion that `told` brings its lane to, if it says one.
+pub(crate) fn version(told: &Told) -> Option<u64> {
+    told.news.version()
 }
 
 /// Lines as the core hears them; without those that are not said to it at all.
@@ -75,7 +70,7 @@ pub(crate) fn told(line: &Line) -> Option<Told> {
     let json = line.object.as_bytes();
     let snapshot = || kinds::snapshot(&CATALOG, lane, json).unwrap().snapshot;
     let news = match (line.kind, lane) {
-        (Type::ListDone, _) => News::ListDone(kinds::list_version(json)),
+        (Type::ListDone, _) => News::ListDone(kinds::resource_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
         (Type::Bookmark, _) => News::Bookmark,
         (Type::List | Type::Deleted, Lane::Events) => return None,

@@ -37,6 +37,21 @@ pub(crate) async fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
 }
 
+/// The program, to which SIGHUP means what it means: where the tests run under `nohup` it would be
+/// ignored.
+fn program() -> Command {
+    let program = env!("CARGO_BIN_EXE_lifespan");
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+    if ignored.is_none_or(|mask| mask & 1 == 0) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", program]);
+    command
+}
+
 impl Service {
     /// Starts the program in `folder`, with a kubeconfig that names `server`.
     pub(crate) fn start(folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
@@ -46,7 +61,7 @@ impl Service {
         );
         fs::write(&kubeconfig, text).unwrap();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_lifespan"))
+        let child = program()
             .args(arguments)
             .env("KUBECONFIG", &kubeconfig)
             .current_dir(&folder)

@@ -24,7 +24,7 @@ pub(crate) fn shape(run: &Run) -> Vec<String> {
 
 fn below(span: &FinishedSpan, all: &[&FinishedSpan], pad: &str, out: &mut Vec<String>) {
     let error = text(span, "error.type");
-    let (object, container) = (&span.object.name, &span.container);
+    let (object, container) = (&span.object.name, span.container.as_deref().unwrap_or_default());
     // A cause by Pods names the second of a kubelet.
     let cause = text(span, "lifespan.cause");
     let cause = if cause.starts_with("pods:") { cause.rsplit_once(':').unwrap().0 } else { cause };

@@ -17,7 +17,7 @@ fn a_recorded_train_job_has_ended() {
     let at = Some(UnixNanos::from_seconds(1_795_209_813));
     assert_eq!(*read.status.verdict.unwrap(), Verdict::Settled { at });
     // It names no generation: what it says is about the one that there is.
-    assert_eq!((read.status.observed, read.meta.generation), (1, 1));
+    assert_eq!((read.status.observed, read.meta.generation), (Some(1), Some(1)));
     assert!(!read.stamps.is_empty());
 }
 
@@ -35,7 +35,10 @@ fn a_recorded_job_set_has_ended() {
 fn a_recorded_pipeline_run_has_ended_and_a_task_run_goes_on() {
     let json = include_str!("../../../../tests/objects/pipeline_run.json");
     let read = recorded("pipelineruns.tekton.dev", json);
-    assert_eq!((read.kind.name(), read.meta.generation, read.mode), ("PipelineRun", 2, Mode::Run));
+    assert_eq!(
+        (read.kind.name(), read.meta.generation, read.mode),
+        ("PipelineRun", Some(2), Mode::Run)
+    );
     let at = Some(UnixNanos::from_seconds(1_795_209_836));
     assert_eq!(*read.status.verdict.unwrap(), Verdict::Settled { at });
     let json = include_str!("../../../../tests/objects/task_run.json");
@@ -75,7 +78,7 @@ fn a_recorded_rollout_that_is_healthy_has_settled() {
     let read = recorded("rollouts.argoproj.io", ROLLOUT);
     assert_eq!((read.kind.name(), read.mode, read.replicas), ("Rollout", Mode::Rollout, Some(4)));
     assert_eq!(&*read.images, [("app".into(), "127.0.0.1:5000/web:v2".into())]);
-    assert_eq!((read.status.observed, read.meta.generation), (4, 4));
+    assert_eq!((read.status.observed, read.meta.generation), (Some(4), Some(4)));
     assert_eq!(read.status.progress.as_deref(), Some("4"));
     assert_eq!(*read.status.verdict.unwrap(), settled());
     let defaulted = "template.spec.containers[app].resources";
@@ -95,7 +98,10 @@ fn a_recorded_rollout_that_pauses_at_a_step_of_its_canary_waits() {
 fn a_rollout_that_is_still_healthy_of_an_older_generation_has_not_settled() {
     let json = ROLLOUT.replace(r#""observedGeneration":"4""#, r#""observedGeneration":"2""#);
     let read = recorded("rollouts.argoproj.io", &json);
-    assert_eq!((read.status.observed, *read.status.verdict.unwrap()), (2, Verdict::Progressing));
+    assert_eq!(
+        (read.status.observed, *read.status.verdict.unwrap()),
+        (Some(2), Verdict::Progressing)
+    );
 }
 
 #[test]
@@ -155,7 +161,10 @@ fn what_flux_tries_again_has_not_failed_and_what_it_gives_up_has() {
             format!(r#"{{"observedGeneration":2,"conditions":[{}]}}"#, conditions.join(","))
         };
         let new = object(&custom, "{}", r#"{"observedGeneration":-1}"#);
-        assert_eq!((new.status.observed, *new.status.verdict.unwrap()), (-1, Verdict::Progressing));
+        assert_eq!(
+            (new.status.observed, *new.status.verdict.unwrap()),
+            (Some(-1), Verdict::Progressing)
+        );
         let (not_ready, ready) =
             (condition("Ready", "False", Some(2)), condition("Ready", "True", Some(2)));
         let retried = [not_ready.clone(), condition("Reconciling", "True", Some(2))];

@@ -34,7 +34,7 @@ fn its_counts_and_its_failure_are_read() {
             "conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate"}]}"#,
     )
     .status;
-    assert_eq!((status.observed, status.replicas), (3, 4));
+    assert_eq!((status.observed, status.replicas), (Some(3), 4));
     assert_eq!((status.ready, status.available, status.updated), (2, 1, 0));
     assert_eq!(&*status.replica_failure.unwrap().reason, "FailedCreate");
 }

@@ -11,17 +11,17 @@ fn with(spec: &str) -> Workload {
 #[test]
 fn a_recorded_stateful_set_in_the_middle_of_an_update_is_read() {
     let read = read(Kind::StatefulSet, include_str!("../../../../tests/objects/stateful_set.json"));
-    assert_eq!((&*read.meta.name, read.meta.generation, read.mode), ("db", 2, Mode::Rollout));
+    assert_eq!((&*read.meta.name, read.meta.generation, read.mode), ("db", Some(2), Mode::Rollout));
     assert_eq!((read.replicas, read.wanted(), read.partition), (Some(3), Some(3), 0));
     assert_eq!(
         (read.paused, read.is_on_delete, read.template_path),
         (false, false, Some(TemplatePath::Pods))
     );
-    assert_eq!(&*read.update_revision, "db-77887d984b");
+    assert_eq!(read.update_revision.as_deref(), Some("db-77887d984b"));
     assert_eq!(&*read.images, [("db".into(), "127.0.0.1:5000/web:v2".into())]);
     assert_eq!(read.stamps.len(), 1);
     let status = read.status;
-    assert_eq!((status.observed, status.replicas, status.updated), (2, 3, 1));
+    assert_eq!((status.observed, status.replicas, status.updated), (Some(2), 3, 1));
     assert_eq!((status.ready, status.available, status.is_of_one_revision), (2, 2, false));
     assert_eq!((status.verdict, status.progressing), (None, None));
 }
@@ -31,7 +31,7 @@ fn what_a_stateful_set_leaves_out_is_a_default() {
     for spec in ["{}", "null", r#"{"updateStrategy":{}}"#, r#"{"updateStrategy":null}"#] {
         let read = with(spec);
         assert_eq!((read.replicas, read.partition, read.is_on_delete), (Some(1), 0, false));
-        assert!(read.update_revision.is_empty());
+        assert_eq!(read.update_revision, None);
     }
     assert_eq!(with(r#"{"replicas":0}"#).replicas, Some(0));
 }
@@ -64,7 +64,7 @@ fn it_is_of_one_revision_when_current_and_update_are_the_same() {
     assert!(revisions("db-1", "db-1").status.is_of_one_revision);
     let updating = revisions("db-1", "db-2");
     assert!(!updating.status.is_of_one_revision);
-    assert_eq!(&*updating.update_revision, "db-2");
+    assert_eq!(updating.update_revision.as_deref(), Some("db-2"));
 }
 
 #[test]
