@@ -3,6 +3,7 @@
 mod cluster;
 mod configured;
 mod explain;
+mod fetch;
 mod live;
 mod manual;
 mod output;
@@ -63,6 +64,8 @@ enum Command {
     PrintConfig(configured::PrintArguments),
     /// Lists what can be configured
     Components,
+    /// Lists the features that --feature-gates switches
+    Featuregate(configured::GateArguments),
     /// Tells which rule a kind gets, and what it says of an object and why
     Explain(explain::Arguments),
     /// Writes a trace context onto manifests, or onto objects in a cluster
@@ -111,6 +114,7 @@ impl Command {
             | Self::Validate(_)
             | Self::PrintConfig(_)
             | Self::Components
+            | Self::Featuregate(_)
             | Self::Version
             | Self::Completion(_)
             | Self::Man(_) => return Err("it asks no cluster"),
@@ -208,6 +212,7 @@ fn done(
         Command::Webhook(arguments) => webhook::run(arguments, terminal, err),
         Command::Explain(arguments) => explain::run(arguments, terminal, out, err),
         Command::Components => configured::list(out),
+        Command::Featuregate(arguments) => configured::gates(arguments, out, err),
         Command::Rbac(arguments) => configured::rbac(arguments, out, err),
         Command::Version => manual::version(out),
         Command::Completion(arguments) => manual::completion(arguments, Arguments::command(), out),

@@ -6,10 +6,12 @@
 //! it is read: `config/lifespan.yaml`, `print-config` and the help about unknown keys come from
 //! there.
 
+mod append;
 mod component;
 mod expand;
 mod exporters;
 mod extensions;
+mod gates;
 mod load;
 mod namespaces;
 mod nearest;
@@ -17,8 +19,10 @@ pub mod node;
 mod objects;
 pub mod reader;
 mod receiver;
+mod redact;
 mod roots;
 mod sampling;
+mod selectors;
 mod service;
 mod show;
 mod trace_context;
@@ -28,6 +32,7 @@ pub use component::Id;
 pub use expand::Lookup;
 pub use exporters::exporter;
 pub use extensions::Extension;
+pub use gates::{Gate, Stage, described};
 pub use load::{Faults, Loaded, Source, load};
 pub use objects::Object;
 pub use receiver::Receiver;

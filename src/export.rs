@@ -18,6 +18,7 @@ mod error;
 mod grpc;
 mod http;
 mod intake;
+mod sampler;
 mod server;
 pub mod settings;
 mod sink;
@@ -102,6 +103,17 @@ pub fn endpoint(wire: Wire, settings: &Settings) -> Result<String, SettingsError
     Server::new(wire, settings).map(|server| server.name())
 }
 
+/// Proves that `settings` can be sent with, as far as no file must be read for it.
+///
+/// # Errors
+/// Tells the setting that cannot be used, and what is wanted instead.
+pub fn prove(wire: Wire, settings: &Settings) -> Result<(), SettingsError> {
+    match wire {
+        Wire::Grpc => endpoint::url(settings).map(drop),
+        Wire::Http(_) => http::uri(&settings.endpoint).map(drop),
+    }
+}
+
 impl Delivery {
     /// Starts `exporters`; must be called inside a runtime. Servers are not waited for.
     ///
@@ -120,8 +132,9 @@ impl Delivery {
                     delivery.tasks.spawn(worker.run());
                     intake
                 }
-                To::Debug(verbosity) => {
-                    let (intake, sink) = sink::debug(id, verbosity, Box::new(io::stdout()));
+                To::Debug(verbosity, sampling) => {
+                    let out = Box::new(io::stdout());
+                    let (intake, sink) = sink::debug(id, verbosity, sampling, out);
                     delivery.tasks.spawn(sink.run());
                     intake
                 }

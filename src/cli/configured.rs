@@ -5,25 +5,30 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::fetch;
 use crate::config::{
-    Faults, Format, Loaded, Lookup, Receiver, Source, as_json, components, load, shown,
+    Faults, Format, Loaded, Lookup, Receiver, Source, as_json, components, described, load, shown,
 };
 use crate::facts::kind::Lane;
 use crate::rbac;
 use crate::watch::target::Target;
 
 /// Where a configuration comes from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct Sources {
-    /// A file, or file:, env: or yaml: and what follows; later ones over earlier ones
+    /// A file, a URL, or file:, env: or yaml: and what follows; later ones over earlier ones
     #[arg(long, value_name = "URI")]
     config: Vec<String>,
 
     /// One key, over all files, such as receivers::k8s_lifecycle::stable_time=5s
     #[arg(long, value_name = "KEY=VALUE", requires = "config")]
     set: Vec<String>,
+
+    /// Features to switch: gates with commas between them, each on, or off after a -
+    #[arg(long, value_name = "GATES", requires = "config", allow_hyphen_values = true)]
+    feature_gates: Vec<String>,
 }
 
 /// The environment and the files of this process.
@@ -37,11 +42,19 @@ impl Lookup for Process {
 
     fn file(&self, path: &str) -> Result<String, String> {
         std::fs::read_to_string(path).map_err(|error| {
-            if error.kind() == io::ErrorKind::NotFound {
-                return "there is no such file".to_owned();
+            let kind = error.kind();
+            if kind == io::ErrorKind::NotFound {
+                "there is no such file".to_owned()
+            } else if kind == io::ErrorKind::InvalidData {
+                "it is no text".to_owned()
+            } else {
+                error.to_string()
             }
-            error.to_string()
         })
+    }
+
+    fn http(&self, url: &str) -> Result<String, String> {
+        fetch::get(url)
     }
 }
 
@@ -51,11 +64,12 @@ impl Sources {
         !self.config.is_empty()
     }
 
-    /// Loads them.
+    /// Loads them. Must not be called inside a runtime.
     pub(super) fn load(&self) -> Result<Loaded, Faults> {
         let configs = self.config.iter().cloned().map(Source::Config);
         let sets = self.set.iter().cloned().map(Source::Set);
-        load(&configs.chain(sets).collect::<Vec<_>>(), &Process)
+        let gates = self.feature_gates.iter().cloned().map(Source::Gates);
+        load(&configs.chain(sets).chain(gates).collect::<Vec<_>>(), &Process)
     }
 
     /// The receiver that they configure, `None` where none were given; how the command ends where
@@ -153,6 +167,26 @@ pub(super) fn print(
 pub(super) fn list(out: &mut dyn Write) -> io::Result<ExitCode> {
     write!(out, "{}", components())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments of `lifespan featuregate`.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct GateArguments {
+    /// One gate, of which all is told
+    id: Option<String>,
+}
+
+/// `lifespan featuregate`: what can be switched with --feature-gates.
+pub(super) fn gates(
+    arguments: &GateArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    match described(arguments.id.as_deref()) {
+        Ok(text) => write!(out, "{text}").map(|()| ExitCode::SUCCESS),
+        Err(problem) => writeln!(err, "lifespan: {problem}").map(|()| ExitCode::FAILURE),
+    }
 }
 
 /// Arguments of `lifespan rbac`.

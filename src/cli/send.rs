@@ -25,7 +25,8 @@ const PATIENCE: Backoff = Backoff {
 };
 
 /// One request after the other, so that spans arrive in the order in which they are put.
-const IN_ORDER: Queue = Queue { num_consumers: 1, size: 1, sizer: Sizer::Requests, batch: None };
+const IN_ORDER: Queue =
+    Queue { is_off: false, num_consumers: 1, size: 1, sizer: Sizer::Requests, batch: None };
 
 /// The sender could not be set up.
 #[derive(Debug, thiserror::Error)]

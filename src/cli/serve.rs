@@ -94,14 +94,22 @@ async fn come(signals: &mut Signals, sources: &Sources) -> Come {
         if signal != "SIGHUP" {
             return Come::End;
         }
-        match sources.load() {
-            Ok(loaded) => return Come::Reload(Box::new(loaded.config)),
-            Err(faults) => tracing::error!(
-                faults = faults.to_string(),
-                "The new configuration cannot be applied; going on with the one before"
-            ),
+        // A file system or a web server may be slow: what runs goes on meanwhile.
+        let sources = sources.clone();
+        let read = tokio::task::spawn_blocking(move || sources.load()).await;
+        match read {
+            Ok(Ok(loaded)) => return Come::Reload(Box::new(loaded.config)),
+            Ok(Err(faults)) => refuse(&faults.to_string()),
+            Err(error) => refuse(&error.to_string()),
         }
     }
+}
+
+fn refuse(faults: &str) {
+    tracing::error!(
+        faults,
+        "The new configuration cannot be applied; going on with the one before"
+    );
 }
 
 /// Everything from the first address to the last span.

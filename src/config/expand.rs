@@ -1,5 +1,5 @@
-//! `${env:X}`, `${env:X:-default}`, `${file:path}`, `${yaml:…}` and `$$`; pure but for what looks
-//! things up.
+//! `${env:X}`, `${env:X:-default}`, `${file:path}`, `${http://…}`, `${yaml:…}` and `$$`; pure but for
+//! what looks things up.
 //!
 //! The rules are those of the Collector's confmap: a scalar that is one expansion takes the YAML
 //! that it stands for, in anything else the text is put in its place.
@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::node::{Fault, Node, Place, Value};
+use super::redact::redacted;
 
 /// No configuration needs more.
 const MAX_EXPANSIONS: usize = 1_000;
@@ -21,6 +22,14 @@ pub trait Lookup {
     /// # Errors
     /// Why it cannot be read.
     fn file(&self, path: &str) -> Result<String, String>;
+
+    /// What is answered to a GET of a URL.
+    ///
+    /// # Errors
+    /// Why there is no answer, or none that can be used.
+    fn http(&self, _url: &str) -> Result<String, String> {
+        Err("nothing is fetched from the web here".to_owned())
+    }
 }
 
 /// Expands a tree.
@@ -134,8 +143,14 @@ impl<'a> Expansion<'a> {
                 Ok(text) => Ok(Some(text)),
                 Err(why) => wrong(format!("cannot read {rest}: {why}")),
             },
+            "http" | "https" => match self.lookup.http(uri) {
+                Ok(text) => Ok(Some(text)),
+                Err(why) => wrong(format!("cannot get {}: {why}", redacted(uri))),
+            },
             "yaml" => Ok(Some(rest.to_owned())),
-            other => wrong(format!("${{{other}:…}} is not supported: env, file and yaml are")),
+            other => wrong(format!(
+                "${{{other}:…}} is not supported: env, file, http, https and yaml are"
+            )),
         }
     }
 
@@ -213,6 +228,10 @@ pub(super) mod tests {
         fn file(&self, path: &str) -> Result<String, String> {
             self.files.get(path).map(ToString::to_string).ok_or("No such file".to_owned())
         }
+
+        fn http(&self, url: &str) -> Result<String, String> {
+            self.file(url)
+        }
     }
 
     fn expanded(text: &str) -> (Result<Value, String>, usize) {
@@ -227,7 +246,7 @@ pub(super) mod tests {
                 ("BAD", "[a"),
             ]
             .into(),
-            files: [("token", "s3cret\n"), ("name", "HOST")].into(),
+            files: [("token", "s3cret\n"), ("name", "HOST"), ("http://h/p", "{a: 1}")].into(),
         };
         let node = Node::parse(&Arc::from("c"), text).unwrap();
         let mut expansion = Expansion::new(&world);
@@ -267,6 +286,7 @@ pub(super) mod tests {
     fn one_expansion_is_the_yaml_that_it_stands_for() {
         assert!(matches!(expanded("${env:MAP}").0, Ok(Value::Map(_))));
         assert!(matches!(expanded("${yaml:[1, 2]}").0, Ok(Value::List(_))));
+        assert!(matches!(expanded("${http://h/p}").0, Ok(Value::Map(_))));
         assert!(matches!(expanded("x ${env:MAP}").0, Ok(Value::Scalar { .. })));
         assert_eq!(expanded("${env:EMPTY}").0, Ok(Value::Null));
     }
@@ -282,8 +302,12 @@ pub(super) mod tests {
         assert_eq!(fault("a: ${env:LOOP}"), "c:1:4: too many recursive expansions");
         assert_eq!(fault("${file:nope}"), "c:1:1: cannot read nope: No such file");
         assert_eq!(
-            fault("${https://x}"),
-            "c:1:1: ${https:…} is not supported: env, file and yaml are"
+            fault("${vault:x}"),
+            "c:1:1: ${vault:…} is not supported: env, file, http, https and yaml are"
+        );
+        assert_eq!(
+            fault("${https://me:sesame@x/?token=a}"),
+            "c:1:1: cannot get https://REDACTED@x/?token=REDACTED: No such file"
         );
         assert_eq!(
             fault("${env:a b}"),

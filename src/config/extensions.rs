@@ -26,6 +26,16 @@ pub enum Extension {
     },
 }
 
+impl Extension {
+    /// The address that it listens on.
+    #[must_use]
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::HealthCheck { endpoint, .. } | Self::Zpages { endpoint } => Some(endpoint),
+        }
+    }
+}
+
 /// Reads the extension `id` at `path`; its type is known.
 pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: Node) -> Extension {
     let mut s = reader.section(path, node);
@@ -69,10 +79,31 @@ pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: N
 }
 
 fn endpoint(s: &mut Section<'_>, default: &str, help: &'static str) -> String {
+    let place = s.place_of("endpoint");
     let endpoint = s.text("endpoint", default, help);
-    let port = endpoint.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_none() {
-        s.fault(&format!("endpoint {endpoint:?} is no address: expected host:port"));
+    if let Err(problem) = address(&endpoint) {
+        let path = s.path();
+        s.reader().fault(&place, format!("{path}: endpoint {endpoint:?} {problem}"));
     }
     endpoint
+}
+
+/// Proves an address to listen on.
+pub(super) fn address(endpoint: &str) -> Result<(), &'static str> {
+    let Some((host, port)) = endpoint.rsplit_once(':') else {
+        return Err("is no address: expected host:port");
+    };
+    if port.parse::<u16>().is_err() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("is no address: expected host:port, a port up to 65535");
+    }
+    if host.is_empty() {
+        return Err("has no host: localhost, or 0.0.0.0 for all addresses of this machine");
+    }
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_v6 = inner.is_some_and(|host| host.parse::<core::net::Ipv6Addr>().is_ok());
+    if !is_name && !is_v6 {
+        return Err("is no address: expected host:port, an IPv6 address in []");
+    }
+    Ok(())
 }

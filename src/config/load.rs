@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::append::appended;
 use super::component::Id;
 use super::expand::{Expansion, Lookup};
+use super::gates::{self, Gates};
 use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
 use super::reader::{Entry, Reader};
-use super::service::{Named, Pipeline};
+use super::redact::redacted;
+use super::service::{MetricsLevel, Named, Pipeline};
 use super::{Config, exporters, extensions, receiver, service};
 
 /// The types of receivers.
@@ -18,19 +21,35 @@ pub(super) const RECEIVERS: [&[&str]; 1] = [&["k8s_lifecycle"]];
 /// What was asked to be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `--config`: a path, or `file:`, `env:`, `yaml:` and what follows.
+    /// `--config`: a path, or `file:`, `env:`, `yaml:` and what follows, or a URL.
     Config(String),
     /// `--set`: `a::b=value` or `a.b=value`; laid over all else.
     Set(String),
+    /// `--feature-gates`: `+a,b,-c`.
+    Gates(String),
 }
 
 impl Source {
     fn is(&self, place: &Place) -> bool {
         match self {
-            Self::Config(uri) => uri.strip_prefix("file:").unwrap_or(uri) == &*place.source,
-            Self::Set(text) => place.source.strip_prefix("--set ") == Some(text),
+            Self::Config(uri) => {
+                let name = uri.strip_prefix("file:").unwrap_or(uri);
+                redacted(name) == *place.source
+            }
+            Self::Set(text) => set_name(text) == *place.source,
+            Self::Gates(text) => gates_name(text) == *place.source,
         }
     }
+}
+
+/// What stands for `--set`: its key, for the value may be a secret.
+fn set_name(text: &str) -> String {
+    format!("--set {}", text.split_once('=').map_or(text, |(key, _)| key))
+}
+
+/// What stands for `--feature-gates`.
+fn gates_name(text: &str) -> String {
+    format!("--feature-gates {text}")
 }
 
 /// All that is wrong, in the order in which it stands in the sources.
@@ -63,12 +82,15 @@ pub struct Loaded {
 /// All that is wrong, each with its place; whatever cannot be read at all is told alone.
 pub fn load(sources: &[Source], lookup: &dyn Lookup) -> Result<Loaded, Faults> {
     let alone = |fault| Faults(vec![fault]);
-    let tree = tree(sources, lookup).map_err(alone)?;
+    let mut warnings = Vec::new();
+    let gates = gates(sources, &mut warnings)?;
+    let tree = tree(sources, lookup, &gates).map_err(alone)?;
     let mut expansion = Expansion::new(lookup);
     let tree = expansion.expand(tree).map_err(alone)?;
-    let mut reader = Reader { warnings: expansion.warnings, ..Reader::default() };
+    warnings.append(&mut expansion.warnings);
+    let mut reader = Reader { warnings, gates, ..Reader::default() };
     let config = config(&mut reader, tree);
-    let Reader { entries, mut faults, warnings } = reader;
+    let Reader { entries, mut faults, warnings, .. } = reader;
     // Each source from its top to its end, and the sources as they came.
     faults.sort_by_key(|fault| (fault.place.line, fault.place.column));
     faults.sort_by_key(|fault| sources.iter().position(|source| source.is(&fault.place)));
@@ -79,23 +101,47 @@ pub fn load(sources: &[Source], lookup: &dyn Lookup) -> Result<Loaded, Faults> {
     }
 }
 
-fn tree(sources: &[Source], lookup: &dyn Lookup) -> Result<Node, Fault> {
+fn gates(sources: &[Source], warnings: &mut Vec<Fault>) -> Result<Gates, Faults> {
+    let mut gates = Gates::default();
+    let mut faults = Vec::new();
+    for source in sources {
+        let Source::Gates(text) = source else { continue };
+        let place = Place { source: Arc::from(gates_name(text)), ..Place::default() };
+        let tell = |message| Fault { place: place.clone(), message };
+        match gates.switch(text) {
+            Ok(told) => warnings.extend(told.into_iter().map(tell)),
+            Err(told) => faults.extend(told.into_iter().map(tell)),
+        }
+    }
+    if faults.is_empty() { Ok(gates) } else { Err(Faults(faults)) }
+}
+
+fn tree(sources: &[Source], lookup: &dyn Lookup, gates: &Gates) -> Result<Node, Fault> {
     let nowhere = Place::default();
     let mut tree = Node::null(nowhere);
-    let (configs, sets): (Vec<_>, Vec<_>) =
+    let (configs, others): (Vec<_>, Vec<_>) =
         sources.iter().partition(|source| matches!(source, Source::Config(_)));
-    for source in configs.into_iter().chain(sets) {
+    for source in configs.into_iter().chain(others) {
         let node = match source {
             Source::Config(uri) => config_source(uri, lookup)?,
             Source::Set(text) => set(text)?,
+            Source::Gates(_) => continue,
         };
-        tree = tree.merge(node.nested());
+        let mut node = node.nested();
+        if gates.is_open(gates::APPEND) {
+            node = appended(&tree, node);
+        }
+        tree = tree.merge(node);
+    }
+    if tree.value == Value::Map(Vec::new()) {
+        return Err(Fault { place: tree.place, message: "empty configuration file".to_owned() });
     }
     Ok(tree)
 }
 
 fn config_source(uri: &str, lookup: &dyn Lookup) -> Result<Node, Fault> {
-    let place = Place { source: Arc::from(uri), ..Place::default() };
+    let shown = redacted(uri);
+    let place = Place { source: Arc::from(&*shown), ..Place::default() };
     let wrong = |message: String| Fault { place: place.clone(), message };
     let (scheme, rest) = match uri.split_once(':') {
         Some((scheme @ ("file" | "env" | "yaml" | "http" | "https"), rest)) => (scheme, rest),
@@ -108,7 +154,8 @@ fn config_source(uri: &str, lookup: &dyn Lookup) -> Result<Node, Fault> {
         }
         "yaml" => ("yaml", rest.to_owned()),
         "http" | "https" => {
-            return Err(wrong("a configuration is read from a file, env: or yaml:".to_owned()));
+            let text = lookup.http(uri);
+            (&*shown, text.map_err(|why| wrong(format!("cannot get it: {why}")))?)
         }
         _ => {
             let text = lookup.file(rest);
@@ -118,7 +165,8 @@ fn config_source(uri: &str, lookup: &dyn Lookup) -> Result<Node, Fault> {
     let node = Node::parse(&Arc::from(name), &text)?;
     match node.value {
         Value::Map(_) => Ok(node),
-        Value::Null => Err(wrong("empty configuration file".to_owned())),
+        // Nothing lies over what the others say.
+        Value::Null => Ok(Node { place, value: Value::Map(Vec::new()) }),
         Value::Scalar { .. } | Value::List(_) => Err(Fault {
             place: node.place,
             message: "a map of receivers, exporters and service is expected".to_owned(),
@@ -128,7 +176,7 @@ fn config_source(uri: &str, lookup: &dyn Lookup) -> Result<Node, Fault> {
 
 /// `a::b=value`, with dots for colons if there are no colons.
 fn set(text: &str) -> Result<Node, Fault> {
-    let source: Arc<str> = Arc::from(format!("--set {text}"));
+    let source: Arc<str> = Arc::from(set_name(text));
     let place = Place { source: source.clone(), ..Place::default() };
     let Some((key, value)) = text.split_once('=') else {
         let message =
@@ -137,7 +185,7 @@ fn set(text: &str) -> Result<Node, Fault> {
     };
     let key = if key.contains("::") { key.to_owned() } else { key.replace('.', "::") };
     let node = Node::parse(&source, value)?;
-    let key = Key { text: key, place: place.clone() };
+    let key = Key::new(key, place.clone());
     let node = Node { place: place.clone(), value: node.value };
     Ok(Node { place, value: Value::Map(vec![(key, node)]) })
 }
@@ -161,9 +209,10 @@ fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
     let receivers = components(reader, "receivers", receivers, &RECEIVERS);
     let exporters = components(reader, "exporters", exporters, &exporters::TYPES);
     let extensions = components(reader, "extensions", extensions, &extensions::TYPES);
-    let nothing = Node::null(place);
+    let nothing = Node::null(place.clone());
     let Named { service, extensions: started, pipelines } =
         service::service(reader, service_node.unwrap_or(nothing));
+    let metrics_place = (service.metrics.level != MetricsLevel::None).then_some(place);
     // It is read first, because it says what of the rest is used, and told last.
     let told_last = std::mem::take(&mut reader.entries);
     let used_receivers = used(reader, &pipelines, &receivers, |it| &it.receivers, "receiver");
@@ -206,15 +255,36 @@ fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
             id.map(|id| canonical(&id, &extensions::TYPES))
         })
         .collect();
-    for (id, (_, node)) in extensions {
+    let mut listening = BTreeMap::new();
+    for (id, (place, node)) in extensions {
         let extension =
             extensions::extension(reader, &id, vec!["extensions".to_owned(), id.to_string()], node);
         if started.contains(&id) {
+            let path = format!("extensions::{id}");
+            listens(reader, &mut listening, extension.endpoint(), path, &place);
             served.insert(id, extension);
         }
     }
+    if let Some(place) = metrics_place {
+        let path = "service::telemetry::metrics::readers".to_owned();
+        listens(reader, &mut listening, Some(&service.metrics.endpoint), path, &place);
+    }
     reader.entries.extend(told_last);
     Some(Config { receiver: receiver?, exporters: sent, extensions: served, service })
+}
+
+/// Two that listen on one address would not both start.
+fn listens(
+    reader: &mut Reader,
+    listening: &mut BTreeMap<String, String>,
+    endpoint: Option<&str>,
+    path: String,
+    place: &Place,
+) {
+    let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.ends_with(":0")) else { return };
+    if let Some(other) = listening.insert(endpoint.to_owned(), path.clone()) {
+        reader.fault(place, format!("{path}: {other} listens on {endpoint} already"));
+    }
 }
 
 /// The components of a section; ids of old types become those of the new ones.

@@ -1,5 +1,6 @@
 //! YAML as a tree in which every key and value knows where it stands; pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +8,12 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 
 /// Deeper than this no configuration is.
 const MAX_DEPTH: usize = 64;
+
+/// Values beyond this come from aliases of aliases, not from a person.
+const MAX_VALUES: usize = 100_000;
+
+/// The key whose maps are merged into the one that it stands in.
+const MERGE: &str = "<<";
 
 /// Where something stands in the sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +81,16 @@ pub struct Key {
     pub text: String,
     /// Where it stands.
     pub place: Place,
+    /// It is `<<`, not in quotes.
+    is_merge: bool,
+}
+
+impl Key {
+    /// The key `text` at `place`.
+    #[must_use]
+    pub fn new(text: impl Into<String>, place: Place) -> Self {
+        Self { text: text.into(), place, is_merge: false }
+    }
 }
 
 impl Node {
@@ -83,16 +100,18 @@ impl Node {
         Self { place, value: Value::Null }
     }
 
-    /// Reads the one document of `text`; an empty text is null.
+    /// Reads the one document of `text`; an empty text is null. What an alias stands for keeps the
+    /// place at which it is written.
     ///
     /// # Errors
     /// Tells what is no YAML, keys that occur twice, and what configurations do without: several
-    /// documents, aliases, tags.
+    /// documents, tags.
     pub fn parse(source: &Arc<str>, text: &str) -> Result<Self, Fault> {
         let place = |line, column| Place { source: source.clone(), line, column: column + 1 };
         let mut parser = Parser::new_from_str(text);
         let mut root = None;
         let mut open: Vec<Open> = Vec::new();
+        let mut anchors = Anchors::default();
         loop {
             let (event, span) = match parser.next() {
                 None => break,
@@ -109,36 +128,27 @@ impl Node {
             let wrong =
                 |message: &str| Err(Fault { place: at.clone(), message: message.to_owned() });
             let done = match event {
-                Event::Scalar(text, style, _, None) => {
+                Event::Scalar(text, style, anchor, None) => {
                     let is_text = style != ScalarStyle::Plain;
-                    Some(Self { place: at.clone(), value: scalar(&text, is_text) })
+                    Some((anchor, Self { place: at.clone(), value: scalar(&text, is_text) }))
                 }
                 Event::Scalar(..) => return wrong("a tag is not expected here"),
                 Event::MappingStart(..) | Event::SequenceStart(..) if open.len() >= MAX_DEPTH => {
                     return wrong("this is nested too deeply");
                 }
-                Event::MappingStart(..) => {
-                    open.push(Open {
-                        place: at.clone(),
-                        key: None,
-                        is_map: true,
-                        map: Vec::new(),
-                        list: Vec::new(),
-                    });
+                Event::MappingStart(anchor, _) => {
+                    open.push(Open::new(&at, anchor, true));
                     None
                 }
-                Event::SequenceStart(..) => {
-                    open.push(Open {
-                        place: at.clone(),
-                        key: None,
-                        is_map: false,
-                        map: Vec::new(),
-                        list: Vec::new(),
-                    });
+                Event::SequenceStart(anchor, _) => {
+                    open.push(Open::new(&at, anchor, false));
                     None
                 }
-                Event::MappingEnd | Event::SequenceEnd => open.pop().map(Open::close),
-                Event::Alias(_) => return wrong("an alias is not expected here: write it out"),
+                Event::MappingEnd | Event::SequenceEnd => match open.pop() {
+                    Some(ended) => Some((ended.anchor, ended.close()?)),
+                    None => None,
+                },
+                Event::Alias(anchor) => Some((0, anchors.get(anchor, &at)?)),
                 Event::DocumentStart(_) if root.is_some() => {
                     return wrong("one document is expected");
                 }
@@ -148,13 +158,23 @@ impl Node {
                 | Event::DocumentStart(_)
                 | Event::DocumentEnd => None,
             };
-            let Some(node) = done else { continue };
+            let Some((anchor, node)) = done else { continue };
+            anchors.keep(anchor, &node);
             match open.last_mut() {
                 None => root = Some(node),
                 Some(parent) => parent.take(node)?,
             }
         }
         Ok(root.unwrap_or_else(|| Self::null(place(0, 0))))
+    }
+
+    /// How many values it is made of.
+    fn count(&self) -> usize {
+        1 + match &self.value {
+            Value::Null | Value::Scalar { .. } => 0,
+            Value::List(items) => items.iter().map(Self::count).sum(),
+            Value::Map(pairs) => pairs.iter().map(|(_, node)| node.count()).sum(),
+        }
     }
 
     /// `over` laid over this: maps are merged, everything else is replaced, and null wipes.
@@ -182,7 +202,7 @@ impl Node {
         let empty = Self { place: self.place.clone(), value: Value::Map(Vec::new()) };
         pairs.into_iter().fold(empty, |all, (key, node)| {
             let whole = key.text.rsplit("::").fold(node.nested(), |below, part| {
-                let key = Key { text: part.to_owned(), place: key.place.clone() };
+                let key = Key::new(part, key.place.clone());
                 Self { place: key.place.clone(), value: Value::Map(vec![(key, below)]) }
             });
             let place = all.place.clone();
@@ -199,16 +219,54 @@ pub(super) fn scalar(text: &str, is_text: bool) -> Value {
     Value::Scalar { text: text.to_owned(), is_text, is_expanded: false }
 }
 
+/// What aliases stand for.
+#[derive(Default)]
+struct Anchors {
+    kept: BTreeMap<usize, Node>,
+    n_copied: usize,
+}
+
+impl Anchors {
+    /// Keeps `node` under its anchor; 0 is none.
+    fn keep(&mut self, anchor: usize, node: &Node) {
+        if anchor != 0 {
+            self.kept.insert(anchor, node.clone());
+        }
+    }
+
+    /// What the alias at `place` stands for.
+    fn get(&mut self, anchor: usize, place: &Place) -> Result<Node, Fault> {
+        let wrong = |message: &str| Fault { place: place.clone(), message: message.to_owned() };
+        let node = self
+            .kept
+            .get(&anchor)
+            .ok_or_else(|| wrong("this alias stands within its own value"))?;
+        self.n_copied += node.count();
+        if self.n_copied > MAX_VALUES {
+            return Err(wrong("aliases make this too large"));
+        }
+        Ok(node.clone())
+    }
+}
+
 /// A map or a list that has not ended.
 struct Open {
     place: Place,
+    anchor: usize,
     key: Option<Key>,
     is_map: bool,
     map: Vec<(Key, Node)>,
     list: Vec<Node>,
+    /// What a merge key names.
+    merged: Option<Node>,
 }
 
 impl Open {
+    fn new(place: &Place, anchor: usize, is_map: bool) -> Self {
+        let place = place.clone();
+        Self { place, anchor, key: None, is_map, map: Vec::new(), list: Vec::new(), merged: None }
+    }
+
     fn take(&mut self, node: Node) -> Result<(), Fault> {
         if !self.is_map {
             self.list.push(node);
@@ -217,15 +275,24 @@ impl Open {
         let wrong = |place: Place, message: String| Err(Fault { place, message });
         match (self.key.take(), node.value) {
             (Some(key), value) => {
-                self.map.push((key, Node { place: node.place, value }));
+                let node = Node { place: node.place, value };
+                if key.is_merge {
+                    self.merged = Some(node);
+                } else {
+                    self.map.push((key, node));
+                }
                 Ok(())
             }
-            (None, Value::Scalar { text, .. }) => {
+            (None, Value::Scalar { text, is_text, .. }) => {
+                let is_merge = !is_text && text == MERGE;
                 if let Some((first, _)) = self.map.iter().find(|(key, _)| key.text == text) {
                     let message = format!("the key {text} stands here already at {}", first.place);
                     return wrong(node.place, message);
                 }
-                self.key = Some(Key { text, place: node.place });
+                if is_merge && self.merged.is_some() {
+                    return wrong(node.place, format!("the key {text} stands here already"));
+                }
+                self.key = Some(Key { text, place: node.place, is_merge });
                 Ok(())
             }
             (None, Value::Null | Value::Map(_) | Value::List(_)) => {
@@ -234,9 +301,30 @@ impl Open {
         }
     }
 
-    fn close(self) -> Node {
-        let value = if self.is_map { Value::Map(self.map) } else { Value::List(self.list) };
-        Node { place: self.place, value }
+    /// The map or list; what is written in a map goes over what is merged into it, and what is
+    /// merged first over the rest.
+    fn close(self) -> Result<Node, Fault> {
+        let Self { place, is_map, mut map, list, merged, .. } = self;
+        if !is_map {
+            return Ok(Node { place, value: Value::List(list) });
+        }
+        let merged = match merged {
+            None => Vec::new(),
+            Some(Node { value: Value::List(items), .. }) => items,
+            Some(node) => vec![node],
+        };
+        for Node { place, value } in merged {
+            let Value::Map(pairs) = value else {
+                let message = "<< merges maps, or a list of maps".to_owned();
+                return Err(Fault { place, message });
+            };
+            for (key, node) in pairs {
+                if !map.iter().any(|(known, _)| known.text == key.text) {
+                    map.push((key, node));
+                }
+            }
+        }
+        Ok(Node { place, value: Value::Map(map) })
     }
 }
 
@@ -287,10 +375,9 @@ mod tests {
             fault("a: 1\nb: 2\na: 3\n"),
             "c.yaml:3:1: the key a stands here already at c.yaml:1:1"
         );
-        assert_eq!(
-            fault("a: &x 1\nb: *x\n"),
-            "c.yaml:2:4: an alias is not expected here: write it out"
-        );
+        assert_eq!(fault("a: &x [*x]\n"), "c.yaml:1:8: this alias stands within its own value");
+        assert_eq!(fault("<<: 1\n"), "c.yaml:1:5: << merges maps, or a list of maps");
+        assert_eq!(fault("<<: {}\n<<: {}\n"), "c.yaml:2:1: the key << stands here already");
         assert_eq!(fault("a: 1\n---\nb: 2\n"), "c.yaml:2:1: one document is expected");
         assert_eq!(fault("[a]: 1\n"), "c.yaml:1:1: a key must be a word");
         assert!(
@@ -299,6 +386,41 @@ mod tests {
             fault("a: [1\n")
         );
         assert!(fault(&"[".repeat(100)).contains("nested too deeply"));
+    }
+
+    #[test]
+    fn an_alias_is_what_stands_at_its_anchor_with_the_place_of_that() {
+        let node = parse("a: &x {b: 1}\nc: *x\nd: [*x, &y z, *y]\n").unwrap();
+        assert_eq!(plain(&node), "{a:{b:1},c:{b:1},d:[{b:1},z,z]}");
+        let Value::Map(pairs) = node.value else { panic!() };
+        let Value::Map(inner) = &pairs[1].1.value else { panic!() };
+        assert_eq!(inner[0].1.place.to_string(), "c.yaml:1:11");
+    }
+
+    #[test]
+    fn merged_maps_lie_below_what_is_written_and_the_first_over_the_rest() {
+        let merged = |text: &str| plain(&parse(text).unwrap());
+        let base = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\n";
+        for (written, expected) in [
+            ("z: {<<: *x, a: 0}", "{a:0,b:1}"),
+            ("z: {a: 0, <<: *x}", "{a:0,b:1}"),
+            ("z: {<<: [*x, *y], d: 0}", "{d:0,a:1,b:1,c:2}"),
+            ("z: {<<: {a: 3}}", "{a:3}"),
+            ("z: {'<<': *x}", "{<<:{a:1,b:1}}"),
+        ] {
+            let all = merged(&format!("{base}{written}\n"));
+            assert_eq!(all, format!("{{x:{{a:1,b:1}},y:{{b:2,c:2}},z:{expected}}}"), "{written}");
+        }
+    }
+
+    #[test]
+    fn aliases_of_aliases_do_not_fill_the_memory() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..9 {
+            let alias = format!("*a{}", n - 1);
+            text += &format!("a{n}: &a{n} [{}]\n", [alias.as_str(); 10].join(", "));
+        }
+        assert!(parse(&text).unwrap_err().ends_with("aliases make this too large"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::nearest::nearest;
 use super::node::{Node, Value};
 use super::reader::Section;
 use super::roots;
+use super::selectors;
 use super::values::quoted;
 use crate::facts::duration;
 use crate::facts::kind::Lane;
@@ -218,6 +219,20 @@ fn in_order(items: Vec<Item>) -> Objects {
     Objects { objects: of_customs.chain(built_in).collect(), catalog }
 }
 
+/// Reads a selector; the server would refuse one that it does not understand.
+fn selector(
+    s: &mut Section<'_>,
+    key: &'static str,
+    prove: impl Fn(&str) -> Result<(), String>,
+) -> String {
+    let place = s.place_of(key);
+    let text = s.text(key, "", "");
+    if let Err(problem) = prove(&text) {
+        s.reader().fault(&place, format!("objects: {problem}"));
+    }
+    text
+}
+
 /// Reads one item; the resource that it names as recordings have it.
 fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
     let place = node.place.clone();
@@ -225,8 +240,8 @@ fn item(s: &mut Section<'_>, node: Node) -> Option<(String, Item)> {
     let name = section.text("name", "", "");
     let group = section.text("group", "", "");
     let mut which = Which {
-        label_selector: section.text("label_selector", "", ""),
-        field_selector: section.text("field_selector", "", ""),
+        label_selector: selector(&mut section, "label_selector", selectors::labels),
+        field_selector: selector(&mut section, "field_selector", selectors::fields),
         excluded: excluded_namespaces(&mut section, ""),
         limit: limit(&mut section),
         transitions: roots::own(&mut section),

@@ -4,6 +4,7 @@
 //! that the documented configuration, the effective one and the help about unknown keys come from
 //! the same lines of code.
 
+use super::gates::Gates;
 use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
 
@@ -16,8 +17,8 @@ pub struct Entry {
     pub value: String,
     /// Its meaning; empty for what stands for itself.
     pub help: &'static str,
-    /// It must not be shown.
-    pub is_secret: bool,
+    /// What is shown in place of a value that has a secret in it.
+    pub redacted: Option<String>,
 }
 
 /// What is read and what is wrong with it.
@@ -29,6 +30,8 @@ pub struct Reader {
     pub faults: Vec<Fault>,
     /// What a person should know.
     pub warnings: Vec<Fault>,
+    /// Which features are on.
+    pub gates: Gates,
 }
 
 /// A map that is being read; [`Section::end`] tells the keys that nobody asked for.
@@ -68,6 +71,12 @@ impl Section<'_> {
     #[must_use]
     pub fn place(&self) -> Place {
         self.place.clone()
+    }
+
+    /// The keys that lead to it, as messages have them.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.path.join("::")
     }
 
     /// The reader, to tell faults that concern several keys.
@@ -112,9 +121,20 @@ impl Section<'_> {
         path
     }
 
-    pub(super) fn enter(&mut self, key: &str, value: String, help: &'static str, is_secret: bool) {
+    pub(super) fn enter(&mut self, key: &str, value: String, help: &'static str) {
+        self.enter_secret(key, value, help, None);
+    }
+
+    /// The same of a value that is shown as `redacted`.
+    pub(super) fn enter_secret(
+        &mut self,
+        key: &str,
+        value: String,
+        help: &'static str,
+        redacted: Option<String>,
+    ) {
         let path = self.below(key);
-        self.reader.entries.push(Entry { path, value, help, is_secret });
+        self.reader.entries.push(Entry { path, value, help, redacted });
     }
 
     /// How much was read so far, for [`Section::enter_instead`].
@@ -126,7 +146,7 @@ impl Section<'_> {
     /// What was read since `mark` stands in one line, as the value of `key`.
     pub fn enter_instead(&mut self, mark: usize, key: &str, value: String, help: &'static str) {
         self.reader.entries.truncate(mark);
-        self.enter(key, value, help, false);
+        self.enter(key, value, help);
     }
 
     /// A map below this one.
@@ -137,7 +157,7 @@ impl Section<'_> {
             path: path.clone(),
             value: String::new(),
             help,
-            is_secret: false,
+            redacted: None,
         });
         self.reader.section(path, node)
     }
@@ -154,10 +174,16 @@ impl Section<'_> {
     }
 
     /// A key of the Collector that is not supported here: refused, because to ignore it would be
-    /// to promise what does not happen.
+    /// to promise what does not happen. What is empty promises nothing.
     pub fn unsupported(&mut self, key: &'static str, instead: &str) {
         let Some(node) = self.take(key) else { return };
-        if node.value == Value::Null {
+        let is_empty = match &node.value {
+            Value::Null => true,
+            Value::Scalar { .. } => false,
+            Value::Map(pairs) => pairs.is_empty(),
+            Value::List(items) => items.is_empty(),
+        };
+        if is_empty {
             return;
         }
         let path = self.below(key).join("::");

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::component::Id;
+use super::extensions::address;
 use super::node::{Node, Place, Value};
 use super::reader::{Reader, Section};
+use super::values::quoted;
 
 /// What is used, and how this process tells of itself.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +154,7 @@ fn pipeline(reader: &mut Reader, text: &str, place: &Place, node: Node) -> Optio
 fn telemetry(s: &mut Section<'_>) -> Service {
     let logs = logs(&mut s.section("logs", "To standard error"));
     let metrics = metrics(&mut s.section("metrics", "For Prometheus, at /metrics"));
-    let resource = s.secrets("resource", "Attributes of this process, on its metrics and logs");
+    let resource = s.map("resource", "Attributes of this process, on its metrics and logs");
     s.unsupported("traces", "this process makes no traces of itself");
     s.end_ref();
     Service { logs, metrics, resource }
@@ -217,6 +219,7 @@ fn metrics(s: &mut Section<'_>) -> Metrics {
         },
     };
     let (host, port) = endpoint.rsplit_once(':').unwrap_or((&endpoint, ""));
+    let host = quoted(host);
     let written =
         format!("[{{pull: {{exporter: {{prometheus: {{host: {host}, port: {port}}}}}}}}}]");
     s.enter_instead(mark, "readers", written, "Where metrics are served");
@@ -242,6 +245,9 @@ fn reader(s: &mut Section<'_>, node: Node) -> Option<String> {
     let mut prometheus = s.reader().section(path(), prometheus?);
     let host = prometheus.text("host", "localhost", "");
     let port = prometheus.number("port", 8_888, 1, "");
+    if let Err(problem) = address(&format!("{host}:{port}")) {
+        prometheus.fault(&format!("\"{host}:{port}\" {problem}"));
+    }
     for key in ["without_scope_info", "without_units", "without_type_suffix"] {
         if !prometheus.flag(key, true, "") {
             prometheus.fault(&format!("{key} is always true, as it is by default"));

@@ -15,9 +15,6 @@ pub enum Format {
     Json,
 }
 
-/// What stands for a secret.
-const REDACTED: &str = "\"[REDACTED]\"";
-
 /// A configuration in which every component occurs, for [`documented`].
 const EVERYTHING: &str = "\
 receivers: {k8s_lifecycle: }
@@ -72,12 +69,9 @@ fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
                 putln!(out, "{:1$}# {text}", "", 2 * open.len());
             }
         }
-        let value = if entry.is_secret && !shows_secrets {
-            redacted(&entry.value)
-        } else {
-            entry.value.clone()
-        };
-        line(&mut out, open.len(), key, &value);
+        let redacted = entry.redacted.as_ref().filter(|_| !shows_secrets);
+        let value = redacted.unwrap_or(&entry.value);
+        line(&mut out, open.len(), key, value);
         if value.is_empty() {
             open.push(key);
         }
@@ -88,17 +82,6 @@ fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
 fn line(out: &mut String, depth: usize, key: &str, value: &str) {
     let space = if value.is_empty() { "" } else { " " };
     putln!(out, "{:1$}{key}:{space}{value}", "", 2 * depth);
-}
-
-/// The names of secrets stay, their values do not.
-fn redacted(map: &str) -> String {
-    let Ok(node) = Node::parse(&"".into(), map) else { return REDACTED.to_owned() };
-    let Value::Map(pairs) = node.value else { return REDACTED.to_owned() };
-    let names: Vec<_> = pairs
-        .iter()
-        .map(|(key, _)| format!("{}: {REDACTED}", super::values::quoted(&key.text)))
-        .collect();
-    format!("{{{}}}", names.join(", "))
 }
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -157,7 +140,7 @@ pub fn components() -> String {
             putln!(out, "  - name: {name}\n    stability:\n      {stability}");
         }
     }
-    out.push_str("providers:\n  - scheme: env\n  - scheme: file\n  - scheme: yaml\n");
+    out.push_str("providers:\n  - scheme: env\n  - scheme: file\n  - scheme: http\n  - scheme: https\n  - scheme: yaml\n");
     out
 }
 

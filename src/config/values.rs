@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::node::{Place, Value};
+use super::node::{Node, Place, Value};
 use super::reader::Section;
+use super::redact::redacted;
 use crate::facts::duration;
 
 impl Section<'_> {
@@ -25,8 +26,20 @@ impl Section<'_> {
                 }
             },
         };
-        self.enter(key, quoted(&text), help, false);
+        self.enter(key, quoted(&text), help);
         text
+    }
+
+    /// A URL; passwords and keys in it are never shown.
+    pub fn url(&mut self, key: &'static str, default: &str, help: &'static str) -> String {
+        let mark = self.mark();
+        let url = self.text(key, default, help);
+        let hidden = redacted(&url);
+        if hidden != url {
+            self.reader().entries.truncate(mark);
+            self.enter_secret(key, quoted(&url), help, Some(quoted(&hidden)));
+        }
+        url
     }
 
     /// One of several words.
@@ -61,7 +74,7 @@ impl Section<'_> {
                 }
             },
         };
-        self.enter(key, flag.to_string(), help, false);
+        self.enter(key, flag.to_string(), help);
         flag
     }
 
@@ -94,7 +107,7 @@ impl Section<'_> {
                 }
             },
         };
-        self.enter(key, number.to_string(), help, false);
+        self.enter(key, number.to_string(), help);
         number
     }
 
@@ -125,7 +138,7 @@ impl Section<'_> {
                 }
             },
         };
-        self.enter(key, number.to_string(), help, false);
+        self.enter(key, number.to_string(), help);
         number
     }
 
@@ -169,7 +182,7 @@ impl Section<'_> {
                 }
             },
         };
-        self.enter(key, text, help, false);
+        self.enter(key, text, help);
         time
     }
 
@@ -200,39 +213,79 @@ impl Section<'_> {
             }
         }
         let written: Vec<_> = out.iter().map(|(text, _)| quoted(text)).collect();
-        self.enter(key, format!("[{}]", written.join(", ")), help, false);
+        self.enter(key, format!("[{}]", written.join(", ")), help);
         out
     }
 
-    /// Texts by name whose values are secrets.
-    pub fn secrets(&mut self, key: &'static str, help: &'static str) -> BTreeMap<String, String> {
-        let mut out = BTreeMap::new();
-        if let Some(node) = self.take(key) {
-            match &node.value {
-                Value::Null => {}
-                Value::Map(pairs) => {
-                    for (name, node) in pairs {
-                        match &node.value {
-                            Value::Scalar { text, .. } => {
-                                out.insert(name.text.clone(), text.clone());
-                            }
-                            Value::Null => {
-                                out.insert(name.text.clone(), String::new());
-                            }
-                            Value::Map(_) | Value::List(_) => self.wrong(key, node, "a string"),
-                        }
-                    }
-                }
-                Value::Scalar { .. } | Value::List(_) => self.wrong(key, &node, "a map of strings"),
-            }
-        }
-        let names: Vec<_> = out
-            .iter()
-            .map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)))
-            .collect();
-        self.enter(key, format!("{{{}}}", names.join(", ")), help, !out.is_empty());
+    /// Headers, whose values are secrets: by name, or as a list of {name, value}.
+    pub fn headers(&mut self, key: &'static str, help: &'static str) -> BTreeMap<String, String> {
+        let out = match self.take(key) {
+            None => BTreeMap::new(),
+            Some(Node { value: Value::List(items), .. }) => self.listed(key, items),
+            Some(node) => self.named(key, &node),
+        };
+        let hidden = out.keys().map(|name| (name.as_str(), "[REDACTED]"));
+        let hidden = (!out.is_empty()).then(|| map(hidden));
+        let all = out.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.enter_secret(key, map(all), help, hidden);
         out
     }
+
+    /// Texts by name.
+    pub fn map(&mut self, key: &'static str, help: &'static str) -> BTreeMap<String, String> {
+        let out = self.take(key).map(|node| self.named(key, &node)).unwrap_or_default();
+        let all = out.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.enter(key, map(all), help);
+        out
+    }
+
+    fn named(&mut self, key: &'static str, node: &Node) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        match &node.value {
+            Value::Null => {}
+            Value::Map(pairs) => {
+                for (name, node) in pairs {
+                    match &node.value {
+                        Value::Scalar { text, .. } => {
+                            out.insert(name.text.clone(), text.clone());
+                        }
+                        Value::Null => {
+                            out.insert(name.text.clone(), String::new());
+                        }
+                        Value::Map(_) | Value::List(_) => self.wrong(key, node, "a string"),
+                    }
+                }
+            }
+            Value::Scalar { .. } | Value::List(_) => self.wrong(key, node, "a map of strings"),
+        }
+        out
+    }
+
+    fn listed(&mut self, key: &'static str, items: Vec<Node>) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        for item in items {
+            let place = item.place.clone();
+            let path = self.below(key);
+            let mark = self.mark();
+            let mut pair = self.reader().section(path, item);
+            let (name, value) = (pair.text("name", "", ""), pair.text("value", "", ""));
+            pair.end();
+            self.reader().entries.truncate(mark);
+            if name.is_empty() {
+                self.fault_of(key, &place, "expected {name, value}");
+            } else if out.insert(name.clone(), value).is_some() {
+                self.fault_of(key, &place, &format!("has {name:?} twice"));
+            }
+        }
+        out
+    }
+}
+
+/// Texts by name, as YAML. Keys are never expanded.
+fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<_> =
+        pairs.map(|(name, text)| format!("{}: {}", as_yaml(name), quoted(text))).collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// A plain scalar that YAML takes for text.
@@ -240,23 +293,55 @@ fn is_word(text: &str) -> bool {
     !matches!(text, "true" | "false") && text.parse::<f64>().is_err()
 }
 
-/// Text as YAML, in quotes where it would be something else without them.
+/// Text as a value that reads back as itself: YAML in which nothing is left to be expanded.
 #[must_use]
 pub(super) fn quoted(text: &str) -> String {
+    as_yaml(&text.replace('$', "$$"))
+}
+
+/// Text as YAML, in quotes where it would be something else without them.
+fn as_yaml(text: &str) -> String {
     let is_plain = is_word(text)
         && !text.is_empty()
-        && !matches!(text, "null" | "~" | "Null" | "NULL")
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:-${}".contains(&byte))
-        && !text.starts_with(['-', '{', ':', '.', '$'])
-        && !text.ends_with(':')
-        && !text.contains(": ");
-    if is_plain { text.to_owned() } else { format!("{text:?}") }
+        && !matches!(text, "null" | "~" | "Null" | "NULL" | "<<")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:-$".contains(&byte))
+        && !text.starts_with(['-', ':', '.', '$'])
+        && !text.ends_with(':');
+    if is_plain {
+        return text.to_owned();
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            // What YAML does not print, and what some of its readers take for the end of a line.
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out + "\""
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::expand::Expansion;
+    use super::super::expand::tests::World;
     use super::super::node::Node;
     use super::*;
+
+    /// What is read where `text` was written.
+    fn read(text: &str) -> String {
+        let node = Node::parse(&"c".into(), &quoted(text)).unwrap();
+        let node = Expansion::new(&World::default()).expand(node).unwrap();
+        let Value::Scalar { text, .. } = node.value else { panic!("{text}") };
+        text
+    }
 
     #[test]
     fn what_is_written_in_yaml_reads_back_as_the_same_text() {
@@ -273,10 +358,24 @@ mod tests {
             "é\"\\",
             "*",
             "a#b",
+            "$",
+            "a$b",
+            "${env:HOME}",
+            "$${env:HOME}",
+            "$$",
+            "<<",
+            "a\u{200b}b\u{7f}\u{1}\u{85}",
         ] {
-            let node = Node::parse(&"c".into(), &quoted(text)).unwrap();
-            let Value::Scalar { text: read, .. } = node.value else { panic!("{text}") };
-            assert_eq!(read, text);
+            assert_eq!(read(text), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_reads_back_as_itself(text in ".*", parts in prop::collection::vec("[$ :{}a#'\"-]{0,3}", 0..6)) {
+            prop_assert_eq!(read(&text), text);
+            let text = parts.concat();
+            prop_assert_eq!(read(&text), text);
         }
     }
 }

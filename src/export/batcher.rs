@@ -2,14 +2,14 @@
 //!
 //! An `ExportTraceServiceRequest` has one field, which repeats: two requests one after the other
 //! are one request (Protocol Buffers encoding, "Last One Wins" and repeated fields), so nothing is
-//! decoded or encoded again.
+//! decoded or encoded again, except what is larger than `max_size`.
 
 use std::time::Duration;
 
 use prost::bytes::{Bytes, BytesMut};
 
-use super::settings::Batch;
-use crate::otlp::batch::Request;
+use super::settings::{Batch, Sizer};
+use crate::otlp::batch::{Request, split};
 
 /// Requests that are becoming one.
 #[derive(Debug)]
@@ -32,8 +32,22 @@ impl Batcher {
 
     /// Takes a request at `now`; returns those that are large enough to leave.
     pub fn push(&mut self, request: Request, now: Duration) -> Vec<Request> {
+        let pieces = match self.settings.max_size {
+            Some(max) if self.settings.sizer.size(&request) > max => match self.settings.sizer {
+                Sizer::Bytes => split(&request, usize::MAX, max),
+                Sizer::Items | Sizer::Requests => split(&request, max, usize::MAX),
+            },
+            _ => vec![request],
+        };
+        pieces.into_iter().flat_map(|piece| self.take(piece, now)).collect()
+    }
+
+    fn take(&mut self, request: Request, now: Duration) -> Vec<Request> {
         let mut out = Vec::new();
-        if !self.waiting.is_empty() && self.n_bytes + request.bytes.len() > self.max_bytes {
+        let max_size = self.settings.max_size.unwrap_or(usize::MAX);
+        let is_too_much = self.n_bytes + request.bytes.len() > self.max_bytes
+            || self.size.saturating_add(self.settings.sizer.size(&request)) > max_size;
+        if !self.waiting.is_empty() && is_too_much {
             out.extend(self.flush());
         }
         self.since.get_or_insert(now);
@@ -77,7 +91,6 @@ mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message as _;
 
-    use super::super::settings::Sizer;
     use super::*;
     use crate::otlp::{batch, sample};
 
@@ -107,6 +120,32 @@ mod tests {
         };
         assert_eq!(spans(&one.bytes), 2 * spans(&request().bytes));
         assert_eq!(batcher.flush(), None);
+    }
+
+    #[test]
+    fn a_request_that_is_larger_than_allowed_is_taken_apart_and_no_span_is_lost() {
+        let n = request().n_spans;
+        let ids = |bytes: &[u8]| -> Vec<Vec<u8>> {
+            let request = ExportTraceServiceRequest::decode(bytes).unwrap();
+            let scopes = request.resource_spans.into_iter().flat_map(|it| it.scope_spans);
+            let mut ids: Vec<_> = scopes.flat_map(|it| it.spans).map(|it| it.span_id).collect();
+            ids.sort();
+            ids
+        };
+        let largest = request().bytes.len() * 2 / 3;
+        for (sizer, max) in [(Sizer::Items, 1), (Sizer::Items, 2), (Sizer::Bytes, largest)] {
+            let settings = Batch { min_size: 0, max_size: Some(max), sizer, ..Batch::default() };
+            let out = Batcher::new(settings, usize::MAX).push(request(), NOW);
+            assert!(out.len() > 1 && out.iter().all(|it| sizer.size(it) <= max), "{out:?}");
+            assert_eq!(out.iter().map(|it| it.n_spans).sum::<usize>(), n);
+            let all: Vec<u8> = out.iter().flat_map(|it| it.bytes.to_vec()).collect();
+            assert_eq!(ids(&all), ids(&request().bytes));
+        }
+        let settings = Batch { min_size: 2 * n, max_size: Some(2 * n), ..Batch::default() };
+        let mut batcher = Batcher::new(settings, usize::MAX);
+        let out: Vec<_> = (0..3).flat_map(|_| batcher.push(request(), NOW)).collect();
+        assert_eq!(out.iter().map(|it| it.n_spans).collect::<Vec<_>>(), [2 * n]);
+        assert_eq!(batcher.flush().map(|it| it.n_spans), Some(n));
     }
 
     #[test]

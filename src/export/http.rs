@@ -177,13 +177,12 @@ fn said(body: &[u8]) -> String {
 }
 
 /// The address of traces below an endpoint that was checked.
-fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
+pub(super) fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
     let wrong = |problem| {
-        let endpoint = match endpoint.rsplit_once('@') {
-            Some((_, host)) => format!("…@{host}"),
-            None => endpoint.to_owned(),
-        };
-        SettingsError::Endpoint { endpoint, problem }
+        // Neither a password nor a key in the query may be told.
+        let (url, query) = endpoint.split_once('?').map_or((endpoint, ""), |(url, _)| (url, "?…"));
+        let url = url.rsplit_once('@').map_or(url.to_owned(), |(_, host)| format!("…@{host}"));
+        SettingsError::Endpoint { endpoint: url + query, problem }
     };
     let uri: Uri = endpoint
         .trim()
@@ -192,8 +191,15 @@ fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wrong("has no scheme: use http://host:port or https://host:port"));
     }
-    if uri.authority().is_some_and(|it| it.as_str().contains('@')) {
+    let Some(authority) = uri.authority().filter(|it| !it.host().is_empty()) else {
+        return Err(wrong("has no host: use http://host:port or https://host:port"));
+    };
+    if authority.as_str().contains('@') {
         return Err(wrong("holds a user: send credentials in `headers`"));
+    }
+    let port = authority.as_str().rsplit_once(':').map(|(_, port)| port);
+    if port.is_some_and(|it| !it.ends_with(']')) && authority.port_u16().is_none_or(|it| it == 0) {
+        return Err(wrong("has no valid port: a number from 1 to 65535 is wanted after the host"));
     }
     Ok(uri)
 }
@@ -243,6 +249,12 @@ mod tests {
             told("https://me:secret@host/v1/traces"),
             "endpoint `…@host/v1/traces` holds a user: send credentials in `headers`"
         );
+        for wrong in ["http://host:99999", "http://host:0/", "http://host:/v1", "http://host:x"] {
+            assert!(uri(wrong).is_err(), "{wrong}");
+        }
+        for good in ["http://host", "http://[::1]", "https://[::1]:4318/v1/traces"] {
+            assert!(uri(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

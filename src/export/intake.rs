@@ -13,16 +13,18 @@ use crate::otlp::batch::Request;
 pub(super) struct Account {
     books: watch::Sender<Books>,
     room: Option<(Arc<Semaphore>, usize)>,
+    /// What has room there waits for its turn, and is told as a queue.
+    is_queue: bool,
 }
 
 impl Account {
-    pub(super) fn new(id: String, room: Option<(Arc<Semaphore>, usize)>) -> Self {
-        Self { books: watch::Sender::new(Books { id, ..Books::default() }), room }
+    pub(super) fn new(id: String, room: Option<(Arc<Semaphore>, usize)>, is_queue: bool) -> Self {
+        Self { books: watch::Sender::new(Books { id, ..Books::default() }), room, is_queue }
     }
 
     pub(super) fn now(&self) -> Books {
         let mut books = self.books.borrow().clone();
-        if let Some((room, capacity)) = &self.room {
+        if let Some((room, capacity)) = self.room.as_ref().filter(|_| self.is_queue) {
             books.queue_capacity = Some(*capacity as u64);
             books.queue_size = Some(capacity.saturating_sub(room.available_permits()) as u64);
         }
@@ -91,7 +93,7 @@ impl Intake {
     /// account.
     pub(super) fn new(id: String, queue: &Queue) -> (Self, mpsc::Receiver<Request>) {
         let room = Arc::new(Semaphore::new(queue.size.min(Semaphore::MAX_PERMITS)));
-        let account = Account::new(id, Some((room, queue.size)));
+        let account = Account::new(id, Some((room, queue.size)), !queue.is_off);
         let (sender, waiting) = mpsc::channel(queue.size.clamp(1, 1 << 20));
         (Self { account, queue: sender, sizer: queue.sizer }, waiting)
     }
@@ -99,7 +101,7 @@ impl Intake {
     /// A queue for `capacity` requests, whose reader keeps the account.
     pub(super) fn unsized_queue(id: String, capacity: usize) -> (Self, mpsc::Receiver<Request>) {
         let (queue, waiting) = mpsc::channel(capacity);
-        let account = Account::new(id, None);
+        let account = Account::new(id, None, false);
         (Self { account, queue, sizer: Sizer::Requests }, waiting)
     }
 
@@ -136,16 +138,19 @@ impl Intake {
     }
 
     fn refuse(&self, n: u64) {
+        let is_queue = self.account.is_queue || self.account.room.is_none();
+        let problem =
+            if is_queue { "sending queue is full" } else { "too many requests are under way" };
         self.account.write(|books| {
             books.queued -= n;
             books.refused += n;
-            books.last_error = Some("sending queue is full".to_owned());
+            books.last_error = Some(problem.to_owned());
         });
         tracing::error!(
             otelcol.component.id = self.account.id(),
             otelcol.component.kind = "exporter",
             otelcol.signal = "traces",
-            error = "sending queue is full",
+            error = problem,
             rejected_items = n,
             "Exporting failed. Rejecting data."
         );

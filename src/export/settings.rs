@@ -28,7 +28,7 @@ pub enum To {
         queue: Queue,
     },
     /// Standard output, for a look at what leaves.
-    Debug(Verbosity),
+    Debug(Verbosity, Sampling),
     /// A file of OTLP JSON, one request a line; it is appended to.
     File(PathBuf),
 }
@@ -45,9 +45,20 @@ pub enum Verbosity {
     Detailed,
 }
 
+/// How many requests the debug exporter writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// So many in each second.
+    pub initial: u64,
+    /// And one in so many of those after them; 0 is none.
+    pub thereafter: u64,
+}
+
 /// `sending_queue`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
+    /// Nothing waits for its turn: `size` is what may be under way.
+    pub is_off: bool,
     /// Requests that are under way at the same time.
     pub num_consumers: usize,
     /// What may wait, in units of the sizer.
@@ -77,19 +88,36 @@ pub struct Batch {
     pub flush_timeout: Duration,
     /// A request leaves as soon as it has this size, in units of the sizer.
     pub min_size: usize,
+    /// No request is larger, one of a single span excepted.
+    pub max_size: Option<usize>,
     /// [`Sizer::Items`] or [`Sizer::Bytes`].
     pub sizer: Sizer,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { num_consumers: 10, size: 1_000, sizer: Sizer::Requests, batch: None }
+        Self { is_off: false, num_consumers: 10, size: 1_000, sizer: Sizer::Requests, batch: None }
+    }
+}
+
+impl Queue {
+    /// No queue: so many requests may be under way at the same time.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { is_off: true, num_consumers: 1_000, ..Self::default() }
+    }
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { initial: 2, thereafter: 1 }
     }
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { flush_timeout: Duration::from_millis(200), min_size: 8_192, sizer: Sizer::Items }
+        let flush_timeout = Duration::from_millis(200);
+        Self { flush_timeout, min_size: 8_192, max_size: None, sizer: Sizer::Items }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::io::Write;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::debug;
 use super::intake::{Account, Intake};
-use super::settings::Verbosity;
+use super::sampler::Sampler;
+use super::settings::{Sampling, Verbosity};
 use crate::otlp::batch::Request;
 use crate::otlp::json;
 use crate::text::Chain;
@@ -15,9 +17,9 @@ use crate::text::Chain;
 const WAITING: usize = 1_000;
 
 /// What is written of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Form {
-    Debug(Verbosity),
+    Debug(Verbosity, Sampler),
     Json,
 }
 
@@ -27,11 +29,17 @@ pub(super) struct Sink {
     waiting: mpsc::Receiver<Request>,
     form: Form,
     to: Box<dyn Write + Send>,
+    began: Instant,
 }
 
 /// A debug exporter that writes to `to`.
-pub(super) fn debug(id: String, verbosity: Verbosity, to: Box<dyn Write + Send>) -> (Intake, Sink) {
-    sink(id, Form::Debug(verbosity), to)
+pub(super) fn debug(
+    id: String,
+    verbosity: Verbosity,
+    sampling: Sampling,
+    to: Box<dyn Write + Send>,
+) -> (Intake, Sink) {
+    sink(id, Form::Debug(verbosity, Sampler::new(sampling)), to)
 }
 
 /// A file exporter that writes to `to`.
@@ -42,7 +50,7 @@ pub(super) fn file(id: String, to: Box<dyn Write + Send>) -> (Intake, Sink) {
 fn sink(id: String, form: Form, to: Box<dyn Write + Send>) -> (Intake, Sink) {
     let (intake, waiting) = Intake::unsized_queue(id, WAITING);
     let account = intake.account();
-    (intake, Sink { account, waiting, form, to })
+    (intake, Sink { account, waiting, form, to, began: Instant::now() })
 }
 
 impl Sink {
@@ -78,8 +86,13 @@ impl Sink {
     }
 
     fn write(&mut self, request: &Request) -> Result<(), String> {
-        let text = match self.form {
-            Form::Debug(verbosity) => debug::text(&request.bytes, verbosity),
+        let text = match &mut self.form {
+            Form::Debug(verbosity, sampler) => {
+                if !sampler.takes(self.began.elapsed().as_secs()) {
+                    return Ok(());
+                }
+                debug::text(&request.bytes, *verbosity)
+            }
             Form::Json => json::document(&request.bytes).map(|document| document + "\n"),
         };
         let text = text.map_err(|error| Chain(&error).to_string())?;

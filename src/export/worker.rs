@@ -74,7 +74,9 @@ impl Worker {
             tokio::select! {
                 handed_in = self.waiting.recv(), if is_open && has_room => match handed_in {
                     Some(request) => {
-                        self.account.give(self.queue.sizer.size(&request));
+                        if !self.queue.is_off {
+                            self.account.give(self.queue.sizer.size(&request));
+                        }
                         match &mut batcher {
                             Some(batcher) => ready.extend(batcher.push(request, began.elapsed())),
                             None => ready.push_back(request),
@@ -118,6 +120,7 @@ impl Worker {
         let (account, settings) = (self.account.clone(), self.settings.clone());
         let (server, stop) = (self.server.clone(), self.stop.clone());
         let n = request.n_spans as u64;
+        let taken = if self.queue.is_off { self.queue.sizer.size(&request) } else { 0 };
         account.write(|books| {
             books.queued -= n;
             books.in_flight += n;
@@ -170,6 +173,7 @@ impl Worker {
                 }
                 books.last_error = failure.map(|failure| failure.to_string());
             });
+            account.give(taken);
         }
     }
 }

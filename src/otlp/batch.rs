@@ -3,12 +3,15 @@
 //! gRPC servers refuse messages that are over 4 MiB once decompressed, and a refused request is
 //! lost as a whole. So requests are cut by their uncompressed size.
 
+mod split;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use prost::bytes::Bytes;
 
+pub use self::split::split;
 use super::encode::{self, SCHEMA_URL, SCOPE_NAME, SCOPE_VERSION};
 use super::wire::{Message, field_len};
 use crate::facts::span::{FinishedSpan, Resource};
@@ -111,7 +114,7 @@ struct Group {
 /// Where a span goes.
 enum Place {
     Known(usize),
-    New(Arc<Resource>, Vec<u8>),
+    New(Option<Arc<Resource>>, Vec<u8>),
 }
 
 impl Draft {
@@ -123,12 +126,20 @@ impl Draft {
         }
         let mut encoded = Vec::new();
         encode::resource(resource, &mut encoded);
-        match self.places.get(&encoded) {
-            Some(&place) => {
+        match self.encoded_group(encoded) {
+            Place::Known(place) => {
                 self.last = Some((Arc::clone(resource), place));
                 Place::Known(place)
             }
-            None => Place::New(Arc::clone(resource), encoded),
+            Place::New(_, encoded) => Place::New(Some(Arc::clone(resource)), encoded),
+        }
+    }
+
+    /// The group of a resource that is encoded already.
+    fn encoded_group(&self, resource: Vec<u8>) -> Place {
+        match self.places.get(&resource) {
+            Some(&place) => Place::Known(place),
+            None => Place::New(None, resource),
         }
     }
 
@@ -151,7 +162,7 @@ impl Draft {
                 let at = self.groups.len();
                 self.places.insert(encoded.clone(), at);
                 self.groups.push(Group { resource: encoded, spans: Vec::new() });
-                self.last = Some((resource, at));
+                self.last = resource.map(|resource| (resource, at));
                 at
             }
         };
@@ -199,7 +210,7 @@ fn scope() -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use proptest::prelude::*;
     use prost::Message as _;
@@ -235,7 +246,7 @@ mod tests {
     }
 
     /// Spans named by their number, of the given service and size of name.
-    fn spans(shape: &[(usize, usize)]) -> Vec<FinishedSpan> {
+    pub(super) fn spans(shape: &[(usize, usize)]) -> Vec<FinishedSpan> {
         let resources: Vec<_> = (0..4)
             .map(|service| {
                 let name = format!("service-{service}");

@@ -74,7 +74,7 @@ fn a_bad_configuration_ends_every_command_that_reads_it_with_1() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert_eq!(
             text(&output.stderr),
-            "--set exporters.otlp_grpc.timeut=5s: 'exporters::otlp_grpc' has invalid keys: timeut; \
+            "--set exporters.otlp_grpc.timeut: 'exporters::otlp_grpc' has invalid keys: timeut; \
              did you mean timeout?\nlifespan: invalid configuration: 1 fault\n"
         );
     }

@@ -25,6 +25,10 @@ impl Lookup for World {
     fn file(&self, path: &str) -> Result<String, String> {
         self.0.get(path).cloned().ok_or_else(|| "there is no such file".to_owned())
     }
+
+    fn http(&self, url: &str) -> Result<String, String> {
+        self.file(url)
+    }
 }
 
 const GOOD: &str = "\
@@ -98,7 +102,7 @@ exporters:
     endpoint: https://host:4318/
     encoding: json
     headers: {authorization: Bearer abc}
-    sending_queue: {sizer: bytes, queue_size: 5000, batch: {sizer: bytes}}
+    sending_queue: {sizer: bytes, queue_size: 50000, batch: {}}
     retry_on_failure: {enabled: false}
   debug:
   otlp_grpc/unused: {endpoint: nowhere:1}
@@ -135,7 +139,7 @@ service:
     let To::Server { wire, settings, queue } = &config.exporters[1].to else { panic!() };
     assert_eq!(*wire, Wire::Http(Encoding::Json));
     assert_eq!(settings.endpoint, "https://host:4318/v1/traces");
-    assert_eq!((queue.sizer, queue.size), (Sizer::Bytes, 5_000));
+    assert_eq!((queue.sizer, queue.size), (Sizer::Bytes, 50_000));
     assert_eq!(queue.batch.as_ref().unwrap().sizer, Sizer::Bytes);
     let extensions: Vec<_> = config.extensions.values().collect();
     assert_eq!(

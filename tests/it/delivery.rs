@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lifespan::export::books::Books;
-use lifespan::export::settings::{Batch, Encoding, Exporter, Queue, Sizer, To, Verbosity, Wire};
+use lifespan::export::settings::{
+    Batch, Encoding, Exporter, Queue, Sampling, Sizer, To, Verbosity, Wire,
+};
 use lifespan::export::{Compression, Headers, Settings, Tls};
 use lifespan::export::{Delivery, StartError};
 use lifespan::facts::span::FinishedSpan;
@@ -152,8 +154,10 @@ async fn partial_success_is_never_sent_again() {
 async fn a_server_that_hangs_holds_up_neither_another_one_nor_who_offers() {
     let hanging = FakeCollector::start((0..64).map(|_| Answer::Hang)).await;
     let mut well = FakeCollector::start([]).await;
-    let exporters =
-        vec![grpc("otlp_grpc/hanging", &hanging.address), grpc("otlp_grpc/well", &well.address)];
+    let mut patient = grpc("otlp_grpc/hanging", &hanging.address);
+    let To::Server { settings, .. } = &mut patient.to else { panic!("a server") };
+    settings.timeout = Duration::from_secs(600);
+    let exporters = vec![patient, grpc("otlp_grpc/well", &well.address)];
     let delivery = Delivery::start(exporters).unwrap();
     for _ in 0..5 {
         delivery.offer(&spans());
@@ -164,7 +168,7 @@ async fn a_server_that_hangs_holds_up_neither_another_one_nor_who_offers() {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_millis(400), done).await.expect("before the other one's time-out");
+    timeout(Duration::from_secs(60), done).await.expect("before the other one's time-out");
     assert_eq!(arrived(&mut well).len(), spans().len());
     let books = delivery.drain(Duration::from_millis(50)).await;
     balanced(&books);
@@ -256,8 +260,12 @@ async fn a_server_that_is_not_there_at_the_end_costs_no_more_than_the_grace() {
 #[tokio::test]
 async fn requests_are_put_together_and_nothing_of_them_is_lost() {
     let mut collector = FakeCollector::start([]).await;
-    let batch =
-        Batch { min_size: 100, sizer: Sizer::Items, flush_timeout: Duration::from_millis(50) };
+    let batch = Batch {
+        min_size: 100,
+        sizer: Sizer::Items,
+        flush_timeout: Duration::from_millis(50),
+        max_size: None,
+    };
     let queue = Queue { batch: Some(batch), ..Queue::default() };
     let delivery =
         Delivery::start(vec![with("otlp_grpc", &collector.address, Wire::Grpc, queue)]).unwrap();
@@ -274,7 +282,8 @@ async fn requests_are_put_together_and_nothing_of_them_is_lost() {
 #[tokio::test]
 async fn a_file_holds_what_a_server_is_sent() {
     let path = std::env::temp_dir().join(format!("lifespan-delivery-{}.jsonl", std::process::id()));
-    let debug = Exporter { id: "debug".to_owned(), to: To::Debug(Verbosity::Basic) };
+    let debug =
+        Exporter { id: "debug".to_owned(), to: To::Debug(Verbosity::Basic, Sampling::default()) };
     let file = Exporter { id: "file".to_owned(), to: To::File(path.clone()) };
     let delivery = Delivery::start(vec![debug, file]).unwrap();
     delivery.offer(&spans());

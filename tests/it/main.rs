@@ -5,6 +5,7 @@ mod away;
 mod cli;
 mod clocks;
 mod config;
+mod configuration;
 mod configured;
 mod delivery;
 mod deploy;

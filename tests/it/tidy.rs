@@ -36,6 +36,7 @@ const SHELL_FILES: &[&str] = &[
     "cli/cluster.rs",
     "cli/configured.rs",
     "cli/explain.rs",
+    "cli/fetch.rs",
     "cli/live.rs",
     "cli/manual.rs",
     "cli/record.rs",
