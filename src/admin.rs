@@ -3,5 +3,7 @@
 pub mod answer;
 pub mod known;
 pub mod pages;
+mod push;
 pub mod server;
+mod status;
 pub mod waits;

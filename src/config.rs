@@ -30,13 +30,12 @@ mod values;
 
 pub use component::Id;
 pub use expand::Lookup;
-pub use exporters::exporter;
 pub use extensions::Extension;
 pub use gates::{Gate, Stage, described};
 pub use load::{Faults, Loaded, Source, load};
 pub use objects::Object;
 pub use receiver::Receiver;
-pub use service::{LogEncoding, LogLevel, Logs, Metrics, MetricsLevel, Service};
+pub use service::{LogEncoding, LogLevel, Logs, Metrics, MetricsLevel, Push, Service};
 pub use show::{Format, as_json, components, documented, shown};
 
 use std::collections::BTreeMap;

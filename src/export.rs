@@ -9,19 +9,25 @@
 //! What is decided, which request, whether an answer means "again", how long to wait, is decided
 //! in [`otlp`](crate::otlp); here are the queues, the wires, the clock and the draw of a jitter.
 
+mod auth;
 pub mod batcher;
 pub mod books;
+mod connect;
 pub mod debug;
 mod deliver;
 mod endpoint;
 mod error;
+mod files;
 mod grpc;
+mod headers;
 mod http;
 mod intake;
+mod proxy;
 mod sampler;
 mod server;
 pub mod settings;
 mod sink;
+mod tls;
 mod wire;
 mod worker;
 
@@ -33,12 +39,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use self::auth::{Auth, Credential};
 use self::books::Books;
-pub use self::endpoint::{Compression, Headers, Settings, Tls};
+pub use self::endpoint::{Compression, Keepalive, Settings, Signal};
 pub use self::error::{Failure, SettingsError};
+pub use self::files::Files;
+pub use self::headers::Headers;
 use self::intake::{Account, Intake};
+pub use self::proxy::Proxy;
 use self::server::Server;
 use self::settings::{Exporter, To, Wire};
+pub use self::tls::{Pem, Tls, Versions};
 use self::worker::Stop;
 use crate::facts::span::FinishedSpan;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
@@ -103,15 +114,62 @@ pub fn endpoint(wire: Wire, settings: &Settings) -> Result<String, SettingsError
     Server::new(wire, settings).map(|server| server.name())
 }
 
+/// Sends what is sent anew anyway: one attempt each time, and nothing waits.
+#[derive(Clone, Debug)]
+pub struct Pusher(Server);
+
+impl Pusher {
+    /// Checks `settings`; does not connect.
+    ///
+    /// # Errors
+    /// Tells the setting that cannot be used, and what is wanted instead.
+    pub fn new(wire: Wire, settings: &Settings) -> Result<Self, SettingsError> {
+        Server::new(wire, settings).map(Self)
+    }
+
+    /// As messages name it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.name()
+    }
+
+    /// One attempt. What the server took in part is not told.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub async fn push(&self, request: Vec<u8>) -> Result<(), Failure> {
+        let answer = self.0.send(request.into()).await;
+        answer.map(drop).map_err(|refusal| Failure::new(&refusal.status, self.0.wire()))
+    }
+}
+
 /// Proves that `settings` can be sent with, as far as no file must be read for it.
 ///
 /// # Errors
 /// Tells the setting that cannot be used, and what is wanted instead.
-pub fn prove(wire: Wire, settings: &Settings) -> Result<(), SettingsError> {
+pub fn prove(wire: Wire, settings: &Settings) -> Result<String, SettingsError> {
     match wire {
-        Wire::Grpc => endpoint::url(settings).map(drop),
-        Wire::Http(_) => http::uri(&settings.endpoint).map(drop),
+        Wire::Grpc => endpoint::url(settings),
+        Wire::Http(_) => http::uri(&settings.endpoint).map(|uri| uri.to_string()),
     }
+}
+
+/// Proves that the certificates, keys and credentials of `settings` can be used, if [`prove`] finds
+/// nothing else wrong with them.
+///
+/// # Errors
+/// Tells the first that cannot, and why.
+pub fn prove_files(
+    wire: Wire,
+    settings: &Settings,
+    files: &dyn Files,
+) -> Result<(), SettingsError> {
+    let Ok(url) = prove(wire, settings) else { return Ok(()) };
+    if url.starts_with("https://") {
+        settings.tls.client_config(files)?;
+    }
+    let auth = settings.auth.as_ref().map_or(Ok(Headers::default()), |auth| auth.headers(files));
+    auth.map(drop).map_err(SettingsError::Tls)
 }
 
 impl Delivery {

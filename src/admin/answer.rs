@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::known::{Known, Needs};
 use super::pages;
+use super::status;
+pub use super::status::ComponentHealth;
 use crate::config::MetricsLevel;
 use crate::telemetry::metrics;
 use crate::watch::status::{Phase, Status};
@@ -21,6 +23,13 @@ pub enum Serves {
         path: String,
         /// Whether it is not ready while a kind may not be read.
         is_strict: bool,
+    },
+    /// The status of each component, at this path.
+    Status {
+        /// `/status`
+        path: String,
+        /// Which errors count.
+        health: ComponentHealth,
     },
     /// `/debug/…z`
     Zpages,
@@ -53,8 +62,10 @@ impl Serves {
     #[must_use]
     pub fn needs(&self, path: &str) -> Needs {
         match (self, path) {
-            (Self::Health { path: at, .. }, path) if path == at => Needs::Health,
-            (Self::Health { .. }, ALIVE) => Needs::Figures,
+            (Self::Health { path: at, .. } | Self::Status { path: at, .. }, path) if path == at => {
+                Needs::Health
+            }
+            (Self::Health { .. } | Self::Status { .. }, ALIVE) => Needs::Figures,
             (Self::Metrics(_), "/metrics")
             | (Self::Zpages, "/debug/watchz" | "/debug/servicez" | "/debug/pipelinez") => {
                 Needs::Figures
@@ -65,15 +76,18 @@ impl Serves {
     }
 }
 
-/// Answers a GET of `path`. `wants_json` if the request asks for JSON rather than a page.
+/// Answers a GET of `path`, or of a path and a query. `wants_json` if the request asks for JSON rather
+/// than a page.
 #[must_use]
 pub fn answer(serves: &Serves, path: &str, wants_json: bool, known: &Known) -> Answer {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     match (serves, path) {
         (Serves::Metrics(level), "/metrics") => {
             Answer { status: 200, content: TEXT, body: metrics::text(&known.snapshot, *level) }
         }
         (Serves::Health { path: at, is_strict }, path) if path == at => health(known, *is_strict),
-        (Serves::Health { .. }, ALIVE) => alive(known),
+        (Serves::Status { path: at, health }, path) if path == at => status(known, *health, query),
+        (Serves::Health { .. } | Serves::Status { .. }, ALIVE) => alive(known),
         (Serves::Zpages, "/debug/lifecyclez") if wants_json => data(pages::lifecyclez_data(known)),
         (Serves::Zpages, "/debug/watchz") if wants_json => data(pages::watchz_data(known)),
         (Serves::Zpages, "/debug/lifecyclez") => page(pages::lifecyclez(known)),
@@ -82,6 +96,13 @@ pub fn answer(serves: &Serves, path: &str, wants_json: bool, known: &Known) -> A
         (Serves::Zpages, "/debug/pipelinez") => page(pages::pipelinez(known)),
         (Serves::Zpages, "/" | "/debug") => page(pages::index()),
         _ => Answer { status: 404, content: TEXT, body: "not found\n".to_owned() },
+    }
+}
+
+fn status(known: &Known, health: ComponentHealth, query: &str) -> Answer {
+    match status::told(known, health, query) {
+        Some((status, body)) => Answer { status, content: JSON, body: body.to_string() },
+        None => Answer { status: 404, content: TEXT, body: "no such pipeline\n".to_owned() },
     }
 }
 

@@ -9,11 +9,15 @@ use hyper::body::Incoming;
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::answer::{Answer, Serves, answer};
 use super::known::{Known, Needs};
+use super::push::Pushing;
+use crate::config::{MetricsLevel, Push};
+use crate::export::SettingsError;
 use crate::http_server::{CannotListen, Limits, listen, serve};
 
 /// Small requests, and nothing that can be held open for long.
@@ -24,6 +28,20 @@ const LIMITS: Limits = Limits {
     head: 16 << 10,
 };
 
+/// No more time is given to what is sent at the end.
+const LAST: Duration = Duration::from_secs(5);
+
+/// What this process says of itself cannot be said.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// Nobody can ask for it.
+    #[error(transparent)]
+    Listen(#[from] CannotListen),
+    /// It cannot be sent.
+    #[error("service::telemetry::metrics::readers: {0}")]
+    Push(#[from] SettingsError),
+}
+
 /// A thread that answers until this is dropped: whatever else the process is at, a probe does not
 /// wait for it.
 #[derive(Debug)]
@@ -33,15 +51,18 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// Listens on `addresses`, each with a word for what, and answers from now on; `known` is asked
-    /// at each request for what that needs. Must not be called inside a runtime.
+    /// Listens on `addresses`, each with a word for what, and answers from now on, and sends
+    /// metrics as the others say; `known` is asked for what each needs. Must not be called inside a
+    /// runtime.
     ///
     /// # Errors
-    /// An address is none, something else listens on it, or the system refuses a thread.
+    /// An address is none, something else listens on it, metrics cannot be sent where they shall
+    /// be, or the system refuses a thread.
     pub fn start(
         addresses: Vec<(&'static str, String, Serves)>,
+        pushes: Vec<(Push, MetricsLevel)>,
         known: impl Fn(Needs) -> Known + Clone + Send + 'static,
-    ) -> Result<Self, CannotListen> {
+    ) -> Result<Self, CannotStart> {
         let refused = |source| CannotListen {
             what: "this process",
             address: "any address".to_owned(),
@@ -53,8 +74,10 @@ impl Answering {
             for (what, address, serves) in addresses {
                 listeners.push((listen(what, &address).await?, serves));
             }
-            Ok(listeners)
+            Ok::<_, CannotListen>(listeners)
         })?;
+        let pushes = pushes.into_iter().map(|(push, level)| Pushing::new(push, level));
+        let pushes = pushes.collect::<Result<Vec<_>, _>>()?;
         let (stop, stopped) = oneshot::channel();
         let answer = move || {
             runtime.block_on(async {
@@ -62,8 +85,16 @@ impl Answering {
                 for (listener, serves) in listeners {
                     tasks.spawn(serve_known(listener, serves, known.clone()));
                 }
+                let (ending, ended) = watch::channel(());
+                let mut pushing = JoinSet::new();
+                for push in pushes {
+                    pushing.spawn(push.run(known.clone(), ended.clone()));
+                }
                 // It ends as well when nobody is left to end it.
                 drop::<Result<(), _>>(stopped.await);
+                drop(ending);
+                let last = async { while pushing.join_next().await.is_some() {} };
+                drop(timeout(LAST, last).await);
             });
         };
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(answer);
@@ -101,7 +132,10 @@ fn respond(serves: &Serves, request: &Request<Incoming>, known: &Known) -> Respo
         uri.query().is_some_and(|query| query.split('&').any(|it| it == "format=json"))
             || accepts.is_some_and(|accepts| accepts.starts_with("application/json"));
     let Answer { status, content, body } = match *request.method() {
-        Method::GET | Method::HEAD => answer(serves, uri.path(), wants_json, known),
+        Method::GET | Method::HEAD => {
+            let path = uri.path_and_query().map_or(uri.path(), |it| it.as_str());
+            answer(serves, path, wants_json, known)
+        }
         _ => Answer { status: 405, content: "text/plain", body: "only GET\n".to_owned() },
     };
     let response = Response::builder()

@@ -11,12 +11,12 @@ use tokio::time::sleep;
 
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
-use crate::admin::answer::Serves;
+use crate::admin::answer::{ComponentHealth, Serves};
 use crate::admin::server::Answering;
 use crate::app::look::{Look, Stage};
 use crate::app::{App, Stopped};
 use crate::cluster::connect::{Cluster, ConnectError, connect};
-use crate::config::{Config, Extension, MetricsLevel, Receiver};
+use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
 use crate::engine::Engine;
 use crate::export::Delivery;
 use crate::random;
@@ -123,7 +123,8 @@ fn one_run(
     let (stage, seen) = watch::channel(Stage::Starting("not reached yet".to_owned()));
     let look = Look::new(resource, seen);
     // Addresses first: what is wrong with them is wrong before anything is watched.
-    let answering = match Answering::start(addresses(config), move |needs| look.known(needs)) {
+    let known = move |needs| look.known(needs);
+    let answering = match Answering::start(addresses(config), pushes(config), known) {
         Ok(answering) => answering,
         Err(error) => return Ended::CannotStart(error.to_string()),
     };
@@ -240,16 +241,35 @@ fn addresses(config: &Config) -> Vec<(&'static str, String, Serves)> {
     let metrics = &config.service.metrics;
     let mut out = Vec::new();
     if metrics.level != MetricsLevel::None {
-        let serves = Serves::Metrics(metrics.level);
-        out.push(("the metrics reader", metrics.endpoint.clone(), serves));
+        for endpoint in &metrics.pulls {
+            let serves = Serves::Metrics(metrics.level);
+            out.push(("the metrics reader", endpoint.clone(), serves));
+        }
     }
     for extension in config.extensions.values().cloned() {
         out.push(match extension {
             Extension::HealthCheck { endpoint, path, is_strict } => {
                 ("health_check", endpoint, Serves::Health { path, is_strict })
             }
+            Extension::Status {
+                endpoint,
+                path,
+                includes_permanent,
+                includes_recoverable,
+                recovery,
+            } => {
+                let health = ComponentHealth { includes_permanent, includes_recoverable, recovery };
+                ("health_check", endpoint, Serves::Status { path, health })
+            }
             Extension::Zpages { endpoint } => ("zpages", endpoint, Serves::Zpages),
         });
     }
     out
+}
+
+/// Where metrics are sent to.
+fn pushes(config: &Config) -> Vec<(Push, MetricsLevel)> {
+    let Metrics { level, pushes, .. } = &config.service.metrics;
+    let is_any = *level != MetricsLevel::None;
+    pushes.iter().filter(|_| is_any).map(|push| (push.clone(), *level)).collect()
 }

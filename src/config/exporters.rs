@@ -4,15 +4,22 @@ mod queue;
 mod sinks;
 mod tls;
 
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+
 use self::queue::{queue, retry};
 use self::sinks::{debug, file};
 use self::tls::tls;
 use super::component::Id;
+use super::expand::Lookup;
+use super::extensions::Authenticators;
 use super::node::{Node, Place};
 use super::reader::{Reader, Section};
 use crate::export::settings::{Encoding, Exporter, Queue, To, Wire};
-use crate::export::{Compression, Headers, Settings, prove};
-use crate::otlp::batch::MAX_REQUEST_BYTES;
+use crate::export::{
+    Auth, Compression, Files, Headers, Keepalive, Proxy, Settings, SettingsError, prove,
+};
 
 /// The types of exporters; the first name is the one to use, the others are old ones.
 pub(super) const TYPES: [&[&str]; 4] =
@@ -20,19 +27,25 @@ pub(super) const TYPES: [&[&str]; 4] =
 
 /// Reads the exporter `id` at `path`; its type is known.
 #[must_use]
-pub fn exporter(reader: &mut Reader, id: &Id, path: Vec<String>, node: Node) -> Exporter {
+pub(super) fn exporter(
+    reader: &mut Reader,
+    id: &Id,
+    path: Vec<String>,
+    node: Node,
+    authenticators: &Authenticators,
+) -> Exporter {
     let mut section = reader.section(path, node);
     let to = match id.kind.as_str() {
-        "otlp_http" => http(&mut section),
+        "otlp_http" => http(&mut section, authenticators),
         "debug" => debug(&mut section),
         "file" => file(&mut section),
-        _ => grpc(&mut section),
+        _ => grpc(&mut section, authenticators),
     };
     section.end();
     Exporter { id: id.to_string(), to }
 }
 
-fn grpc(s: &mut Section<'_>) -> To {
+fn grpc(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
     let place = s.place_of("endpoint");
     let endpoint = s.url(
         "endpoint",
@@ -42,9 +55,9 @@ fn grpc(s: &mut Section<'_>) -> To {
     if endpoint.is_empty() {
         s.fault("requires a non-empty \"endpoint\"");
     }
-    let common = common(s, "5s");
+    let common = common(s, authenticators, "5s");
+    let keepalive = keepalive(s);
     for (key, instead) in [
-        ("keepalive", "idle connections are kept alive by pings every minute"),
         ("balancer_name", "one connection is used"),
         ("wait_for_ready", "a server that is away is tried again, see retry_on_failure"),
         ("authority", "use tls::server_name_override"),
@@ -53,7 +66,27 @@ fn grpc(s: &mut Section<'_>) -> To {
     ] {
         s.unsupported(key, instead);
     }
-    server(s, &place, Wire::Grpc, Settings { endpoint, ..common.0 }, common.1)
+    let settings = Settings { endpoint, keepalive, ..common.0 };
+    server(s, &place, Wire::Grpc, settings, common.1)
+}
+
+fn keepalive(s: &mut Section<'_>) -> Keepalive {
+    if !s.has("keepalive") {
+        return Keepalive::default();
+    }
+    let help =
+        "How a connection is found to be alive; without it as if time were 1m and timeout 20s";
+    let mut s = s.section("keepalive", help);
+    let is_on = s.flag("enabled", true, "Whether this is in force");
+    let time = s.time("time", "10s", "After which without a word the server is asked");
+    let timeout = s.time("timeout", "10s", "After which without an answer it is connected anew");
+    let while_idle =
+        s.flag("permit_without_stream", false, "Whether also while nothing is being sent");
+    if is_on && (time.is_zero() || timeout.is_zero()) {
+        s.fault("time and timeout must be more than 0");
+    }
+    s.end();
+    if is_on { Keepalive { time, timeout, while_idle } } else { Keepalive::default() }
 }
 
 /// An exporter at a server, proven.
@@ -65,7 +98,7 @@ fn server(s: &mut Section<'_>, place: &Place, wire: Wire, settings: Settings, qu
     To::Server { wire, settings: Box::new(settings), queue }
 }
 
-fn http(s: &mut Section<'_>) -> To {
+fn http(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
     let place = s.place_of(if s.has("traces_endpoint") { "traces_endpoint" } else { "endpoint" });
     let endpoint = s.url("endpoint", "", "URL of an OTLP/HTTP server; /v1/traces is added to it");
     let traces = s.url("traces_endpoint", "", "URL for traces, used as it is, instead of endpoint");
@@ -77,12 +110,12 @@ fn http(s: &mut Section<'_>) -> To {
     if endpoint.is_empty() && traces.is_empty() {
         s.fault("at least one endpoint must be specified");
     }
-    let common = common(s, "30s");
+    let proxy = proxy(s);
+    let common = common(s, authenticators, "30s");
     for (key, instead) in [
         ("metrics_endpoint", "only traces are sent"),
         ("logs_endpoint", "only traces are sent"),
         ("profiles_endpoint", "only traces are sent"),
-        ("proxy_url", "send to a Collector that is reached directly"),
         ("cookies", "use headers"),
         ("read_buffer_size", "buffers are sized by what is sent"),
         ("write_buffer_size", "buffers are sized by what is sent"),
@@ -94,11 +127,28 @@ fn http(s: &mut Section<'_>) -> To {
         ("", _) => format!("{}/v1/traces", endpoint.trim_end_matches('/')),
         _ => traces,
     };
-    server(s, &place, Wire::Http(encoding), Settings { endpoint, ..common.0 }, common.1)
+    server(s, &place, Wire::Http(encoding), Settings { endpoint, proxy, ..common.0 }, common.1)
+}
+
+fn proxy(s: &mut Section<'_>) -> Option<Proxy> {
+    let place = s.place_of("proxy_url");
+    let url = s.url("proxy_url", "", "http://[user:password@]host:port of a proxy on the way");
+    if url.is_empty() {
+        return None;
+    }
+    let proxy = Proxy::parse(&url);
+    if let Err(problem) = proxy {
+        s.fault_of("proxy_url", &place, problem);
+    }
+    proxy.ok()
 }
 
 /// What both wires share; the endpoint is put in by them.
-fn common(s: &mut Section<'_>, timeout: &'static str) -> (Settings, Queue) {
+fn common(
+    s: &mut Section<'_>,
+    authenticators: &Authenticators,
+    timeout: &'static str,
+) -> (Settings, Queue) {
     let compression = match s.word("compression", &["gzip", "none"], "gzip or none") {
         "none" => Compression::None,
         _ => Compression::Gzip,
@@ -116,15 +166,14 @@ fn common(s: &mut Section<'_>, timeout: &'static str) -> (Settings, Queue) {
     let defaults = Settings::new("");
     let user_agent = s.text("user_agent", "", "The header user-agent; lifespan's own if empty");
     let tls = tls(&mut s.section("tls", "How the server is trusted"));
+    let auth = auth(s, authenticators);
     let retry = retry(
         &mut s.section("retry_on_failure", "What happens when a server is away or overloaded"),
     );
     let queue = queue(&mut s.section("sending_queue", "What waits for the server"));
-    for (key, instead) in [
-        ("auth", "use headers"),
-        ("middlewares", "there are none here"),
-        ("compression_params", "gzip's own level is used"),
-    ] {
+    for (key, instead) in
+        [("middlewares", "there are none here"), ("compression_params", "gzip's own level is used")]
+    {
         s.unsupported(key, instead);
     }
     let settings = Settings {
@@ -133,9 +182,60 @@ fn common(s: &mut Section<'_>, timeout: &'static str) -> (Settings, Queue) {
         headers,
         timeout,
         retry,
-        max_request_bytes: MAX_REQUEST_BYTES,
-        user_agent: if user_agent.is_empty() { defaults.user_agent } else { user_agent },
-        endpoint: String::new(),
+        user_agent: if user_agent.is_empty() { defaults.user_agent.clone() } else { user_agent },
+        auth,
+        ..defaults
     };
     (settings, queue)
+}
+
+/// Who to be, as an extension that is started says.
+fn auth(s: &mut Section<'_>, authenticators: &Authenticators) -> Option<Auth> {
+    if !s.has("auth") {
+        return None;
+    }
+    let mut s = s.section("auth", "Who to be at the server");
+    let place = s.place_of("authenticator");
+    let name = s.text("authenticator", "", "The extension that says it");
+    let known = Id::parse(&name).ok().and_then(|id| authenticators.get(&id));
+    match known {
+        Some(Some(_)) => {}
+        Some(None) => {
+            let problem = format!("{name:?} is not started: name it in service::extensions");
+            s.fault_of("authenticator", &place, &problem);
+        }
+        None => {
+            let names: Vec<_> = authenticators.keys().map(ToString::to_string).collect();
+            let problem = format!(
+                "{name:?} is no extension for it: expected a configured bearertokenauth, basicauth or headers_setter{}",
+                if names.is_empty() { String::new() } else { format!(", as {}", names.join(", ")) }
+            );
+            s.fault_of("authenticator", &place, &problem);
+        }
+    }
+    s.end();
+    known.cloned().flatten()
+}
+
+/// Proves the certificates, keys and credentials of an exporter that will be started.
+pub(super) fn prove_files(exporter: &Exporter, lookup: &dyn Lookup) -> Result<(), SettingsError> {
+    match &exporter.to {
+        To::Server { wire, settings, .. } => {
+            crate::export::prove_files(*wire, settings, &Looked(lookup))
+        }
+        To::Debug(..) | To::File(_) => Ok(()),
+    }
+}
+
+/// Files as a configuration is looked up. What the system trusts is not asked for.
+pub(super) struct Looked<'a>(pub(super) &'a dyn Lookup);
+
+impl Files for Looked<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        self.0.file(&path.to_string_lossy()).map(String::into_bytes)
+    }
+
+    fn system_roots(&self) -> Vec<CertificateDer<'static>> {
+        Vec::new()
+    }
 }

@@ -1,11 +1,36 @@
-//! `extensions`: `health_check`, `zpages`
+//! `extensions`: `health_check`, `zpages`, and who to be at a server: `bearertokenauth`, `basicauth`,
+//! `headers_setter`
+
+mod auth;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::component::Id;
+use super::gates;
 use super::node::Node;
 use super::reader::{Reader, Section};
+use crate::export::Auth;
 
 /// The types of extensions.
-pub(super) const TYPES: [&[&str]; 2] = [&["health_check", "healthcheckv2"], &["zpages"]];
+pub(super) const TYPES: [&[&str]; 5] = [
+    &["health_check", "healthcheckv2"],
+    &["zpages"],
+    &["bearertokenauth"],
+    &["basicauth"],
+    &["headers_setter"],
+];
+
+/// The extensions that say who to be; `None` for those that are not started.
+pub(super) type Authenticators = BTreeMap<Id, Option<Auth>>;
+
+/// An extension of either sort.
+pub(super) enum Read {
+    /// It serves a page.
+    Page(Extension),
+    /// It says who to be.
+    Auth(Option<Auth>),
+}
 
 /// A page that this process serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +44,19 @@ pub enum Extension {
         /// Whether it is not ready while a kind may not be read.
         is_strict: bool,
     },
+    /// How each component is, as version 2 of the Collector's health check tells it.
+    Status {
+        /// `localhost:13133`
+        endpoint: String,
+        /// `/status`
+        path: String,
+        /// Whether what only a person can mend makes it unhealthy.
+        includes_permanent: bool,
+        /// Whether what has lasted for longer than `recovery` does.
+        includes_recoverable: bool,
+        /// How long it may last.
+        recovery: Duration,
+    },
     /// What it is at.
     Zpages {
         /// `localhost:55679`
@@ -31,25 +69,38 @@ impl Extension {
     #[must_use]
     pub(super) fn endpoint(&self) -> Option<&str> {
         match self {
-            Self::HealthCheck { endpoint, .. } | Self::Zpages { endpoint } => Some(endpoint),
+            Self::HealthCheck { endpoint, .. }
+            | Self::Status { endpoint, .. }
+            | Self::Zpages { endpoint } => Some(endpoint),
         }
     }
 }
 
 /// Reads the extension `id` at `path`; its type is known.
-pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: Node) -> Extension {
+pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: Node) -> Read {
     let mut s = reader.section(path, node);
-    let extension = match id.kind.as_str() {
+    let read = match id.kind.as_str() {
+        "bearertokenauth" => Read::Auth(auth::bearer(&mut s)),
+        "basicauth" => Read::Auth(auth::basic(&mut s)),
+        "headers_setter" => Read::Auth(auth::headers(&mut s)),
+        kind => Read::Page(page(&mut s, kind)),
+    };
+    s.end();
+    read
+}
+
+fn page(s: &mut Section<'_>, kind: &str) -> Extension {
+    match kind {
         "zpages" => Extension::Zpages {
             endpoint: endpoint(
-                &mut s,
+                s,
                 "localhost:55679",
                 "Where the debug pages are served: /debug/lifecyclez, /debug/watchz, /debug/servicez, /debug/pipelinez",
             ),
         },
         _ => {
             let endpoint = endpoint(
-                &mut s,
+                s,
                 "localhost:13133",
                 "Where health is served: 200 when every kind has been listed, else 503",
             );
@@ -59,23 +110,17 @@ pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: N
                 false,
                 "Whether it is 503 as long as a kind may not be read; the body tells it in any case",
             );
-            for key in [
-                "response_body",
-                "use_v2",
-                "component_health",
-                "http",
-                "grpc",
-                "tls",
-                "auth",
-                "cors",
-            ] {
-                s.unsupported(key, "the answer is the Collector's");
+            s.unsupported("response_body", "the body tells what is wrong");
+            s.unsupported("check_collector_pipeline", "the Collector ignores it too");
+            for key in ["tls", "auth", "cors", "grpc"] {
+                s.unsupported(key, "probes of Kubernetes ask in plaintext over HTTP");
+            }
+            if let Some(status) = component_status(s) {
+                return status;
             }
             Extension::HealthCheck { endpoint, path, is_strict }
         }
-    };
-    s.end();
-    extension
+    }
 }
 
 fn endpoint(s: &mut Section<'_>, default: &str, help: &'static str) -> String {
@@ -106,4 +151,55 @@ pub(super) fn address(endpoint: &str) -> Result<(), &'static str> {
         return Err("is no address: expected host:port, an IPv6 address in []");
     }
     Ok(())
+}
+
+/// What stands under the keys of version 2, if it is asked for.
+fn component_status(s: &mut Section<'_>) -> Option<Extension> {
+    let is_meant = s.has("http") || s.has("component_health") || s.has("use_v2");
+    let is_open = s.reader().gates.is_open(gates::COMPONENT_STATUS);
+    if is_meant && !is_open {
+        s.fault(&format!(
+            "v2 healthcheck configuration (use_v2, http or component_health) detected but feature gate is disabled. Either remove the v2 config fields or enable the feature gate with: --feature-gates=+{}",
+            gates::COMPONENT_STATUS
+        ));
+    }
+    let is_on = is_meant && s.flag("use_v2", false, "Whether the keys below are in force");
+    if !is_meant {
+        return None;
+    }
+    let mut http = s.section("http", "Where the status of components is served");
+    let endpoint = endpoint(&mut http, "localhost:13133", "The address of it");
+    let mut status = http.section("status", "The status of all, or with ?verbose of each");
+    let is_served = status.flag("enabled", true, "Whether it is served");
+    let path = status.text("path", "/status", "The path of it");
+    status.unsupported("include_attributes", "there are none here");
+    status.end();
+    http.unsupported("config", "lifespan print-config shows it");
+    http.end();
+    let mut health = s.section("component_health", "Which errors make it unhealthy");
+    let includes_permanent = health.flag(
+        "include_permanent_errors",
+        false,
+        "Whether what only a person can mend does, such as a kind that may not be read",
+    );
+    let includes_recoverable = health.flag(
+        "include_recoverable_errors",
+        false,
+        "Whether what is tried again does, such as a server that is away",
+    );
+    let recovery = health.time("recovery_duration", "0s", "But not before it has lasted so long");
+    health.end();
+    if is_on && !is_served {
+        s.fault("must specify at least one protocol: http::status::enabled is false");
+    }
+    if is_on && !path.starts_with('/') {
+        s.fault("path must start with /");
+    }
+    is_on.then_some(Extension::Status {
+        endpoint,
+        path,
+        includes_permanent,
+        includes_recoverable,
+        recovery,
+    })
 }

@@ -70,7 +70,7 @@ const ALL: &[Gate] = &[
     Gate {
         id: COMPONENT_STATUS,
         stage: Stage::Alpha,
-        description: "Lets health_check tell the status of each component, with its keys use_v2, http and component_health",
+        description: "Lets health_check tell the status of each component: {use_v2: true, http: {endpoint: localhost:13133, status: {path: /status}}, component_health: {include_permanent_errors: true, include_recoverable_errors: true, recovery_duration: 5m}}",
         from: "v0.1.0",
         to: None,
     },

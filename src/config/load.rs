@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::append::appended;
 use super::component::Id;
 use super::expand::{Expansion, Lookup};
+use super::extensions::{Authenticators, Extension, Read};
 use super::gates::{self, Gates};
 use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
 use super::reader::{Entry, Reader};
 use super::redact::redacted;
-use super::service::{MetricsLevel, Named, Pipeline};
-use super::{Config, exporters, extensions, receiver, service};
+use super::service::{MetricsLevel, Named, Pipeline, Push};
+use super::{Config, Receiver, exporters, extensions, receiver, service};
 
 /// The types of receivers.
 pub(super) const RECEIVERS: [&[&str]; 1] = [&["k8s_lifecycle"]];
@@ -89,7 +90,7 @@ pub fn load(sources: &[Source], lookup: &dyn Lookup) -> Result<Loaded, Faults> {
     let tree = expansion.expand(tree).map_err(alone)?;
     warnings.append(&mut expansion.warnings);
     let mut reader = Reader { warnings, gates, ..Reader::default() };
-    let config = config(&mut reader, tree);
+    let config = config(&mut reader, tree, lookup);
     let Reader { entries, mut faults, warnings, .. } = reader;
     // Each source from its top to its end, and the sources as they came.
     faults.sort_by_key(|fault| (fault.place.line, fault.place.column));
@@ -193,7 +194,7 @@ fn set(text: &str) -> Result<Node, Fault> {
 /// The components of one section as written, with their places.
 type Written = BTreeMap<Id, (Place, Node)>;
 
-fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
+fn config(reader: &mut Reader, tree: Node, lookup: &dyn Lookup) -> Option<Config> {
     let mut top = reader.section(Vec::new(), tree);
     let place = top.place();
     let sections = ["receivers", "exporters", "extensions", "service"].map(|key| top.node(key));
@@ -210,17 +211,53 @@ fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
     let exporters = components(reader, "exporters", exporters, &exporters::TYPES);
     let extensions = components(reader, "extensions", extensions, &extensions::TYPES);
     let nothing = Node::null(place.clone());
-    let Named { service, extensions: started, pipelines } =
+    let Named { service, extensions: named, pipelines } =
         service::service(reader, service_node.unwrap_or(nothing));
     let metrics_place = (service.metrics.level != MetricsLevel::None).then_some(place);
     // It is read first, because it says what of the rest is used, and told last.
     let told_last = std::mem::take(&mut reader.entries);
     let used_receivers = used(reader, &pipelines, &receivers, |it| &it.receivers, "receiver");
     let used_exporters = used(reader, &pipelines, &exporters, |it| &it.exporters, "exporter");
+    let receiver = used_receiver(reader, receivers, &used_receivers);
+    let started = started(reader, named, &extensions);
+    // They are read before the exporters, because they say who to be, and told after them.
+    let at = reader.entries.len();
+    let Pages { authenticators, mut listening, served } = pages(reader, extensions, &started);
+    let of_extensions = reader.entries.split_off(at);
+    let mut sent = Vec::new();
+    for (id, (place, node)) in exporters {
+        let path = vec!["exporters".to_owned(), id.to_string()];
+        let exporter = exporters::exporter(reader, &id, path, node, &authenticators);
+        if !used_exporters.contains(&id) {
+            continue;
+        }
+        if let Err(error) = exporters::prove_files(&exporter, lookup) {
+            reader.fault(&place, format!("exporters::{id}: {error}"));
+        }
+        sent.push(exporter);
+    }
+    if let Some(place) = metrics_place {
+        let path = "service::telemetry::metrics::readers";
+        for endpoint in &service.metrics.pulls {
+            listens(reader, &mut listening, Some(endpoint), path.to_owned(), &place);
+        }
+        for Push { wire, settings, .. } in &service.metrics.pushes {
+            let looked = exporters::Looked(lookup);
+            if let Err(error) = crate::export::prove_files(*wire, settings, &looked) {
+                reader.fault(&place, format!("{path}: {error}"));
+            }
+        }
+    }
+    reader.entries.extend(of_extensions);
+    reader.entries.extend(told_last);
+    Some(Config { receiver: receiver?, exporters: sent, extensions: served, service })
+}
+
+fn used_receiver(reader: &mut Reader, receivers: Written, used: &[Id]) -> Option<Receiver> {
     let mut receiver = None;
     for (id, (place, node)) in receivers {
         let read = receiver::receiver(reader, vec!["receivers".to_owned(), id.to_string()], node);
-        if used_receivers.contains(&id) && receiver.replace(read).is_some() {
+        if used.contains(&id) && receiver.replace(read).is_some() {
             reader.fault(
                 &place,
                 format!(
@@ -229,48 +266,54 @@ fn config(reader: &mut Reader, tree: Node) -> Option<Config> {
             );
         }
     }
-    let mut sent = Vec::new();
-    for (id, (_, node)) in exporters {
-        let exporter =
-            exporters::exporter(reader, &id, vec!["exporters".to_owned(), id.to_string()], node);
-        if used_exporters.contains(&id) {
-            sent.push(exporter);
-        }
-    }
-    let mut served = BTreeMap::new();
-    let started: Vec<_> = started
-        .into_iter()
-        .filter_map(|(text, place)| {
-            let id = Id::parse(&text)
-                .ok()
-                .filter(|id| extensions.contains_key(&canonical(id, &extensions::TYPES)));
-            if id.is_none() {
-                reader.fault(
-                    &place,
-                    format!(
-                        "service::extensions: references extension {text:?} which is not configured"
-                    ),
+    receiver
+}
+
+/// The extensions that are named to be started, which must be there.
+fn started(reader: &mut Reader, named: Vec<(String, Place)>, extensions: &Written) -> Vec<Id> {
+    let mut out = Vec::new();
+    for (text, place) in named {
+        let id = Id::parse(&text).map(|id| canonical(&id, &extensions::TYPES));
+        match id {
+            Ok(id) if extensions.contains_key(&id) => out.push(id),
+            Ok(_) | Err(_) => {
+                let message = format!(
+                    "service::extensions: references extension {text:?} which is not configured"
                 );
+                reader.fault(&place, message);
             }
-            id.map(|id| canonical(&id, &extensions::TYPES))
-        })
-        .collect();
-    let mut listening = BTreeMap::new();
-    for (id, (place, node)) in extensions {
-        let extension =
-            extensions::extension(reader, &id, vec!["extensions".to_owned(), id.to_string()], node);
-        if started.contains(&id) {
-            let path = format!("extensions::{id}");
-            listens(reader, &mut listening, extension.endpoint(), path, &place);
-            served.insert(id, extension);
         }
     }
-    if let Some(place) = metrics_place {
-        let path = "service::telemetry::metrics::readers".to_owned();
-        listens(reader, &mut listening, Some(&service.metrics.endpoint), path, &place);
+    out
+}
+
+/// What the extensions are for.
+#[derive(Default)]
+struct Pages {
+    authenticators: Authenticators,
+    /// Addresses that are listened on, and by what.
+    listening: BTreeMap<String, String>,
+    served: BTreeMap<Id, Extension>,
+}
+
+fn pages(reader: &mut Reader, extensions: Written, started: &[Id]) -> Pages {
+    let mut pages = Pages::default();
+    for (id, (place, node)) in extensions {
+        let path = vec!["extensions".to_owned(), id.to_string()];
+        let is_started = started.contains(&id);
+        match extensions::extension(reader, &id, path, node) {
+            Read::Auth(auth) => {
+                pages.authenticators.insert(id, auth.filter(|_| is_started));
+            }
+            Read::Page(page) if is_started => {
+                let path = format!("extensions::{id}");
+                listens(reader, &mut pages.listening, page.endpoint(), path, &place);
+                pages.served.insert(id, page);
+            }
+            Read::Page(_) => {}
+        }
     }
-    reader.entries.extend(told_last);
-    Some(Config { receiver: receiver?, exporters: sent, extensions: served, service })
+    pages
 }
 
 /// Two that listen on one address would not both start.

@@ -1,12 +1,14 @@
 //! `service`: what of the components is used, and how this process tells of itself.
 
+mod readers;
+
 use std::collections::BTreeMap;
 
+pub use self::readers::Push;
+use self::readers::readers;
 use super::component::Id;
-use super::extensions::address;
 use super::node::{Node, Place, Value};
 use super::reader::{Reader, Section};
-use super::values::quoted;
 
 /// What is used, and how this process tells of itself.
 #[derive(Clone, Debug, Default)]
@@ -52,18 +54,21 @@ pub enum LogEncoding {
     Json,
 }
 
-/// Which metrics are served, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which metrics are told, and how.
+#[derive(Clone, Debug)]
 pub struct Metrics {
     /// How many of them.
     pub level: MetricsLevel,
-    /// `localhost:8888`
-    pub endpoint: String,
+    /// Where they are served: `localhost:8888`.
+    pub pulls: Vec<String>,
+    /// Where they are sent to.
+    pub pushes: Vec<Push>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { level: MetricsLevel::Normal, endpoint: "localhost:8888".to_owned() }
+        let pulls = vec!["localhost:8888".to_owned()];
+        Self { level: MetricsLevel::Normal, pulls, pushes: Vec::new() }
     }
 }
 
@@ -153,7 +158,8 @@ fn pipeline(reader: &mut Reader, text: &str, place: &Place, node: Node) -> Optio
 
 fn telemetry(s: &mut Section<'_>) -> Service {
     let logs = logs(&mut s.section("logs", "To standard error"));
-    let metrics = metrics(&mut s.section("metrics", "For Prometheus, at /metrics"));
+    let metrics =
+        metrics(&mut s.section("metrics", "For Prometheus, at /metrics, or sent by OTLP"));
     let resource = s.map("resource", "Attributes of this process, on its metrics and logs");
     s.unsupported("traces", "this process makes no traces of itself");
     s.end_ref();
@@ -204,55 +210,7 @@ fn metrics(s: &mut Section<'_>) -> Metrics {
     };
     s.unsupported("address", "the Collector ignores it too: use readers");
     s.unsupported("views", "choose a level");
-    let place = s.place();
-    let mark = s.mark();
-    let endpoint = match s.node("readers") {
-        None => Metrics::default().endpoint,
-        Some(node) => match reader(s, node) {
-            Some(endpoint) => endpoint,
-            None if level == MetricsLevel::None => Metrics::default().endpoint,
-            None => {
-                let message = "service::telemetry::metrics::readers: one reader is expected: [{pull: {exporter: {prometheus: {host, port}}}}]";
-                s.reader().fault(&place, message.to_owned());
-                Metrics::default().endpoint
-            }
-        },
-    };
-    let (host, port) = endpoint.rsplit_once(':').unwrap_or((&endpoint, ""));
-    let host = quoted(host);
-    let written =
-        format!("[{{pull: {{exporter: {{prometheus: {{host: {host}, port: {port}}}}}}}}}]");
-    s.enter_instead(mark, "readers", written, "Where metrics are served");
+    let (pulls, pushes) = readers(s, level);
     s.end_ref();
-    Metrics { level, endpoint }
-}
-
-/// `[{pull: {exporter: {prometheus: {host, port}}}}]`
-fn reader(s: &mut Section<'_>, node: Node) -> Option<String> {
-    let Value::List(items) = node.value else { return None };
-    let [item] = <[Node; 1]>::try_from(items).ok()?;
-    let path = || vec!["service::telemetry::metrics::readers".to_owned()];
-    let mut first = s.reader().section(path(), item);
-    first.unsupported("periodic", "metrics are pulled");
-    let pull = first.node("pull");
-    first.end();
-    let mut pull = s.reader().section(path(), pull?);
-    let exporter = pull.node("exporter");
-    pull.end();
-    let mut exporter = s.reader().section(path(), exporter?);
-    let prometheus = exporter.node("prometheus");
-    exporter.end();
-    let mut prometheus = s.reader().section(path(), prometheus?);
-    let host = prometheus.text("host", "localhost", "");
-    let port = prometheus.number("port", 8_888, 1, "");
-    if let Err(problem) = address(&format!("{host}:{port}")) {
-        prometheus.fault(&format!("\"{host}:{port}\" {problem}"));
-    }
-    for key in ["without_scope_info", "without_units", "without_type_suffix"] {
-        if !prometheus.flag(key, true, "") {
-            prometheus.fault(&format!("{key} is always true, as it is by default"));
-        }
-    }
-    prometheus.end();
-    Some(format!("{host}:{port}"))
+    Metrics { level, pulls, pushes }
 }

@@ -19,13 +19,18 @@ pub enum Format {
 const EVERYTHING: &str = "\
 receivers: {k8s_lifecycle: }
 exporters:
-  otlp_grpc: {endpoint: 'localhost:4317', sending_queue: {batch: {}}}
-  otlp_http: {endpoint: 'http://localhost:4318', sending_queue: {batch: {}}}
+  otlp_grpc: {endpoint: 'localhost:4317', keepalive: {}, sending_queue: {batch: {}}}
+  otlp_http: {endpoint: 'http://localhost:4318', auth: {authenticator: bearertokenauth}, sending_queue: {batch: {}}}
   debug:
   file: {path: ./spans.jsonl}
-extensions: {health_check: , zpages: }
+extensions:
+  health_check:
+  zpages:
+  bearertokenauth: {filename: /var/run/secrets/token}
+  basicauth: {client_auth: {username: me, password_file: /var/run/secrets/password}}
+  headers_setter: {headers: [{key: x-scope-orgid, value: shop}]}
 service:
-  extensions: [health_check, zpages]
+  extensions: [health_check, zpages, bearertokenauth]
   pipelines: {traces: {receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}
 ";
 

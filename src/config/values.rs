@@ -42,6 +42,18 @@ impl Section<'_> {
         url
     }
 
+    /// A text that is never shown.
+    pub fn secret(&mut self, key: &'static str, default: &str, help: &'static str) -> String {
+        let mark = self.mark();
+        let secret = self.text(key, default, help);
+        if !secret.is_empty() {
+            self.reader().entries.truncate(mark);
+            let hidden = Some(quoted("[REDACTED]"));
+            self.enter_secret(key, quoted(&secret), help, hidden);
+        }
+        secret
+    }
+
     /// One of several words.
     pub fn word(
         &mut self,
@@ -282,7 +294,7 @@ impl Section<'_> {
 }
 
 /// Texts by name, as YAML. Keys are never expanded.
-fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(super) fn map<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let pairs: Vec<_> =
         pairs.map(|(name, text)| format!("{}: {}", as_yaml(name), quoted(text))).collect();
     format!("{{{}}}", pairs.join(", "))

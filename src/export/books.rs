@@ -1,5 +1,7 @@
 //! What became of the spans that an exporter was handed, as plain numbers.
 
+use crate::facts::time::UnixNanos;
+
 /// One exporter's books. At any moment
 /// `offered = sent + rejected + failed + refused + queued + in_flight`, all in spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Books {
     pub requests_in_flight: u64,
     /// The last failure, as one sentence, until a request succeeds: also while it is tried again.
     pub last_error: Option<String>,
+    /// Since when there is one.
+    pub failing_since: Option<UnixNanos>,
     /// What the server last said beside a success.
     pub warning: Option<String>,
 }

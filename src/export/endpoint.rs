@@ -1,13 +1,12 @@
 //! Where and how to send, and the proof that it is possible.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr as _;
 use std::time::Duration;
 
-use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
-
+use super::auth::Auth;
 use super::error::SettingsError;
+use super::headers::Headers;
+use super::proxy::Proxy;
+use super::tls::Tls;
 use crate::otlp::backoff::Backoff;
 use crate::otlp::batch::MAX_REQUEST_BYTES;
 
@@ -31,17 +30,42 @@ pub struct Settings {
     pub max_request_bytes: usize,
     /// The head of the header `user-agent`.
     pub user_agent: String,
+    /// Who to be.
+    pub auth: Option<Auth>,
+    /// Of OTLP/gRPC.
+    pub keepalive: Keepalive,
+    /// Of OTLP/HTTP: the way there.
+    pub proxy: Option<Proxy>,
+    /// What is sent.
+    pub signal: Signal,
 }
 
-/// How to trust the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// No TLS for an endpoint without a scheme.
-    pub insecure: bool,
-    /// PEM file of the certificates to trust; `None` trusts those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// The name that the server's certificate must have; `None` for the host of the endpoint.
-    pub server_name_override: Option<String>,
+/// What of this process is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    #[default]
+    Traces,
+    /// Its own metrics.
+    Metrics,
+}
+
+/// How a connection over gRPC is found to be alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// After which without a word it is asked.
+    pub time: Duration,
+    /// After which without an answer it is closed.
+    pub timeout: Duration,
+    /// Also while nothing is under way.
+    pub while_idle: bool,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        let (time, timeout) = (Duration::from_secs(60), Duration::from_secs(20));
+        Self { time, timeout, while_idle: false }
+    }
 }
 
 /// How requests are compressed.
@@ -51,62 +75,6 @@ pub enum Compression {
     Gzip,
     /// Not at all.
     None,
-}
-
-/// Headers that were checked. Their values are never shown.
-#[derive(Clone, Default)]
-pub struct Headers(MetadataMap);
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.as_ref().keys()).finish()
-    }
-}
-
-impl Headers {
-    /// Checks the names and values.
-    ///
-    /// # Errors
-    /// Tells the first name that cannot be sent, never a value.
-    pub fn new<'a>(
-        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, SettingsError> {
-        let mut map = MetadataMap::new();
-        for (name, value) in headers {
-            let wrong = |problem| SettingsError::Header { name: name.to_owned(), problem };
-            let lower = name.to_ascii_lowercase();
-            if lower.ends_with("-bin") {
-                return Err(wrong("is binary (`-bin`): only text can be sent"));
-            }
-            let is_reserved = lower.starts_with("grpc-")
-                || matches!(lower.as_str(), "content-type" | "te" | "user-agent");
-            if is_reserved {
-                return Err(wrong("is set by gRPC itself: leave it out"));
-            }
-            let key = MetadataKey::<Ascii>::from_str(&lower).map_err(|_| {
-                wrong("is no name of a header: only letters, digits, `-`, `_`, `.`")
-            })?;
-            let mut value = MetadataValue::<Ascii>::from_str(value)
-                .map_err(|_| wrong("has a value that cannot be sent: only visible ASCII"))?;
-            value.set_sensitive(true);
-            map.insert(key, value);
-        }
-        Ok(Self(map))
-    }
-
-    /// Lower-case names, and values as they are sent.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().filter_map(|pair| match pair {
-            tonic::metadata::KeyAndValueRef::Ascii(name, value) => {
-                Some((name.as_str(), value.as_encoded_bytes()))
-            }
-            tonic::metadata::KeyAndValueRef::Binary(..) => None,
-        })
-    }
-
-    pub(super) fn map(&self) -> &MetadataMap {
-        &self.0
-    }
 }
 
 impl Settings {
@@ -122,6 +90,10 @@ impl Settings {
             retry: Backoff::default(),
             max_request_bytes: MAX_REQUEST_BYTES,
             user_agent: user_agent(),
+            auth: None,
+            keepalive: Keepalive::default(),
+            proxy: None,
+            signal: Signal::Traces,
         }
     }
 }
@@ -178,8 +150,11 @@ pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
     if host.is_empty() || (host.contains(':') && !is_bracketed) {
         return Err(wrong("has no valid host: use host:port, an IPv6 address in []"));
     }
-    if !is_tls && (tls.ca_file.is_some() || tls.server_name_override.is_some()) {
+    if !is_tls && tls.is_meant() {
         return Err(SettingsError::TlsUnused { endpoint: told });
+    }
+    if !is_tls && settings.auth.is_some() {
+        return Err(SettingsError::PlainAuth { endpoint: told });
     }
     Ok(format!("{}://{authority}", if is_tls { "https" } else { "http" }))
 }
@@ -188,6 +163,7 @@ pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
 mod tests {
     use expect_test::expect;
 
+    use super::super::tls::Pem;
     use super::*;
 
     fn told(endpoint: &str, tls: Tls) -> String {
@@ -247,32 +223,12 @@ mod tests {
         let insecure = Tls { insecure: true, ..Tls::default() };
         assert_eq!(told("localhost:4317", insecure.clone()), "http://localhost:4317");
         assert_eq!(told("https://localhost:4317", insecure), "https://localhost:4317");
-        let trusting = Tls { ca_file: Some("ca.pem".into()), ..Tls::default() };
+        let trusting = Tls { ca: Some(Pem::File("ca.pem".into())), ..Tls::default() };
         assert_eq!(
             told("http://localhost:4317", trusting),
             "endpoint `http://localhost:4317` is plaintext, but TLS is set up for it: use https:// \
              or remove `tls`"
         );
-    }
-
-    #[test]
-    fn headers_are_checked_and_their_values_never_shown() {
-        let headers = Headers::new([("Authorization", "Bearer secret"), ("x-scope", "a")]).unwrap();
-        assert_eq!(format!("{headers:?}"), r#"{"authorization", "x-scope"}"#);
-        let settings = Settings { headers, ..Settings::new("localhost:4317") };
-        assert!(!format!("{settings:?}").contains("secret"));
-        let table: String =
-            [("", "a"), ("a b", "a"), ("a", "sec\nret"), ("x-bin", "a"), ("TE", "a")]
-                .map(|header| format!("{}\n", Headers::new([header]).unwrap_err()))
-                .concat();
-        expect![[r#"
-            header `` is no name of a header: only letters, digits, `-`, `_`, `.`
-            header `a b` is no name of a header: only letters, digits, `-`, `_`, `.`
-            header `a` has a value that cannot be sent: only visible ASCII
-            header `x-bin` is binary (`-bin`): only text can be sent
-            header `TE` is set by gRPC itself: leave it out
-        "#]]
-        .assert_eq(&table);
     }
 
     #[test]

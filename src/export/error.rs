@@ -2,8 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -29,28 +27,18 @@ pub enum SettingsError {
         /// What is wrong and what is expected.
         problem: &'static str,
     },
-    /// The CA file cannot be read.
-    #[error("cannot read the CA file `{path}`")]
-    CaFileUnreadable {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The CA file is something else.
-    #[error(
-        "the CA file `{0}` holds no certificate: it must be PEM, `-----BEGIN CERTIFICATE-----`"
-    )]
-    CaFileEmpty(PathBuf),
-    /// TLS cannot be set up.
-    #[error("cannot set up TLS to `{endpoint}`: {problem}")]
-    Tls {
+    /// TLS cannot be set up: a file or text of it cannot be used.
+    #[error("{0}")]
+    Tls(String),
+    /// Credentials would be sent in plaintext.
+    #[error("the credentials of `auth` would go to `{endpoint}` in plaintext: use https://")]
+    PlainAuth {
         /// The endpoint.
         endpoint: String,
-        /// Why.
-        problem: String,
     },
+    /// A proxy cannot be used.
+    #[error("proxy_url {0}")]
+    Proxy(&'static str),
     /// TLS is configured and would not be used.
     #[error(
         "endpoint `{endpoint}` is plaintext, but TLS is set up for it: use https:// or remove `tls`"
@@ -60,6 +48,50 @@ pub enum SettingsError {
         endpoint: String,
     },
 }
+
+/// What is said of a connection over TLS that does not come about, and what a human can do. The
+/// first that fits tells most.
+const OF_TLS: [(&str, &str); 12] = [
+    ("of `auth`", "check the file and who may read it"),
+    (
+        "UnknownIssuer",
+        "nothing that is trusted vouches for the server's certificate: give that of its issuer, or its own if it signs itself, as `tls::ca_file`",
+    ),
+    (
+        "UnsupportedCertVersion",
+        "the server's certificate is of X.509 version 1, which has no names: make one of version 3 with a subjectAltName",
+    ),
+    (
+        "CaUsedAsEndEntity",
+        "the server shows the certificate of an issuer as its own: give that very certificate as `tls::ca_file`, or make one that is no issuer's",
+    ),
+    ("not valid for", "the server's certificate has another name: see `tls::server_name_override`"),
+    (
+        "NotValidForName",
+        "the server's certificate has another name: see `tls::server_name_override`",
+    ),
+    ("xpired", "the server's certificate is too old: renew it"),
+    (
+        "CertificateRequired",
+        "the server wants a certificate of its clients: give `tls::cert_file` and `tls::key_file`",
+    ),
+    (
+        "fatal alert: CertificateUnknown",
+        "the server does not take the certificate of this client: see `tls::cert_file`",
+    ),
+    (
+        "fatal alert: UnknownCA",
+        "the server does not take the certificate of this client: see `tls::cert_file`",
+    ),
+    (
+        "fatal alert: BadCertificate",
+        "the server does not take the certificate of this client: see `tls::cert_file`",
+    ),
+    (
+        "InvalidContentType",
+        "check `tls`: the CA file, the server's name, or whether the server speaks TLS",
+    ),
+];
 
 /// An attempt that failed.
 #[derive(Debug)]
@@ -92,7 +124,10 @@ impl Failure {
 
     /// What a human can do about it.
     fn advice(&self) -> &'static str {
-        if self.why.contains("certificate") || self.why.contains("InvalidContentType") {
+        if let Some((_, advice)) = OF_TLS.iter().find(|(said, _)| self.why.contains(said)) {
+            return advice;
+        }
+        if self.why.contains("certificate") {
             return "check `tls`: the CA file, the server's name, or whether the server speaks TLS";
         }
         let other_protocol = match self.wire {
@@ -185,7 +220,7 @@ mod tests {
         expect![[r#"
             gave up after 6 attempts in 30.0s, tcp connect error: Connection refused (Unavailable); is a collector listening there?
             too large (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)
-            gave up after 6 attempts in 30.0s, invalid peer certificate: UnknownIssuer (Unavailable); check `tls`: the CA file, the server's name, or whether the server speaks TLS
+            gave up after 6 attempts in 30.0s, invalid peer certificate: UnknownIssuer (Unavailable); nothing that is trusted vouches for the server's certificate: give that of its issuer, or its own if it signs itself, as `tls::ca_file`
             gave up after 6 attempts in 30.0s, HTTP 503 Service Unavailable; the server's log tells more
             HTTP 404 Not Found; is this an OTLP/HTTP address? (port 4318, path /v1/traces)
         "#]]

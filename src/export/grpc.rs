@@ -1,60 +1,65 @@
 //! The wire: a tonic channel that carries requests as the bytes they were encoded to.
 
 use std::error::Error as _;
-use std::fs;
-use std::time::Duration;
 
+use http::Uri;
+use http::uri::PathAndQuery;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 use prost::bytes::{BufMut as _, Bytes};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::http::uri::PathAndQuery;
-use tonic::metadata::MetadataMap;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
-use super::endpoint::{Compression, Settings, Tls, url};
+use super::connect::Connector;
+use super::endpoint::{Compression, Keepalive, Settings, Signal, url};
 use super::error::{SettingsError, chain};
-use crate::text::Chain;
+use super::headers::Headers;
 
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-
-/// Idle connections are asked for life, so that a vanished server is noticed before the next
-/// request waits for it.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// A server that can be connected to.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     name: String,
     endpoint: Endpoint,
+    connector: Connector,
     compression: Compression,
-    headers: MetadataMap,
+    headers: Headers,
+    method: PathAndQuery,
 }
 
 impl Target {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let name = url(settings)?;
         let wrong = |problem| SettingsError::Endpoint { endpoint: name.clone(), problem };
-        let mut endpoint = Endpoint::from_shared(name.clone())
+        let uri: Uri = name.parse().map_err(|_| wrong("is no address: use host:port"))?;
+        let Keepalive { time, timeout, while_idle } = settings.keepalive;
+        // TLS is the connector's: to tonic the connection is a plain one to an https origin.
+        let endpoint = Endpoint::from_shared(name.replacen("https://", "http://", 1))
             .map_err(|_| wrong("is no address: use host:port"))?
+            .origin(uri.clone())
             .user_agent(settings.user_agent.as_str())
             .map_err(|_| SettingsError::Header {
                 name: "user-agent".to_owned(),
                 problem: "has a value that cannot be sent: only visible ASCII",
             })?
-            .http2_keep_alive_interval(KEEP_ALIVE);
-        if !settings.timeout.is_zero() {
-            endpoint = endpoint.connect_timeout(settings.timeout);
-        }
-        if name.starts_with("https://") {
-            endpoint = endpoint.tls_config(tls(&settings.tls)?).map_err(|error| {
-                SettingsError::Tls { endpoint: name.clone(), problem: Chain(&error).to_string() }
-            })?;
-        }
-        let headers = settings.headers.map().clone();
-        Ok(Self { name, endpoint, compression: settings.compression, headers })
+            .http2_keep_alive_interval(time)
+            .keep_alive_timeout(timeout)
+            .keep_alive_while_idle(while_idle);
+        let connector = Connector::new(uri, settings, b"h2")?;
+        let method = PathAndQuery::from_static(match settings.signal {
+            Signal::Traces => TRACES,
+            Signal::Metrics => METRICS,
+        });
+        let (compression, headers) = (settings.compression, settings.headers.clone());
+        Ok(Self { name, endpoint, connector, compression, headers, method })
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     pub(super) fn name(&self) -> &str {
@@ -63,55 +68,37 @@ impl Target {
 
     /// A client that connects at its first request, and again after a loss.
     pub(super) fn connect(&self) -> Client {
-        let mut grpc =
-            Grpc::new(self.endpoint.connect_lazy()).accept_compressed(CompressionEncoding::Gzip);
+        let channel = self.endpoint.connect_with_connector_lazy(self.connector.clone());
+        let mut grpc = Grpc::new(channel).accept_compressed(CompressionEncoding::Gzip);
         match self.compression {
             Compression::Gzip => grpc = grpc.send_compressed(CompressionEncoding::Gzip),
             Compression::None => {}
         }
-        Client { grpc, headers: self.headers.clone() }
+        Client { grpc, headers: self.headers.clone(), method: self.method.clone() }
     }
-}
-
-fn tls(tls: &Tls) -> Result<ClientTlsConfig, SettingsError> {
-    let Tls { insecure: _, ca_file, server_name_override } = tls;
-    let mut config = match ca_file {
-        None => ClientTlsConfig::new().with_native_roots(),
-        Some(path) => {
-            let pem = fs::read(path)
-                .map_err(|source| SettingsError::CaFileUnreadable { path: path.clone(), source })?;
-            // tonic takes a file without a certificate for an empty list, and then trusts nobody.
-            let begin = b"-----BEGIN CERTIFICATE-----";
-            if !pem.windows(begin.len()).any(|window| window == begin) {
-                return Err(SettingsError::CaFileEmpty(path.clone()));
-            }
-            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
-        }
-    };
-    if let Some(name) = server_name_override {
-        config = config.domain_name(name);
-    }
-    Ok(config)
 }
 
 /// A connection, or the will to make one.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     grpc: Grpc<Channel>,
-    headers: MetadataMap,
+    headers: Headers,
+    method: PathAndQuery,
 }
 
 impl Client {
-    /// One attempt. Dropping it resets the stream, which tells the server to stop.
+    /// One attempt, with these headers too. Dropping it resets the stream, which tells the server
+    /// to stop.
     pub(super) async fn send(
         &mut self,
         request: Bytes,
+        headers: &Headers,
     ) -> Result<ExportTraceServiceResponse, Status> {
         let ready = self.grpc.ready().await;
         ready.map_err(|error| unanswered(Status::from_error(Box::new(error))))?;
         let mut request = Request::new(request);
-        *request.metadata_mut() = self.headers.clone();
-        let answer = self.grpc.unary(request, PathAndQuery::from_static(EXPORT), Raw).await;
+        *request.metadata_mut() = self.headers.with(headers);
+        let answer = self.grpc.unary(request, self.method.clone(), Raw).await;
         answer.map(Response::into_inner).map_err(unanswered)
     }
 }

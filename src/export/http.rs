@@ -1,32 +1,29 @@
 //! OTLP over HTTP: protobuf or JSON in a POST, the answer mapped to what gRPC would have said.
 
 use std::fmt;
-use std::fs;
 use std::io::Write as _;
 use std::time::Duration;
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
+    USER_AGENT,
 };
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 use prost::bytes::Bytes;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use tonic::{Code, Status};
 
+use super::connect::Connector;
 use super::endpoint::{Compression, Settings};
-use super::error::Refusal;
-use super::error::SettingsError;
+use super::error::{Refusal, SettingsError};
+use super::headers::Headers;
+use super::proxy::Proxy;
 use super::settings::Encoding;
 use crate::otlp::{json, verdict};
 use crate::text::Chain;
@@ -37,7 +34,8 @@ const MAX_ANSWER: usize = 64 << 10;
 /// A client of one server.
 #[derive(Clone)]
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
+    connector: Connector,
     uri: Uri,
     headers: HeaderMap,
     compression: Compression,
@@ -54,16 +52,7 @@ impl Client {
     pub(super) fn new(settings: &Settings, encoding: Encoding) -> Result<Self, SettingsError> {
         let uri = uri(&settings.endpoint)?;
         let mut headers = HeaderMap::new();
-        for (name, value) in settings.headers.pairs() {
-            let (Ok(name), Ok(mut value)) =
-                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
-            else {
-                let problem = "cannot be sent over HTTP";
-                return Err(SettingsError::Header { name: name.to_owned(), problem });
-            };
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
+        put(&mut headers, &settings.headers)?;
         let agent = HeaderValue::from_str(&settings.user_agent).map_err(|_| {
             let problem = "has a value that cannot be sent: only visible ASCII";
             SettingsError::Header { name: "user-agent".to_owned(), problem }
@@ -77,34 +66,42 @@ impl Client {
         if settings.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        if !settings.timeout.is_zero() {
-            connector.set_connect_timeout(Some(settings.timeout));
+        // Over TLS the proxy passes bytes on, and is told once for each connection.
+        let is_plain = uri.scheme_str() == Some("http");
+        let proxy = settings.proxy.as_ref().filter(|_| is_plain);
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls(settings)?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector = Connector::new(uri.clone(), settings, b"http/1.1")?;
         let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(90))
-            .build(connector);
-        Ok(Self { pool, uri, headers, compression: settings.compression, encoding })
+            .build(connector.clone());
+        let compression = settings.compression;
+        Ok(Self { pool, connector, uri, headers, compression, encoding })
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     pub(super) fn name(&self) -> String {
         self.uri.to_string()
     }
 
-    /// One attempt.
-    pub(super) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
+    /// One attempt, with these headers too.
+    pub(super) async fn send(
+        &self,
+        bytes: Bytes,
+        headers: &Headers,
+    ) -> Result<ExportTraceServiceResponse, Refusal> {
         let body = self.body(bytes).map_err(|why| refused(Code::Internal, why))?;
         let mut request = Request::post(self.uri.clone())
             .body(Full::new(body))
             .map_err(|error| refused(Code::Internal, error.to_string()))?;
         request.headers_mut().clone_from(&self.headers);
+        put(request.headers_mut(), headers)
+            .map_err(|error| refused(Code::Internal, error.to_string()))?;
         let answer = self.pool.request(request).await;
         // Whatever breaks on the way may work the next time.
         let answer =
@@ -150,6 +147,20 @@ impl Client {
         };
         read.map_err(|why| refused(Code::Internal, format!("the answer cannot be read: {why}")))
     }
+}
+
+fn put(map: &mut HeaderMap, headers: &Headers) -> Result<(), SettingsError> {
+    for (name, value) in headers.pairs() {
+        let (Ok(name), Ok(mut value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
+        else {
+            let problem = "cannot be sent over HTTP";
+            return Err(SettingsError::Header { name: name.to_owned(), problem });
+        };
+        value.set_sensitive(true);
+        map.insert(name, value);
+    }
+    Ok(())
 }
 
 fn refused(code: Code, why: String) -> Refusal {
@@ -202,34 +213,6 @@ pub(super) fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
         return Err(wrong("has no valid port: a number from 1 to 65535 is wanted after the host"));
     }
     Ok(uri)
-}
-
-fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
-    let mut roots = RootCertStore::empty();
-    match &settings.tls.ca_file {
-        Some(path) => {
-            let unreadable =
-                |source| SettingsError::CaFileUnreadable { path: path.clone(), source };
-            let pem = fs::read(path).map_err(unreadable)?;
-            let found = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-            let (n, _) = roots.add_parsable_certificates(found);
-            if n == 0 {
-                return Err(SettingsError::CaFileEmpty(path.clone()));
-            }
-        }
-        None => {
-            let native = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(native.certs);
-        }
-    }
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SettingsError::Tls {
-            endpoint: settings.endpoint.clone(),
-            problem: error.to_string(),
-        })?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

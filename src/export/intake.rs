@@ -38,7 +38,11 @@ impl Account {
     }
 
     pub(super) fn write(&self, change: impl FnOnce(&mut Books)) {
-        self.books.send_modify(change);
+        self.books.send_modify(|books| {
+            change(books);
+            let since = books.failing_since.take().or_else(|| Some(crate::clock::now()));
+            books.failing_since = since.filter(|_| books.last_error.is_some());
+        });
     }
 
     pub(super) fn id(&self) -> String {

@@ -3,15 +3,16 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::http::Uri;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
+use super::auth::Auth;
 use super::endpoint::Settings;
 use super::error::{Refusal, SettingsError};
+use super::files::Machine;
+use super::headers::Headers;
 use super::wire::Wire;
 use super::{grpc, http};
 
@@ -24,6 +25,7 @@ pub(super) struct Server {
     client: Client,
     wire: Wire,
     timeout: Duration,
+    auth: Option<Auth>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ impl Server {
             Wire::Grpc => Client::Grpc(Arc::new((grpc::Target::new(settings)?, OnceLock::new()))),
             Wire::Http(encoding) => Client::Http(Box::new(http::Client::new(settings, encoding)?)),
         };
-        Ok(Self { client, wire, timeout: settings.timeout })
+        Ok(Self { client, wire, timeout: settings.timeout, auth: settings.auth.clone() })
     }
 
     pub(super) fn wire(&self) -> Wire {
@@ -57,13 +59,12 @@ impl Server {
 
     /// Whether anything listens there, found out by connecting.
     pub(super) async fn reach(&self) -> Result<(), Status> {
-        let name = self.name();
-        let Ok(uri) = name.parse::<Uri>() else { return Ok(()) };
-        let port =
-            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        match timeout(REACH, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => Ok(()),
+        let connector = match &self.client {
+            Client::Grpc(shared) => shared.0.connector(),
+            Client::Http(client) => client.connector(),
+        };
+        match timeout(REACH, connector.reach()).await {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
             Err(_) => Err(timed_out(REACH)),
         }
@@ -72,15 +73,22 @@ impl Server {
     /// One attempt.
     pub(super) async fn send(&self, bytes: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
         let limit = self.timeout;
+        // Credentials are read for each attempt: they may be other ones by now.
+        let headers = match &self.auth {
+            None => Headers::default(),
+            Some(auth) => auth
+                .headers(&Machine)
+                .map_err(|why| Refusal { status: Status::unavailable(why), after: None })?,
+        };
         let answer = async {
             match &self.client {
                 Client::Grpc(shared) => {
                     let (target, client) = &**shared;
                     let mut client = client.get_or_init(|| target.connect()).clone();
-                    let answer = client.send(bytes).await;
+                    let answer = client.send(bytes, &headers).await;
                     answer.map_err(|status| Refusal { status, after: None })
                 }
-                Client::Http(client) => client.send(bytes).await,
+                Client::Http(client) => client.send(bytes, &headers).await,
             }
         };
         if limit.is_zero() {

@@ -1,15 +1,17 @@
-//! Metrics as text for Prometheus; pure.
+//! Metrics, as text for Prometheus and as requests of OTLP; pure.
 //!
 //! Those that every Collector has bear the names and labels that a real one was seen to serve:
-//! without `_total` and without units. Ours are dotted in OpenTelemetry, `otelcol.k8s_lifecycle.…`,
-//! and have underscores here.
+//! without `_total` and without units.
 
+mod families;
 pub mod names;
+mod otlp;
 mod page;
 
 use std::collections::BTreeMap;
 
-use page::Page;
+use families::{Families, Labels};
+pub use otlp::request;
 
 use super::delays::Delays;
 use super::process::Process;
@@ -53,7 +55,12 @@ pub struct Snapshot {
 /// The text at `level`.
 #[must_use]
 pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
-    let mut page = Page::new(&of.resource);
+    page::text(&families(of, level), &of.resource)
+}
+
+/// What there is to tell at `level`.
+fn families(of: &Snapshot, level: MetricsLevel) -> Families {
+    let mut page = Families::default();
     if level >= MetricsLevel::Basic {
         collector(&mut page, of);
     }
@@ -63,17 +70,17 @@ pub fn text(of: &Snapshot, level: MetricsLevel) -> String {
         watches(&mut page, of);
         contexts(&mut page, of);
     }
-    page.out
+    page
 }
 
-fn collector(page: &mut Page, of: &Snapshot) {
+fn collector(page: &mut Families, of: &Snapshot) {
     let receiver = [("receiver", of.receiver.as_str()), ("transport", "http")];
     page.one(names::RECEIVER_ACCEPTED_SPANS, &receiver, of.counts.spans);
     // Spans are made here: none is refused before it exists.
     page.one(names::RECEIVER_REFUSED_SPANS, &receiver, 0_u64);
     page.one(names::RECEIVER_FAILED_SPANS, &receiver, 0_u64);
     let exporters = &of.exporters;
-    let by_id = |value: fn(&Books) -> Option<u64>| -> Vec<_> {
+    let by_id = |value: fn(&Books) -> Option<u64>| -> Vec<(Labels, u64)> {
         exporters
             .iter()
             .filter_map(|books| Some((vec![("exporter", books.id.clone())], value(books)?)))
@@ -97,10 +104,9 @@ fn collector(page: &mut Page, of: &Snapshot) {
     page.one(names::PROCESS_UPTIME, &[], of.uptime_seconds);
     page.one(names::PROCESS_CPU_SECONDS, &[], of.process.cpu_seconds);
     page.one(names::PROCESS_MEMORY_RSS, &[], of.process.memory_rss);
-    page.target_info();
 }
 
-fn ours(page: &mut Page, of: &Snapshot) {
+fn ours(page: &mut Families, of: &Snapshot) {
     let Counts {
         objects,
         changes,
@@ -142,7 +148,7 @@ fn ours(page: &mut Page, of: &Snapshot) {
     );
 }
 
-fn clock(page: &mut Page, of: &Known) {
+fn clock(page: &mut Families, of: &Known) {
     let seconds = |nanos: Nanos| nanos.0 as f64 / 1e9;
     let bounds = of.bounds.map(|bounds| [("least", bounds.lo), ("most", bounds.hi)]);
     let bounds = bounds.into_iter().flatten();
@@ -152,7 +158,7 @@ fn clock(page: &mut Page, of: &Known) {
     page.one(names::CLOCK_CONTRADICTIONS, &[], of.n_anew);
 }
 
-fn watches(page: &mut Page, of: &Snapshot) {
+fn watches(page: &mut Families, of: &Snapshot) {
     let by_resource = |value: &dyn Fn(&Status) -> u64| -> Vec<_> {
         let labels = |status: &Status| {
             let mut labels = vec![("resource", status.resource.clone())];
@@ -180,7 +186,7 @@ fn watches(page: &mut Page, of: &Snapshot) {
 
 /// Trace contexts on objects, with the names and labels of KEP-5915; what is wrong with those that
 /// cannot be read is ours.
-fn contexts(page: &mut Page, of: &Snapshot) {
+fn contexts(page: &mut Families, of: &Snapshot) {
     let mut by_kind: BTreeMap<String, [u64; 2]> = BTreeMap::new();
     let mut by_flaw = Flaw::ALL.map(|flaw| (flaw, 0));
     for status in &of.watches {
@@ -212,18 +218,9 @@ fn contexts(page: &mut Page, of: &Snapshot) {
 }
 
 /// How much later than they were due spans were handed to the exporters.
-fn delays(page: &mut Page, delays: &Delays) {
-    let name = names::HANDOVER_DELAY.name;
-    page.head(names::HANDOVER_DELAY);
-    let bounds = Delays::BOUNDS_MS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-    let mut sum = 0;
-    for (bound, count) in bounds.zip(delays.counts) {
-        sum += count;
-        page.series(&format!("{name}_bucket"), [("le", bound.as_str())].into_iter(), &sum);
-    }
+fn delays(page: &mut Families, delays: &Delays) {
     let millis = delays.sum_micros as f64 / 1_000.0;
-    page.series(&format!("{name}_sum"), [].into_iter(), &millis);
-    page.series(&format!("{name}_count"), [].into_iter(), &sum);
+    page.histogram(names::HANDOVER_DELAY, &Delays::BOUNDS_MS, &delays.counts, millis);
 }
 
 #[cfg(test)]
@@ -233,7 +230,7 @@ mod tests {
     use super::*;
     use crate::facts::kind::Kind;
 
-    fn snapshot() -> Snapshot {
+    pub(super) fn snapshot() -> Snapshot {
         let books = Books {
             id: "otlp_grpc/a\"b".to_owned(),
             sent: 24,

@@ -151,7 +151,7 @@ service:
         }]
     );
     assert_eq!(config.service.metrics.level, MetricsLevel::Detailed);
-    assert_eq!(config.service.metrics.endpoint, "0.0.0.0:9999");
+    assert_eq!(config.service.metrics.pulls, ["0.0.0.0:9999"]);
 }
 
 /// A configuration that watches these objects.

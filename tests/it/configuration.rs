@@ -190,3 +190,29 @@ async fn a_configuration_or_a_part_of_one_is_fetched_from_the_web() {
         format!("http://{address}/none?token=REDACTED: cannot get it: HTTP 404 Not Found\n");
     assert!(text.starts_with(&expected), "{text}");
 }
+
+#[test]
+fn health_has_the_keys_of_version_2_where_their_gate_is_open() {
+    let folder = folder("health");
+    fs::write(folder.join("good.yaml"), GOOD).unwrap();
+    let with = |health: &str, gates: &str| {
+        let more = format!(
+            "yaml:{{extensions: {{health_check: {health}}}, service: {{extensions: [health_check]}}}}"
+        );
+        let base =
+            ["validate", "--config", "good.yaml", "--config", &more, "--feature-gates", gates];
+        said(&lifespan(&folder, &base)).1
+    };
+    let v2 = "{use_v2: true, http: {endpoint: 'localhost:1', status: {path: /s}}, component_health: {include_recoverable_errors: true, recovery_duration: 1m}}";
+    let gate = "extension.healthcheck.useComponentStatus";
+    assert_eq!(with(v2, gate), "");
+    assert!(with(v2, "").contains("enable the feature gate with: --feature-gates=+extension"));
+    assert!(
+        with("{use_v2: true, http: {status: {enabled: false}}}", gate)
+            .contains("at least one protocol")
+    );
+    assert!(
+        with("{use_v2: true, grpc: {}, http: {config: {enabled: true}}}", gate)
+            .contains("print-config shows it")
+    );
+}

@@ -55,7 +55,7 @@ fn probes_and_ports_are_those_that_are_served() {
     let config = config("deploy/kustomize/overlays/cluster/lifespan.yaml");
     let health = format!("{:?}", config.extensions);
     assert!(health.contains("10.0.0.1:13133") && health.contains("path: \"/\""), "{health}");
-    assert_eq!(config.service.metrics.endpoint, "10.0.0.1:8888");
+    assert_eq!(config.service.metrics.pulls, ["10.0.0.1:8888"]);
     for needed in [
         "containerPort: 13133",
         "containerPort: 8888",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifespan::export::books::Books;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
-use lifespan::export::{Compression, Delivery, Headers, Settings, Tls};
+use lifespan::export::{Compression, Delivery, Headers, Pem, Settings, Tls};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::{SECOND, UnixNanos};
 use lifespan::otlp::backoff::Backoff;
@@ -154,9 +154,10 @@ async fn nobody_listening_is_told_in_one_sentence() {
 #[tokio::test]
 async fn a_server_is_trusted_by_its_certificate_and_name_only() {
     let mut collector = FakeCollector::start_tls([]).await;
-    let ca_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/ca.pem").into());
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/ca.pem");
+    let ca = Some(Pem::File(ca.into()));
     let server_name_override = Some("collector.test".to_owned());
-    let tls = Tls { insecure: false, ca_file, server_name_override };
+    let tls = Tls { ca, server_name_override, ..Tls::default() };
     let endpoint = format!("https://{}", collector.address);
     let trusting = Settings { tls, retry: tiny(), ..Settings::new(endpoint) };
 
@@ -169,13 +170,13 @@ async fn a_server_is_trusted_by_its_certificate_and_name_only() {
     assert_eq!((books.gave_up, collector.received().len()), (3, 0));
     let text = books.last_error.unwrap();
     assert!(text.contains("invalid peer certificate"), "{text}");
-    assert!(text.contains("; check `tls`"), "{text}");
+    assert!(text.contains("; the server's certificate has another name"), "{text}");
 }
 
 #[test]
 fn a_ca_file_without_a_certificate_is_refused() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/server.key");
-    let tls = Tls { ca_file: Some(file.into()), ..Tls::default() };
+    let tls = Tls { ca: Some(Pem::File(file.into())), ..Tls::default() };
     let settings = Settings { tls, ..Settings::new("localhost:4317") };
     let error = lifespan::export::endpoint(Wire::Grpc, &settings).unwrap_err();
     assert!(error.to_string().contains("server.key` holds no certificate"), "{error}");

@@ -4,11 +4,14 @@
 
 use std::fs;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use prost::Message as _;
 use serde_json::Value as Json;
 
 use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::FakeCollector;
+use crate::support::fake_http::FakeHttp;
 use crate::support::lines;
 use crate::support::service::{Gate, Service, folder, free_address, until_answered};
 
@@ -170,4 +173,66 @@ async fn a_person_sees_what_settles_and_learns_what_was_not_sent_and_a_vanished_
     let last = shown.lines().last().unwrap();
     assert!(last.contains("1 settled so late that whether it lasted is not known"), "{last}");
     assert!(last.contains(&format!("0 sent to {nowhere}, ")) && last.contains(" not: "), "{last}");
+}
+
+#[tokio::test]
+async fn metrics_are_sent_at_intervals_and_once_more_at_the_end() {
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let server = FakeHttp::start([]).await;
+    let endpoint = server.url.replace("/v1/traces", "/v1/metrics");
+    let folder = folder("pushed");
+    let text = format!(
+        "receivers: {{k8s_lifecycle: {{auth_type: kubeConfig}}}}\n\
+         exporters: {{debug: }}\n\
+         service:\n  telemetry:\n    resource: {{k8s.pod.name: p}}\n    metrics:\n      readers:\n\
+         \x20     - periodic:\n          interval: 50\n          exporter:\n            otlp: \
+         {{protocol: http/protobuf, endpoint: '{endpoint}', compression: gzip, headers: [{{name: x-key, value: sesame}}]}}\n  \
+         pipelines: {{traces: {{receivers: [k8s_lifecycle], exporters: [debug]}}}}\n"
+    );
+    fs::write(folder.join("c.yaml"), text).unwrap();
+    let mut service = Service::start(folder, &api.url, &["--config", "c.yaml"]);
+    service.says(READY, 1).await;
+    let first = server.received().await.len();
+    while server.received().await.len() < first + 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    service.signal("TERM");
+    assert_eq!(service.ended().await, Some(0), "{}", service.said());
+    let last = server.received().await.pop().unwrap();
+    assert_eq!(
+        (last.path.as_str(), last.headers.get("x-key").unwrap().as_bytes()),
+        ("/v1/metrics", &b"sesame"[..])
+    );
+    let request = ExportMetricsServiceRequest::decode(&*last.plain()).unwrap();
+    let resource = &request.resource_metrics[0];
+    let attributes = &resource.resource.as_ref().unwrap().attributes;
+    assert!(attributes.iter().any(|it| it.key == "k8s.pod.name"), "{attributes:?}");
+    let metrics = &resource.scope_metrics[0].metrics;
+    assert!(metrics.iter().any(|it| it.name == "otelcol_k8s_lifecycle_objects"), "{metrics:?}");
+    assert!(!service.said().contains("Metrics cannot be sent"), "{}", service.said());
+}
+
+#[tokio::test]
+async fn the_status_of_each_component_is_told_and_what_lasts_makes_it_unhealthy() {
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let (health, nowhere) = (free_address().await, free_address().await);
+    let text = format!(
+        "receivers: {{k8s_lifecycle: {{auth_type: kubeConfig}}}}\n\
+         exporters: {{otlp_grpc: {{endpoint: '{nowhere}', tls: {{insecure: true}}}}}}\n\
+         extensions: {{health_check: {{use_v2: true, http: {{endpoint: '{health}'}}, \
+         component_health: {{include_recoverable_errors: true}}}}}}\n\
+         service:\n  extensions: [health_check]\n  telemetry: {{metrics: {{level: none}}}}\n  \
+         pipelines: {{traces: {{receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}}}\n"
+    );
+    let folder = folder("status");
+    fs::write(folder.join("c.yaml"), text).unwrap();
+    let gate = "extension.healthcheck.useComponentStatus";
+    let arguments = ["--config", "c.yaml", "--feature-gates", gate];
+    let mut service = Service::start(folder, &api.url, &arguments);
+    service.says("The endpoint does not answer", 1).await;
+    let body = until_answered(&health, "/status?verbose", |status, _| status == 500).await;
+    let body: Json = serde_json::from_str(&body).unwrap();
+    let parts = &body["components"]["pipeline:traces"]["components"];
+    assert_eq!(parts["exporter:otlp_grpc"]["status"], "StatusRecoverableError", "{body}");
+    until_answered(&health, "/status?pipeline=logs", |status, _| status == 404).await;
 }

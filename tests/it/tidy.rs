@@ -28,6 +28,7 @@ const SHELL: [&str; 16] = [
 
 /// The files that do I/O, read a clock, draw or wait; every other one is pure.
 const SHELL_FILES: &[&str] = &[
+    "admin/push.rs",
     "admin/server.rs",
     "app.rs",
     "app/driver.rs",
@@ -56,8 +57,10 @@ const SHELL_FILES: &[&str] = &[
     "cluster/machine.rs",
     "cluster/objects.rs",
     "export.rs",
+    "export/connect.rs",
     "export/deliver.rs",
     "export/endpoint.rs",
+    "export/files.rs",
     "export/grpc.rs",
     "export/http.rs",
     "export/intake.rs",

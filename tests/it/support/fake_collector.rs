@@ -71,6 +71,11 @@ impl FakeCollector {
         Self::serve(Server::builder().tls_config(tls).unwrap(), script).await
     }
 
+    /// TLS as `tls` says.
+    pub(crate) async fn start_with(tls: ServerTlsConfig) -> Self {
+        Self::serve(Server::builder().tls_config(tls).unwrap(), []).await
+    }
+
     async fn serve(mut server: Server, script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -29,14 +29,20 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// How many spans are in it.
-    pub(crate) fn n_spans(&self) -> usize {
+    /// Its body, whatever it was packed as.
+    pub(crate) fn plain(&self) -> Vec<u8> {
         let mut plain = Vec::new();
         if self.headers.get("content-encoding").is_some() {
             flate2::read::GzDecoder::new(&self.body[..]).read_to_end(&mut plain).unwrap();
         } else {
             plain.extend(&self.body);
         }
+        plain
+    }
+
+    /// How many spans are in it.
+    pub(crate) fn n_spans(&self) -> usize {
+        let plain = self.plain();
         let request: ExportTraceServiceRequest =
             match self.headers["content-type"].to_str().unwrap() {
                 "application/json" => serde_json::from_slice(&plain).unwrap(),

@@ -1,0 +1,233 @@
+//! Health as the status of each component, in the layout of version 2 of the Collector's health check;
+//! pure.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::known::Known;
+use crate::facts::time::UnixNanos;
+use crate::watch::status::{Phase, Status};
+
+/// Which errors make a component unhealthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ComponentHealth {
+    /// What nobody but a person can mend.
+    pub includes_permanent: bool,
+    /// What has lasted for longer than `recovery`.
+    pub includes_recoverable: bool,
+    /// How long it may last.
+    pub recovery: Duration,
+}
+
+/// How a component is; the later ones go over the earlier ones where several are told as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Ok,
+    Recoverable,
+    Permanent,
+    Starting,
+    Stopping,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "StatusOK",
+            Self::Recoverable => "StatusRecoverableError",
+            Self::Permanent => "StatusPermanentError",
+            Self::Starting => "StatusStarting",
+            Self::Stopping => "StatusStopping",
+        }
+    }
+}
+
+/// A component, since when it is so, and why.
+#[derive(Clone, Debug)]
+struct Component {
+    name: String,
+    state: State,
+    since: UnixNanos,
+    why: Option<String>,
+}
+
+/// Status and body; `None` where `query` names a pipeline that there is not.
+pub(super) fn told(known: &Known, health: ComponentHealth, query: &str) -> Option<(u16, Value)> {
+    let asked = |name: &str| {
+        query.split('&').find_map(|pair| match pair.split_once('=') {
+            Some((key, value)) => (key == name).then_some(value),
+            None => (pair == name).then_some(""),
+        })
+    };
+    let is_verbose = asked("verbose").is_some_and(|value| value != "false");
+    let parts = components(known);
+    let all = worst("", &parts, known);
+    let mut body = event(&all, health, known.snapshot.now);
+    body.insert("start_time".to_owned(), json!(time(known.started)));
+    let pipeline = asked("pipeline").filter(|name| !name.is_empty());
+    if pipeline.is_some_and(|name| name != "traces") {
+        return None;
+    }
+    if is_verbose {
+        let each: Map<_, _> = parts
+            .iter()
+            .map(|part| (part.name.clone(), event(part, health, known.snapshot.now).into()))
+            .collect();
+        let each = if pipeline.is_some() {
+            each
+        } else {
+            let mut traces = event(&all, health, known.snapshot.now);
+            traces.insert("components".to_owned(), each.into());
+            Map::from_iter([("pipeline:traces".to_owned(), traces.into())])
+        };
+        body.insert("components".to_owned(), each.into());
+    }
+    let is_healthy = body.get("healthy") == Some(&Value::Bool(true));
+    let code = match all.state {
+        _ if !is_healthy => 500,
+        State::Starting | State::Stopping => 503,
+        State::Ok | State::Recoverable | State::Permanent => 200,
+    };
+    Some((code, body.into()))
+}
+
+fn components(known: &Known) -> Vec<Component> {
+    let receiver = format!("receiver:{}", known.snapshot.receiver);
+    let at = |state, since, why| Component { name: receiver.clone(), state, since, why };
+    let receivers = if known.is_stopping {
+        vec![at(State::Stopping, known.started, None)]
+    } else if let Some(why) = &known.is_starting {
+        vec![at(State::Starting, known.started, Some(why.clone()))]
+    } else {
+        let watches = known.snapshot.watches.iter().map(|it| {
+            let (since, error) =
+                it.last_error.clone().map_or((known.started, None), |(at, why)| {
+                    (it.heard_at.unwrap_or(at), Some(format!("{}: {why}", it.resource)))
+                });
+            at(state(it), since, error)
+        });
+        watches.collect()
+    };
+    let mut all = vec![worst(&receiver, &receivers, known)];
+    all.extend(known.snapshot.exporters.iter().map(|books| Component {
+        name: format!("exporter:{}", books.id),
+        state: if books.last_error.is_some() { State::Recoverable } else { State::Ok },
+        since: books.failing_since.unwrap_or(known.started),
+        why: books.last_error.clone(),
+    }));
+    all
+}
+
+fn state(status: &Status) -> State {
+    match status.phase {
+        Phase::Forbidden => State::Permanent,
+        Phase::Missing => State::Ok,
+        Phase::Retrying => State::Recoverable,
+        Phase::Starting | Phase::Listing | Phase::Watching => {
+            if status.is_synced {
+                State::Ok
+            } else {
+                State::Starting
+            }
+        }
+    }
+}
+
+/// Several as one, which is as the worst of them, for as long as that has lasted.
+fn worst(name: &str, parts: &[Component], known: &Known) -> Component {
+    let ok = Component { name: name.to_owned(), state: State::Ok, since: known.started, why: None };
+    let worst = parts.iter().max_by_key(|part| (part.state, std::cmp::Reverse(part.since)));
+    worst.map_or(ok, |part| Component { name: name.to_owned(), ..part.clone() })
+}
+
+fn event(of: &Component, health: ComponentHealth, now: UnixNanos) -> Map<String, Value> {
+    let lasted = Duration::from_nanos(u64::try_from(now.since(of.since).0).unwrap_or_default());
+    let is_unhealthy = match of.state {
+        State::Permanent => health.includes_permanent,
+        State::Recoverable => health.includes_recoverable && lasted >= health.recovery,
+        State::Ok | State::Starting | State::Stopping => false,
+    };
+    let mut out = Map::new();
+    out.insert("healthy".to_owned(), json!(!is_unhealthy));
+    out.insert("status".to_owned(), json!(of.state.name()));
+    if let Some(why) = &of.why {
+        out.insert("error".to_owned(), json!(why));
+    }
+    out.insert("status_time".to_owned(), json!(time(of.since)));
+    out.insert("attributes".to_owned(), json!({}));
+    out
+}
+
+fn time(at: UnixNanos) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::books::Books;
+    use crate::telemetry::metrics::Snapshot;
+
+    fn known(phase: Phase, is_failing: bool) -> Known {
+        let error = "403 forbidden".to_owned();
+        let watch = Status {
+            resource: "pods".to_owned(),
+            phase,
+            is_synced: phase == Phase::Watching,
+            last_error: (phase == Phase::Forbidden).then_some((UnixNanos::from_seconds(3), error)),
+            ..Status::default()
+        };
+        let books = Books {
+            id: "otlp_grpc".to_owned(),
+            last_error: is_failing.then(|| "refused".to_owned()),
+            failing_since: is_failing.then_some(UnixNanos::from_seconds(60)),
+            ..Books::default()
+        };
+        let snapshot = Snapshot {
+            receiver: "k8s_lifecycle".to_owned(),
+            watches: vec![watch],
+            exporters: vec![books],
+            now: UnixNanos::from_seconds(100),
+            ..Snapshot::default()
+        };
+        Known { snapshot, ..Known::default() }
+    }
+
+    const ALL: ComponentHealth = ComponentHealth {
+        includes_permanent: true,
+        includes_recoverable: true,
+        recovery: Duration::from_secs(40),
+    };
+
+    #[test]
+    fn a_status_has_the_code_of_its_worst_component_and_errors_only_count_where_they_shall() {
+        let code =
+            |phase, is_failing, health| told(&known(phase, is_failing), health, "").unwrap().0;
+        let none = ComponentHealth::default();
+        assert_eq!(code(Phase::Watching, false, ALL), 200);
+        assert_eq!(code(Phase::Listing, false, none), 503);
+        assert_eq!(code(Phase::Watching, true, none), 200);
+        assert_eq!(code(Phase::Watching, true, ALL), 500, "for 40 seconds");
+        let patient = ComponentHealth { recovery: Duration::from_secs(41), ..ALL };
+        assert_eq!(code(Phase::Watching, true, patient), 200);
+        assert_eq!(code(Phase::Forbidden, false, none), 200);
+        assert_eq!(code(Phase::Forbidden, false, ALL), 500);
+    }
+
+    #[test]
+    fn each_component_is_told_to_who_wants_it_and_a_pipeline_that_there_is_not_is_not_found() {
+        let known = known(Phase::Watching, true);
+        let (_, body) = told(&known, ALL, "").unwrap();
+        assert!(body.get("components").is_none(), "{body}");
+        assert_eq!(body["status"], "StatusRecoverableError");
+        assert_eq!(body["error"], "refused");
+        let (_, body) = told(&known, ALL, "verbose").unwrap();
+        let parts = &body["components"]["pipeline:traces"]["components"];
+        assert_eq!(parts["receiver:k8s_lifecycle"]["status"], "StatusOK");
+        assert_eq!(parts["exporter:otlp_grpc"]["healthy"], false);
+        assert_eq!(parts["exporter:otlp_grpc"]["status_time"], "1970-01-01T00:01:00Z");
+        let (_, body) = told(&known, ALL, "pipeline=traces&verbose=true").unwrap();
+        assert_eq!(body["components"]["exporter:otlp_grpc"]["error"], "refused");
+        assert!(told(&known, ALL, "pipeline=metrics").is_none());
+    }
+}
