@@ -29,8 +29,8 @@ impl Snapshot {
         }
     }
 
-    /// A hash of all that matters: not of the resourceVersion, nor of when a status was written. It
-    /// may be stored.
+    /// A hash of all that matters: not of the resourceVersion, nor of when a status was written that
+    /// names its generation. It may be stored.
     #[must_use]
     pub fn facts(&mut self) -> u64 {
         let meta = match self {
@@ -40,6 +40,12 @@ impl Snapshot {
         let version = std::mem::take(&mut meta.resource_version);
         let written = meta.written.take();
         let status = match self {
+            // Of a status that names no generation a write is all that tells that it is about the spec.
+            Self::Workload(it)
+                if matches!(it.kind, Kind::Other(_)) && it.status.names.is_none() =>
+            {
+                None
+            }
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
@@ -47,7 +53,7 @@ impl Snapshot {
         self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {
-                workload.status.written = status;
+                workload.status.written = status.or(workload.status.written);
                 &mut workload.meta
             }
             Self::Pod(pod) => &mut pod.meta,

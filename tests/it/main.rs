@@ -25,5 +25,6 @@ mod service;
 mod stamp;
 mod support;
 mod tidy;
+mod verdicts;
 mod watch;
 mod webhook;
