@@ -30,8 +30,15 @@ fn main() {
         let deployments = PODS / pods;
         let actions = u32::try_from(deployments).unwrap_or(u32::MAX);
         let steady = i64::try_from(pods).ok();
-        let lines =
-            run(Plan { seed: 1, makes: &[Make::Deployment], actions, steady, deployments }).lines;
+        let lines = run(Plan {
+            seed: 1,
+            makes: &[Make::Deployment],
+            actions,
+            steady,
+            deployments,
+            ends_namespace: false,
+        })
+        .lines;
         let news: Vec<Told> = lines.iter().filter_map(told).collect();
         let before = HEAP.allocated();
         let mut spans = Vec::new();

@@ -43,6 +43,7 @@ fn rollouts() -> Vec<Line> {
         actions: 200,
         steady: Some(10),
         deployments: 10,
+        ends_namespace: false,
     })
     .lines
 }

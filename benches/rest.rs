@@ -46,6 +46,7 @@ fn at_rest(pods: u32) -> Look {
         seed: 1,
         makes: &[Make::Deployment],
         actions: deployments,
+        ends_namespace: false,
         steady: Some(PODS.into()),
         deployments: usize::try_from(deployments).unwrap_or(usize::MAX),
     };

@@ -19,7 +19,7 @@ use crate::support::drive::{self as support_drive, Run, Told, decode, drive, sna
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
 use crate::support::model::truth::Cause;
-use crate::support::model::{self, MS, Make, S};
+use crate::support::model::{self, History, MS, Make, Plan, S};
 use crate::support::truth;
 
 /// As many histories, unless `LIFESPAN_SEEDS` asks for more.
@@ -137,11 +137,15 @@ fn none(wrong: &[String]) {
 /// Histories of these kinds are told as they truly happened, and all of `sorts` happens in them:
 /// what a transition is called, and how it ends.
 fn told_truly(makes: &'static [Make], seeds: std::ops::Range<u64>, sorts: &[&str]) {
+    told_truly_of(|seed| model::history_of(makes, seed, 30), seeds, sorts);
+}
+
+fn told_truly_of(history: impl Fn(u64) -> History, seeds: std::ops::Range<u64>, sorts: &[&str]) {
     let mut wrong = String::new();
     let mut happened = BTreeSet::new();
     let is_whole = seeds.end - seeds.start > 10;
     for seed in seeds {
-        let history = model::history_of(makes, seed, 30);
+        let history = history(seed);
         let run = drive(&decode(&history.lines));
         let faults = format!("{}{}", faults(&run.spans), truth::faults(&history.truth, &run.spans));
         for one in history.truth.transitions.iter().filter(|one| one.is_certain) {
@@ -234,6 +238,22 @@ fn histories_of_all_kinds_side_by_side_are_told_as_they_truly_happened() {
 }
 
 /// Of every length.
+#[test]
+fn the_end_of_a_namespace_is_one_deletion_of_each_tree() {
+    let plan = |seed, makes| Plan {
+        seed,
+        makes,
+        actions: 6,
+        steady: None,
+        deployments: 0,
+        ends_namespace: true,
+    };
+    for makes in [&[Make::Deployment], &[Make::StatefulSet], &[Make::DaemonSet], &[Make::Job]] {
+        let sort = format!("delete {} completed", makes[0].kind());
+        told_truly_of(|seed| model::run(plan(seed, makes)), seeds(20), &[&sort]);
+    }
+}
+
 #[test]
 fn every_prefix_of_a_recording_gives_whole_traces() {
     for (name, told) in all() {

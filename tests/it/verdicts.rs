@@ -1,7 +1,12 @@
 //! Kinds without Pods whose verdict comes late, flips, or is never given anew: made-up histories, and
 //! what must be told of each by DESIGN §3.1–§3.3, restated here without the core.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::unreachable,
+    reason = "a panic is a failed test"
+)]
 
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::span::FinishedSpan;
@@ -111,7 +116,7 @@ fn truth(life: &[(i64, What)], tells_generation: bool) -> Vec<Told> {
         });
         match (lasted, next.map(|i| life[i].1)) {
             (Some((_, (at, Verdict::Good))), _) => {
-                told.push((name, start, *at, "completed", false))
+                told.push((name, start, *at, "completed", false));
             }
             (Some((_, (at, _))), _) => told.push((name, start, *at, "failed", false)),
             (None, Some(What::Deleted)) => {

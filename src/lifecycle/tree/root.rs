@@ -348,10 +348,15 @@ impl Tree {
         }
     }
 
-    /// What is open is a `recover` in which every wanted Pod was asked to go, and none came since: the
+    /// What is open was opened by Pods, every wanted Pod was asked to go, and none came since: the
     /// Pods of a namespace go first (KEP-5080), and that is how a deletion begins (DESIGN §3.12).
     fn recovers_no_more(&mut self, cluster: &str) -> bool {
-        let seq = self.open_ref().filter(|open| open.action == Action::Recover).map(|it| it.seq);
+        // An `update` that Pods of an older revision opened by going is one no less.
+        let is_by_pods = |open: &&Transition| {
+            let is_by_health = matches!(open.settles, Settles::ByHealth { .. });
+            open.action == Action::Recover || (open.action == Action::Update && is_by_health)
+        };
+        let seq = self.open_ref().filter(is_by_pods).map(|it| it.seq);
         let Some(seq) = seq.filter(|_| self.pods.tally().present == 0) else { return false };
         let departed = self.open_ref().map(|open| &open.departed).into_iter().flatten();
         let mut pods = self.pods.all().iter().chain(departed).filter(|(_, it)| it.has_part_in(seq));

@@ -215,3 +215,27 @@ fn deleted_during_an_update_it_is_deleted_and_the_delete_links_to_it() {
         "#]],
     );
 }
+
+#[test]
+fn pods_of_an_older_revision_that_go_with_their_namespace_are_part_of_one_deletion() {
+    check(
+        "
+        @-101 missed sts db ondelete
+        @0 settled sts/db db-0 db-1
+        @5   sts db image=v2 by=kubectl
+        @5.2 sts db revision=r2 status=0/2/2 mixed
+        @60  pod db-0 going grace=1
+        @60.1 pod db-1 going grace=1
+        @61  pod db-0 gone
+        @61.1 pod db-1 gone
+        @61.5 sts db gone
+        @90 wait
+        ",
+        expect![[r#"
+            update StatefulSet db 5..5.2 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+            delete StatefulSet db 60..61.5 completed {cause=delete}
+              terminate Pod db-0 60..61 completed
+              terminate Pod db-1 60.1..61.1 completed
+        "#]],
+    );
+}

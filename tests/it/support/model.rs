@@ -14,6 +14,7 @@ mod deployments;
 mod facts;
 mod jobs;
 mod kubelet;
+mod namespace;
 pub(crate) mod objects;
 mod pods;
 pub(crate) mod random;
@@ -70,6 +71,8 @@ enum Task {
     /// What held a Pod lets go.
     ReleasePod(usize),
     Write(Box<Note>),
+    /// The namespace controller goes on with the end of the namespace.
+    EndNamespace,
 }
 
 /// What users make.
@@ -113,6 +116,8 @@ pub(crate) struct Plan {
     pub(crate) steady: Option<i64>,
     /// Steady rollouts go round among so many Deployments.
     pub(crate) deployments: usize,
+    /// In the end their namespace is deleted.
+    pub(crate) ends_namespace: bool,
 }
 
 struct World {
@@ -138,6 +143,8 @@ struct World {
     plan: Plan,
     left: u32,
     act_at_last: i64,
+    /// The namespace is terminating: controllers make nothing any more.
+    is_terminating: bool,
 }
 
 /// A history of random actions on Deployments.
@@ -147,7 +154,7 @@ pub(crate) fn history(seed: u64, actions: u32) -> History {
 
 /// A history of random actions on these kinds.
 pub(crate) fn history_of(makes: &'static [Make], seed: u64, actions: u32) -> History {
-    run(Plan { seed, makes, actions, steady: None, deployments: 0 })
+    run(Plan { seed, makes, actions, steady: None, deployments: 0, ends_namespace: false })
 }
 
 /// Runs a cluster by `plan` from its beginning until some time after the last action.
@@ -173,6 +180,7 @@ pub(crate) fn run(plan: Plan) -> History {
         plan,
         left: plan.actions,
         act_at_last: BEGINNING,
+        is_terminating: false,
     };
     for lane in Lane::ALL {
         let at = BEGINNING + world.random.ms(1, 20) / 1_000 * 1_000;
@@ -221,6 +229,9 @@ impl World {
     }
 
     fn perform(&mut self, task: Task) {
+        if self.is_terminating && task.is_of_controller() {
+            return;
+        }
         match task {
             // Whatever may come to what has stood for hours.
             Task::Act if self.is_quiet() && self.random.chance(30) => {
@@ -235,6 +246,7 @@ impl World {
             Task::CountJob(at) => self.count_ended(at),
             Task::CollectPod(at) => self.request_deletion(at),
             Task::ReleasePod(at) => self.release_pod(at),
+            Task::EndNamespace => self.end_namespace(),
             Task::Write(note) => {
                 self.resource_version += 1;
                 let object = note.json(self.resource_version, self.now);

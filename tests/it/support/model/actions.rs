@@ -26,6 +26,9 @@ impl World {
             }
         }
         if self.left == 0 {
+            if self.plan.ends_namespace {
+                self.after(500, 60_000, Task::EndNamespace);
+            }
             return;
         }
         match self.random.between(0, 10) {
@@ -256,7 +259,7 @@ impl World {
         self.write_deployment(at, Type::Modified);
     }
 
-    fn delete(&mut self, at: usize) {
+    pub(super) fn delete(&mut self, at: usize) {
         self.deployments[at].is_gone = true;
         self.write_deployment(at, Type::Deleted);
         self.truth.deleted(self.deployments[at].tree, self.now);

@@ -294,7 +294,6 @@ impl Truth {
         let one = &self.transitions[open];
         let has_exited = |pod: &PodTruth| pod.restarts.iter().any(|(end, _)| *end >= one.start);
         one.rule == Rule::Health
-            && one.actions == ["recover"]
             && self.trees[at].facts.is_some_and(|facts| facts.pods.active == 0)
             && self.pods.iter().all(|pod| {
                 pod.start_in != Some(open) && (pod.end_in != Some(open) || !has_exited(pod))

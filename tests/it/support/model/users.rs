@@ -247,7 +247,7 @@ impl World {
     }
 
     /// The object is gone at once; what it owned is collected.
-    fn delete_workload(&mut self, at: usize) {
+    pub(super) fn delete_workload(&mut self, at: usize) {
         self.workloads[at].is_gone = true;
         self.write_workload(at, Type::Deleted);
         let tree = self.workloads[at].tree;
