@@ -71,6 +71,23 @@ fn is_of_kubelet(event: &Value) -> bool {
 }
 
 #[test]
+fn a_node_whose_clock_drifts_changes_nothing_but_times() {
+    let mut wrong = Vec::new();
+    for (name, lines) in histories(3) {
+        let expected = shape(&drive(&decode(&lines)));
+        let first = lines.first().unwrap().at;
+        // A second in each minute, until it is off by three minutes.
+        for way in [-1, 1] {
+            let off = |line: &Line| way * ((line.at - first) / (60 * S)).min(180);
+            let drifted: Vec<Line> = lines.iter().map(|line| of_kubelet(line, off(line))).collect();
+            let drifted = shape(&drive(&decode(&drifted)));
+            wrong.extend(difference(&name, &format!("drift {way}"), &expected, &drifted));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
 fn a_node_whose_clock_is_off_changes_nothing_but_times() {
     let mut wrong = Vec::new();
     for (name, lines) in histories(3) {
