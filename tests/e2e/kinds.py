@@ -31,6 +31,7 @@ import time
 from api import Api, Proxy
 from cases import BUILT_IN, CONTROLLERS, World, crd
 from custom import CUSTOM, ONLY_CONFIGURED, RESOURCES, install
+from ends import ENDS
 from moves import MOVES, operator, queued
 from jaeger import replayed, told
 from side_by_side import STABLE, broken, cluster_uid, differences, roots_of, tag, tops
@@ -111,7 +112,10 @@ def verdict(case, traces):
 
 def of_case(case, traces, resources):
     """The traces whose service is a case's: its objects are named after it."""
-    belongs = lambda it: it.get("k8s.namespace.name") == case.world.api.namespace and (it["service.name"] + "-").startswith(case.case + "-")
+    own = case.world.api.namespace
+    # A case may have a namespace of its own, named after it.
+    places = (own, f"{own}-{case.case}")
+    belongs = lambda it: it.get("k8s.namespace.name") in places and (it["service.name"] + "-").startswith(case.case + "-")
     return {trace_id: spans for trace_id, spans in traces.items() if belongs(resources[trace_id])}
 
 
@@ -120,7 +124,7 @@ def chosen(api, world, only, rollouts_namespace):
     cases, installed = [], []
     wanted = lambda name: not only or name in only
     served = lambda kind: api.read("CustomResourceDefinition", crd(kind)) is not None
-    cases += [Case(name, steps, world) for name, steps in {**BUILT_IN, **MOVES}.items() if wanted(name)]
+    cases += [Case(name, steps, world) for name, steps in {**BUILT_IN, **MOVES, **ENDS}.items() if wanted(name)]
     for name, (steps, kind) in REAL.items():
         if wanted(name) and not served(kind):
             print(f"{name}: skipped, this cluster serves no {kind}")
@@ -138,16 +142,17 @@ def chosen(api, world, only, rollouts_namespace):
 
 def watched(lifespan, folder, cases):
     """Runs the cases while both watch; gives the ends of the two."""
-    config, spans = os.path.join(folder, "config.json"), os.path.join(folder, "live.json")
-    # The exporter appends.
-    if os.path.exists(spans):
-        os.remove(spans)
+    config, spans, recording = (os.path.join(folder, name) for name in ("config.json", "live.json", "live.jsonl"))
+    # The exporter appends, and a recording is not written over.
+    for old in (spans, recording):
+        if os.path.exists(old):
+            os.remove(old)
     with open(config, "w", encoding="utf-8") as file:
         json.dump(configuration(folder), file)
     with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
         watching = [
             subprocess.Popen([lifespan, "--config", config], stdout=log, stderr=log),
-            subprocess.Popen([lifespan, "record", "--config", config, "-o", os.path.join(folder, "live.jsonl")], stderr=log),
+            subprocess.Popen([lifespan, "record", "--config", config, "-o", recording], stderr=log),
         ]
         try:
             time.sleep(4)
@@ -199,7 +204,7 @@ def main():
     parser.add_argument("--rollouts-namespace", metavar="NAME", default="default", help="one that Argo Rollouts and Kueue look after")
     parser.add_argument("--keep", metavar="FOLDER", help="where the recording, the spans and the log are left")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.only if name not in {**BUILT_IN, **MOVES, **REAL, **BY_HAND}]
+    unknown = [name for name in arguments.only if name not in {**BUILT_IN, **MOVES, **ENDS, **REAL, **BY_HAND}]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)}")
     namespace = f"lifespan-e2e-{os.getpid()}"
