@@ -96,6 +96,8 @@ struct Facts {
     is_loss_told: bool,
     /// The failure state it is in, and since when.
     failure: Option<(Failure, Evidence)>,
+    /// The kubelet evicts it: the message of the Event that says so.
+    evicted: Option<Box<str>>,
     /// What an Event says keeps it from starting, until it has a sandbox.
     obstacle: Option<(Failure, Evidence)>,
     /// The liveness or startup probe that failed last.
@@ -394,6 +396,7 @@ impl Facts {
         !self.has_spans()
             && self.unready.is_none()
             && self.failure.is_none()
+            && self.evicted.is_none()
             && self.obstacle.is_none()
             && self.probe.as_ref().is_none_or(|probe| !probe.is_fatal)
     }

@@ -22,7 +22,8 @@ def evicted(world, name):
     time.sleep(LASTING)
     first = world.api.list("Pod", f"app={name}")[0]["metadata"]["name"]
     world.api.patch("Pod", first, {"metadata": {"annotations": {"fill": "yes"}}})
-    world.api.until(f"{first} is evicted", lambda: world.api.read("Pod", first)["status"].get("reason") == "Evicted")
+    # Its container ends with 0 when it is stopped: then only an Event says that it was evicted.
+    world.api.until(f"{first} is evicted", lambda: world.api.read("Pod", first)["status"]["phase"] in ("Failed", "Succeeded"))
     others = lambda: [it for it in world.api.list("Pod", f"app={name}") if it["metadata"]["name"] != first]
     is_ready = lambda it: any(one["type"] == "Ready" and one["status"] == "True" for one in it["status"].get("conditions", []))
     world.api.until(f"{name} has another Pod", lambda: any(map(is_ready, others())))

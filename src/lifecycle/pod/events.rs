@@ -64,6 +64,10 @@ impl Pod {
     /// Takes over an Event about it. Returns whether there was room for it.
     pub fn note(&mut self, note: &Note) -> bool {
         self.note_probe(note);
+        // A container that ends well when it is told to go leaves no other word of it.
+        if &*note.reason == "Evicted" && &*note.source == "kubelet" && note.container.is_none() {
+            self.facts().evicted = Some(note.message.clone());
+        }
         let Some(facts) = self.facts.as_deref_mut().filter(|facts| facts.has_spans()) else {
             return true;
         };
@@ -104,6 +108,12 @@ impl Pod {
             }
             _ => {}
         }
+    }
+
+    /// Why the kubelet evicts it, as an Event says.
+    #[must_use]
+    pub fn evicted(&self) -> Option<&str> {
+        self.facts.as_deref()?.evicted.as_deref()
     }
 
     /// The probe for which a container of it is being restarted: reason and last output.

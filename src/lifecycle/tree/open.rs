@@ -357,11 +357,12 @@ impl Lost {
 
     /// A Pod that is lost as its newest version says it.
     pub(super) fn of(seen: &PodSnapshot, known: &Pod) -> Self {
-        let why = match known.fatal_probe() {
-            Some((probe, output)) if seen.meta.deletion.is_none() => {
+        let why = match (known.evicted(), known.fatal_probe()) {
+            (Some(message), _) => Some(("Evicted".into(), message.into())),
+            (None, Some((probe, output))) if seen.meta.deletion.is_none() => {
                 Some((probe.failed().into(), output.into()))
             }
-            Some(_) | None => reason::of_loss(seen),
+            (None, _) => reason::of_loss(seen),
         };
         let (reason, message) = why.unzip();
         Self { pod: Arc::clone(&known.name), node: known.node.clone(), reason, message }

@@ -172,3 +172,22 @@ fn an_event_that_only_names_its_pod_is_told_on_that() {
         "#]],
     );
 }
+
+// Seen with Kubernetes 1.36: a container that ends with 0 when it is stopped leaves its Pod Succeeded.
+#[test]
+fn a_pod_that_the_kubelet_evicts_says_so_though_its_container_ends_well() {
+    check(
+        "
+        @0 settled web a
+        @20   event pod/a Evicted warning said=usage_exceeds_the_limit
+        @20.5 pod a exit=0 succeeded
+        @20.6 pod b of=web-1
+        @22   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 20.5..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Evicted}
+              start Pod b 20.6..22 completed
+        "#]],
+    );
+}
