@@ -36,6 +36,8 @@ def answer(otelcol: str, text: str) -> str:
         return "ok\n"
     said = re.sub(r"^.*\bcollector server run finished with error: ", "", done.stderr.strip())
     said = re.sub(r"(Error|failed to get config|invalid configuration|cannot unmarshal the configuration): ", "", said)
+    # Its lists of types come in the order of the day.
+    said = re.sub(r"(?<=valid values: \[)[^\]]*", lambda types: " ".join(sorted(types[0].split())), said)
     # Places in the Collector's sources and times are no part of an answer.
     lines = [line for line in said.splitlines() if line and not re.match(r"^\d{4}/\d\d/|^\d{4}-\d\d-", line)]
     return "".join(f"{line}\n" for line in lines)

@@ -193,7 +193,9 @@ async fn metrics_are_sent_at_intervals_and_once_more_at_the_end() {
     let mut service = Service::start(folder, &api.url, &["--config", "c.yaml"]);
     service.says(READY, 1).await;
     let first = server.received().await.len();
+    let began = tokio::time::Instant::now();
     while server.received().await.len() < first + 2 {
+        assert!(began.elapsed().as_secs() < 60, "{}", service.said());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     service.signal("TERM");
