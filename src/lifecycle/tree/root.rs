@@ -86,7 +86,7 @@ impl Tree {
             self.spec_written(Write { old, new, change, at, manager, fresh }, turn);
         } else {
             turn.counts.churn += 1;
-            self.stamped(fresh, at.moment());
+            self.stamped(fresh, at.moment(), turn);
         }
     }
 

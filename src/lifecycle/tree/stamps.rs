@@ -5,6 +5,7 @@ use crate::facts::span::Link;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::transition::{Joined, Transition};
+use crate::lifecycle::turn::Turn;
 
 /// A stamp written without a spec change counts for a transition opened within this time.
 const STAMP_WAITS: Nanos = Nanos::from_seconds(60);
@@ -28,15 +29,17 @@ impl Tree {
     }
 
     /// Stamps that were written without a spec change: for what is open, or opens soon.
-    pub(super) fn stamped(&mut self, fresh: Vec<Stamp>, at: UnixNanos) {
+    pub(super) fn stamped(&mut self, fresh: Vec<Stamp>, at: UnixNanos, turn: &mut Turn<'_>) {
         if self.is_open() {
             if !fresh.is_empty() {
                 self.link_stamps(fresh, false);
             }
             return;
         }
-        self.waiting_stamps.extend(fresh.into_iter().take(MAX_WAITING_STAMPS).map(|it| (it, at)));
+        self.waiting_stamps.retain(|(_, since)| at.since(*since) <= STAMP_WAITS);
+        self.waiting_stamps.extend(fresh.into_iter().map(|it| (it, at)));
         let extra = self.waiting_stamps.len().saturating_sub(MAX_WAITING_STAMPS);
+        turn.counts.crowded += u64::try_from(extra).unwrap_or(u64::MAX);
         self.waiting_stamps.drain(..extra);
     }
 }

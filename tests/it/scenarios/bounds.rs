@@ -92,3 +92,18 @@ fn writes_of_replicas_beyond_those_it_keeps_are_counted() {
     assert_eq!(n_crowded(writes(999).chain(last())), 0);
     assert_eq!(n_crowded(writes(1_001).chain(last())), 2);
 }
+
+#[test]
+fn stamps_beyond_those_that_wait_for_a_transition_are_counted() {
+    let stamps = |n: u32| {
+        let stamps: Vec<_> =
+            (1..=n).map(|n| format!("@20.{n:02} deploy web stamp={n:02x}\n")).collect();
+        let script =
+            format!("@0 settled web a\n{}@21 deploy web image=v2\n@60 wait\n", stamps.concat());
+        let run = run(&script);
+        let links = run.open.iter().map(|span| span.links.len()).max().unwrap();
+        (run.counts.untraced.crowded, links)
+    };
+    assert_eq!(stamps(16), (0, 16));
+    assert_eq!(stamps(19), (3, 16));
+}
