@@ -86,6 +86,12 @@ impl Engine {
                 state.list.push(snapshot);
             }
             News::ListDone(version) => self.list_done(lane, part, version, at),
+            News::Found(mut snapshot) => {
+                let facts = snapshot.facts();
+                let version = snapshot.meta().resource_version;
+                state.relist.seen(snapshot.meta().uid, facts);
+                self.inlet.listed(lane, version, Change::Seen(snapshot), at);
+            }
             News::Closed => {
                 state.reach.breaks_off(at, &mut self.none_behind_from);
                 state.relist.abandon();

@@ -151,6 +151,8 @@ pub enum News {
     ListDone(Option<u64>),
     /// A watch told this.
     Watched(Change),
+    /// The object was there before what is told begins; this is the first version of it that is told.
+    Found(Snapshot),
     /// The list or watch broke off; an unfinished list proves nothing.
     Closed,
     /// The watch goes on, and has nothing new to tell.
@@ -161,6 +163,7 @@ impl News {
     /// No object of its kind will ever say how it is; one that says that it has failed does.
     pub fn fall_silent(&mut self) {
         let (Self::Listed(snapshot)
+        | Self::Found(snapshot)
         | Self::Watched(Change::Seen(snapshot) | Change::Deleted(snapshot))) = self
         else {
             return;
@@ -176,7 +179,9 @@ impl News {
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         match self {
-            Self::Listed(snapshot) => Some(snapshot.meta().resource_version),
+            Self::Listed(snapshot) | Self::Found(snapshot) => {
+                Some(snapshot.meta().resource_version)
+            }
             Self::ListDone(version) => *version,
             Self::Watched(change) => change.version(),
             Self::Closed | Self::Bookmark => None,

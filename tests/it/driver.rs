@@ -134,6 +134,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                         alive.remove(&snapshot.meta().uid)
                     }
                     News::Listed(_)
+                    | News::Found(_)
                     | News::ListDone(_)
                     | News::Watched(_)
                     | News::Bookmark
@@ -146,7 +147,11 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                     spans.extend(engine.hear_part(told.lane, 0, News::ListDone(version), at));
                     spans.extend(engine.hear_part(told.lane, 1, News::ListDone(version), at));
                 }
-                news @ (News::Listed(_) | News::Watched(_) | News::Bookmark | News::Closed) => {
+                news @ (News::Listed(_)
+                | News::Found(_)
+                | News::Watched(_)
+                | News::Bookmark
+                | News::Closed) => {
                     spans.extend(engine.hear_part(told.lane, part, news, at));
                 }
             }

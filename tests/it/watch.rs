@@ -455,7 +455,12 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
     let speech = told.iter().filter_map(|news| match news {
         News::Listed(Snapshot::Workload(widget))
         | News::Watched(Change::Seen(Snapshot::Workload(widget))) => Some(widget.status.speech),
-        News::Listed(_) | News::ListDone(_) | News::Watched(_) | News::Bookmark | News::Closed => {
+        News::Listed(_)
+        | News::Found(_)
+        | News::ListDone(_)
+        | News::Watched(_)
+        | News::Bookmark
+        | News::Closed => {
             None
         }
     });

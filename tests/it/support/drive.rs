@@ -36,6 +36,7 @@ pub(crate) struct Told {
 pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     match &told.news {
         News::Listed(snapshot)
+        | News::Found(snapshot)
         | News::Watched(
             Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot),
         ) => Some(snapshot),
