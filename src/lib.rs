@@ -64,6 +64,8 @@
 //!   [`watch::json`] cuts objects from the bytes, [`watch::listener`] says what becomes of them, all
 //!   pure.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
+//!   What others write down (kubectl, the Collector, the API server's audit log) is read below
+//!   `recording::import`, a reader for each format, and is the same from there on.
 //! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
 //!   of spans; the one way out, of the service and of commands alike.
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
@@ -162,6 +164,10 @@
 //!   `kinds::a_refusal_never_shows_the_value_of_an_env_variable`)
 //! * **Invariant:** cutting spans into requests loses none and keeps their order.
 //!   (`batch::nothing_is_lost_order_is_kept_and_sizes_add_up`)
+//! * **Invariant:** in whatever form an hour of a cluster was written down, the same is told of it.
+//!   (`import::an_audit_log_gives_the_spans_of_the_recording`,
+//!   `import::a_log_of_the_k8s_objects_receiver_gives_the_spans_of_the_recording`,
+//!   `import::what_kubectl_printed_gives_the_traces_of_the_recording`)
 //! * **Invariant:** what is written to a pipe depends on the recording and the arguments alone.
 //!   (`cli::what_is_piped_is_the_same_whatever_the_environment_says`)
 //! * **Invariant:** nothing in a recording can steer the terminal it is shown on.

@@ -10,7 +10,9 @@
 //! arrives: cut files, foreign files, single bad objects. Each is told with its place, and the
 //! rest is still read.
 
+mod doubt;
 mod essence;
+mod import;
 mod input;
 mod line;
 mod lines;
@@ -18,9 +20,11 @@ mod player;
 mod redact;
 mod writer;
 
+pub use doubt::Reason;
+pub use import::Format;
 pub use input::{Input, OpenFailed};
 pub use line::{Line, LineError};
 pub use lines::{Lines, MAX_LINE, Taken};
-pub use player::{Player, Reason, Tally};
+pub use player::{Imported, Player, Tally};
 pub use redact::Redaction;
 pub use writer::{ForRecording, Written};

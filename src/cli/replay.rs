@@ -11,7 +11,7 @@ use crate::config::Receiver;
 use crate::engine::{Engine, Settings};
 use crate::facts::time::Nanos;
 use crate::kinds::Catalog;
-use crate::recording::{Input, Player};
+use crate::recording::{Format, Imported, Input, Player};
 use crate::report::Report;
 use crate::show::Look;
 use crate::text::Chain;
@@ -33,15 +33,21 @@ read of it is told on standard error, and the rest is used.
 Examples:
   lifespan replay config/demo/rolling-update.jsonl.gz
   lifespan replay --failed --slower-than 30s monday.jsonl.gz tuesday.jsonl.gz
-  lifespan replay --format json recording.jsonl > spans.jsonl")]
+  lifespan replay -o json recording.jsonl > spans.jsonl
+  lifespan replay audit.log audit-2.log
+  kubectl get deploy,rs,pods -A -o json | lifespan replay -")]
 pub(super) struct Arguments {
-    /// Recordings, plain or gzipped, in order of time; - is standard input
+    /// Files of one format, plain or gzipped; - is standard input. Recordings in order of time
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    /// What the files are
+    #[arg(long, value_enum, default_value_t = InputFormat::Auto)]
+    format: InputFormat,
+
     /// What to write to standard output
-    #[arg(long, value_enum, default_value_t = Format::Waterfall)]
-    format: Format,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Waterfall)]
+    output: OutputFormat,
 
     /// Also send the traces to this OTLP/gRPC server, such as localhost:4317 or https://host:443
     #[arg(long, value_name = "HOST:PORT")]
@@ -96,7 +102,22 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum InputFormat {
+    /// Told by how the first one begins
+    Auto,
+    /// Recordings of lifespan record
+    Recording,
+    /// Output of kubectl get -o json or -o yaml, of objects, lists and -w, one file a kind or all in one
+    Kubectl,
+    /// Logs of the Collector's k8s_objects receiver, by its file exporter as JSON
+    #[value(name = "k8s_objects")]
+    K8sObjects,
+    /// Audit logs of API servers, at level RequestResponse or Request
+    Audit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
     /// Bars on an axis of time
     Waterfall,
     /// OTLP as JSON, one document a line
@@ -140,23 +161,22 @@ pub(super) fn run(
     let mut output = Output::new(out, arguments.form(terminal), arguments.selection(), sender);
     let mut player = Player::new(catalog, Engine::new(settings));
     let mut traces = Traces::new(MAX_SPANS);
-    let mut all_usable = true;
-    let mut any_usable = false;
+    let mut inputs = Vec::new();
+    let mut all_open = true;
     for file in &arguments.files {
-        let input = match Input::open(file) {
-            Ok(input) => input,
+        match Input::open(file) {
+            Ok(input) => inputs.push(input),
             Err(error) => {
                 report.say(&Chain(&error).to_string())?;
-                all_usable = false;
-                continue;
+                all_open = false;
             }
-        };
-        let is_usable = player.play(input, &mut report, &mut |spans| {
+        }
+    }
+    let format = arguments.format.of(&mut inputs);
+    let Imported { are_all_usable, is_any_usable, unknown } =
+        player.import(format, inputs, &mut report, &mut |spans| {
             traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
         })?;
-        all_usable &= is_usable;
-        any_usable |= is_usable;
-    }
     player.finish(&mut |spans| {
         traces.add(spans).into_iter().try_for_each(|trace| output.put(trace))
     })?;
@@ -166,18 +186,21 @@ pub(super) fn run(
     }
     report.finish()?;
     let is_sent = output.send(&mut report)?;
-    if any_usable {
-        output.finish(&told(&player), &mut report)?;
+    if is_any_usable {
+        if !unknown.is_empty() {
+            report.say(&format!("read as {}: {}", format.name(), unknown.join("; ")))?;
+        }
+        output.finish(&told(&player, format), &mut report)?;
     }
-    Ok(if all_usable && is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all_open && are_all_usable && is_sent { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What there was to read, for the last line.
-fn told(player: &Player) -> Vec<String> {
+fn told(player: &Player, format: Format) -> Vec<String> {
     let tally = player.tally();
     let mut parts = vec![
         format!("{} at the end", counted(player.engine().counts().objects, "object")),
-        counted(tally.lines, "line"),
+        counted(tally.lines, if format == Format::Kubectl { "document" } else { "line" }),
     ];
     let names = tally.not_watched.iter().map(|(name, n)| format!("{} {n}", clean(name)));
     let names: Vec<_> = names.collect();
@@ -185,6 +208,22 @@ fn told(player: &Player) -> Vec<String> {
         parts.push(format!("not watched: {}", names.join(", ")));
     }
     parts
+}
+
+impl InputFormat {
+    /// The format of the files: as it was said, or as the first that has anything in it begins.
+    fn of(self, inputs: &mut [Input]) -> Format {
+        match self {
+            Self::Auto => {
+                let mut starts = inputs.iter_mut().map(Input::start);
+                starts.find(|start| !start.is_empty()).map_or(Format::Recording, Format::of)
+            }
+            Self::Recording => Format::Recording,
+            Self::Kubectl => Format::Kubectl,
+            Self::K8sObjects => Format::K8sObjects,
+            Self::Audit => Format::Audit,
+        }
+    }
 }
 
 impl Arguments {
@@ -216,7 +255,7 @@ impl Arguments {
     }
 
     fn form(&self, terminal: &Terminal) -> Form {
-        if self.format == Format::Json {
+        if self.output == OutputFormat::Json {
             return Form::Json;
         }
         let look = terminal.look();

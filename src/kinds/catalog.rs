@@ -70,6 +70,17 @@ impl Catalog {
         Lane::of(resource).or_else(|| self.lanes.get(self.place_of(resource)?).copied())
     }
 
+    /// The lane of the objects of this `apiVersion` and `kind`, if it is known.
+    #[must_use]
+    pub fn lane_of_kind(&self, api_version: &str, kind: &str) -> Option<Lane> {
+        let group = group_of(api_version);
+        if kind == "Event" && ["", "events.k8s.io"].contains(&group) {
+            return Some(Lane::Events);
+        }
+        let kind = Kind::of(group, kind);
+        self.lanes().find(|lane| self.kind(*lane).as_ref() == Some(&kind))
+    }
+
     /// The place of a custom resource among those that are known; owners come first.
     #[must_use]
     pub fn place_of(&self, resource: &str) -> Option<usize> {

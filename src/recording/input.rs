@@ -66,6 +66,11 @@ impl Input {
         }
     }
 
+    /// How it begins; empty where it cannot be read.
+    pub fn start(&mut self) -> &[u8] {
+        self.stream.fill_buf().unwrap_or_default()
+    }
+
     /// Reads `bytes` under that name.
     ///
     /// # Errors

@@ -1,20 +1,22 @@
 //! Plays recordings into an engine, one after another.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 
 use crate::engine::Engine;
+use crate::facts::change::News;
+use crate::facts::kind::Lane;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::kinds::{Catalog, Heard, Refused};
 use crate::report::Report;
 
+use super::doubt::{Damage, Doubt, Reason};
+use super::import::{Audit, Format, Gather, Kubectl, Objects, Reader, Told};
 use super::input::Input;
 use super::line::Line;
 use super::lines::{Lines, MAX_LINE, Taken};
-
-/// After so many lines of which none could be read, a file is no recording.
-const PATIENCE: usize = 20;
 
 /// Progress is shown each time so many unpacked bytes have been read.
 const PROGRESS_EVERY: usize = 1 << 20;
@@ -25,35 +27,6 @@ const OVERTAKING: Nanos = Nanos::from_seconds(10);
 /// Names of resources that are not watched are told apart up to this number.
 const MAX_NAMES: usize = 12;
 
-/// Why something was not taken in: a closed set, to count by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A line that is not one of a recording.
-    Line,
-    /// An object that cannot be tracked.
-    Object,
-    /// A trace context that cannot be read.
-    Stamp,
-    /// The end of a file is missing.
-    Cut,
-    /// A line from long before the one before it.
-    BackInTime,
-}
-
-impl Reason {
-    /// The reason in the plural, as a summary tells it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Line => "malformed lines",
-            Self::Object => "malformed objects",
-            Self::Stamp => "malformed trace contexts",
-            Self::Cut => "cut files",
-            Self::BackInTime => "steps back in time",
-        }
-    }
-}
-
 /// What was read so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -63,6 +36,17 @@ pub struct Tally {
     pub not_watched: BTreeMap<String, u64>,
     /// Root spans that left.
     pub traces: u64,
+}
+
+/// What became of files that were imported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// All of them could be used, at least in part.
+    pub are_all_usable: bool,
+    /// One of them could.
+    pub is_any_usable: bool,
+    /// What could not be known, and what was left out: a few words each.
+    pub unknown: Vec<String>,
 }
 
 /// Feeds lines to an engine. Time is the latest `at` of the lines.
@@ -112,7 +96,8 @@ impl Player {
     ) -> io::Result<bool> {
         let Input { name, size, position, is_packed, stream } = input;
         let mut lines = Lines::new(stream, MAX_LINE);
-        let mut doubt = Doubt::default();
+        let mut doubt = Doubt::of("a recording");
+        let mut is_out_of_order = false;
         let mut read_since = 0_usize;
         let mut cut = None;
         loop {
@@ -121,11 +106,7 @@ impl Player {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
                 Err(error) => {
-                    cut = Some(match (is_packed, error.kind()) {
-                        (true, io::ErrorKind::UnexpectedEof) => "the gzip stream is cut".to_owned(),
-                        (true, _) => format!("the gzip stream is damaged ({error})"),
-                        (false, _) => format!("it cannot be read any further ({error})"),
-                    });
+                    cut = Some(Damage::of_stream(is_packed, &error));
                     break;
                 }
             };
@@ -141,8 +122,8 @@ impl Player {
                     // Of a step back only the first is told: all that follows is as wrong.
                     let allowed = if doubt.has_usable { OVERTAKING } else { Nanos(0) };
                     let back = self.now.since(line.at);
-                    if back > allowed && !doubt.is_out_of_order {
-                        doubt.is_out_of_order = true;
+                    if back > allowed && !is_out_of_order {
+                        is_out_of_order = true;
                         let text = format!(
                             "{name}:{place}: `at` is {back} before an earlier line: expected lines and files in order of time"
                         );
@@ -152,18 +133,16 @@ impl Player {
                     self.take_line(&line, &format_args!("{name}:{place}"), report, take)?;
                     None
                 }
-                Err(_) if bytes.is_empty() => {
-                    Some(format!("expected a line of at most {} MiB", MAX_LINE >> 20))
-                }
+                Err(_) if bytes.is_empty() => Some(Damage::too_long()),
                 Err(_) if !is_ended && doubt.has_usable => {
-                    cut = Some(format!("line {place} is cut"));
+                    cut = Some(Damage::of_line(place));
                     None
                 }
                 Err(error) => Some(error.to_string()),
             };
             if let Some(why) = bad {
                 doubt.bad_line(&name, place, why, report)?;
-                if doubt.is_no_recording() {
+                if doubt.is_something_else() {
                     break;
                 }
             }
@@ -173,45 +152,174 @@ impl Player {
             }
         }
         report.clear()?;
-        doubt.tell_end(&name, cut.as_deref(), report)?;
+        doubt.tell_end(&name, cut.as_ref(), report)?;
         Ok(doubt.has_usable)
     }
 
     fn take_line(
         &mut self,
         line: &Line<'_>,
-        place: &dyn std::fmt::Display,
+        place: &dyn Display,
         report: &mut Report<'_>,
         take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.now = self.now.max(line.at);
         match line.news(&self.catalog) {
-            Some((lane, Heard { out, refused, .. })) => {
-                for one in refused {
-                    let (reason, why) = match one {
-                        Refused::Object(why) => (Reason::Object, why),
-                        Refused::Stamp(_, why) => (Reason::Stamp, why),
-                    };
-                    report.problem(reason.name(), &format!("{place}: {why}"))?;
+            Some((lane, heard)) => self.hear(lane, heard, line.at, place, report, take),
+            None => {
+                if line.said.is_of_object() {
+                    self.not_watched(&line.resource);
                 }
-                if let Some(news) = out {
-                    let ended = self.engine.hear(lane, news, line.at);
-                    self.hand_on(ended, take)?;
-                }
+                self.pass(line.at, take)
             }
-            None if line.said.is_of_object() => {
-                let names = &mut self.tally.not_watched;
-                let name = if names.len() < MAX_NAMES || names.contains_key(&*line.resource) {
-                    &*line.resource
-                } else {
-                    "others"
-                };
-                *names.entry(name.chars().take(80).collect()).or_default() += 1;
-            }
-            None => {}
         }
+    }
+
+    /// Reads files of a format other than recordings, all together.
+    ///
+    /// Returns whether all, and whether any, of them could be used, and what could not be known.
+    ///
+    /// # Errors
+    /// As [`Player::play`].
+    pub fn import(
+        &mut self,
+        format: Format,
+        inputs: Vec<Input>,
+        report: &mut Report<'_>,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<Imported> {
+        let catalog = self.catalog.clone();
+        match format {
+            Format::Recording => {
+                let mut usable = Vec::new();
+                for input in inputs {
+                    usable.push(self.play(input, report, take)?);
+                }
+                let (all, any) = (usable.iter().all(|it| *it), usable.iter().any(|it| *it));
+                Ok(Imported { are_all_usable: all, is_any_usable: any, unknown: Vec::new() })
+            }
+            Format::Kubectl => self.import_kubectl(Kubectl::new(&catalog), inputs, report, take),
+            Format::K8sObjects => {
+                self.import_lines(Gather::new(Objects::new(&catalog), inputs), report, take)
+            }
+            Format::Audit => {
+                self.import_lines(Gather::new(Audit::new(&catalog), inputs), report, take)
+            }
+        }
+    }
+
+    fn import_lines<R: Reader>(
+        &mut self,
+        mut files: Gather<R>,
+        report: &mut Report<'_>,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<Imported> {
+        let names = files.names();
+        let mut told = files.next(report)?;
+        while !told.is_empty() {
+            self.take_told(told, &names, report, take)?;
+            told = files.next(report)?;
+        }
+        self.tally.lines += files.n_lines;
+        report.clear()?;
+        let (are_all_usable, is_any_usable) = files.usable();
+        Ok(Imported { are_all_usable, is_any_usable, unknown: files.reader.unknown() })
+    }
+
+    fn import_kubectl(
+        &mut self,
+        mut kubectl: Kubectl<'_>,
+        inputs: Vec<Input>,
+        report: &mut Report<'_>,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<Imported> {
+        let mut names = Vec::new();
+        let mut usable = Vec::new();
+        for (file, Input { name, stream, .. }) in inputs.into_iter().enumerate() {
+            let mut doubt = Doubt::of_documents("output of kubectl");
+            let mut damage = None;
+            kubectl.read(file, stream, &mut |document| match document {
+                Ok(()) => doubt.relieve(&name, report),
+                Err(wrong) if wrong.is_last && doubt.has_usable => {
+                    damage = Some(Damage::new(wrong.told()));
+                    Ok(())
+                }
+                Err(wrong) => doubt.bad_line(&name, wrong.number, wrong.why, report),
+            })?;
+            doubt.tell_end(&name, damage.as_ref(), report)?;
+            usable.push(doubt.has_usable);
+            names.push(name);
+        }
+        self.tally.lines += kubectl.n_documents;
+        let unknown = vec![kubectl.unknown()];
+        self.take_told(kubectl.told(), &names, report, take)?;
+        let (all, any) = (usable.iter().all(|it| *it), usable.iter().any(|it| *it));
+        Ok(Imported { are_all_usable: all, is_any_usable: any, unknown })
+    }
+
+    fn take_told(
+        &mut self,
+        told: Vec<Told>,
+        names: &[String],
+        report: &mut Report<'_>,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for Told { at, place, what } in told {
+            let name = names.get(place.file).map_or("", String::as_str);
+            match what {
+                Ok((lane, heard)) => {
+                    self.engine.set_clock(at);
+                    let place = format_args!("{name}:{}", place.number);
+                    self.hear(lane, heard, at.at, &place, report, take)?;
+                }
+                Err(resource) => self.not_watched(&resource),
+            }
+        }
+        Ok(())
+    }
+
+    /// A lane told something at `at`.
+    fn hear(
+        &mut self,
+        lane: Lane,
+        heard: Heard<News>,
+        at: UnixNanos,
+        place: &dyn Display,
+        report: &mut Report<'_>,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Heard { out, refused, .. } = heard;
+        for one in refused {
+            let (reason, why) = match one {
+                Refused::Object(why) => (Reason::Object, why),
+                Refused::Stamp(_, why) => (Reason::Stamp, why),
+            };
+            report.problem(reason.name(), &format!("{place}: {why}"))?;
+        }
+        self.now = self.now.max(at);
+        if let Some(news) = out {
+            let ended = self.engine.hear(lane, news, at);
+            self.hand_on(ended, take)?;
+        }
+        self.pass(at, take)
+    }
+
+    /// Time passes.
+    fn pass(
+        &mut self,
+        at: UnixNanos,
+        take: &mut dyn FnMut(Vec<FinishedSpan>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.now = self.now.max(at);
         let ended = self.engine.advance(self.now);
         self.hand_on(ended, take)
+    }
+
+    /// Something is told of a resource that is not watched.
+    fn not_watched(&mut self, resource: &str) {
+        let names = &mut self.tally.not_watched;
+        let is_told = names.len() < MAX_NAMES || names.contains_key(resource);
+        let name = if is_told { resource } else { "others" };
+        *names.entry(name.chars().take(80).collect()).or_default() += 1;
     }
 
     /// The last input has ended: hands on what was held back.
@@ -249,60 +357,5 @@ impl Player {
         };
         let Tally { lines, traces, .. } = &self.tally;
         format!("{name}: {far}, lines: {lines}, traces: {traces}")
-    }
-}
-
-/// Whether a file is a recording at all. Its first bad lines are told only once a good one came.
-#[derive(Debug, Default)]
-struct Doubt {
-    has_usable: bool,
-    /// A step back in time was told.
-    is_out_of_order: bool,
-    /// Bad lines before the first good one: where, and why.
-    held: Vec<(u64, String)>,
-}
-
-impl Doubt {
-    fn bad_line(
-        &mut self,
-        name: &str,
-        place: u64,
-        why: String,
-        report: &mut Report<'_>,
-    ) -> io::Result<()> {
-        if self.has_usable {
-            report.problem(Reason::Line.name(), &format!("{name}:{place}: {why}"))?;
-        } else {
-            self.held.push((place, why));
-        }
-        Ok(())
-    }
-
-    fn relieve(&mut self, name: &str, report: &mut Report<'_>) -> io::Result<()> {
-        self.has_usable = true;
-        for (place, why) in self.held.drain(..) {
-            report.problem(Reason::Line.name(), &format!("{name}:{place}: {why}"))?;
-        }
-        Ok(())
-    }
-
-    /// The file has ended, or is `cut` there: what that says of it.
-    fn tell_end(&self, name: &str, cut: Option<&str>, report: &mut Report<'_>) -> io::Result<()> {
-        match (cut, self.held.first()) {
-            (Some(cut), _) if self.has_usable => {
-                let text = format!("{name}: {cut}; what stands before that was read");
-                report.problem(Reason::Cut.name(), &text)
-            }
-            (None, _) if self.has_usable => Ok(()),
-            (_, Some((place, why))) => {
-                report.say(&format!("{name} is not a recording: line {place}: {why}"))
-            }
-            (Some(cut), None) => report.say(&format!("{name}: {cut} before its first line")),
-            (None, None) => report.say(&format!("{name} is empty")),
-        }
-    }
-
-    fn is_no_recording(&self) -> bool {
-        !self.has_usable && self.held.len() >= PATIENCE
     }
 }

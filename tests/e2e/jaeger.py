@@ -44,7 +44,7 @@ def sent(lifespan, recording, *arguments):
 
 
 def replayed(lifespan, recording, *arguments):
-    out = subprocess.run([lifespan, "replay", "--format", "json", *arguments, recording], check=True, capture_output=True, text=True)
+    out = subprocess.run([lifespan, "replay", "-o", "json", *arguments, recording], check=True, capture_output=True, text=True)
     return told(out.stdout.splitlines())
 
 

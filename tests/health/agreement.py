@@ -93,7 +93,7 @@ def history(example):
 
 
 def outcome(binary, recording, config):
-    command = [binary, "replay", "--config", str(config), "--format", "json", str(recording)]
+    command = [binary, "replay", "--config", str(config), "-o", "json", str(recording)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: {done.stderr}")

@@ -158,7 +158,7 @@ def on_objects():
             assert pair in new
             new = new.replace(pair, f"{pair},{state}")
         run = subprocess.run(
-            [LIFESPAN, "replay", "--format", "json", "-"], input=new, capture_output=True, text=True, check=True
+            [LIFESPAN, "replay", "-o", "json", "-"], input=new, capture_output=True, text=True, check=True
         )
         links = [
             link

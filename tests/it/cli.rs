@@ -181,6 +181,7 @@ fn wrong_usage_ends_with_2() {
         &["replay", "--trace", "xyz", DEMO],
         &["replay", "--slower-than", "5", DEMO],
         &["replay", "--format", "xml", DEMO],
+        &["replay", "--output", "xml", DEMO],
         &["replay", "--endpoint", "localhost", DEMO],
         &["replay", "--insecure", DEMO],
     ] {
@@ -342,7 +343,7 @@ fn an_object_that_cannot_be_tracked_is_told_with_its_name_and_key() {
 
 #[test]
 fn json_leaves_standard_output_to_the_documents() {
-    let output = lifespan(&["replay", "--format", "json", DEMO], "");
+    let output = lifespan(&["replay", "-o", "json", DEMO], "");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     for line in text(&output.stdout).lines() {
         let document: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -14,6 +14,7 @@ mod driver;
 mod ends;
 mod export;
 mod golden;
+mod import;
 mod kubectl;
 mod pipeline;
 mod properties;

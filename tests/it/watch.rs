@@ -460,9 +460,7 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
         | News::ListDone(_)
         | News::Watched(_)
         | News::Bookmark
-        | News::Closed => {
-            None
-        }
+        | News::Closed => None,
     });
     assert!(speech.eq([Reporting::Silent; 3]), "{told:?}");
     let asked = requests.iter().filter(|it| *it == "/openapi/v3/apis/example.com/v1");
