@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::effect::{Effect, Known, Write};
 use super::gather::Reader;
-use super::window::Timed;
+use super::window::{Counts, Timed};
 use super::{Opened, Place, Told, fault, found};
 use crate::facts::instant::Clock;
 use crate::facts::kind::Lane;
@@ -133,8 +133,12 @@ impl<'c> Audit<'c> {
             response: logged.response_object,
             second: format!("{}Z", logged.stage_timestamp.get(..19).unwrap_or_default()),
         });
-        let is_event = lane == Some(Lane::Events);
-        Ok(Some(Timed { at: clock, version, is_event, place, what }))
+        let counts = match lane {
+            Some(Lane::Events) => Counts::Events,
+            Some(_) => Counts::Objects,
+            None => Counts::Nothing,
+        };
+        Ok(Some(Timed { at: clock, version, counts, place, what }))
     }
 }
 

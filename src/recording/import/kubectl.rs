@@ -2,8 +2,9 @@
 //!
 //! It does not say when anything arrived, and as a rule not who wrote it (`--show-managed-fields`
 //! does). In what order it was written the resourceVersions tell, across files too. When: no object
-//! was written before the newest time that stands on it, and mostly within that second; what shows no
-//! new time of its own was written at about that of the next one which does.
+//! was written before the newest time that stands on it, and mostly within that second. What shows no
+//! new time of its own is a cause of the next one that does, if it is a new spec or the end of an
+//! object; else it followed from the one before.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -271,31 +272,76 @@ fn newest(version: &Version) -> Option<UnixNanos> {
     change.newest_time()
 }
 
-/// Each with the moment by which it was written: the end of the second of the next new time.
+/// What tells when a version was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// A new time of its own.
+    When,
+    /// A new spec, or that it is gone: the times that follow are of what that brought about.
+    Cause,
+    /// Nothing: it is of what came before.
+    Nothing,
+}
+
+/// Each with the moment by which it was written: the end of a second.
 fn dated(
     history: Vec<(Version, Role)>,
     found: &[(Version, Role)],
 ) -> Vec<(UnixNanos, Version, Role)> {
-    let mut known: BTreeMap<Uid, UnixNanos> = BTreeMap::new();
+    // The newest time and the generation of each object.
+    let mut known: BTreeMap<Uid, (UnixNanos, i64)> = BTreeMap::new();
     for (version, _) in found {
-        version.uid.zip(newest(version)).map(|(uid, newest)| known.insert(uid, newest));
+        version
+            .uid
+            .zip(newest(version))
+            .map(|(uid, at)| known.insert(uid, (at, generation(version))));
     }
     let mut reached = UnixNanos(i64::MIN);
     let mut dates = Vec::new();
-    for (version, _) in &history {
-        let newest = newest(version);
-        let before = version.uid.zip(newest).and_then(|(uid, newest)| known.insert(uid, newest));
-        let is_news = newest.is_some() && newest > before;
-        reached = newest.filter(|_| is_news).map_or(reached, |newest| reached.max(newest));
-        dates.push(is_news.then_some(reached));
+    for (version, role) in &history {
+        let (Some(uid), Some(at)) = (version.uid, newest(version)) else {
+            dates.push((reached, Shows::Cause));
+            continue;
+        };
+        let generation = generation(version);
+        let is_gone = *role == Role::Deleted && version.lane != Lane::Pods;
+        let before = known.get(&uid).copied();
+        let shows = match before {
+            Some((before, _)) if at > before => Shows::When,
+            None => Shows::When,
+            Some((_, before)) if generation > before || is_gone => Shows::Cause,
+            Some(_) => Shows::Nothing,
+        };
+        if shows == Shows::When {
+            reached = reached.max(at);
+        }
+        let (old, _) = before.unwrap_or((at, generation));
+        known.insert(uid, (old.max(at), generation));
+        dates.push((reached, shows));
     }
     let mut next = reached;
-    for date in dates.iter_mut().rev() {
-        next = date.unwrap_or(next);
-        *date = Some(next);
+    for (date, shows) in dates.iter_mut().rev() {
+        match shows {
+            Shows::When => next = *date,
+            Shows::Cause => *date = next,
+            Shows::Nothing => {}
+        }
     }
-    let dates = dates.into_iter().flatten().map(end_of_second);
+    let mut before = UnixNanos(i64::MIN);
+    let dates = dates.into_iter().map(|(date, _)| {
+        before = before.max(date);
+        end_of_second(before)
+    });
     dates.zip(history).map(|(at, (version, role))| (at, version, role)).collect()
+}
+
+fn generation(version: &Version) -> i64 {
+    match &version.heard.out {
+        Some(News::Watched(Change::Seen(it) | Change::Deleted(it))) => {
+            it.meta().generation.unwrap_or(0)
+        }
+        _ => 0,
+    }
 }
 
 fn deleted(news: News) -> News {

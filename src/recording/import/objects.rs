@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::blank::is_new;
 use super::gather::Reader;
 use super::otlp_json::plain;
-use super::window::Timed;
+use super::window::{Counts, Timed};
 use super::{Opened, Place, Told, fault, found};
 use crate::facts::change::{Change, News};
 use crate::facts::instant::Clock;
@@ -120,11 +120,15 @@ impl Reader for Objects<'_> {
                 // The end of a list, a bookmark.
                 continue;
             }
-            let is_event = object.get("kind").and_then(Value::as_str) == Some("Event");
+            let counts = match object.get("kind").and_then(Value::as_str) {
+                _ if told.is_none() => Counts::Nothing,
+                Some("Event") => Counts::Events,
+                _ => Counts::Objects,
+            };
             let version =
                 told.as_ref().and_then(|_| Said::Modified(object.to_string().as_bytes()).version());
             let at = Clock::right(at);
-            entries.push(Timed { at, version, is_event, place, what: Record { told, object } });
+            entries.push(Timed { at, version, counts, place, what: Record { told, object } });
         }
         Ok(entries)
     }

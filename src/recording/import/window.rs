@@ -20,19 +20,30 @@ pub(in crate::recording) struct Timed<T> {
     pub(in crate::recording) at: Clock,
     /// Its resourceVersion; where it tells none, that which it must have had by its time.
     pub(in crate::recording) version: Option<u64>,
-    /// It is of Events, whose resourceVersions may count a history of their own.
-    pub(in crate::recording) is_event: bool,
+    /// What its version is one of.
+    pub(in crate::recording) counts: Counts,
     /// Where it stands.
     pub(in crate::recording) place: Place,
     /// What it says.
     pub(in crate::recording) what: T,
 }
 
+/// What resourceVersions count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::recording) enum Counts {
+    /// The writes of objects.
+    Objects,
+    /// Those of Events, which may have a history of their own.
+    Events,
+    /// Nothing: it is no write, or of nothing that is told.
+    Nothing,
+}
+
 /// The waiting room of entries.
 #[derive(Debug)]
 pub(in crate::recording) struct Window<T> {
-    /// Of objects, and of Events.
-    histories: [History<T>; 2],
+    /// Of objects, of Events, and of what has its place by its time alone.
+    histories: [History<T>; 3],
     newest: UnixNanos,
     n_put: u64,
 }
@@ -53,7 +64,7 @@ impl<T> Default for History<T> {
 impl<T> Default for Window<T> {
     fn default() -> Self {
         let newest = UnixNanos(i64::MIN);
-        Self { histories: [History::default(), History::default()], newest, n_put: 0 }
+        Self { histories: Default::default(), newest, n_put: 0 }
     }
 }
 
@@ -62,10 +73,14 @@ impl<T> Window<T> {
     pub(in crate::recording) fn put(&mut self, entry: Timed<T>) {
         self.n_put += 1;
         self.newest = self.newest.max(entry.at.at);
-        let [objects, events] = &mut self.histories;
-        let history = if entry.is_event { events } else { objects };
+        let [objects, events, others] = &mut self.histories;
+        let (history, version) = match entry.counts {
+            Counts::Objects => (objects, entry.version),
+            Counts::Events => (events, entry.version),
+            Counts::Nothing => (others, Some(entry.at.at.unsigned())),
+        };
         // A write takes the next number, whatever it is of.
-        let version = entry.version.unwrap_or(history.largest.saturating_add(1));
+        let version = version.unwrap_or(history.largest.saturating_add(1));
         history.largest = history.largest.max(version);
         history.times.insert((entry.at.at, self.n_put));
         history.waiting.insert((version, self.n_put), Timed { version: Some(version), ..entry });
@@ -102,7 +117,8 @@ mod tests {
 
     fn entry(ms: i64, version: Option<u64>, is_event: bool) -> Timed<i64> {
         let at = Clock::right(UnixNanos(ms * 1_000_000));
-        Timed { at, version, is_event, place: Place::default(), what: ms }
+        let counts = if is_event { Counts::Events } else { Counts::Objects };
+        Timed { at, version, counts, place: Place::default(), what: ms }
     }
 
     fn taken(entries: Vec<Timed<i64>>) -> Vec<(i64, Option<u64>)> {
@@ -146,6 +162,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_write_takes_no_number_from_those_that_are() {
+        let aside = |ms| Timed { counts: Counts::Nothing, ..entry(ms, None, false) };
+        let entries = vec![entry(5, Some(7), false), aside(6), aside(7), entry(90, Some(8), false)];
+        let times: Vec<_> = taken(entries).into_iter().map(|(ms, _)| ms).collect();
+        assert_eq!(times, [5, 6, 7, 90]);
+    }
+
+    #[test]
     fn what_is_further_apart_than_any_request_takes_does_not_wait() {
         let mut window = Window::default();
         window.put(entry(0, Some(1), false));
@@ -166,7 +190,7 @@ mod tests {
             let entries = entries.into_iter().map(|(ms, version, sort)| {
                 entry(ms, (sort > 0).then_some(version), sort == 3)
             });
-            let (events, objects): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.is_event);
+            let (events, objects): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.counts == Counts::Events);
             let (events, objects) = (taken(events), taken(objects));
             proptest::prop_assert_eq!(events.len() + objects.len(), n);
             for out in [events, objects] {
