@@ -114,6 +114,12 @@ enum InputFormat {
     K8sObjects,
     /// Audit logs of API servers, at level RequestResponse or Request
     Audit,
+    /// As --output json, which it was called before there were several inputs
+    #[value(hide = true)]
+    Json,
+    /// As --output waterfall, likewise
+    #[value(hide = true)]
+    Waterfall,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -214,7 +220,7 @@ impl InputFormat {
     /// The format of the files: as it was said, or as the first that has anything in it begins.
     fn of(self, inputs: &mut [Input]) -> Format {
         match self {
-            Self::Auto => {
+            Self::Auto | Self::Json | Self::Waterfall => {
                 let mut starts = inputs.iter_mut().map(Input::start);
                 starts.find(|start| !start.is_empty()).map_or(Format::Recording, Format::of)
             }
@@ -255,7 +261,8 @@ impl Arguments {
     }
 
     fn form(&self, terminal: &Terminal) -> Form {
-        if self.output == OutputFormat::Json {
+        let is_json = self.output == OutputFormat::Json || self.format == InputFormat::Json;
+        if is_json {
             return Form::Json;
         }
         let look = terminal.look();

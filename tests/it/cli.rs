@@ -350,6 +350,8 @@ fn json_leaves_standard_output_to_the_documents() {
         assert!(document.get("resourceSpans").is_some(), "{line}");
     }
     assert!(text(&output.stderr).ends_with("144 lines\n"), "{output:?}");
+    let as_before = lifespan(&["replay", "--format", "json", DEMO], "");
+    assert_eq!(as_before.stdout, output.stdout, "it was called so before files had formats");
 }
 
 #[test]
