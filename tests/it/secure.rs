@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-use crate::support::fake_collector::FakeCollector;
+use crate::support::fake_collector::{Answer, FakeCollector};
 use crate::support::fake_http::FakeHttp;
 use crate::support::service::folder;
 
@@ -341,4 +341,72 @@ fn only_12(certificate: &str, key: &str) -> tokio_rustls::TlsAcceptor {
         .with_single_cert(chain, key)
         .unwrap_or_else(|error| panic!("{error}"));
     std::sync::Arc::new(config).into()
+}
+
+/// A server that reads what is sent by HTTP/2 and says nothing more than that it is one: whether it
+/// is asked if it is alive.
+#[tokio::test]
+async fn a_server_without_a_word_is_asked_whether_it_is_alive() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let delivery = started(
+        &format!(
+            "otlp_grpc: {{endpoint: 'http://{address}', timeout: 60s, \
+             keepalive: {{time: 100ms, timeout: 60s}}}}"
+        ),
+        "",
+    );
+    delivery.offer(&sample::trace());
+    let mut preface = [0; 24];
+    let mut stream = loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Who only wants to know whether anybody is there says nothing.
+        if stream.read_exact(&mut preface).await.is_ok() {
+            break stream;
+        }
+    };
+    assert!(preface.starts_with(b"PRI * HTTP/2.0"), "{preface:?}");
+    // Its settings: none.
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    // RFC 9113, section 4.1: the length of a frame, and its type; 6 is PING.
+    let ping = async {
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.unwrap();
+            let [high, middle, low, kind, ..] = head;
+            let length = u32::from_be_bytes([0, high, middle, low]);
+            let mut body = vec![0; usize::try_from(length).unwrap()];
+            stream.read_exact(&mut body).await.unwrap();
+            if kind == 6 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), ping).await.expect("it is asked");
+}
+
+/// Each request is under way as soon as it is offered: one that hangs holds up none.
+#[tokio::test]
+async fn without_a_queue_nothing_waits_for_its_turn_and_nothing_is_lost() {
+    let mut collector = FakeCollector::start([Answer::Hang]).await;
+    let delivery = started(
+        &format!(
+            "otlp_grpc: {{endpoint: 'http://{}', timeout: 2s, sending_queue: {{enabled: false}}}}",
+            collector.address
+        ),
+        "",
+    );
+    let n_offered = 5;
+    for _ in 0..n_offered {
+        delivery.offer(&sample::trace());
+    }
+    // The one that hangs holds up none of the others.
+    while delivery.books().now()[0].sent < (n_offered - 1) * sample::trace().len() as u64 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    delivery.books().until(Books::is_idle).await;
+    let books = delivery.books().now().remove(0);
+    assert_eq!((books.sent, books.lost()), (n_offered * sample::trace().len() as u64, 0));
+    let told: usize = collector.received().iter().map(|request| request.n_spans()).sum();
+    assert_eq!(told, 6 * sample::trace().len(), "what hung came twice");
 }
