@@ -27,6 +27,8 @@ struct Behind {
     until: UnixNanos,
     /// It has told by a list what it missed: what its watch tells after that is new.
     has_listed: bool,
+    /// Nothing of its kind was there, as of one that is removed: nobody waits for it.
+    was_empty: bool,
 }
 
 impl Reach {
@@ -41,11 +43,11 @@ impl Reach {
     }
 
     /// Its list or watch breaks off.
-    pub(super) fn breaks_off(&mut self, at: UnixNanos, none_from: &mut UnixNanos) {
+    pub(super) fn breaks_off(&mut self, at: UnixNanos, was_empty: bool, none_from: &mut UnixNanos) {
         if !std::mem::replace(&mut self.is_away, true) {
             let since = self.behind(at).map_or(at, |behind| behind.since);
             self.is_behind(
-                Behind { since, until: since.plus(LONGEST_AWAY), has_listed: false },
+                Behind { since, until: since.plus(LONGEST_AWAY), has_listed: false, was_empty },
                 none_from,
             );
         }
@@ -115,11 +117,13 @@ impl Engine {
         }
         let lanes =
             self.lanes.iter().filter(|((lane, _), state)| lane.has_lives() && state.has_listed);
-        let behind = lanes.filter_map(|(_, state)| state.reach.behind(now));
+        let behind =
+            lanes.filter_map(|(_, state)| state.reach.behind(now)).filter(|it| !it.was_empty);
         behind.reduce(|one, other| Behind {
             since: one.since.min(other.since),
             until: one.until.min(other.until),
             has_listed: one.has_listed && other.has_listed,
+            was_empty: false,
         })
     }
 }

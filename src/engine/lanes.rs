@@ -93,7 +93,8 @@ impl Engine {
                 self.inlet.listed(lane, version, Change::Seen(snapshot), at);
             }
             News::Closed => {
-                state.reach.breaks_off(at, &mut self.none_behind_from);
+                let was_empty = !state.relist.has_any();
+                state.reach.breaks_off(at, was_empty, &mut self.none_behind_from);
                 state.relist.abandon();
                 state.list.clear();
             }

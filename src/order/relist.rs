@@ -28,6 +28,12 @@ impl Relist {
         self.listed.is_some()
     }
 
+    /// Whether anything of its kind is there.
+    #[must_use]
+    pub fn has_any(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// The list in progress broke off: it proves nothing.
     pub fn abandon(&mut self) {
         self.listed = None;

@@ -76,12 +76,33 @@ fn a_lane_that_stays_away_is_not_waited_for_without_end() {
     check(
         "
         @0 settled web a
+        @0 settled sts/db x
         @10   closed sts
         @10.5 pod a going grace=1
         @10.6 pod b of=web-1
         @11   pod a gone
         @12   pod b running ready
         @1000 wait
+        ",
+        expect![[r#"
+            recover Deployment web 10.5..12 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000010}
+              terminate Pod a 10.5..11 completed
+              start Pod b 10.6..12 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_kind_that_is_removed_with_all_its_objects_is_not_waited_for() {
+    check(
+        "
+        @0 settled web a
+        @10   closed sts
+        @10.5 pod a going grace=1
+        @10.6 pod b of=web-1
+        @11   pod a gone
+        @12   pod b running ready
+        @40 wait
         ",
         expect![[r#"
             recover Deployment web 10.5..12 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000010}
