@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::past::{Again, Entry};
 use super::{Counts, Engine, orphans};
-use crate::facts::change::Change;
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -99,8 +98,7 @@ impl Engine {
     fn desired_by(&self, released: &Released) -> Option<i64> {
         let object = orphans::object_of(&released.change);
         let above = || self.store.top_of(owner_of(released)?);
-        let moment = released.arrival.map_or(self.now, |arrival| arrival.moment);
-        self.inlet.desired(self.store.top_of(object).or_else(above)?, moment)
+        self.inlet.desired(self.store.top_of(object).or_else(above)?, released.moment_or(self.now))
     }
 
     /// The trees are told, and what they were is kept as far as it may be decided again. Returns what
@@ -221,9 +219,7 @@ impl Engine {
         self.pasts.join(&trees);
         let settle_time = self.rules.settle_time;
         let (now, inlet) = (self.now, &self.inlet);
-        let desired = |released: &Released| {
-            inlet.desired(top, released.arrival.map_or(now, |arrival| arrival.moment))
-        };
+        let desired = |released: &Released| inlet.desired(top, released.moment_or(now));
         let when = self.when();
         let Again { was, told, n_missed } =
             match self.pasts.again(top, late, desired, when, settle_time) {
@@ -311,10 +307,5 @@ impl Engine {
 
 /// The owner that an object names.
 fn owner_of(released: &Released) -> Option<Uid> {
-    match &released.change {
-        Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
-            snapshot.meta().owner.as_ref().map(|owner| owner.uid)
-        }
-        Change::Vanished(_) | Change::Noted(_) => None,
-    }
+    released.change.snapshot()?.meta().owner.as_ref().map(|owner| owner.uid)
 }

@@ -93,13 +93,13 @@ impl Engine {
 
     /// Up to when all is known at `now` that was written.
     pub(super) fn known_at(&self, now: UnixNanos) -> UnixNanos {
-        self.behind(now).map_or(now, |behind| now.min(behind.since))
+        self.behind(now).map_or(now, |(since, _)| now.min(since))
     }
 
     /// When what is due at `due` may be decided, as far as is known now.
     pub(super) fn decided_at(&self, due: UnixNanos) -> UnixNanos {
-        let behind = self.behind(self.now).filter(|behind| behind.since < due);
-        behind.map_or(due, |behind| due.max(behind.until))
+        let behind = self.behind(self.now).filter(|(since, _)| *since < due);
+        behind.map_or(due, |(_, until)| due.max(until))
     }
 
     /// A Pod of a DaemonSet goes while it is not known whether that still wants one on its node.
@@ -111,7 +111,7 @@ impl Engine {
 
     /// The lanes that are behind at `now`, as one: since when the first of them is, and when that may
     /// be otherwise.
-    fn behind(&self, now: UnixNanos) -> Option<Behind> {
+    fn behind(&self, now: UnixNanos) -> Option<(UnixNanos, UnixNanos)> {
         if self.none_behind_from <= now {
             return None;
         }
@@ -119,11 +119,7 @@ impl Engine {
             self.lanes.iter().filter(|((lane, _), state)| lane.has_lives() && state.has_listed);
         let behind =
             lanes.filter_map(|(_, state)| state.reach.behind(now)).filter(|it| !it.was_empty);
-        behind.reduce(|one, other| Behind {
-            since: one.since.min(other.since),
-            until: one.until.min(other.until),
-            has_listed: one.has_listed && other.has_listed,
-            was_empty: false,
-        })
+        let behind = behind.map(|it| (it.since, it.until));
+        behind.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
     }
 }

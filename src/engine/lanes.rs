@@ -85,7 +85,7 @@ impl Engine {
                 state.relist.seen(snapshot.meta().uid, facts);
                 state.list.push(snapshot);
             }
-            News::ListDone(version) => self.list_done(lane, part, version, at),
+            News::ListDone(version) => self.list_done(lane, part, version, at, until),
             News::Found(mut snapshot) => {
                 let facts = snapshot.facts();
                 let version = snapshot.meta().resource_version;
@@ -156,7 +156,15 @@ impl Engine {
         (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
     }
 
-    fn list_done(&mut self, lane: Lane, part: Part, version: Option<u64>, at: UnixNanos) {
+    /// A list is complete; what was written while it was read is in by `until`.
+    fn list_done(
+        &mut self,
+        lane: Lane,
+        part: Part,
+        version: Option<u64>,
+        at: UnixNanos,
+        until: UnixNanos,
+    ) {
         let state = self.lanes.entry((lane, part)).or_default();
         let is_older = lane.has_lives() && version.is_some() && version < state.last_version;
         if is_older && state.history == self.history {
@@ -177,7 +185,6 @@ impl Engine {
         } else {
             state.last_version = version;
         }
-        let until = at.plus(self.rules.settle_time);
         state.reach.goes_on(until, true, &mut self.none_behind_from);
         if !state.relist.is_listing() {
             state.relist.begin();

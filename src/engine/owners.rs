@@ -51,12 +51,7 @@ impl Engine {
             return None;
         }
         let object = orphans::object_of(&released.change);
-        let seen = match &released.change {
-            Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
-                Some(snapshot)
-            }
-            Change::Vanished(_) | Change::Noted(_) => None,
-        };
+        let seen = released.change.snapshot();
         let owner = seen.and_then(|seen| seen.meta().owner.as_ref()).map(|owner| owner.uid);
         let top = self.store.top_of(object).or_else(|| self.store.top_of(owner?))?;
         if top == object {

@@ -52,14 +52,14 @@ impl Engine {
         if known == owner.map(|owner| owner.uid) {
             return;
         }
-        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
+        let at = written(snapshot, arrival);
         if top == meta.uid {
             let host = known.and_then(|known| self.store.tree_of(known));
             self.change(top, Seen::NOTHING, out, |tree, _| tree.set_owner(owner.cloned()));
             if let Some(host) = host {
                 self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
-        } else if !self.split_off(snapshot, top, Seen { arrival, ..Seen::NOTHING }, out) {
+        } else if !self.split_off(snapshot, top, at, Seen { arrival, ..Seen::NOTHING }, out) {
             return;
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
@@ -79,11 +79,11 @@ impl Engine {
         &mut self,
         snapshot: &Snapshot,
         top: Uid,
+        at: Evidence,
         seen: Seen,
         out: &mut Vec<FinishedSpan>,
     ) -> bool {
         let meta = snapshot.meta();
-        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), seen.arrival);
         let mut part = None;
         self.change(top, Seen::NOTHING, out, |tree, _| {
             part = tree.split(snapshot, None);
@@ -108,8 +108,9 @@ impl Engine {
     ) {
         let meta = snapshot.meta();
         let Some(top) = self.store.top_of(meta.uid) else { return };
+        let at = written(snapshot, arrival);
         let seen = Seen { arrival, is_late: true, ..Seen::NOTHING };
-        if top != meta.uid && !self.split_off(snapshot, top, seen, out) {
+        if top != meta.uid && !self.split_off(snapshot, top, at, seen, out) {
             return;
         }
         if let Snapshot::Pod(pod) = snapshot {
@@ -117,7 +118,6 @@ impl Engine {
         }
         self.counts.changes += 1;
         self.store.leave(meta.uid);
-        let at = Evidence::arrival(meta.written.unwrap_or(meta.created), arrival);
         self.change(meta.uid, seen, out, |tree, turn| tree.unmatched(at, turn));
     }
 
@@ -153,4 +153,10 @@ impl Engine {
     fn is_top(&self, uid: Uid) -> bool {
         self.store.top_of(uid) == Some(uid)
     }
+}
+
+/// When a version was written that has come by now.
+fn written(snapshot: &Snapshot, arrival: Option<Arrival>) -> Evidence {
+    let meta = snapshot.meta();
+    Evidence::arrival(meta.written.unwrap_or(meta.created), arrival)
 }

@@ -116,28 +116,33 @@ impl Snapshot {
 }
 
 impl Change {
+    /// The version of an object that it tells.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Seen(snapshot) | Self::Deleted(snapshot) | Self::Unmatched(snapshot) => {
+                Some(snapshot)
+            }
+            Self::Vanished(_) | Self::Noted(_) => None,
+        }
+    }
+
     /// The resourceVersion that it was written with; what vanished tells none.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
-        match self {
-            Self::Seen(snapshot) | Self::Deleted(snapshot) | Self::Unmatched(snapshot) => {
-                Some(snapshot.meta().resource_version)
-            }
-            Self::Noted(note) => Some(note.resource_version),
-            Self::Vanished(_) => None,
+        if let Self::Noted(note) = self {
+            return Some(note.resource_version);
         }
+        self.snapshot().map(|snapshot| snapshot.meta().resource_version)
     }
 
     /// The newest time that it tells of.
     #[must_use]
     pub fn newest_time(&self) -> Option<UnixNanos> {
-        match self {
-            Self::Seen(snapshot) | Self::Deleted(snapshot) | Self::Unmatched(snapshot) => {
-                Some(snapshot.newest_time())
-            }
-            Self::Noted(note) => Some(note.exact.unwrap_or(note.seconds)),
-            Self::Vanished(_) => None,
+        if let Self::Noted(note) = self {
+            return Some(note.exact.unwrap_or(note.seconds));
         }
+        self.snapshot().map(Snapshot::newest_time)
     }
 }
 

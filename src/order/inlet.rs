@@ -32,6 +32,14 @@ pub struct Released {
     pub place: Place,
 }
 
+impl Released {
+    /// The moment that it is taken to be of, which is `at` where it tells nothing of when.
+    #[must_use]
+    pub fn moment_or(&self, at: UnixNanos) -> UnixNanos {
+        self.arrival.map_or(at, |arrival| arrival.moment)
+    }
+}
+
 /// Before every resourceVersion: where stands what tells none, when none has been told yet.
 pub const BEFORE_ALL: u64 = 0;
 
@@ -143,7 +151,7 @@ impl Inlet {
     fn put(&mut self, at: UnixNanos, mut released: Released) {
         self.n_arrived += 1;
         let (version, rank, _) = released.place;
-        let moment = released.arrival.map_or(at, |arrival| arrival.moment);
+        let moment = released.moment_or(at);
         self.look_ahead(&released.change, moment);
         if Some(version) < self.largest_released {
             self.n_late += 1;

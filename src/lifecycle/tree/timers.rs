@@ -96,18 +96,11 @@ impl Tree {
         if moment.plus(turn.ahead) < arrival.at {
             self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);
         }
-        let mut limits = self.timers(turn.rules).limits();
-        let may_differ = limits.any(|limit| self.may_differ(moment, limit));
+        let may_differ = moment <= self.coarse_until
+            && self.timers(turn.rules).limits().any(|limit| is_within_a_second(moment, limit));
         self.has_gap(may_differ);
         self.pass(moment, turn);
         self.has_gap(may_differ);
-    }
-
-    /// Whether what happened at `moment` may have come before the limit as well as after it, since of
-    /// either only the second is known.
-    fn may_differ(&self, moment: UnixNanos, limit: UnixNanos) -> bool {
-        let around = moment.minus(SECOND)..=moment.plus(SECOND);
-        moment <= self.coarse_until && around.contains(&limit)
     }
 
     fn has_gap(&mut self, has_gap: bool) {
@@ -146,4 +139,10 @@ fn limit_of(open: &Transition, rules: &Rules) -> UnixNanos {
         }
         Some((_, Some(_))) | None => open.limited_from().plus(open.limit(rules)),
     }
+}
+
+/// Whether what happened at `moment` may have come before the limit as well as after it, where of
+/// either only the second is known.
+fn is_within_a_second(moment: UnixNanos, limit: UnixNanos) -> bool {
+    (moment.minus(SECOND)..=moment.plus(SECOND)).contains(&limit)
 }

@@ -163,8 +163,7 @@ impl Known {
         let mut gone = Vec::new();
         for item in items {
             let Seen { metadata, .. } = seen(item);
-            let is_held = metadata.finalizers.as_ref().is_some_and(|it| !it.is_empty());
-            if is_held || !ends_at_once(lane, item) {
+            if !ends_at_once(lane, item) {
                 continue;
             }
             self.objects.remove(&(lane, format!("{}/{}", metadata.namespace, metadata.name)));

@@ -161,8 +161,8 @@ impl<'c> Kubectl<'c> {
         let mut rest = stable_hasher();
         value.to_string().hash(&mut rest);
         let uid = match &heard.out {
-            Some(News::Watched(Change::Seen(it) | Change::Deleted(it))) => Some(it.meta().uid),
             Some(News::Watched(Change::Noted(note))) => Some(note.uid),
+            Some(News::Watched(change)) => change.snapshot().map(|it| it.meta().uid),
             _ => None,
         };
         self.versions.push(Version {
@@ -336,12 +336,8 @@ fn dated(
 }
 
 fn generation(version: &Version) -> i64 {
-    match &version.heard.out {
-        Some(News::Watched(Change::Seen(it) | Change::Deleted(it))) => {
-            it.meta().generation.unwrap_or(0)
-        }
-        _ => 0,
-    }
+    let Some(News::Watched(change)) = &version.heard.out else { return 0 };
+    change.snapshot().and_then(|it| it.meta().generation).unwrap_or(0)
 }
 
 fn deleted(news: News) -> News {

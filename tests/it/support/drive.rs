@@ -35,15 +35,9 @@ pub(crate) struct Told {
 /// The uid of the object that `told` is about, if it exists after it.
 pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     match &told.news {
-        News::Listed(snapshot)
-        | News::Found(snapshot)
-        | News::Watched(
-            Change::Seen(snapshot) | Change::Deleted(snapshot) | Change::Unmatched(snapshot),
-        ) => Some(snapshot),
-        News::Watched(Change::Vanished(_) | Change::Noted(_))
-        | News::ListDone(_)
-        | News::Bookmark
-        | News::Closed => None,
+        News::Listed(snapshot) | News::Found(snapshot) => Some(snapshot),
+        News::Watched(change) => change.snapshot(),
+        News::ListDone(_) | News::Bookmark | News::Closed => None,
     }
 }
 
