@@ -1,13 +1,10 @@
-//! Credentials that are sent with every request; those in files are read anew each time; pure but
+//! FileOrTexts that are sent with every request; those in files are read anew each time; pure but
 //! for these.
-
-use std::fmt;
-use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::files::Files;
+use super::files::{FileOrText, Files};
 use super::headers::Headers;
 
 /// Who to be at the server.
@@ -20,52 +17,30 @@ pub enum Auth {
         /// `Bearer`; may be empty.
         scheme: String,
         /// The first word is the token.
-        token: Credential,
+        token: FileOrText,
     },
     /// A user and a password.
     Basic {
         /// Its name.
-        username: Credential,
+        username: FileOrText,
         /// Its password.
-        password: Credential,
+        password: FileOrText,
     },
     /// Headers as they are.
     Headers(Headers),
 }
 
-/// A part of who to be.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// In a file.
-    File(PathBuf),
-    /// The text itself, which is never shown.
-    Text(String),
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.fmt(f),
-            Self::Text(_) => f.write_str("…"),
-        }
-    }
-}
-
-impl Credential {
-    fn read(&self, what: &str, files: &dyn Files) -> Result<String, String> {
-        match self {
-            Self::Text(text) => Ok(text.clone()),
-            Self::File(path) => {
-                let wrong = |why: &str| {
-                    format!("cannot read the {what} file `{}` of `auth`: {why}", path.display())
-                };
-                let bytes = files.read(path).map_err(|why| wrong(&why))?;
-                let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text"))?;
-                let text = text.trim();
-                if text.is_empty() { Err(wrong("it is empty")) } else { Ok(text.to_owned()) }
-            }
-        }
-    }
+/// A part of who to be, of which in a file nothing but the text counts.
+fn credential(from: &FileOrText, what: &str, files: &dyn Files) -> Result<String, String> {
+    let path = match from {
+        FileOrText::Text(text) => return Ok(text.clone()),
+        FileOrText::File(path) => path.display(),
+    };
+    let wrong = |why: &str| format!("cannot read the {what} file `{path}` of `auth`: {why}");
+    let bytes = from.read(files).map_err(|why| wrong(&why))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text"))?;
+    let text = text.trim();
+    if text.is_empty() { Err(wrong("it is empty")) } else { Ok(text.to_owned()) }
 }
 
 impl Auth {
@@ -77,13 +52,13 @@ impl Auth {
         let (header, value) = match self {
             Self::Headers(headers) => return Ok(headers.clone()),
             Self::Bearer { header, scheme, token } => {
-                let token = token.read("token", files)?;
+                let token = credential(token, "token", files)?;
                 let token = token.split_whitespace().next().unwrap_or_default();
                 (header.as_str(), format!("{scheme} {token}").trim_start().to_owned())
             }
             Self::Basic { username, password } => {
-                let (user, password) =
-                    (username.read("username", files)?, password.read("password", files)?);
+                let user = credential(username, "username", files)?;
+                let password = credential(password, "password", files)?;
                 let pair = STANDARD.encode(format!("{user}:{password}"));
                 ("authorization", format!("Basic {pair}"))
             }
@@ -123,8 +98,8 @@ mod tests {
 
     #[test]
     fn credentials_become_headers_and_are_never_shown() {
-        let file = || Credential::File("secret".into());
-        let text = |text: &str| Credential::Text(text.to_owned());
+        let file = || FileOrText::File("secret".into());
+        let text = |text: &str| FileOrText::Text(text.to_owned());
         let bearer = |scheme: &str, token| Auth::Bearer {
             header: "Authorization".to_owned(),
             scheme: scheme.to_owned(),
@@ -140,7 +115,7 @@ mod tests {
             sent(&auth, " \n").unwrap_err(),
             "cannot read the token file `secret` of `auth`: it is empty"
         );
-        let gone = bearer("Bearer", Credential::File("gone".into()));
+        let gone = bearer("Bearer", FileOrText::File("gone".into()));
         assert!(sent(&gone, "").unwrap_err().ends_with("there is no such file"));
         let odd = sent(&auth, "a\u{1}b").unwrap_err();
         assert!(!odd.contains("a\u{1}b"), "{odd}");

@@ -128,10 +128,14 @@ impl Server {
 
 async fn tcp(uri: &Uri) -> Result<TcpStream> {
     let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(default))).await?;
+    let stream = TcpStream::connect((host(uri), uri.port_u16().unwrap_or(default))).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// A name or an address, without the brackets of IPv6.
+fn host(uri: &Uri) -> &str {
+    uri.host().unwrap_or_default().trim_matches(['[', ']'])
 }
 
 impl Secure {
@@ -140,8 +144,7 @@ impl Secure {
         tls: &Tls,
         protocol: &'static [u8],
     ) -> std::result::Result<Self, SettingsError> {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let name = tls.server_name_override.clone().unwrap_or(host);
+        let name = tls.server_name_override.clone().unwrap_or_else(|| host(uri).to_owned());
         let wrong = || SettingsError::Tls(format!("`{name}` is no name that a certificate has"));
         let config = (Instant::now(), config(tls, protocol)?);
         let name = ServerName::try_from(name.clone()).map_err(|_| wrong())?;

@@ -163,7 +163,7 @@ pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
 mod tests {
     use expect_test::expect;
 
-    use super::super::tls::Pem;
+    use super::super::files::FileOrText;
     use super::*;
 
     fn told(endpoint: &str, tls: Tls) -> String {
@@ -223,7 +223,7 @@ mod tests {
         let insecure = Tls { insecure: true, ..Tls::default() };
         assert_eq!(told("localhost:4317", insecure.clone()), "http://localhost:4317");
         assert_eq!(told("https://localhost:4317", insecure), "https://localhost:4317");
-        let trusting = Tls { ca: Some(Pem::File("ca.pem".into())), ..Tls::default() };
+        let trusting = Tls { ca: Some(FileOrText::File("ca.pem".into())), ..Tls::default() };
         assert_eq!(
             told("http://localhost:4317", trusting),
             "endpoint `http://localhost:4317` is plaintext, but TLS is set up for it: use https:// \

@@ -36,9 +36,6 @@ pub enum SettingsError {
         /// The endpoint.
         endpoint: String,
     },
-    /// A proxy cannot be used.
-    #[error("proxy_url {0}")]
-    Proxy(&'static str),
     /// TLS is configured and would not be used.
     #[error(
         "endpoint `{endpoint}` is plaintext, but TLS is set up for it: use https:// or remove `tls`"
@@ -51,7 +48,7 @@ pub enum SettingsError {
 
 /// What is said of a connection over TLS that does not come about, and what a human can do. The
 /// first that fits tells most.
-const OF_TLS: [(&str, &str); 12] = [
+const OF_TLS: [(&str, &str); 13] = [
     ("of `auth`", "check the file and who may read it"),
     (
         "UnknownIssuer",
@@ -91,6 +88,10 @@ const OF_TLS: [(&str, &str); 12] = [
         "InvalidContentType",
         "check `tls`: the CA file, the server's name, or whether the server speaks TLS",
     ),
+    (
+        "certificate",
+        "check `tls`: the CA file, the server's name, or whether the server speaks TLS",
+    ),
 ];
 
 /// An attempt that failed.
@@ -126,9 +127,6 @@ impl Failure {
     fn advice(&self) -> &'static str {
         if let Some((_, advice)) = OF_TLS.iter().find(|(said, _)| self.why.contains(said)) {
             return advice;
-        }
-        if self.why.contains("certificate") {
-            return "check `tls`: the CA file, the server's name, or whether the server speaks TLS";
         }
         let other_protocol = match self.wire {
             Wire::Grpc => "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)",

@@ -1,14 +1,14 @@
 //! What a connection over TLS is made with; pure but for the files that are read for it.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -18,7 +18,7 @@ use rustls::{
 };
 
 use super::error::SettingsError;
-use super::files::Files;
+use super::files::{FileOrText, Files};
 
 /// How to trust the server, and how to be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,26 +28,17 @@ pub struct Tls {
     /// Whatever certificate the server has is taken.
     pub skips_verification: bool,
     /// The certificates to trust; `None` trusts those of the system.
-    pub ca: Option<Pem>,
+    pub ca: Option<FileOrText>,
     /// Those of the system are trusted beside `ca`.
     pub trusts_system: bool,
     /// The certificate to show, and its key.
-    pub identity: Option<(Pem, Pem)>,
+    pub identity: Option<(FileOrText, FileOrText)>,
     /// The oldest and the newest version that is spoken.
     pub versions: Versions,
     /// After which certificates and keys are read again, for connections that are made later.
     pub reload: Option<Duration>,
     /// The name that the server's certificate must have; `None` for the host of the endpoint.
     pub server_name_override: Option<String>,
-}
-
-/// Certificates or a key, as PEM.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Pem {
-    /// In a file.
-    File(PathBuf),
-    /// The text itself, which is never shown.
-    Text(String),
 }
 
 /// The versions of TLS that are spoken.
@@ -65,16 +56,8 @@ pub enum Versions {
 static ONLY_12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
 static ONLY_13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 
-impl fmt::Debug for Pem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.fmt(f),
-            Self::Text(_) => f.write_str("…"),
-        }
-    }
-}
-
-impl Pem {
+/// Certificates or a key, as PEM.
+impl FileOrText {
     /// How messages name it, with what it should be.
     fn told(&self, what: &str) -> String {
         match self {
@@ -83,13 +66,10 @@ impl Pem {
         }
     }
 
-    fn read(&self, what: &str, files: &dyn Files) -> Result<Vec<u8>, SettingsError> {
-        match self {
-            Self::Text(text) => Ok(text.clone().into_bytes()),
-            Self::File(path) => files.read(path).map_err(|problem| {
-                SettingsError::Tls(format!("cannot read {}: {problem}", self.told(what)))
-            }),
-        }
+    fn pem(&self, what: &str, files: &dyn Files) -> Result<Vec<u8>, SettingsError> {
+        self.read(files).map_err(|problem| {
+            SettingsError::Tls(format!("cannot read {}: {problem}", self.told(what)))
+        })
     }
 
     fn certificates(
@@ -97,7 +77,7 @@ impl Pem {
         what: &str,
         files: &dyn Files,
     ) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-        let pem = self.read(what, files)?;
+        let pem = self.pem(what, files)?;
         let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
         if found.is_empty() {
             return Err(SettingsError::Tls(format!(
@@ -109,7 +89,7 @@ impl Pem {
     }
 
     fn key(&self, files: &dyn Files) -> Result<PrivateKeyDer<'static>, SettingsError> {
-        let pem = self.read("key", files)?;
+        let pem = self.pem("key", files)?;
         PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
             SettingsError::Tls(format!(
                 "{} holds no private key: it must be PEM without a password, `-----BEGIN PRIVATE KEY-----`",
@@ -144,14 +124,20 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions.list())
             .map_err(|error| SettingsError::Tls(format!("cannot set up TLS: {error}")))?;
+        let algorithms = provider.signature_verification_algorithms;
+        let proven = |trust| Arc::new(Verifier { trust, algorithms });
         let builder = if self.skips_verification {
-            let verifier = Arc::new(Unverified(provider));
-            builder.dangerous().with_custom_certificate_verifier(verifier)
+            builder.dangerous().with_custom_certificate_verifier(proven(Trust::Anybody))
         } else {
-            match self.verifier(&provider, files)? {
-                Trust::System(roots) => builder.with_root_certificates(roots),
-                Trust::Given(verifier) => {
-                    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            let mut roots = RootCertStore::empty();
+            if self.ca.is_none() || self.trusts_system {
+                roots.add_parsable_certificates(files.system_roots());
+            }
+            match &self.ca {
+                None => builder.with_root_certificates(roots),
+                Some(ca) => {
+                    let trust = trust(ca, roots, provider, files)?;
+                    builder.dangerous().with_custom_certificate_verifier(proven(trust))
                 }
             }
         };
@@ -168,57 +154,57 @@ impl Tls {
             })
         })
     }
+}
 
-    fn verifier(
-        &self,
-        provider: &Arc<CryptoProvider>,
-        files: &dyn Files,
-    ) -> Result<Trust, SettingsError> {
-        let mut roots = RootCertStore::empty();
-        if self.ca.is_none() || self.trusts_system {
-            roots.add_parsable_certificates(files.system_roots());
+/// Trusts what is given too, beside `roots`.
+fn trust(
+    ca: &FileOrText,
+    mut roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+    files: &dyn Files,
+) -> Result<Trust, SettingsError> {
+    let mut given = Vec::new();
+    let mut problem = None;
+    for certificate in ca.certificates("CA", files)? {
+        match roots.add(certificate.clone()) {
+            Ok(()) => given.push(certificate),
+            Err(error) => problem = Some(error),
         }
-        let Some(ca) = &self.ca else { return Ok(Trust::System(roots)) };
-        let mut given = Vec::new();
-        let mut problem = None;
-        for certificate in ca.certificates("CA", files)? {
-            match roots.add(certificate.clone()) {
-                Ok(()) => given.push(certificate),
-                Err(error) => problem = Some(error),
-            }
-        }
-        if let Some(problem) = problem.filter(|_| given.is_empty()) {
-            let ca = ca.told("CA");
-            return Err(SettingsError::Tls(format!("{ca} holds no usable certificate: {problem}")));
-        }
-        let by_rules =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-                .build()
-                .map_err(|error| SettingsError::Tls(format!("{}: {error}", ca.told("CA"))))?;
-        Ok(Trust::Given(Given { by_rules, given }))
     }
+    if let Some(problem) = problem.filter(|_| given.is_empty()) {
+        let ca = ca.told("CA");
+        return Err(SettingsError::Tls(format!("{ca} holds no usable certificate: {problem}")));
+    }
+    let by_rules = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| SettingsError::Tls(format!("{}: {error}", ca.told("CA"))))?;
+    Ok(Trust::Given { by_rules, given })
 }
 
-enum Trust {
-    System(RootCertStore),
-    Given(Given),
-}
-
-/// Trusts what the given certificates vouch for, and a server that shows one of them.
-///
-/// A certificate that signs itself and says that it may sign others is refused by the rules of
-/// webpki as a server's own, though it is the very one that was given to be trusted; OpenSSL and Go
-/// take it, and `openssl req -x509` makes it so.
+/// Whom a server's certificate is trusted from.
 #[derive(Debug)]
-struct Given {
-    by_rules: Arc<WebPkiServerVerifier>,
-    given: Vec<CertificateDer<'static>>,
+enum Trust {
+    /// Anybody; that the server has the key of its certificate is still proven.
+    Anybody,
+    /// Those whom these certificates vouch for, and a server that shows one of them.
+    ///
+    /// A certificate that signs itself and says that it may sign others is refused by the rules of
+    /// webpki as a server's own, though it is the very one that was given to be trusted; OpenSSL and
+    /// Go take it, and `openssl req -x509` makes it so.
+    Given { by_rules: Arc<WebPkiServerVerifier>, given: Vec<CertificateDer<'static>> },
+}
+
+/// Proves servers where something else is trusted than what the system trusts.
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// What webpki says of it, once the time of the certificate was found right.
 const SIGNS_ITSELF: &str = "CaUsedAsEndEntity";
 
-impl ServerCertVerifier for Given {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -227,20 +213,18 @@ impl ServerCertVerifier for Given {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.by_rules.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let Trust::Given { by_rules, given } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let verdict =
+            by_rules.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         let signs_itself = match &verdict {
             Err(Error::InvalidCertificate(CertificateError::Other(why))) => {
                 why.to_string().contains(SIGNS_ITSELF)
             }
             _ => false,
         };
-        if signs_itself && self.given.iter().any(|it| it == end_entity) {
+        if signs_itself && given.iter().any(|it| it == end_entity) {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -253,7 +237,7 @@ impl ServerCertVerifier for Given {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_rules.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -262,49 +246,10 @@ impl ServerCertVerifier for Given {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_rules.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_rules.supported_verify_schemes()
-    }
-}
-
-/// Takes any certificate; that the server has its key is still proven.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }

@@ -25,7 +25,7 @@ struct Object {
 }
 
 /// What the last version of an object tells of it.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Last {
     name: String,
@@ -34,9 +34,11 @@ pub(super) struct Last {
     deletion_timestamp: Option<IgnoredAny>,
 }
 
-/// Whether the deletion of this object was asked for: then it is gone.
-pub(super) fn is_asked_to_go(object: &[u8]) -> bool {
-    last(object).deletion_timestamp.is_some()
+impl Last {
+    /// Whether the deletion of this object was asked for: then it is gone.
+    pub(super) fn is_asked_to_go(&self) -> bool {
+        self.deletion_timestamp.is_some()
+    }
 }
 
 /// Of each of these objects whether it is still there.
@@ -95,9 +97,10 @@ mod tests {
 
     #[test]
     fn what_was_asked_to_go_has_gone() {
-        assert!(is_asked_to_go(br#"{"metadata":{"deletionTimestamp":"2026-11-20T11:10:37Z"}}"#));
+        let going = br#"{"metadata":{"deletionTimestamp":"2026-11-20T11:10:37Z"}}"#;
+        assert!(last(going).is_asked_to_go());
         for object in [r#"{"metadata":{"deletionTimestamp":null}}"#, r#"{"metadata":{}}"#, "{}"] {
-            assert!(!is_asked_to_go(object.as_bytes()), "{object}");
+            assert!(!last(object.as_bytes()).is_asked_to_go(), "{object}");
         }
     }
 }

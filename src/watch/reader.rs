@@ -271,7 +271,7 @@ impl<E: Listener> Reader<E> {
             let mut are_there = are_there(&self.api, &self.target, left).await.into_iter();
             for piece in pieces {
                 match piece {
-                    Piece::Left(object, at) => {
+                    Piece::Left(object, _, at) => {
                         let is_there = are_there.next().unwrap_or(false);
                         let said = if is_there { Said::Unmatched } else { Said::Deleted };
                         let heard = self.listener.listen(said(&object), at);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::json::stream;
-use super::left::{Last, is_asked_to_go, last};
+use super::left::{Last, last};
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
 use crate::facts::instant::Clock;
@@ -39,13 +39,13 @@ pub(super) enum Piece<T> {
     /// The initial events are complete, at this resourceVersion.
     ListDone(u64),
     /// Under a selector: an object is gone, or only matches no longer, and when that was told.
-    Left(Vec<u8>, Clock),
+    Left(Vec<u8>, Last, Clock),
 }
 
 impl<T> Piece<T> {
     /// What has left a selector.
     pub(super) fn left(&self) -> Option<Last> {
-        if let Self::Left(object, _) = self { Some(last(object)) } else { None }
+        if let Self::Left(_, last, _) = self { Some(last.clone()) } else { None }
     }
 }
 
@@ -107,11 +107,12 @@ impl<T: Send + 'static> Reading<T> {
         if let Said::Deleted(object) = said
             && self.has_selector
             && !self.is_initial
-            && !is_asked_to_go(object)
+            && let last = last(object)
+            && !last.is_asked_to_go()
         {
             tally.n_events += 1;
             (self.was_heard, self.version) = (true, self.version.max(said.version()));
-            return self.out.push(Piece::Left(object.to_vec(), at));
+            return self.out.push(Piece::Left(object.to_vec(), last, at));
         }
         let Heard { out, version, n_stamps, refused } = listener.listen(said, at);
         tally.add(n_stamps, refused);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lifespan::export::books::Books;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
-use lifespan::export::{Compression, Delivery, Headers, Pem, Settings, Tls};
+use lifespan::export::{Compression, Delivery, FileOrText, Headers, Settings, Tls};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::{SECOND, UnixNanos};
 use lifespan::otlp::backoff::Backoff;
@@ -155,7 +155,7 @@ async fn nobody_listening_is_told_in_one_sentence() {
 async fn a_server_is_trusted_by_its_certificate_and_name_only() {
     let mut collector = FakeCollector::start_tls([]).await;
     let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/ca.pem");
-    let ca = Some(Pem::File(ca.into()));
+    let ca = Some(FileOrText::File(ca.into()));
     let server_name_override = Some("collector.test".to_owned());
     let tls = Tls { ca, server_name_override, ..Tls::default() };
     let endpoint = format!("https://{}", collector.address);
@@ -176,7 +176,7 @@ async fn a_server_is_trusted_by_its_certificate_and_name_only() {
 #[test]
 fn a_ca_file_without_a_certificate_is_refused() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/server.key");
-    let tls = Tls { ca: Some(Pem::File(file.into())), ..Tls::default() };
+    let tls = Tls { ca: Some(FileOrText::File(file.into())), ..Tls::default() };
     let settings = Settings { tls, ..Settings::new("localhost:4317") };
     let error = lifespan::export::endpoint(Wire::Grpc, &settings).unwrap_err();
     assert!(error.to_string().contains("server.key` holds no certificate"), "{error}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::reader::Section;
-use crate::export::{Pem, Tls, Versions};
+use crate::export::{FileOrText, Tls, Versions};
 
 /// Why a key is not supported.
 const OWN_CHOICE: &str = "what is spoken is chosen by rustls, which has nothing insecure to choose";
@@ -70,11 +70,11 @@ pub(super) fn tls(s: &mut Section<'_>) -> Tls {
     }
 }
 
-fn pem(s: &mut Section<'_>, what: &str, file: String, text: String) -> Option<Pem> {
+fn pem(s: &mut Section<'_>, what: &str, file: String, text: String) -> Option<FileOrText> {
     match (file.is_empty(), text.is_empty()) {
         (true, true) => None,
-        (false, true) => Some(Pem::File(PathBuf::from(file))),
-        (true, false) => Some(Pem::Text(text)),
+        (false, true) => Some(FileOrText::File(PathBuf::from(file))),
+        (true, false) => Some(FileOrText::Text(text)),
         (false, false) => {
             s.fault(&format!(
                 "provide either a {what} file or the PEM-encoded string, but not both"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::node::{Node, Value};
 use super::super::reader::Section;
 use super::super::values::map;
-use crate::export::{Auth, Credential, Headers};
+use crate::export::{Auth, FileOrText, Headers};
 
 pub(super) fn bearer(s: &mut Section<'_>) -> Option<Auth> {
     let header = s.text("header", "Authorization", "The header that has the token");
@@ -46,15 +46,15 @@ pub(super) fn basic(s: &mut Section<'_>) -> Option<Auth> {
         return None;
     };
     let password = credential(password, password_file);
-    Some(Auth::Basic { username, password: password.unwrap_or(Credential::Text(String::new())) })
+    Some(Auth::Basic { username, password: password.unwrap_or(FileOrText::Text(String::new())) })
 }
 
 /// What stands in a file goes before what is written.
-fn credential(text: String, file: String) -> Option<Credential> {
+fn credential(text: String, file: String) -> Option<FileOrText> {
     if !file.is_empty() {
-        return Some(Credential::File(PathBuf::from(file)));
+        return Some(FileOrText::File(PathBuf::from(file)));
     }
-    (!text.is_empty()).then_some(Credential::Text(text))
+    (!text.is_empty()).then_some(FileOrText::Text(text))
 }
 
 pub(super) fn headers(s: &mut Section<'_>) -> Option<Auth> {

@@ -9,7 +9,7 @@ use super::super::reader::Section;
 use super::super::values::quoted;
 use super::{Metrics, MetricsLevel};
 use crate::export::settings::{Encoding, Wire};
-use crate::export::{Compression, Headers, Pem, Settings, Signal, Tls, prove};
+use crate::export::{Compression, FileOrText, Headers, Settings, Signal, Tls, prove};
 
 /// The keys that lead here.
 const PATH: &str = "service::telemetry::metrics::readers";
@@ -190,7 +190,7 @@ fn otlp_settings(o: &mut Section<'_>) -> (Wire, Settings) {
         _ => Compression::None,
     };
     let insecure = o.flag("insecure", false, "");
-    let file = |text: String| (!text.is_empty()).then(|| Pem::File(PathBuf::from(text)));
+    let file = |text: String| (!text.is_empty()).then(|| FileOrText::File(PathBuf::from(text)));
     let ca = file(o.text("certificate", "", ""));
     let certificate = file(o.text("client_certificate", "", ""));
     let key = file(o.text("client_key", "", ""));
