@@ -30,7 +30,7 @@ mod values;
 
 pub use component::Id;
 pub use expand::Lookup;
-pub use extensions::Extension;
+pub use extensions::{ComponentHealth, Extension};
 pub use gates::{Gate, Stage, described};
 pub use load::{Faults, Loaded, Source, load};
 pub use objects::Object;

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::known::{Known, Needs};
 use super::pages;
 use super::status;
-pub use super::status::ComponentHealth;
-use crate::config::MetricsLevel;
+use crate::config::{ComponentHealth, MetricsLevel};
 use crate::telemetry::metrics;
 use crate::watch::status::{Phase, Status};
 

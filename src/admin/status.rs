@@ -6,19 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::known::Known;
+use crate::config::ComponentHealth;
 use crate::facts::time::UnixNanos;
 use crate::watch::status::{Phase, Status};
-
-/// Which errors make a component unhealthy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ComponentHealth {
-    /// What nobody but a person can mend.
-    pub includes_permanent: bool,
-    /// What has lasted for longer than `recovery`.
-    pub includes_recoverable: bool,
-    /// How long it may last.
-    pub recovery: Duration,
-}
 
 /// How a component is; the later ones go over the earlier ones where several are told as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

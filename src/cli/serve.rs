@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
-use crate::admin::answer::{ComponentHealth, Serves};
+use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
 use crate::app::look::{Look, Stage};
 use crate::app::{App, Stopped};
@@ -251,14 +251,7 @@ fn addresses(config: &Config) -> Vec<(&'static str, String, Serves)> {
             Extension::HealthCheck { endpoint, path, is_strict } => {
                 ("health_check", endpoint, Serves::Health { path, is_strict })
             }
-            Extension::Status {
-                endpoint,
-                path,
-                includes_permanent,
-                includes_recoverable,
-                recovery,
-            } => {
-                let health = ComponentHealth { includes_permanent, includes_recoverable, recovery };
+            Extension::Status { endpoint, path, health } => {
                 ("health_check", endpoint, Serves::Status { path, health })
             }
             Extension::Zpages { endpoint } => ("zpages", endpoint, Serves::Zpages),

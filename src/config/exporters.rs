@@ -91,11 +91,16 @@ fn keepalive(s: &mut Section<'_>) -> Keepalive {
 
 /// An exporter at a server, proven.
 fn server(s: &mut Section<'_>, place: &Place, wire: Wire, settings: Settings, queue: Queue) -> To {
-    if let Some(error) = prove(wire, &settings).err().filter(|_| !settings.endpoint.is_empty()) {
+    prove_server(s, place, wire, &settings);
+    To::Server { wire, settings: Box::new(settings), queue }
+}
+
+/// Proves where and how to send; that there is an endpoint at all is told elsewhere.
+pub(super) fn prove_server(s: &mut Section<'_>, place: &Place, wire: Wire, settings: &Settings) {
+    if let Some(error) = prove(wire, settings).err().filter(|_| !settings.endpoint.is_empty()) {
         let path = s.path();
         s.reader().fault(place, format!("{path}: {error}"));
     }
-    To::Server { wire, settings: Box::new(settings), queue }
 }
 
 fn http(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
@@ -154,15 +159,8 @@ fn common(
         _ => Compression::Gzip,
     };
     let timeout = s.time("timeout", timeout, "How long one attempt may take; 0 is for ever");
-    let headers = s.headers(
-        "headers",
-        "Sent with every request, by name or as a list of {name, value}; never shown",
-    );
-    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let headers = Headers::new(pairs).unwrap_or_else(|error| {
-        s.fault(&error.to_string());
-        Headers::default()
-    });
+    let headers =
+        headers(s, "Sent with every request, by name or as a list of {name, value}; never shown");
     let defaults = Settings::new("");
     let user_agent = s.text("user_agent", "", "The header user-agent; lifespan's own if empty");
     let tls = tls(&mut s.section("tls", "How the server is trusted"));
@@ -187,6 +185,16 @@ fn common(
         ..defaults
     };
     (settings, queue)
+}
+
+/// `headers`, proven.
+pub(super) fn headers(s: &mut Section<'_>, help: &'static str) -> Headers {
+    let headers = s.headers("headers", help);
+    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Headers::new(pairs).unwrap_or_else(|error| {
+        s.fault(&error.to_string());
+        Headers::default()
+    })
 }
 
 /// Who to be, as an extension that is started says.

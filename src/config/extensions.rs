@@ -50,18 +50,25 @@ pub enum Extension {
         endpoint: String,
         /// `/status`
         path: String,
-        /// Whether what only a person can mend makes it unhealthy.
-        includes_permanent: bool,
-        /// Whether what has lasted for longer than `recovery` does.
-        includes_recoverable: bool,
-        /// How long it may last.
-        recovery: Duration,
+        /// Which errors count.
+        health: ComponentHealth,
     },
     /// What it is at.
     Zpages {
         /// `localhost:55679`
         endpoint: String,
     },
+}
+
+/// Which errors make a component unhealthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ComponentHealth {
+    /// What nobody but a person can mend.
+    pub includes_permanent: bool,
+    /// What has lasted for longer than `recovery`.
+    pub includes_recoverable: bool,
+    /// How long it may last.
+    pub recovery: Duration,
 }
 
 impl Extension {
@@ -195,11 +202,6 @@ fn component_status(s: &mut Section<'_>) -> Option<Extension> {
     if is_on && !path.starts_with('/') {
         s.fault("path must start with /");
     }
-    is_on.then_some(Extension::Status {
-        endpoint,
-        path,
-        includes_permanent,
-        includes_recoverable,
-        recovery,
-    })
+    let health = ComponentHealth { includes_permanent, includes_recoverable, recovery };
+    is_on.then_some(Extension::Status { endpoint, path, health })
 }

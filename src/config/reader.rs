@@ -145,8 +145,20 @@ impl Section<'_> {
 
     /// What was read since `mark` stands in one line, as the value of `key`.
     pub fn enter_instead(&mut self, mark: usize, key: &str, value: String, help: &'static str) {
+        self.enter_secret_instead(mark, key, value, help, None);
+    }
+
+    /// The same of a value that is shown as `redacted`.
+    pub(super) fn enter_secret_instead(
+        &mut self,
+        mark: usize,
+        key: &str,
+        value: String,
+        help: &'static str,
+        redacted: Option<String>,
+    ) {
         self.reader.entries.truncate(mark);
-        self.enter(key, value, help);
+        self.enter_secret(key, value, help, redacted);
     }
 
     /// A map below this one.

@@ -36,8 +36,7 @@ impl Section<'_> {
         let url = self.text(key, default, help);
         let hidden = redacted(&url);
         if hidden != url {
-            self.reader().entries.truncate(mark);
-            self.enter_secret(key, quoted(&url), help, Some(quoted(&hidden)));
+            self.enter_secret_instead(mark, key, quoted(&url), help, Some(quoted(&hidden)));
         }
         url
     }
@@ -47,9 +46,8 @@ impl Section<'_> {
         let mark = self.mark();
         let secret = self.text(key, default, help);
         if !secret.is_empty() {
-            self.reader().entries.truncate(mark);
             let hidden = Some(quoted("[REDACTED]"));
-            self.enter_secret(key, quoted(&secret), help, hidden);
+            self.enter_secret_instead(mark, key, quoted(&secret), help, hidden);
         }
         secret
     }

@@ -118,7 +118,7 @@ impl<'a> Metadata<'a> {
         let entries = self.managed_fields.0.iter();
         let writers = entries.filter(|entry| entry.subresource.0 != "status").map(|entry| Writer {
             manager: (*entry.manager.0).into(),
-            subresource: Some(&*entry.subresource.0).filter(|it| !it.is_empty()).map(Into::into),
+            subresource: entry.subresource.said(),
             time: entry.time.0,
         });
         writers.collect()
@@ -153,7 +153,7 @@ impl<'a> Metadata<'a> {
             .find(|service| !service.0.is_empty());
         Ok(Meta {
             uid,
-            namespace: Some(&*self.namespace.0).filter(|it| !it.is_empty()).map(Into::into),
+            namespace: self.namespace.said(),
             name: self.name.boxed(),
             resource_version,
             generation: counted(self.generation.0),

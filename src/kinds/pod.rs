@@ -200,7 +200,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     }
     let found = carrier.read();
     let is_mirror = metadata.annotations.is_mirror;
-    let template_hash = metadata.labels.template_hash().and_then(Text::said);
+    let template_hash = metadata.labels.template_hash().and_then(|it| it.said());
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let n_stamps = found.stamps.len();
     // Init containers have run, and are not run again for what is written to them.
@@ -211,7 +211,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
 
     let mut pod = PodSnapshot {
         meta,
-        node: Some(&*spec.node_name.0).filter(|it| !it.is_empty()).map(Into::into),
+        node: spec.node_name.said(),
         restarts_always: matches!(&*spec.restart_policy.0, "Always" | ""),
         is_mirror,
         template_hash,

@@ -53,8 +53,8 @@ pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
 impl Text<'_> {
     /// What it says, if it says anything.
-    pub(super) fn said(self) -> Option<Box<str>> {
-        (!self.0.is_empty()).then(|| self.boxed())
+    pub(super) fn said<T: for<'t> From<&'t str>>(&self) -> Option<T> {
+        (!self.0.is_empty()).then(|| T::from(&self.0))
     }
 
     pub(super) fn boxed(self) -> Box<str> {

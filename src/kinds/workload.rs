@@ -118,11 +118,11 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     if kind == Kind::StatefulSet {
         partition = whole(&spec, &["updateStrategy", "rollingUpdate", "partition"], 0)?;
         is_on_delete = strategy(&spec)? == "OnDelete";
-        update_revision = status.update_revision.clone().said();
+        update_revision = status.update_revision.said();
     } else if kind == Kind::DaemonSet {
         is_on_delete = strategy(&spec)? == "OnDelete";
         let generation = metadata.annotations.template_generation.take();
-        update_revision = generation.and_then(Text::said);
+        update_revision = generation.and_then(|it| it.said());
     }
     let mut carrier = metadata.carrier(rules, kind.name(), kind.group());
     // What the template of a CronJob carries is its Jobs': each of them reads it as its own.

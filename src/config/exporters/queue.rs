@@ -74,7 +74,6 @@ pub(super) fn queue(s: &mut Section<'_>) -> Queue {
         let help = "How requests are put together; each is sent as it comes without it";
         batch(&mut s.section("batch", help), counted)
     });
-    let clamp = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let (size, batch) = (clamp(size), batch.flatten());
     if let Some(batch) =
         batch.as_ref().filter(|batch| batch.sizer == sizer && batch.min_size > size)
@@ -114,7 +113,6 @@ fn batch(s: &mut Section<'_>, of_queue: &'static str) -> Option<Batch> {
     }
     s.unsupported("partition", "all spans come from one receiver, and none has client metadata");
     s.end_ref();
-    let clamp = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     enabled.then_some(Batch {
         flush_timeout,
         min_size: clamp(min_size),
@@ -129,4 +127,8 @@ fn sizer(word: &str) -> Sizer {
         "bytes" => Sizer::Bytes,
         _ => Sizer::Requests,
     }
+}
+
+fn clamp(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

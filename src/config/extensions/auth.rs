@@ -91,10 +91,10 @@ pub(super) fn headers(s: &mut Section<'_>) -> Option<Auth> {
             all().map(|(key, value)| map([("key", key), ("value", &*shown(value))].into_iter()));
         format!("[{}]", items.collect::<Vec<_>>().join(", "))
     };
-    s.reader().entries.truncate(mark);
     let (plain, hidden) = (written(&str::to_owned), written(&|_| "[REDACTED]".to_owned()));
     let help = "Headers that are sent with each request, as a list of {key, value}; values are never shown";
-    s.enter_secret("headers", plain, help, (!pairs.is_empty()).then_some(hidden));
+    let hidden = (!pairs.is_empty()).then_some(hidden);
+    s.enter_secret_instead(mark, "headers", plain, help, hidden);
     match Headers::new(all()) {
         Ok(headers) => Some(Auth::Headers(headers)),
         Err(error) => {

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::exporters::{headers, prove_server};
 use super::super::extensions::address;
 use super::super::node::{Node, Value};
 use super::super::reader::Section;
 use super::super::values::quoted;
 use super::{Metrics, MetricsLevel};
 use crate::export::settings::{Encoding, Wire};
-use crate::export::{Compression, FileOrText, Headers, Settings, Signal, Tls, prove};
+use crate::export::{Compression, FileOrText, Settings, Signal, Tls};
 
 /// The keys that lead here.
 const PATH: &str = "service::telemetry::metrics::readers";
@@ -63,12 +64,11 @@ pub(super) fn readers(s: &mut Section<'_>, level: MetricsLevel) -> (Vec<String>,
             s.reader().fault(&place, problem);
         }
     }
-    s.reader().entries.truncate(mark);
     let list = |readers: Vec<String>| format!("[{}]", readers.join(", "));
     let (plain, hidden) = (list(written), list(hidden));
     let redacted = (plain != hidden).then_some(hidden);
     let help = "Where metrics are served, and where they are sent to:\n  {periodic: {interval: 60000, timeout: 30000, exporter: {otlp: {protocol: http/protobuf, endpoint: 'http://localhost:4318'}}}}\nwith times in milliseconds, protocol http/protobuf or grpc, and headers, compression (none or gzip), insecure, certificate, client_certificate and client_key beside the endpoint";
-    s.enter_secret("readers", plain, help, redacted);
+    s.enter_secret_instead(mark, "readers", plain, help, redacted);
     (served, sent)
 }
 
@@ -148,10 +148,8 @@ fn push(s: &mut Section<'_>, node: Node) -> Option<(Push, String, String)> {
     let place = otlp.as_ref()?.place.clone();
     let mut o = s.reader().section(path(), otlp?);
     let (wire, settings) = otlp_settings(&mut o);
-    o.end();
-    if let Some(error) = prove(wire, &settings).err().filter(|_| !settings.endpoint.is_empty()) {
-        s.reader().fault(&place, format!("{PATH}: {error}"));
-    }
+    o.end_ref();
+    prove_server(&mut o, &place, wire, &settings);
     let entries = s.reader().entries.split_off(mark);
     let otlp = |is_open: bool| {
         let pairs = entries.iter().filter(|entry| entry.value != "\"\"").map(|entry| {
@@ -179,12 +177,7 @@ fn otlp_settings(o: &mut Section<'_>) -> (Wire, Settings) {
     if endpoint.is_empty() {
         o.fault("otlp requires a non-empty \"endpoint\"");
     }
-    let headers = o.headers("headers", "");
-    let headers = Headers::new(headers.iter().map(|(name, value)| (&**name, &**value)));
-    let headers = headers.unwrap_or_else(|error| {
-        o.fault(&error.to_string());
-        Headers::default()
-    });
+    let headers = headers(o, "");
     let compression = match o.word("compression", &["none", "gzip"], "") {
         "gzip" => Compression::Gzip,
         _ => Compression::None,
