@@ -11,12 +11,13 @@
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::UnixNanos;
-use lifespan::kinds::{Catalog, Custom, Rules, Said, news};
+use lifespan::kinds::{Said, news};
 use serde_json::{Value, json};
 
 use crate::support::checks::{flag, is_root, outcome};
 use crate::support::model::S;
 use crate::support::model::random::Random;
+use crate::watch::widgets;
 
 /// When every history begins.
 const ZERO: i64 = 1_790_000_000 * S;
@@ -173,14 +174,7 @@ fn object(life: &[(i64, What)], tells_generation: bool) -> Value {
 
 /// What is told of a life.
 fn told(life: &[(i64, What)], tells_generation: bool) -> Vec<Told> {
-    let catalog = Catalog::new(vec![Custom {
-        is_of_cluster: false,
-        group: "example.com".to_owned(),
-        plural: "widgets".to_owned(),
-        kind: "Widget".to_owned(),
-        version: None,
-        rules: Rules::default(),
-    }]);
+    let catalog = widgets();
     let lane = catalog.lanes().next().unwrap();
     let mut engine =
         Engine::new(Settings { custom_kinds: catalog.custom_kinds(), ..Settings::default() });

@@ -377,7 +377,7 @@ async fn what_leaves_a_selector_is_gone_only_if_the_server_does_not_have_it() {
 const WIDGETS: &str = "widgets.example.com";
 
 /// A kind of nobody's, of which the server is asked for the version.
-fn widgets() -> Catalog {
+pub(crate) fn widgets() -> Catalog {
     Catalog::new(vec![Custom {
         is_of_cluster: false,
         group: "example.com".to_owned(),

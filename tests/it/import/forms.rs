@@ -16,6 +16,17 @@ fn is_of_object(line: &Line) -> bool {
     matches!(line.kind, Type::List | Type::Added | Type::Modified | Type::Deleted)
 }
 
+/// The type of a watch event; a watch begins with what was there before.
+fn watched(kind: Type) -> &'static str {
+    match kind {
+        Type::Deleted => "DELETED",
+        Type::Modified => "MODIFIED",
+        Type::List | Type::ListDone | Type::Added | Type::Bookmark | Type::Closed | Type::Error => {
+            "ADDED"
+        }
+    }
+}
+
 /// The kind and the version of a resource, which items of lists do not say.
 fn typed(line: &Line, mut object: Value) -> Value {
     let (plural, group) = line.resource.split_once('.').unwrap_or((&line.resource, ""));
@@ -68,19 +79,11 @@ pub(super) fn records(all: impl Iterator<Item = (i64, Value)>) -> String {
 /// As the Collector's `k8s_objects` receiver in mode `watch`, with what was there before.
 pub(super) fn objects(lines: &[Line]) -> String {
     let told = lines.iter().filter(|line| is_of_object(line)).filter_map(|line| {
-        let told = match line.kind {
-            // The receiver leaves out the backlog of Events.
-            Type::List if &*line.resource == "events" => return None,
-            Type::Deleted => "DELETED",
-            Type::Modified => "MODIFIED",
-            Type::List
-            | Type::ListDone
-            | Type::Added
-            | Type::Bookmark
-            | Type::Closed
-            | Type::Error => "ADDED",
-        };
-        let body = json!({"type": told, "object": typed(line, object(line))});
+        // The receiver leaves out the backlog of Events.
+        if line.kind == Type::List && &*line.resource == "events" {
+            return None;
+        }
+        let body = json!({"type": watched(line.kind), "object": typed(line, object(line))});
         Some(records([(line.at, body)].into_iter()))
     });
     told.collect()
@@ -132,17 +135,8 @@ pub(super) fn kubectl(lines: &[Line], has_types: bool) -> BTreeMap<String, Vec<V
     for line in lines.iter().filter(|line| is_of_object(line)) {
         let mut object = typed(line, object(line));
         object["metadata"].as_object_mut().unwrap().remove("managedFields");
-        let told = match line.kind {
-            Type::Deleted => "DELETED",
-            Type::Modified => "MODIFIED",
-            Type::List
-            | Type::ListDone
-            | Type::Added
-            | Type::Bookmark
-            | Type::Closed
-            | Type::Error => "ADDED",
-        };
-        let document = if has_types { json!({"type": told, "object": object}) } else { object };
+        let document =
+            if has_types { json!({"type": watched(line.kind), "object": object}) } else { object };
         kinds.entry(line.resource.to_string()).or_default().push(document);
     }
     kinds
