@@ -70,13 +70,26 @@ fn partition(spec: &JsonValue<'_>) -> i64 {
         .unwrap_or(0)
 }
 
-/// Whether a kind that counts as a Deployment has come to what it wants, if it says how many that
-/// are: updated = replicas = wanted, and as many are ready.
-pub(super) fn agree(status: &JsonValue<'_>, wanted: Option<i64>) -> bool {
-    let number = |key: &str| status.at(key).and_then(JsonValue::whole);
-    let Some(wanted) = wanted else { return true };
-    // As Cluster API calls them before v1beta2, and since; a MachineSet updates none.
-    let updated = number("updatedReplicas").or_else(|| number("upToDateReplicas"));
-    let all = [updated.or(number("replicas")), number("replicas"), number("readyReplicas")];
-    all.into_iter().all(|is| is.unwrap_or(0) == wanted)
+/// The built-in kind as which another counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum CountsAs {
+    /// Updated = replicas = wanted, and as many are ready.
+    Deployment,
+    /// Replicas = ready = wanted; none is updated.
+    ReplicaSet,
+}
+
+impl CountsAs {
+    /// Whether all that is wanted is there, if it is said how many that are.
+    pub(super) fn agree(self, status: &JsonValue<'_>, wanted: Option<i64>) -> bool {
+        let is_wanted = |keys: &[&str]| {
+            let is = keys.iter().find_map(|key| status.at(key).and_then(JsonValue::whole));
+            wanted.is_none_or(|wanted| is.unwrap_or(0) == wanted)
+        };
+        // As Cluster API calls them before v1beta2, and since.
+        let updated = ["updatedReplicas", "upToDateReplicas"];
+        is_wanted(&["replicas"])
+            && is_wanted(&["readyReplicas"])
+            && (self == Self::ReplicaSet || is_wanted(&updated))
+    }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::check_kind;
+use super::counts::CountsAs;
 use super::custom::Custom;
 use super::json_path::Parts;
 use super::json_value::{JsonValue, Whole};
@@ -122,9 +123,12 @@ pub fn told_rules(rules: &Rules) -> Vec<(&'static str, String)> {
         }
     };
     more("busy when", waits(&rules.busy_when));
-    if rules.counts {
-        more("counts", "as a Deployment: updated = replicas = ready = wanted".to_owned());
-    }
+    let counts = match rules.counts {
+        Some(CountsAs::Deployment) => "as a Deployment: updated = replicas = ready = wanted",
+        Some(CountsAs::ReplicaSet) => "as a ReplicaSet: replicas = ready = wanted",
+        None => "",
+    };
+    more("counts", counts.to_owned());
     let goals = GOALS.iter().map(ToString::to_string).chain(rules.goal_fields.clone());
     more("goal fields", goals.collect::<Vec<_>>().join(", "));
     more("wanted", rules.wanted.as_ref().map(ToString::to_string).unwrap_or_default());
@@ -165,7 +169,7 @@ fn because(by: By<'_, '_, '_>, object: Parts<'_, '_>) -> String {
             Some(place) => format!("{wait} does not hold: {}", told(place, object)),
             None => format!("{wait} does not hold: there is no such thing in it"),
         },
-        By::Counts => "updated, replicas and ready are not all as many as it wants".to_owned(),
+        By::Counts => "what it counts is not all as many as it wants".to_owned(),
         By::Said(statement) => told(statement.place, object),
         By::Old(generation) => format!("what it says is about generation {generation}"),
         By::Echo => "what it says is about another spec, which it repeats".to_owned(),

@@ -90,6 +90,36 @@ impl<'a> JsonValue<'a> {
         }
     }
 
+    /// Whether both say the same where what is empty may be left out, as controllers in Go leave it
+    /// out of what they repeat.
+    pub(super) fn says_as(&self, other: &Self) -> bool {
+        let is_in = |key: &str, node: &Self, map: &Self| {
+            map.at(key).map_or_else(|| node.may_be_left_out(), |other| node.says_as(other))
+        };
+        match (self, other) {
+            (Self::Map(a), Self::Map(b)) => {
+                a.iter().all(|(key, node)| is_in(key, node, other))
+                    && b.iter().all(|(key, node)| is_in(key, node, self))
+            }
+            (Self::List(a), Self::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_as(b))
+            }
+            _ => self == other || (self.may_be_left_out() && other.may_be_left_out()),
+        }
+    }
+
+    fn may_be_left_out(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(false) | Self::Whole(0) | Self::EmptyList | Self::EmptyMap => {
+                true
+            }
+            Self::Text(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.iter().all(|(_, node)| node.may_be_left_out()),
+            Self::Bool(true) | Self::Whole(_) | Self::Float(_) => false,
+        }
+    }
+
     /// The same without what says nothing, as other specs are read.
     pub(super) fn without_void(&self) -> Self {
         match self {

@@ -4,6 +4,7 @@
 //! What says how it is by the conventions, or in words that many kinds share, has no rule here but
 //! its name.
 
+use super::counts::CountsAs;
 use super::custom::Custom;
 use super::json_path::JsonPath;
 use super::rules::Rules;
@@ -22,7 +23,7 @@ struct Preset {
     waiting_when: &'static [&'static str],
     busy_when: &'static [&'static str],
     wanted: &'static str,
-    counts: bool,
+    counts: Option<CountsAs>,
     spawns: bool,
     is_queue: bool,
     is_silent: bool,
@@ -42,7 +43,7 @@ const fn rollout(resource: (&'static str, &'static str), kind: &'static str) -> 
         waiting_when: &[],
         busy_when: &[],
         wanted: "",
-        counts: false,
+        counts: None,
         spawns: false,
         is_queue: false,
         is_silent: false,
@@ -72,8 +73,8 @@ const RAY: &str = "ray.io";
 const STRIMZI: &str = "kafka.strimzi.io";
 const TEKTON: &str = "tekton.dev";
 
-/// Of Knative's resources `Ready=False` is final: while work goes on it is Unknown (Knative,
-/// specs/serving/knative-api-specification-1.0.md, "Error conditions and reporting").
+/// Of Knative's resources `Ready=False` is a failure: while work goes on it is Unknown (Knative,
+/// specs/common/error-signalling.md, of which the specification of its serving API is a copy).
 const fn knative(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Ready"],
@@ -84,48 +85,51 @@ const fn knative(plural: &'static str, kind: &'static str) -> Preset {
 
 /// While a Cluster API resource is rolled out or scaled it may be Available all the same
 /// (v1beta2); before v1beta2 it has `Ready`, which the conventions know. A Machine that cannot be
-/// had is tried again: only the phase says that it is given up (Cluster API,
-/// docs/proposals/20240916-improve-status-in-CAPI-resources.md and api/core/v1beta2).
+/// had is tried again: only the phase, and before v1beta2 a `failureReason`, says that it is given
+/// up. Paused it says since v1beta2 (Cluster API,
+/// docs/proposals/20240916-improve-status-in-CAPI-resources.md, the types in
+/// api/core/v1beta1 and v1beta2, and of control planes those in api/controlplane/kubeadm).
 const fn cluster_api(
     (plural, group): (&'static str, &'static str),
     kind: &'static str,
-    counts: bool,
+    counts: Option<CountsAs>,
 ) -> Preset {
     Preset {
-        failed_when: &["jsonpath={.status.phase}=Failed"],
+        failed_when: &["jsonpath={.status.phase}=Failed", "jsonpath={.status.failureReason}"],
+        waiting_when: &["condition=Paused"],
         busy_when: &["condition=RollingOut", "condition=ScalingUp", "condition=ScalingDown"],
         counts,
         ..rollout((plural, group), kind)
     }
 }
 
-/// A package is installed when its revision is active, and healthy when that runs: both are tried
-/// again (Crossplane, apis/pkg/v1/conditions.go).
+/// A package is installed when its revision is active, and healthy when that runs. Until then it is
+/// `UnhealthyPackageRevision`, every time, and nothing of it is ever given up (Crossplane,
+/// apis/pkg/v1/conditions.go, `PackageHealth`).
 const fn package(plural: &'static str, kind: &'static str) -> Preset {
     Preset {
         settled_when: &["condition=Installed", "condition=Healthy"],
+        busy_when: &["condition=Installed=False", "condition=Healthy=False"],
         is_of_cluster: true,
         ..rollout((plural, CROSSPLANE), kind)
     }
 }
 
-/// The cluster operator tells `NotReady` with the reason `Creating` before there is anything, and
-/// passes over what is annotated to be paused (Strimzi, "Custom resource status" and "Pausing
-/// reconciliation of custom resources").
-const fn strimzi(plural: &'static str, kind: &'static str) -> Preset {
-    Preset {
-        settled_when: &["condition=Ready"],
-        waiting_when: &["condition=ReconciliationPaused"],
-        ..rollout((plural, STRIMZI), kind)
-    }
+/// Flux tries again what is not Ready, whatever the reason: `Ready=False` is "in the process of
+/// reconciling". What it gives up, a HelmRelease out of retries, it calls Stalled (fluxcd/pkg,
+/// apis/meta/conditions.go; kustomize-controller, docs/spec/v1/kustomizations.md, and
+/// helm-controller, docs/spec/v2/helmreleases.md, each under "Conditions").
+const fn flux(resource: (&'static str, &'static str), kind: &'static str) -> Preset {
+    Preset { failed_when: &["condition=Stalled"], ..rollout(resource, kind) }
 }
 
 /// Owners first: a lane's list begins when those before it have listed.
 const PRESETS: [Preset; 38] = [
     Preset {
         // Its status has no observedGeneration, and writes of its status bump its generation. The
-        // controller says which source it compared, and which it synced last (Argo CD,
-        // pkg/apis/application/v1alpha1/types.go; the words of health: gitops-engine/pkg/health).
+        // controller says which source it compared with which destination (Argo CD,
+        // pkg/apis/application/v1alpha1/types.go, `BuildComparedToStatus`; the words of health and
+        // of operations: gitops-engine, pkg/health/health.go and pkg/sync/common/types.go).
         settled_when: &[
             "jsonpath={.status.sync.status}=Synced",
             "jsonpath={.status.health.status}=Healthy",
@@ -139,22 +143,28 @@ const PRESETS: [Preset; 38] = [
         echoes: &[
             ("{.spec.source}", "{.status.sync.comparedTo.source}"),
             ("{.spec.sources}", "{.status.sync.comparedTo.sources}"),
+            ("{.spec.destination}", "{.status.sync.comparedTo.destination}"),
         ],
         ..rollout(("applications", ARGO), "Application")
     },
-    // Flux writes `Ready=False` and tries again (`Reconciling`, reason ProgressingWithRetry); what
-    // it gives up, a HelmRelease out of retries, it calls Stalled. So do the conventions
-    // (fluxcd/pkg, apis/meta/conditions.go).
-    rollout(("kustomizations", "kustomize.toolkit.fluxcd.io"), "Kustomization"),
-    rollout(("helmreleases", "helm.toolkit.fluxcd.io"), "HelmRelease"),
+    flux(("kustomizations", "kustomize.toolkit.fluxcd.io"), "Kustomization"),
+    flux(("helmreleases", "helm.toolkit.fluxcd.io"), "HelmRelease"),
     package("providers", "Provider"),
     package("functions", "Function"),
-    cluster_api(("clusters", CLUSTER_API), "Cluster", false),
+    cluster_api(("clusters", CLUSTER_API), "Cluster", None),
     // Ready, Available and Running it stays throughout a rolling update before v1beta2: the numbers
-    // tell, as those of a Deployment do.
-    cluster_api(("kubeadmcontrolplanes", CONTROL_PLANE), "KubeadmControlPlane", true),
-    cluster_api(("machinedeployments", CLUSTER_API), "MachineDeployment", true),
-    cluster_api(("machinesets", CLUSTER_API), "MachineSet", true),
+    // tell, as those of a Deployment do. The Machines of an older MachineSet are never up to date.
+    cluster_api(
+        ("kubeadmcontrolplanes", CONTROL_PLANE),
+        "KubeadmControlPlane",
+        Some(CountsAs::Deployment),
+    ),
+    cluster_api(
+        ("machinedeployments", CLUSTER_API),
+        "MachineDeployment",
+        Some(CountsAs::Deployment),
+    ),
+    cluster_api(("machinesets", CLUSTER_API), "MachineSet", Some(CountsAs::ReplicaSet)),
     Preset {
         settled_when: &["condition=Ready"],
         // `Issuing` goes when it is done and is False when it failed; that is taken up again after
@@ -163,19 +173,22 @@ const PRESETS: [Preset; 38] = [
         busy_when: &["condition=Issuing"],
         ..rollout(("certificates", "cert-manager.io"), "Certificate")
     },
-    // They make Workflows and Jobs at their times, each of which is a story of its own, and say
-    // nothing of themselves but what is wrong (Argo Workflows,
-    // pkg/apis/workflow/v1alpha1/cron_workflow_types.go; KEDA, apis/keda/v1alpha1).
+    // They make Workflows and Jobs at their times, each of which is a story of its own. Of itself a
+    // CronWorkflow says what is wrong, and since 3.6 whether it is Active or Stopped, which is how
+    // its runs went (Argo Workflows, pkg/apis/workflow/v1alpha1/cron_workflow_types.go); a ScaledJob
+    // has Ready and Paused (KEDA, apis/keda/v1alpha1/condition_types.go).
     Preset { spawns: true, is_silent: true, ..rollout(("cronworkflows", ARGO), "CronWorkflow") },
     Preset { spawns: true, ..rollout(("scaledjobs", KEDA), "ScaledJob") },
-    // WorkflowPhase, pkg/apis/workflow/v1alpha1/workflow_types.go.
+    // Suspended it is Running all the same (Argo Workflows,
+    // pkg/apis/workflow/v1alpha1/workflow_phase.go).
     run(
         ("workflows", ARGO),
         "Workflow",
         &["jsonpath={.status.phase}=Succeeded"],
         &["jsonpath={.status.phase}=Failed", "jsonpath={.status.phase}=Error"],
     ),
-    // pkg/apis/trainer/v1alpha1/trainjob_types.go; api/jobset/v1alpha2/jobset_types.go.
+    // Trainer, pkg/apis/trainer/v1alpha1/trainjob_types.go; JobSet,
+    // api/jobset/v1alpha2/jobset_types.go.
     run(
         ("trainjobs", "trainer.kubeflow.org"),
         "TrainJob",
@@ -183,14 +196,18 @@ const PRESETS: [Preset; 38] = [
         &["condition=Failed"],
     ),
     run(("jobsets", "jobset.x-k8s.io"), "JobSet", &["condition=Completed"], &["condition=Failed"]),
-    // Its job may have failed though its deployment is Complete (KubeRay,
-    // ray-operator/apis/ray/v1/rayjob_types.go).
+    // A job that failed is tried again up to `backoffLimit`, and its status is FAILED while it is
+    // Retrying: what is over the status of the deployment says. One that was stopped is not tried
+    // again, and Complete (KubeRay, ray-operator/apis/ray/v1/rayjob_types.go and
+    // ray-operator/controllers/ray/rayjob_controller.go).
     run(
         ("rayjobs", RAY),
         "RayJob",
-        &["jsonpath={.status.jobStatus}=SUCCEEDED"],
         &[
-            "jsonpath={.status.jobStatus}=FAILED",
+            "jsonpath={.status.jobStatus}=SUCCEEDED",
+            "jsonpath={.status.jobDeploymentStatus}=Complete",
+        ],
+        &[
             "jsonpath={.status.jobStatus}=STOPPED",
             "jsonpath={.status.jobDeploymentStatus}=Failed",
             "jsonpath={.status.jobDeploymentStatus}=ValidationFailed",
@@ -207,7 +224,7 @@ const PRESETS: [Preset; 38] = [
     run(("taskruns", TEKTON), "TaskRun", &["condition=Succeeded"], &["condition=Succeeded=False"]),
     Preset {
         // Not admitted it waits for quota; what it is about is suspended until then (Kueue,
-        // apis/kueue/v1beta1/workload_types.go).
+        // apis/kueue/v1beta2/workload_types.go, and the same in v1beta1).
         settled_when: &["condition=Admitted"],
         failed_when: &["condition=DeactivationTarget"],
         waiting_when: &["condition=QuotaReserved=False"],
@@ -227,9 +244,14 @@ const PRESETS: [Preset; 38] = [
     knative("services", "Service"),
     knative("configurations", "Configuration"),
     knative("revisions", "Revision"),
-    strimzi("kafkas", "Kafka"),
-    strimzi("kafkaconnects", "KafkaConnect"),
-    strimzi("kafkatopics", "KafkaTopic"),
+    // By the conventions: `NotReady` with the reason `Creating` before there is anything; then Ready
+    // or NotReady, or of a topic Ready=False, with what went wrong as the reason; or
+    // ReconciliationPaused; a topic that is not managed is Unmanaged, which is all that comes of it
+    // (Strimzi, documentation/modules/managing/con-custom-resources-status.adoc, and what writes it:
+    // StatusUtils, KafkaAssemblyOperator, BatchingTopicController).
+    rollout(("kafkas", STRIMZI), "Kafka"),
+    rollout(("kafkaconnects", STRIMZI), "KafkaConnect"),
+    rollout(("kafkatopics", STRIMZI), "KafkaTopic"),
     Preset {
         // Ready it is with one instance; whether all is done, and what it does not go on with, the
         // phase tells, in a sentence (CloudNativePG, api/v1/cluster_types.go).
@@ -237,6 +259,7 @@ const PRESETS: [Preset; 38] = [
         failed_when: &[
             "jsonpath={.status.phase}=Cluster is unrecoverable and needs manual intervention",
             "jsonpath={.status.phase}=Cluster has incomplete or invalid image catalog",
+            "jsonpath={.status.phase}=Invalid cluster definition",
             "jsonpath={.status.phase}=Unable to create required cluster objects",
             "jsonpath={.status.phase}=Cluster cannot proceed to reconciliation due to an unknown plugin being required",
             "jsonpath={.status.phase}=Cluster cannot proceed to reconciliation due to an error while interacting with plugins",
@@ -247,15 +270,18 @@ const PRESETS: [Preset; 38] = [
         wanted: "{.spec.instances}",
         ..rollout(("clusters", "postgresql.cnpg.io"), "Cluster")
     },
-    // Ready by the conventions (apis/externalsecrets/v1/externalsecret_types.go).
+    // By the conventions: Ready, or not for the reason SecretSyncedError (External Secrets,
+    // apis/externalsecrets/v1/externalsecret_types.go).
     rollout(("externalsecrets", "external-secrets.io"), "ExternalSecret"),
     Preset {
-        // Accepted says that it is valid, Programmed that the data plane has it (Gateway API,
+        // Accepted says that it is valid, Programmed that what the data plane needs was made of it;
+        // each names its generation. What is Invalid of it fails it by its reason (Gateway API,
         // apis/v1/gateway_types.go).
         settled_when: &["condition=Accepted", "condition=Programmed"],
         ..rollout(("gateways", GATEWAY), "Gateway")
     },
-    // Of routes each parent says whether it accepts them (apis/v1/shared_types.go, RouteStatus).
+    // Of routes each parent says whether it accepts them, and whether a part is invalid (Gateway
+    // API, apis/v1/shared_types.go, `RouteParentStatus`).
     rollout(("httproutes", GATEWAY), "HTTPRoute"),
     rollout(("grpcroutes", GATEWAY), "GRPCRoute"),
     Preset {
@@ -272,7 +298,8 @@ const PRESETS: [Preset; 38] = [
         busy_when: &["condition=Progressing", "condition=UpdateInProgress"],
         ..rollout(("leaderworkersets", "leaderworkerset.x-k8s.io"), "LeaderWorkerSet")
     },
-    // `state` and, since 1.2, conditions; numbers of workers are those of the conventions (KubeRay,
+    // `state` and in its place, since 1.2, RayClusterProvisioned, HeadPodReady, ReplicaFailure and
+    // RayClusterSuspended; numbers of workers are those of the conventions (KubeRay,
     // ray-operator/apis/ray/v1/raycluster_types.go).
     rollout(("rayclusters", RAY), "RayCluster"),
     Preset {
@@ -305,7 +332,9 @@ const PRESETS: [Preset; 38] = [
         ..rollout(("compositions", "apiextensions.crossplane.io"), "Composition")
     },
     Preset {
-        // Conditions lag behind the phase (Argo Rollouts, pkg/apis/rollouts/v1alpha1/types.go).
+        // Conditions lag behind the phase; what a phase counts for is the generation, and that of the
+        // workload whose template it takes (Argo Rollouts, utils/rollout/rolloututil.go,
+        // `GetRolloutPhase`).
         settled_when: &["jsonpath={.status.phase}=Healthy"],
         failed_when: &["jsonpath={.status.phase}=Degraded"],
         waiting_when: &["jsonpath={.status.phase}=Paused"],

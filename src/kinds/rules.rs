@@ -1,5 +1,6 @@
 //! The rules by which a custom resource is read.
 
+use super::counts::CountsAs;
 use super::json_path::{JsonPath, Parts};
 use super::json_value::JsonValue;
 use super::wait::Wait;
@@ -37,8 +38,8 @@ pub struct Rules {
     pub progress: Option<JsonPath>,
     /// While one of these holds it has not settled, whatever else holds.
     pub(super) busy_when: Vec<Wait>,
-    /// Its status has the numbers of a Deployment, and they tell when it has settled.
-    pub(super) counts: bool,
+    /// Its status has the numbers of a built-in kind, and they tell when it has settled.
+    pub(super) counts: Option<CountsAs>,
     /// Where its status repeats a part of the spec that it is about, for what has no
     /// `observedGeneration`: until both are equal the status is about an older spec.
     pub(super) echoes: Vec<(JsonPath, JsonPath)>,
@@ -53,7 +54,7 @@ impl Rules {
         if waits != self.settled_when {
             self.settled_when = waits;
             self.busy_when.clear();
-            self.counts = false;
+            self.counts = None;
         }
     }
 

@@ -5,7 +5,7 @@ use super::json_path::Parts;
 use super::json_value::JsonValue;
 use super::statement::{Place, Rank, Statement};
 use super::wait::{condition, conditions, text_of};
-use super::words::{Says, Sense, parts, sense, word};
+use super::words::{Says, Sense, blames, parts, sense, word};
 
 /// Of the conditions that say how a resource is, the first one that there is decides; what else is
 /// to be well is a part of that.
@@ -67,6 +67,14 @@ pub(super) fn of_rollout<'o, 'a>(
         Some(Statement { rank, place: Place::Value { map: status, value } })
     }));
     out.extend(counts::short(object, wanted).or_else(|| counts::whole(object, wanted)));
+    if out.is_empty() {
+        // Of Pods and of volumes it is there when they have failed, and tells of that.
+        let reason = status.at("reason").filter(|it| it.text().is_some_and(|text| blames(text)));
+        out.extend(reason.map(|value| Statement {
+            rank: Rank::FailedByReason,
+            place: Place::Value { map: status, value },
+        }));
+    }
     out
 }
 

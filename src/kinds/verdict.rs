@@ -4,7 +4,6 @@
 //! [`super::words`] beside them. A status that no controller has written yet settles nothing, and a
 //! condition counts for the generation that it names.
 
-use super::counts;
 use super::json_path::Parts;
 use super::json_value::JsonValue;
 use super::read::{message, start};
@@ -45,7 +44,7 @@ pub(super) enum By<'w, 'o, 'a> {
     Rule(&'w Wait, Place<'o, 'a>),
     /// A rule does not hold that has to.
     Unmet(&'w Wait),
-    /// It counts as a Deployment, and its numbers differ.
+    /// It counts as a built-in kind does, and its numbers differ.
     Counts,
     /// It says so, in words that many kinds share.
     Said(Statement<'o, 'a>),
@@ -80,7 +79,8 @@ pub(super) fn judge<'w, 'o, 'a>(
     // nowhere in a status is not about what was written since.
     let names = of_condition.or(told).or_else(|| newest(object.status));
     let is_of_another = rules.echoes.iter().any(|(spec, status)| {
-        matches!((spec.find(object), status.find(object)), (Some(a), Some(b)) if a != b)
+        let both = spec.find(object).zip(status.find(object));
+        both.is_some_and(|(spec, status)| !spec.says_as(status))
     });
     let is_restarting = rules.restart.as_ref().is_some_and(|(field, status)| {
         let asked = object.spec.at(field);
@@ -166,7 +166,7 @@ fn decide<'w, 'o, 'a>(
     if let Some((wait, place)) = held(&rules.busy_when) {
         return Decision::new(Verdict::Progressing, By::Rule(wait, place));
     }
-    if rules.counts && !counts::agree(object.status, wanted) {
+    if rules.counts.is_some_and(|it| !it.agree(object.status, wanted)) {
         return Decision::new(Verdict::Progressing, By::Counts);
     }
     if rules.settled_when.is_empty() {
@@ -293,7 +293,8 @@ fn time(place: Place<'_, '_>) -> Option<UnixNanos> {
     match place {
         Place::Condition(condition) => rfc3339(condition.text_at("lastTransitionTime")?),
         Place::Value { map, .. } => {
-            ["finishedAt", "completionTime"].into_iter().find_map(|key| rfc3339(map.text_at(key)?))
+            let ends = ["finishedAt", "completionTime", "endTime"];
+            ends.into_iter().find_map(|key| rfc3339(map.text_at(key)?))
         }
         Place::Count { .. } => None,
     }

@@ -73,14 +73,17 @@ const WORDS: &[(&str, Says, &str)] = &[
     ("validated", Settled, "SecretStore, Vault"),
     ("verified", Settled, "OCIRepository, Domain"),
     ("accepting", Settled, "queues"),
+    ("different", Busy, "MinIO Tenant: different versions"),
     ("installready", Busy, "ClusterServiceVersion"),
     ("inprogress", Busy, "ClickHouse, Velero, DataVolume"),
     ("none", Busy, "GameServerSet, Chaos Mesh"),
     ("new", Busy, "Velero, SparkApplication, CertificateRequest"),
+    ("mismatch", Busy, "what is not in line with its spec"),
     ("missing", Busy, "Application"),
     ("pending", Busy, "Pod, ObjectBucketClaim, Workflow"),
     ("progress", Busy, "DataVolume"),
     ("queued", Busy, "Kueue Workload, Tekton"),
+    ("reconcileerror", Busy, "Crossplane, which tries again"),
     ("retry", Busy, "SparkApplication"),
     ("scheduled", Busy, "DataVolume, ScheduledVolume"),
     ("started", Busy, "Strimzi rebalances"),
@@ -100,6 +103,7 @@ const WORDS: &[(&str, Says, &str)] = &[
     ("stopped", Waiting, "VirtualMachine, Percona"),
     ("suspended", Waiting, "Application, Workflow, HelmRelease, RayCluster"),
     ("aborted", Failed, "Rollout, Experiment"),
+    ("alreadyexists", Failed, "the API server's own reason, MinIO Tenant"),
     ("backoff", Failed, "VirtualMachine: ImagePullBackOff"),
     ("broken", Failed, "FlinkSessionJob"),
     ("cancelled", Failed, "Tekton"),
@@ -123,6 +127,7 @@ const WORDS: &[(&str, Says, &str)] = &[
     ("misconfigured", Failed, "MetalLB"),
     ("red", Failed, "Elasticsearch, OpenSearch"),
     ("rejected", Failed, "Gloo routes"),
+    ("rejection", Failed, "Gloo routes"),
     ("stalled", Failed, "HelmRelease"),
     ("terminal", Failed, "controllers of AWS"),
     ("timedout", Failed, "Velero, PipelineRun"),
@@ -215,6 +220,7 @@ const TYPES: &[(&str, Sense, &str)] = &[
     ("restoring", Sense::Busy, "MariaDB"),
     ("rolling", Sense::Busy, "Kafka of Confluent, Cluster API"),
     ("scaling", Sense::Busy, "Couchbase, Cluster API"),
+    ("suspending", Sense::Busy, "RayCluster"),
     ("terminating", Sense::Busy, "NodeClaim: InstanceTerminating"),
     ("updating", Sense::Busy, "MachineConfigPool"),
     ("upgrading", Sense::Busy, "Couchbase, Rancher"),
@@ -245,10 +251,12 @@ pub(super) fn word(text: &str) -> Option<Says> {
         return Some(says);
     }
     let is_work = |part: &str| part.ends_with("ing") && !NO_WORK.contains(&part);
-    let has_not = parts.iter().any(|part| matches!(part.as_str(), "not" | "no" | "cannot"));
+    let has_not = parts.iter().any(|it| denies(it));
     // `ConfigOutOfSync` is out of sync.
     match (known(first), known_end(&parts).or(known(last))) {
         (Some(Failed), _) | (_, Some(Failed)) => Some(Failed),
+        // MinIO: `Another MinIO Tenant already exists in the namespace`.
+        _ if phrase(&parts) == Some(Failed) => Some(Failed),
         _ if is_work(first) => Some(Busy),
         // `NotFound`, `DependencyNotReady`, `StatefulSet not controlled by operator`.
         _ if has_not => Some(Busy),
@@ -272,12 +280,33 @@ pub(super) fn sense(name: &str) -> Option<Sense> {
         return Some(Sense::Bad);
     }
     let known = |text: &str| TYPES.iter().find(|(known, ..)| *known == text).map(|it| it.1);
-    // `FailedCreate` and `ResolutionFailed`, `ScalingUp`, `AllReplicasReady`, `ResolvedRefs`.
-    let whole = known(&parts.concat());
-    whole.or_else(|| known(first).filter(|it| *it == Sense::Partly)).or_else(|| match known(last) {
-        Some(sense) => Some(sense),
-        None => known(first),
-    })
+    if let Some(sense) = known(&parts.concat()) {
+        return Some(sense);
+    }
+    // `FailedCreate` and `ResolutionFailed`, `ScalingUp`, `AllReplicasReady`, `ResolvedRefs`;
+    // what is partly ready is not ready, and what is partly invalid is.
+    match (known(first), known(last)) {
+        (Some(Sense::Partly), Some(Sense::Good)) => Some(Sense::Partly),
+        (first, last) => last.or(first),
+    }
+}
+
+/// What the first parts say, wherever they stand, that are a word together.
+fn phrase(parts: &[String]) -> Option<Says> {
+    (2..=3).rev().find_map(|n| parts.windows(n).find_map(|words| known(&words.concat())))
+}
+
+/// Whether a text tells of a failure, wherever the word for it stands.
+pub(super) fn blames(text: &str) -> bool {
+    let parts = parts(text);
+    let before = std::iter::once(None).chain(parts.iter().map(Some));
+    let mut found = parts.iter().zip(before);
+    found.any(|(part, before)| known(part) == Some(Failed) && !before.is_some_and(|it| denies(it)))
+}
+
+/// Whether a part makes its text say the opposite.
+fn denies(part: &str) -> bool {
+    matches!(part, "not" | "no" | "cannot")
 }
 
 /// What the last parts say that are a word together.
@@ -317,94 +346,4 @@ pub(super) fn parts(text: &str) -> Vec<String> {
 const MAX_WORD: usize = 96;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_word_stands_once_in_its_plainest_form_and_tells_who_uses_it() {
-        let words = WORDS.iter().map(|(word, _, users)| (*word, *users));
-        let types = TYPES.iter().map(|(word, _, users)| (*word, *users));
-        for table in [words.collect::<Vec<_>>(), types.collect()] {
-            let mut seen = Vec::new();
-            for (word, users) in table {
-                assert_eq!(parts(word), [word], "it is looked for in this form");
-                assert!(!users.is_empty(), "{word} is used by nobody");
-                assert!(!seen.contains(&word), "{word} stands there twice");
-                seen.push(word);
-            }
-        }
-    }
-
-    #[test]
-    fn a_text_is_cut_at_its_humps_and_at_what_is_no_letter() {
-        for (text, expected) in [
-            ("ImportInProgress", "import in progress"),
-            ("HEALTH_OK", "health ok"),
-            ("CRDsReady", "cr ds ready"),
-            ("HTTPRoute", "http route"),
-            ("Waiting for user action", "waiting for user action"),
-            ("v1Ready2Go", "v1 ready2 go"),
-            ("in-sync", "in sync"),
-            ("", ""),
-            ("--", ""),
-            ("Größe", "gr e"),
-        ] {
-            assert_eq!(parts(text).join(" "), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_word_is_known_alone_and_as_the_end_or_the_beginning_of_another() {
-        for (text, expected) in [
-            ("Ready", Some(Settled)),
-            ("HEALTH_OK", Some(Settled)),
-            ("SUCCEEDED", Some(Ended)),
-            ("up-to-date", Some(Settled)),
-            ("MinimumReplicasAvailable", Some(Settled)),
-            ("Provisioning", Some(Busy)),
-            ("RollingUpgrade", Some(Busy)),
-            ("ClusterReconciling", Some(Busy)),
-            ("Setting up primary", Some(Busy)),
-            ("PendingRerun", Some(Busy)),
-            ("NotFound", Some(Busy)),
-            ("DependencyNotReady", Some(Busy)),
-            ("Unknown", Some(Busy)),
-            ("Running", Some(Settled)),
-            ("Warning", Some(Failed)),
-            ("InstallFailed", Some(Failed)),
-            ("ErrorImagePull", Some(Failed)),
-            ("ReconcileError", Some(Failed)),
-            ("ReconcilePaused", Some(Waiting)),
-            ("", None),
-            ("Quux", None),
-            ("Everything", None),
-            ("Failing over", Some(Busy)),
-            ("ConfigOutOfSync", Some(Busy)),
-            ("ConfigInSync", Some(Settled)),
-            ("NotUpToDate", Some(Busy)),
-            ("Installing failed", Some(Failed)),
-        ] {
-            assert_eq!(word(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_type_of_a_condition_is_known_by_its_end_or_its_beginning() {
-        for (name, expected) in [
-            ("Ready", Some(Sense::Good)),
-            ("AllReplicasReady", Some(Sense::Good)),
-            ("ResolvedRefs", Some(Sense::Good)),
-            ("example.com/cluster-ready", Some(Sense::Good)),
-            ("PartiallyReady", Some(Sense::Partly)),
-            ("ScalingUp", Some(Sense::Busy)),
-            ("ReconciliationPaused", Some(Sense::Waiting)),
-            ("ResolutionFailed", Some(Sense::Bad)),
-            ("FailedCreate", Some(Sense::Bad)),
-            ("NotReady", Some(Sense::Bad)),
-            ("Upgradeable", None),
-            ("", None),
-        ] {
-            assert_eq!(sense(name), expected, "{name}");
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,9 @@ Agreement: what is Healthy has settled, what is Degraded has failed or is open (
 try again), all else is open, paused or suspended. Told apart is where a Degraded object has failed.
 Every busy or failed object that is said to have settled is listed for the last binary; with --all
 every disagreement.
+
+Then the spec of each that settled is changed, and its status stays as it was for half an hour. What
+names a generation anywhere in it must not have settled by that again: it is listed where it has.
 """
 
 import collections
@@ -57,7 +60,7 @@ def renewed(node):
     return [renewed(value) for value in node] if isinstance(node, list) else node
 
 
-def history(example):
+def history(example, is_written_again=False):
     """The lines of a recording, and the resource as it is configured."""
     whole = dict(example["object"])
     group, _, _ = whole["apiVersion"].rpartition("/")
@@ -73,7 +76,7 @@ def history(example):
 
     def line(second, event, body, version):
         body = dict(body, metadata=dict(body["metadata"], resourceVersion=str(version)))
-        at = f"2026-11-20T11:00:{second:02}.000000Z"
+        at = f"2026-11-20T11:{second // 60:02}:{second % 60:02}.000000Z"
         return json.dumps({"at": at, "resource": resource, "type": event, "object": body})
 
     if "status" in whole:
@@ -88,22 +91,31 @@ def history(example):
     ]
     if whole.get("status"):
         lines.append(line(5, "MODIFIED", whole, 1003))
+    if is_written_again:
+        newer = dict(whole["metadata"], generation=generation + 1)
+        spec = dict(whole.get("spec") or {}, lifespanChanged="yes")
+        lines.append(line(45, "MODIFIED", dict(whole, metadata=newer, spec=spec), 1004))
+        lines.append(line(1845, "BOOKMARK", {"metadata": {}}, 1005))
     given = f"{{name: {plural(kind)}, group: {json.dumps(group)}, kind: {kind}}}"
     return "\n".join(lines) + "\n", given
 
 
-def outcome(binary, recording, config):
+def roots(binary, recording, config):
+    """The outcome and length in nanoseconds of each root span, by its name."""
     command = [binary, "replay", "--config", str(config), "-o", "json", str(recording)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: {done.stderr}")
+    found = {}
     for text in done.stdout.splitlines():
         for resource in json.loads(text)["resourceSpans"]:
             for span in (span for scope in resource["scopeSpans"] for span in scope["spans"]):
                 if not span.get("parentSpanId"):
                     said = {it["key"]: it["value"] for it in span["attributes"]}
-                    return said["lifespan.outcome"]["stringValue"]
-    return "open"
+                    length = int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])
+                    outcome = said["lifespan.outcome"]["stringValue"]
+                    found.setdefault(span["name"].split()[0], (outcome, length))
+    return found
 
 
 def agrees(expected, said):
@@ -126,12 +138,22 @@ def main():
         recording, config = pathlib.Path(folder, "r.jsonl"), pathlib.Path(folder, "c.yaml")
         for binary in binaries:
             table, disagreed = collections.Counter(), []
-            for example in examples:
-                lines, given = history(example)
+            n_named, at_once = 0, []
+
+            def told(example, *, again=False):
+                lines, given = history(example, again)
                 recording.write_text(lines)
                 config.write_text(CONFIG % given)
-                said = outcome(binary, recording, config)
+                return roots(binary, recording, config)
+
+            for example in examples:
+                said, _ = told(example).get("create", ("open", 0))
                 table[example["expected"], said] += 1
+                if said in SETTLED and newest(example["object"].get("status")):
+                    n_named += 1
+                    outcome, length = told(example, again=True).get("update", ("open", 0))
+                    if outcome in SETTLED:
+                        at_once.append((example["case"], f"{length / 1e6:.0f} ms"))
                 if not agrees(example["expected"], said):
                     disagreed.append((example["expected"], said, example["case"]))
             n_agreed = len(examples) - len(disagreed)
@@ -142,6 +164,8 @@ def main():
             for (expected, said), n in sorted(table.items()):
                 mark = " " if agrees(expected, said) else "!"
                 print(f"  {mark} {expected:12} {said:10} {n}")
+            print(f"  {n_named} that settled name a generation; with another spec and the same status "
+                  f"{len(at_once)} of them settle again {at_once or ''}")
     for expected, said, case in disagreed if "--all" in sys.argv else settled:
         print(f"{expected:12} {said:10} {case}")
 

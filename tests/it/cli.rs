@@ -137,15 +137,15 @@ fn a_kind_is_explained_with_its_rule_and_the_word_that_decides_on_an_object() {
     .assert_eq(&said(&["Rollout", "-f", "-"], &rollout));
     let widget = "kind: Widget\nmetadata: {name: left, namespace: shop, generation: 2}\n\
                   spec: {replicas: 2}\nstatus:\n  conditions:\n  - {type: Synced, status: 'False', \
-                  reason: ReconcileError, observedGeneration: 2}\n";
+                  reason: ApplyError, observedGeneration: 2}\n";
     expect![[r#"
         widgets.example.com: neither configured nor a preset, mode rollout
           settled when: by convention: Ready (else Available, else Healthy) is True, and no condition, word or number says otherwise
           failed when: by convention: a condition, reason or word says so
           waiting when: by convention: paused, suspended, held
           goal fields: paused, replicas, suspend
-        Widget shop/left, generation 2: failed: ReconcileError
-          because condition Synced is False, reason ReconcileError
+        Widget shop/left, generation 2: failed: ApplyError
+          because condition Synced is False, reason ApplyError
           its status is about generation 2
           it wants 2 Pods or the like
     "#]]

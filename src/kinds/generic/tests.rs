@@ -8,6 +8,7 @@ use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 
+mod examples;
 mod of_kinds;
 mod presets;
 mod rules;

@@ -164,7 +164,11 @@ fn a_ray_job_ends_as_its_job_does() {
     for (job, deployment, expected) in [
         ("RUNNING", "Running", Verdict::Progressing),
         ("SUCCEEDED", "Complete", settled()),
-        ("FAILED", "Complete", failed("FAILED", "m", None)),
+        ("FAILED", "Failed", failed("Failed", "m", None)),
+        // It is tried again; it is not over before what submitted it is.
+        ("FAILED", "Retrying", Verdict::Progressing),
+        ("FAILED", "Running", Verdict::Progressing),
+        ("SUCCEEDED", "Running", Verdict::Progressing),
         ("", "Failed", failed("Failed", "m", None)),
         ("", "ValidationFailed", failed("ValidationFailed", "m", None)),
         ("", "Initializing", Verdict::Progressing),
@@ -270,6 +274,7 @@ fn a_package_of_crossplane_is_installed_and_healthy() {
     assert_eq!(of("True", "True"), settled());
     assert_eq!(of("True", "Unknown"), Verdict::Progressing);
     assert_eq!(of("False", "True"), Verdict::Progressing);
+    assert_eq!(of("True", "False"), Verdict::Progressing);
 }
 
 #[test]

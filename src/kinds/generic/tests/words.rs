@@ -40,6 +40,11 @@ fn a_phase_a_state_or_health_says_how_it_is() {
         (r#"{"phase":"Failed","message":"m","reason":"Quota"}"#, failed("Quota", "m", None)),
         (r#"{"state":"ConfigError"}"#, failed("ConfigError", "", None)),
         (r#"{"health":"red","phase":"Ready"}"#, failed("red", "", None)),
+        (
+            r#"{"currentState":"A Widget of this name already exists in it"}"#,
+            failed("A Widget of this name already exists in it", "", None),
+        ),
+        (r#"{"currentState":"Different sizes of two parts"}"#, Verdict::Progressing),
         // What it shall be, or was, says nothing of how it is.
         (r#"{"phase":"Ready","desiredState":"Stopped","lastPhase":"Failed"}"#, settled()),
         // Words that nobody knows leave what kstatus says.
@@ -106,7 +111,8 @@ fn beside_the_one_that_says_how_it_is_as_a_whole_only_what_is_wrong_or_at_work_c
     let failed = |reason| failed(reason, "m", None);
     for (texts, expected) in [
         (&["Ready=True", "BackupValid=False"][..], settled()),
-        (&["Ready=True", "Synced=False/ReconcileError"], failed("ReconcileError")),
+        (&["Ready=True", "Synced=False/ApplyError"], failed("ApplyError")),
+        (&["Ready=True", "Synced=False/ReconcileError"], Verdict::Progressing),
         (&["Ready=True", "Synced=False"], Verdict::Progressing),
         (&["Available=True", "Progressing=True/Updating"], Verdict::Progressing),
         (&["Available=True", "Progressing=True/NewReplicaSetAvailable"], settled()),
@@ -214,6 +220,13 @@ fn what_only_a_failure_has_and_what_is_false_until_all_is_well_is_read() {
         (r#"{"readyToUse":false}"#, Verdict::Progressing),
         (r#"{"errorMessage":"no such class"}"#, failed("no such class", "", None)),
         (r#"{"errorMessage":""}"#, settled()),
+        // A number that stands for a state says nothing; the reason beside it may.
+        (
+            r#"{"state":2,"reason":"a rule of it is invalid: line 7"}"#,
+            failed("a rule of it is invalid: line 7", "", None),
+        ),
+        (r#"{"state":1,"reason":"all of it was taken over"}"#, settled()),
+        (r#"{"phase":"Ready","reason":"the last backup failed"}"#, settled()),
         (r#"{"conditions":[{"type":"Ready","status":true}]}"#, settled()),
         (r#"{"conditions":[{"type":"Ready","status":false}]}"#, Verdict::Progressing),
     ] {
