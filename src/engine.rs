@@ -9,6 +9,7 @@ mod claims;
 mod counts;
 mod derived;
 mod lanes;
+mod lists;
 mod orphans;
 mod owners;
 mod past;
@@ -23,7 +24,8 @@ use std::sync::Arc;
 use claims::Claims;
 pub use counts::Counts;
 use derived::{Deadlines, Shared};
-use lanes::{Entry, LaneState};
+use lanes::LaneState;
+use lists::Entry;
 use orphans::Orphans;
 use past::{Entry as PastEntry, Pasts};
 pub use settings::Settings;
@@ -279,7 +281,7 @@ impl Engine {
     }
 
     fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
-        if self.unjudged.is_empty() && self.relisted.is_empty() {
+        if (self.unjudged.is_empty() && self.relisted.is_empty()) || self.first_lists_enter() {
             return;
         }
         let now = self.now.plus(self.inlet.clock.ahead);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::known::Known;
 use super::waits::{Open, Settled, Wait};
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::watch::status::{Phase, Status};
+use crate::watch::status::{Phase, Progress, Status};
 
 /// Waits that are told of one transition.
 const MAX_WAITS: usize = 5;
@@ -159,7 +159,7 @@ pub fn watchz(known: &Known) -> String {
             if status.namespace.is_empty() { "all namespaces" } else { &status.namespace };
         put!(
             rows,
-            "<tr><td>{}<br><span class=dim>{}</span></td><td><span class={class}>{phase}</span>{error}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
+            "<tr><td>{}<br><span class=dim>{}</span></td><td><span class={class}>{phase}</span>{error}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}<br><span class=dim>{}</span></td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
             escaped(&status.resource),
             escaped(namespace),
             escaped(status.resource_version.as_deref().unwrap_or_default()),
@@ -167,7 +167,8 @@ pub fn watchz(known: &Known) -> String {
                 "{} ago",
                 duration(known.snapshot.now.since(at))
             )),
-            status.n_listed,
+            status.list.n_objects,
+            listed_in(status.list, known.snapshot.now),
             status.n_events,
             status.n_relists,
             status.n_refused,
@@ -190,7 +191,9 @@ pub fn watchz_data(known: &Known) -> Value {
             "synced": status.is_synced,
             "resource_version": status.resource_version.as_deref().unwrap_or_default(),
             "silent_seconds": status.heard_at.map(|at| seconds(known.snapshot.now.since(at))),
-            "listed": status.n_listed,
+            "listed": status.list.n_objects,
+            "list_pages": status.list.n_pages,
+            "list_seconds": status.list.took(known.snapshot.now).map(seconds),
             "lists": status.n_lists,
             "relists": status.n_relists,
             "watches": status.n_watches,
@@ -203,6 +206,16 @@ pub fn watchz_data(known: &Known) -> Value {
         })
     };
     json!({"server": known.server, "watches": known.snapshot.watches.iter().map(status).collect::<Vec<_>>()})
+}
+
+/// In how many pages a list was read, or is being read, and for how long.
+fn listed_in(list: Progress, now: UnixNanos) -> String {
+    let pages = match list.n_pages {
+        0 => String::new(),
+        1 => "1 page, ".to_owned(),
+        n => format!("{n} pages, "),
+    };
+    list.took(now).map_or_else(String::new, |took| pages + &duration(took))
 }
 
 fn phase(status: &Status) -> (&'static str, &'static str) {
@@ -336,6 +349,24 @@ mod tests {
         });
         for text in [lifecyclez(&known), watchz(&known), servicez(&known), pipelinez(&known)] {
             assert!(!text.contains("<script"), "{text}");
+        }
+    }
+
+    #[test]
+    fn how_far_a_list_is_stands_on_the_page_of_watches() {
+        let mut known = Known::default();
+        known.snapshot.now = UnixNanos::from_seconds(100);
+        let mut list = Progress { n_objects: 1_500, n_pages: 3, ..Progress::default() };
+        list.began = Some(UnixNanos::from_seconds(92));
+        for (ended, seconds) in [(None, 8.0), (Some(UnixNanos::from_seconds(95)), 3.0)] {
+            list.ended = ended;
+            known.snapshot.watches = vec![Status { list, ..Status::default() }];
+            let told = format!("1500<br><span class=dim>3 pages, {seconds:.1} s</span>");
+            assert!(watchz(&known).contains(&told), "{}", watchz(&known));
+            let data = watchz_data(&known);
+            let watch = data.pointer("/watches/0").unwrap();
+            assert_eq!(watch.get("list_pages").and_then(Value::as_u64), Some(3));
+            assert_eq!(watch.get("list_seconds").and_then(Value::as_f64), Some(seconds));
         }
     }
 

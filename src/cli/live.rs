@@ -322,7 +322,7 @@ fn progress(view: &View) -> String {
         !status.is_synced && matches!(status.phase, Phase::Starting | Phase::Listing)
     };
     if let Some(status) = statuses.iter().find(is_waiting) {
-        return format!("listing {}: {} so far", status.resource, status.n_listed);
+        return format!("listing {}: {} so far", status.resource, status.list.n_objects);
     }
     let objects = counted(view.figures.borrow().counts.objects, "object");
     let (n_open, n_settling) = (view.trees.n_open(), view.trees.n_settling());

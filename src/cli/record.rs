@@ -257,7 +257,7 @@ fn progress(statuses: &Statuses, scope: &str, tally: &Tally) -> String {
     let statuses = statuses.now();
     let listing = statuses.iter().find(|status| !status.is_synced && status.last_error.is_none());
     let what = match listing {
-        Some(status) => format!("listing {}, {} so far", status.resource, status.n_listed),
+        Some(status) => format!("listing {}, {} so far", status.resource, status.list.n_objects),
         None => "recording until Ctrl-C".to_owned(),
     };
     format!("{scope}: {what}; {tally}")

@@ -12,6 +12,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+pub(crate) use scan::Container;
+
 /// How deep values may be in each other, as in `serde_json`.
 const MAX_DEPTH: u8 = 127;
 

@@ -1,7 +1,6 @@
 //! What a complete list proves gone.
 
 use std::collections::BTreeMap;
-use std::mem;
 
 use crate::facts::meta::Uid;
 
@@ -11,21 +10,47 @@ use crate::facts::meta::Uid;
 /// neither gone nor seen, and it must stay known.
 #[derive(Clone, Debug, Default)]
 pub struct Relist {
-    /// What is there, and the hash of the facts last seen of it.
-    known: BTreeMap<Uid, u64>,
-    listed: Option<BTreeMap<Uid, u64>>,
+    known: BTreeMap<Uid, Known>,
+    is_listing: bool,
+}
+
+/// The hash of the facts last seen of an object; its lowest bit instead says whether the list in
+/// progress contains it.
+#[derive(Clone, Copy, Debug)]
+struct Known(u64);
+
+impl Known {
+    const LISTED: u64 = 1;
+
+    /// The facts of something of which none are known.
+    const NOTHING: u64 = 0;
+
+    fn new(facts: u64, is_listed: bool) -> Self {
+        Self(facts & !Self::LISTED | u64::from(is_listed))
+    }
+
+    fn has(self, facts: u64) -> bool {
+        self.0 & !Self::LISTED == facts & !Self::LISTED
+    }
+
+    fn is_listed(self) -> bool {
+        self.0 & Self::LISTED != 0
+    }
 }
 
 impl Relist {
     /// A list begins; one that was in progress is forgotten.
     pub fn begin(&mut self) {
-        self.listed = Some(BTreeMap::new());
+        self.is_listing = true;
+        for known in self.known.values_mut() {
+            *known = Known::new(known.0, false);
+        }
     }
 
     /// Whether a list is in progress.
     #[must_use]
     pub fn is_listing(&self) -> bool {
-        self.listed.is_some()
+        self.is_listing
     }
 
     /// Whether anything of its kind is there.
@@ -36,32 +61,43 @@ impl Relist {
 
     /// The list in progress broke off: it proves nothing.
     pub fn abandon(&mut self) {
-        self.listed = None;
+        self.is_listing = false;
     }
 
-    /// `uid` was listed, or its creation or update was watched. Returns whether the hash of its
-    /// `facts` is news.
+    /// The list in progress contains `uid`. Returns whether the hash of its `facts` is news: it stays
+    /// so, however often a list begins again, until it is [`Relist::seen`].
+    pub fn listed(&mut self, uid: Uid, facts: u64) -> bool {
+        let is_news = self.known.get(&uid).is_none_or(|known| !known.has(facts));
+        let facts = if is_news { Known::NOTHING } else { facts };
+        self.known.insert(uid, Known::new(facts, true));
+        is_news
+    }
+
+    /// What is told of `uid` has these `facts`. Returns whether the hash of them is news.
     pub fn seen(&mut self, uid: Uid, facts: u64) -> bool {
-        if let Some(listed) = &mut self.listed {
-            listed.insert(uid, facts);
-        }
-        self.known.insert(uid, facts) != Some(facts)
+        let before = self.known.insert(uid, Known::new(facts, self.is_listing));
+        before.is_none_or(|known| !known.has(facts))
     }
 
     /// A delete event named `uid`.
     pub fn deleted(&mut self, uid: Uid) {
         self.known.remove(&uid);
-        if let Some(listed) = &mut self.listed {
-            listed.remove(&uid);
-        }
     }
 
     /// The list is complete: returns, in order, the objects that it did not contain.
     #[must_use]
     pub fn finish(&mut self) -> Vec<Uid> {
-        let Some(listed) = self.listed.take() else { return Vec::new() };
-        let before = mem::replace(&mut self.known, listed);
-        before.into_keys().filter(|uid| !self.known.contains_key(uid)).collect()
+        if !std::mem::take(&mut self.is_listing) {
+            return Vec::new();
+        }
+        let mut gone = Vec::new();
+        self.known.retain(|uid, known| {
+            if !known.is_listed() {
+                gone.push(*uid);
+            }
+            known.is_listed()
+        });
+        gone
     }
 }
 
@@ -89,7 +125,9 @@ mod tests {
                 relist.begin();
                 let reach = cut.map_or(world.len(), |cut| cut % (world.len() + 1));
                 for &number in world.iter().take(reach) {
-                    relist.seen(uid(number), 0);
+                    if relist.listed(uid(number), 2) {
+                        relist.seen(uid(number), 2);
+                    }
                     held.insert(number);
                 }
                 if cut.is_none() {
@@ -103,10 +141,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_list_told_that_broke_off_is_still_news_for_the_next() {
+        let mut relist = Relist::default();
+        relist.seen(uid(1), 2);
+        for facts in [4, 6, 6] {
+            relist.begin();
+            assert!(relist.listed(uid(1), facts), "it never became known");
+            relist.abandon();
+        }
+        relist.begin();
+        assert!(relist.listed(uid(1), 6));
+        assert!(relist.seen(uid(1), 6));
+        assert_eq!(relist.finish(), []);
+        relist.begin();
+        assert!(!relist.listed(uid(1), 6), "now it is known");
+    }
+
+    #[test]
     fn an_abandoned_list_proves_nothing() {
         let mut relist = Relist::default();
-        assert!(relist.seen(uid(1), 7));
-        assert!(!relist.seen(uid(1), 7), "the same facts are no news");
+        assert!(relist.seen(uid(1), 6));
+        assert!(!relist.seen(uid(1), 6), "the same facts are no news");
         assert!(relist.seen(uid(1), 8));
         relist.begin();
         relist.abandon();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::listener::Listener;
 use super::reach::Reach;
@@ -90,6 +91,7 @@ where
             schemas: Arc::clone(&schemas),
             has_learnt: false,
             is_away: false,
+            told: Instant::now(),
         };
         let mut before = statuses.clone();
         let has_watch_list = cluster.has_watch_list;

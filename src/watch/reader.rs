@@ -15,7 +15,7 @@ use super::left::are_there;
 use super::list_watch::{Ended, ListWatch, Request};
 use super::listener::Listener;
 use super::reading::{Piece, Reading, Tally};
-use super::status::{Phase, Status};
+use super::status::{Phase, Progress, Status};
 use super::target::{Target, WatchSettings};
 use super::trouble::{Kind, Trouble};
 use crate::clock;
@@ -28,6 +28,9 @@ use crate::text::Chain;
 
 /// The server ends a watch itself; it is given this much longer to say so.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How often the log is told of a list that takes long.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Whoever listened has gone.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(super) struct Reader<E: Listener> {
     pub(super) has_learnt: bool,
     /// It has said that it broke off, and nothing since.
     pub(super) is_away: bool,
+    /// When the log was last told how far the list is.
+    pub(super) told: Instant,
 }
 
 impl<E: Listener> Reader<E> {
@@ -83,14 +88,17 @@ impl<E: Listener> Reader<E> {
         }
     }
 
-    fn begin(&self, list_watch: &ListWatch) {
+    fn begin(&mut self, list_watch: &ListWatch) {
+        if !matches!(list_watch.request(), Request::Page { next: Some(_) }) {
+            self.told = Instant::now();
+        }
         self.status.send_modify(|status| match list_watch.request() {
             Request::Page { next: Some(_) } => {}
             Request::Page { next: None } | Request::WatchList => {
                 status.phase = Phase::Listing;
                 status.n_lists += 1;
                 status.n_relists += u64::from(status.is_synced);
-                status.n_listed = 0;
+                status.list = Progress { began: Some(clock::now()), ..Progress::default() };
                 status.n_watches += u64::from(list_watch.request() == &Request::WatchList);
             }
             Request::Watch { .. } => {
@@ -203,6 +211,7 @@ impl<E: Listener> Reader<E> {
                 }
             });
             self.count(chunk.len(), &tally, |_| {});
+            self.tell_progress();
             for one in out {
                 self.hand_on(Some(one)).await?;
             }
@@ -214,6 +223,7 @@ impl<E: Listener> Reader<E> {
             Ok(meta) => meta,
             Err(error) => return Ok(broken(error.to_string())),
         };
+        self.status.send_modify(|status| status.list.n_pages += 1);
         if meta.next.is_none() || self.has_no_backlog {
             self.list_done(&meta.version).await?;
         }
@@ -228,8 +238,29 @@ impl<E: Listener> Reader<E> {
             status.last_error = None;
             status.phase = Phase::Watching;
             status.resource_version = Some(version.to_owned());
+            status.list.ended = Some(clock::now());
         });
+        if !self.has_no_backlog {
+            self.log_progress("Listed");
+        }
         Ok(())
+    }
+
+    /// A list that takes long tells how far it is.
+    fn tell_progress(&mut self) {
+        let is_listing = self.status.borrow().phase == Phase::Listing;
+        if is_listing && self.told.elapsed() >= TELL_EVERY {
+            self.told = Instant::now();
+            self.log_progress("Listing");
+        }
+    }
+
+    fn log_progress(&self, what: &str) {
+        let list = self.status.borrow().list;
+        let (resource, namespace) = (self.target.resource(), self.target.namespace.as_str());
+        let seconds = list.took(clock::now()).unwrap_or_default().millis() as f64 / 1_000.0;
+        let Progress { n_objects: objects, n_pages: pages, .. } = list;
+        tracing::info!(resource, namespace, objects, pages, seconds, "{what}");
     }
 
     async fn watch(
@@ -266,6 +297,7 @@ impl<E: Listener> Reader<E> {
                     status.last_error = None;
                 }
             });
+            self.tell_progress();
             let pieces = reading.take();
             let left = pieces.iter().filter_map(Piece::left).collect();
             let mut are_there = are_there(&self.api, &self.target, left).await.into_iter();
@@ -318,7 +350,7 @@ impl<E: Listener> Reader<E> {
         self.status.send_modify(|status| {
             status.n_bytes += n_bytes as u64;
             status.n_events += tally.n_events;
-            status.n_listed += tally.n_items;
+            status.list.n_objects += tally.n_items;
             status.heard_at = Some(clock::now());
             status.n_stamps += tally.n_stamps as u64;
             for one in &tally.refused {

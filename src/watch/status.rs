@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::context::Flaw;
 use crate::facts::kind::Kind;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// What a watch is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,27 @@ impl Phase {
     }
 }
 
+/// How far a list is, or how it went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Objects that were read.
+    pub n_objects: u64,
+    /// Pages that were read; none where it is one stream (WatchList).
+    pub n_pages: u64,
+    /// When it began.
+    pub began: Option<UnixNanos>,
+    /// When it was complete.
+    pub ended: Option<UnixNanos>,
+}
+
+impl Progress {
+    /// How long it took, or has taken at `now`.
+    #[must_use]
+    pub fn took(self, now: UnixNanos) -> Option<Nanos> {
+        Some(self.ended.unwrap_or(now).since(self.began?))
+    }
+}
+
 /// One list and watch: a kind, in all namespaces or in one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -54,8 +75,8 @@ pub struct Status {
     pub is_synced: bool,
     /// Where the watch stands, after the first list.
     pub resource_version: Option<String>,
-    /// Objects in the list that is being read, or was read last.
-    pub n_listed: u64,
+    /// The list that is being read, or was read last.
+    pub list: Progress,
     /// Lists that were begun.
     pub n_lists: u64,
     /// Lists after the first, because the server had forgotten where the watch stood.

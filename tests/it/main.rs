@@ -16,6 +16,7 @@ mod export;
 mod golden;
 mod import;
 mod kubectl;
+mod lists;
 mod pipeline;
 mod properties;
 mod record;

@@ -115,6 +115,14 @@ def handler(cluster, sent):
     return Handler
 
 
+def kubeconfig(path, port):
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
+              "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+              "users": [{"name": "u", "user": {}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+
+
 def figures(pid):
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         fields = file.read().rsplit(")", 1)[1].split()
@@ -162,12 +170,8 @@ def main():
     size = sum(map(len, cluster.events)) / len(cluster.events)
     print(f"{arguments.pods} Pods, {arguments.events} events of {size:.0f} bytes")
     with tempfile.TemporaryDirectory() as folder:
-        kubeconfig, own, collector = (os.path.join(folder, name) for name in ("kubeconfig", "lifespan.yaml", "otelcol.yaml"))
-        config = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
-                  "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:18099"}}],
-                  "users": [{"name": "u", "user": {}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
-        with open(kubeconfig, "w", encoding="utf-8") as file:
-            json.dump(config, file)
+        access, own, collector = (os.path.join(folder, name) for name in ("kubeconfig", "lifespan.yaml", "otelcol.yaml"))
+        kubeconfig(access, 18099)
         quiet = {"telemetry": {"metrics": {"level": "none"}}}
         with open(own, "w", encoding="utf-8") as file:
             json.dump({"receivers": {"k8s_lifecycle": {"auth_type": "kubeConfig", "objects": [{"name": "pods"}]}},
@@ -182,7 +186,7 @@ def main():
             peers["collector"] = [arguments.collector, "--config", collector]
         told = {}
         for name, command in peers.items():
-            runs = [measure(command, cluster, {"KUBECONFIG": kubeconfig}) for _ in range(arguments.runs)]
+            runs = [measure(command, cluster, {"KUBECONFIG": access}) for _ in range(arguments.runs)]
             told[name] = tuple(statistics.median(column) for column in zip(*runs))
             print(f"{name:<10} {told[name][0]:7.2f} CPU-seconds {told[name][1]:7.1f} MiB at the peak", flush=True)
         for name in list(told)[1:]:

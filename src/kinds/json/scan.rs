@@ -42,15 +42,16 @@ struct Carry {
 }
 
 impl Carry {
-    /// The bytes of the next block that a backslash escapes.
-    fn escaped(&mut self, backslashes: u64) -> u64 {
+    /// The bytes of the next block, which has `len`, that a backslash escapes.
+    fn escaped(&mut self, backslashes: u64, len: usize) -> u64 {
         let mut escaped = u64::from(self.is_escaped);
         let mut rest = backslashes & !escaped;
-        self.is_escaped = false;
+        // The byte after the block, which is the first of the next one.
+        self.is_escaped &= len == 0;
         while rest != 0 {
             let backslash = rest & rest.wrapping_neg();
             let follower = backslash << 1;
-            self.is_escaped = follower == 0;
+            self.is_escaped = follower.trailing_zeros() as usize == len;
             escaped |= follower;
             rest &= !(backslash | follower);
         }
@@ -72,24 +73,45 @@ impl Carry {
     }
 }
 
+/// Looks for the end of a list or map whose bytes arrive in pieces.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Container {
+    carry: Carry,
+    depth: u32,
+}
+
+impl Container {
+    /// The index in `bytes` after the list or map, if it ends there. They go on where those before
+    /// ended; the first begin with its bracket.
+    pub(crate) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (blocks, tail) = bytes.as_chunks::<BLOCK>();
+        for (n, block) in blocks.iter().enumerate() {
+            if let Some(at) = self.block(block, BLOCK) {
+                return Some(n * BLOCK + at);
+            }
+        }
+        let mut last = [b' '; BLOCK];
+        last.get_mut(..tail.len())?.copy_from_slice(tail);
+        self.block(&last, tail.len()).map(|at| blocks.len() * BLOCK + at)
+    }
+
+    /// The same in a block, of which the first `len` bytes are looked at.
+    fn block(&mut self, block: &[u8; BLOCK], len: usize) -> Option<usize> {
+        let marks = Marks::of(block);
+        let escaped = self.carry.escaped(marks.backslashes, len);
+        let strings = self.carry.in_strings(marks.quotes & !escaped);
+        let (opens, closes) = (marks.opens & !strings, marks.closes & !strings);
+        if let Some(at) = closes_all(self.depth, opens, closes) {
+            return Some(at + 1);
+        }
+        self.depth = (self.depth + opens.count_ones()).saturating_sub(closes.count_ones());
+        None
+    }
+}
+
 /// The index after the list or map that begins at `start`; `None` where it does not end.
 pub(super) fn end_of_container(bytes: &[u8], start: usize) -> Option<usize> {
-    let (blocks, tail) = bytes.get(start..)?.as_chunks::<BLOCK>();
-    let mut last = [b' '; BLOCK];
-    last.get_mut(..tail.len())?.copy_from_slice(tail);
-    let mut carry = Carry::default();
-    let mut depth = 0;
-    for (n, block) in blocks.iter().chain([&last]).enumerate() {
-        let marks = Marks::of(block);
-        let escaped = carry.escaped(marks.backslashes);
-        let strings = carry.in_strings(marks.quotes & !escaped);
-        let (opens, closes) = (marks.opens & !strings, marks.closes & !strings);
-        if let Some(at) = closes_all(depth, opens, closes) {
-            return Some(start + n * BLOCK + at + 1);
-        }
-        depth = (depth + opens.count_ones()).checked_sub(closes.count_ones())?;
-    }
-    None
+    Some(start + Container::default().end(bytes.get(start..)?)?)
 }
 
 /// The bit of the bracket with which `depth` open ones, and those in `opens` before it, are closed.
@@ -194,6 +216,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pieces_tell_the_same_as_the_whole(
+            text in r#"[\[{][\[\]{}"\\a ]{0,300}"#,
+            pieces in prop::collection::vec(0_usize..90, 0..20),
+        ) {
+            let mut rest = text.as_bytes();
+            let mut container = Container::default();
+            let mut n = 0;
+            let mut end = None;
+            for piece in pieces.into_iter().chain([rest.len()]) {
+                let (piece, after) = rest.split_at(piece.min(rest.len()));
+                if end.is_none() {
+                    end = container.end(piece).map(|at| n + at);
+                }
+                n += piece.len();
+                rest = after;
+            }
+            prop_assert_eq!(end, end_one_by_one(text.as_bytes(), 0));
+        }
+
         #[test]
         fn blocks_tell_the_same_as_single_bytes(text in r#"[\[{][\[\]{}"\\a ]{0,300}"#) {
             let bytes = text.as_bytes();

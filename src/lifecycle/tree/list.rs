@@ -1,6 +1,6 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
-use super::Tree;
+use super::{After, Tree};
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -33,6 +33,17 @@ impl Tree {
     pub fn mute(&mut self, counts: &mut Untraced) {
         self.is_muted = true;
         counts.orphans += 1;
+    }
+
+    /// Takes out an object as if no list had told of it: nothing has been judged yet.
+    pub fn unlist(&mut self, uid: Uid) -> After {
+        if uid == self.top().uid {
+            (self.root, self.root_version) = (None, None);
+        } else {
+            self.forest.remove(uid);
+        }
+        self.pods.remove(uid);
+        self.after()
     }
 
     /// Whether it was first seen in a list and waits to be judged.

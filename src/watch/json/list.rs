@@ -6,6 +6,8 @@
 
 use serde::Deserialize;
 
+use crate::kinds::Container;
+
 /// No item is larger: etcd holds none of over 1.5 MiB, and aggregated servers a few.
 pub const MAX_ITEM: usize = 16 << 20;
 
@@ -59,6 +61,48 @@ enum At {
     End,
 }
 
+/// What is being read, by its first byte.
+#[derive(Clone, Copy, Debug, Default)]
+enum Value {
+    Container(Container),
+    /// Whether the quote that begins it has been read, and whether its next byte is escaped.
+    String(bool, bool),
+    /// A number, or a word.
+    #[default]
+    Word,
+}
+
+impl Value {
+    fn begun_by(byte: u8) -> Self {
+        match byte {
+            b'{' | b'[' => Self::Container(Container::default()),
+            b'"' => Self::String(false, false),
+            _ => Self::Word,
+        }
+    }
+
+    /// How many of `bytes` are of it, if it ends in them.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Self::Container(container) => container.end(bytes),
+            Self::String(is_begun, is_escaped) => {
+                let ends = |byte: &u8| match byte {
+                    _ if std::mem::take(is_escaped) => false,
+                    b'\\' => {
+                        *is_escaped = true;
+                        false
+                    }
+                    b'"' => std::mem::replace(is_begun, true),
+                    _ => false,
+                };
+                bytes.iter().position(ends).map(|at| at + 1)
+            }
+            // What follows it ends it, and is not of it.
+            Self::Word => bytes.iter().position(|byte| b",}]\" \n\t\r".contains(byte)),
+        }
+    }
+}
+
 /// Reads one page.
 #[derive(Debug, Default)]
 pub struct Items {
@@ -66,10 +110,7 @@ pub struct Items {
     /// The item, key or value that is being read.
     held: Vec<u8>,
     key: Vec<u8>,
-    /// Open braces and brackets of the value.
-    depth: usize,
-    is_in_string: bool,
-    is_escaped: bool,
+    value: Value,
     n_read: usize,
     meta: Option<ListMeta>,
 }
@@ -89,12 +130,11 @@ impl Items {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if matches!(self.at, At::InItem | At::InValue) {
-                let (n, is_ended) = self.value(rest)?;
-                self.n_read += n;
-                rest = rest.get(n..).unwrap_or_default();
-                if is_ended {
-                    self.end_value(&mut take);
-                }
+                let end = self.value.end(rest);
+                let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+                self.value_goes_on(piece, end.is_some(), &mut take)?;
+                self.n_read += piece.len();
+                rest = after;
                 continue;
             }
             self.between(byte)?;
@@ -140,8 +180,8 @@ impl Items {
             }
             (At::Colon, b':') => At::Value,
             (At::Value, b'[') if self.key == b"items" => At::Items,
-            (At::Value, _) => self.begin(At::InValue),
-            (At::Items, b'{') => self.begin(At::InItem),
+            (At::Value, _) => self.begin(At::InValue, byte),
+            (At::Items, b'{') => self.begin(At::InItem, byte),
             (At::Items, b',') => At::Items,
             (At::Items, b']') => At::AfterValue,
             (At::Before, _) => return wrong("an object is expected"),
@@ -154,49 +194,36 @@ impl Items {
         Ok(())
     }
 
-    fn begin(&mut self, at: At) -> At {
+    fn begin(&mut self, at: At, byte: u8) -> At {
         self.held.clear();
-        (self.depth, self.is_in_string, self.is_escaped) = (0, false, false);
+        self.value = Value::begun_by(byte);
         at
     }
 
-    /// Reads of a value what `bytes` have of it: how many bytes, and whether it ends there.
-    fn value(&mut self, bytes: &[u8]) -> Result<(usize, bool), NotAList> {
-        let mut n = 0;
-        let mut is_ended = false;
-        for &byte in bytes {
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' if self.is_in_string => self.is_escaped = true,
-                b'"' => {
-                    self.is_in_string = !self.is_in_string;
-                    is_ended = self.depth == 0 && !self.is_in_string;
-                }
-                _ if self.is_in_string => {}
-                b'{' | b'[' => self.depth += 1,
-                // What follows a number or a word ends it, and is not of it.
-                b',' | b'}' | b']' if self.depth == 0 => {
-                    is_ended = true;
-                    break;
-                }
-                b'}' | b']' => {
-                    self.depth -= 1;
-                    is_ended = self.depth == 0;
-                }
-                _ => {}
-            }
-            n += 1;
-            if is_ended {
-                break;
-            }
-        }
-        let limit = if self.at == At::InItem { MAX_ITEM } else { MAX_ASIDE };
+    /// A piece of an item, or of what is held aside, and whether it is the last.
+    fn value_goes_on(
+        &mut self,
+        piece: &[u8],
+        is_ended: bool,
+        take: &mut impl FnMut(&[u8]),
+    ) -> Result<(), NotAList> {
+        let is_item = self.at == At::InItem;
+        let limit = if is_item { MAX_ITEM } else { MAX_ASIDE };
         let room = limit.saturating_sub(self.held.len());
-        if self.at == At::InItem && n > room {
+        if is_item && piece.len() > room {
             return Err(NotAList::TooLarge(self.n_read));
         }
-        self.held.extend(bytes.iter().take(n.min(room)));
-        Ok((n, is_ended))
+        // Most items arrive in one piece.
+        if is_item && is_ended && self.held.is_empty() {
+            take(piece);
+            self.at = At::Items;
+            return Ok(());
+        }
+        self.held.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        if is_ended {
+            self.end_value(take);
+        }
+        Ok(())
     }
 
     fn end_value(&mut self, take: &mut impl FnMut(&[u8])) {
@@ -273,7 +300,7 @@ mod tests {
         );
         assert_eq!(
             told(r#"{"a":1 "b":2}"#),
-            "the answer is not a list: a comma or the end is expected at byte 10"
+            "the answer is not a list: a comma or the end is expected at byte 7"
         );
         assert_eq!(told(r#"{"items":[]}"#), "the list does not tell its resourceVersion");
         assert_eq!(told(r#"{"items":[{}"#), "the list breaks off after 12 bytes");
