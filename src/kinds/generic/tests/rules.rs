@@ -35,6 +35,23 @@ fn all_that_settles_must_hold_and_any_that_fails_may() {
 }
 
 #[test]
+fn a_rule_may_look_at_the_spec_as_at_the_status() {
+    let custom = ruled(
+        Mode::Rollout,
+        &["jsonpath={.spec.power}=off", "condition=Ready=False"],
+        &["jsonpath={.spec.power}=none"],
+    );
+    let of = |power: &str, ready: &str| {
+        let status = format!(r#"{{"conditions":[{}]}}"#, condition("Ready", ready, None));
+        *object(&custom, &format!(r#"{{"power":"{power}"}}"#), &status).status.verdict.unwrap()
+    };
+    assert_eq!(of("off", "False"), settled());
+    assert_eq!(of("on", "False"), Verdict::Progressing);
+    assert_eq!(of("off", "True"), Verdict::Progressing);
+    assert_eq!(of("none", "True"), failed("none", "", None));
+}
+
+#[test]
 fn nothing_holds_of_a_status_that_is_about_an_older_spec() {
     let custom = ruled(Mode::Rollout, &["condition=Ready"], &["condition=Ready=False"]);
     for ready in ["True", "False"] {
