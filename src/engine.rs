@@ -32,7 +32,7 @@ pub use settings::Settings;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
-use crate::facts::instant::Arrival;
+use crate::facts::instant::Heard;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
 use crate::facts::span::{FinishedSpan, ShownSpan};
@@ -314,11 +314,12 @@ impl Engine {
     /// What `told` means for the trees; returns what had waited for it.
     fn decide(&mut self, told: &mut PastEntry, out: &mut Vec<FinishedSpan>) -> Vec<Released> {
         let Released { lane, change, arrival, is_listed, is_late, .. } = &mut told.released;
-        self.n_entered += 1;
-        let arrival = arrival.map(|arrival| Arrival { order: self.n_entered, ..arrival });
         let is_listed = *is_listed;
+        // What the first lists tell has no order.
+        self.n_entered += u64::from(!is_listed || self.n_entered > 0);
+        let heard = Heard { order: self.n_entered, arrival: *arrival };
         let is_late = *is_late || (told.desired.is_some() && self.may_want_less(change));
-        let seen = Seen { arrival, is_listed, is_late, desired: told.desired };
+        let seen = Seen { heard, is_listed, is_late, desired: told.desired };
         match change {
             Change::Seen(snapshot) => {
                 self.shared.share(snapshot);
@@ -329,13 +330,13 @@ impl Engine {
                 if let Snapshot::Pod(pod) = snapshot {
                     self.forget_claims(pod);
                 }
-                self.reunite(snapshot, arrival, out);
+                self.reunite(snapshot, heard, out);
                 let Some(top) = self.store.top_of(uid) else { return Vec::new() };
                 self.counts.changes += 1;
                 self.store.leave(uid);
                 self.change(top, seen, out, |tree, turn| tree.delete(snapshot, turn));
             }
-            Change::Unmatched(snapshot) => self.unmatched(snapshot, arrival, out),
+            Change::Unmatched(snapshot) => self.unmatched(snapshot, heard, out),
             Change::Vanished(uid) => {
                 let uid = *uid;
                 let Some(top) = self.store.top_of(uid) else { return Vec::new() };
@@ -356,21 +357,21 @@ impl Engine {
         seen: Seen,
         out: &mut Vec<FinishedSpan>,
     ) -> Vec<Released> {
-        let Seen { arrival, is_listed, .. } = seen;
+        let Seen { heard, is_listed, .. } = seen;
         let uid = snapshot.meta().uid;
         let is_new = self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
-            is_new && arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
+            is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
         let is_listed = is_listed || (is_new && !has_listed) || has_begun_to_match;
         let seen = Seen { is_listed, ..seen };
         if !is_new {
             if snapshot.meta().deletion.is_some() {
-                self.reunite(snapshot, arrival, out);
+                self.reunite(snapshot, heard, out);
             }
-            self.rehome(snapshot, arrival, out);
+            self.rehome(snapshot, heard, out);
         }
         let top = self.top_for(snapshot, seen, out);
         self.counts.changes += 1;
@@ -389,11 +390,13 @@ impl Engine {
     fn change<A: Into<After>>(
         &mut self,
         top: Uid,
-        seen: Seen,
+        mut seen: Seen,
         out: &mut Vec<FinishedSpan>,
         change: impl FnOnce(&mut Tree, &mut Turn<'_>) -> A,
     ) {
         self.touch(top);
+        // What nothing tells comes after all that has been told.
+        seen.heard.order = self.n_entered;
         let ahead = self.inlet.clock.ahead;
         let (rules, counts) = (&self.rules, &mut self.counts.untraced);
         let mut ended = Vec::new();

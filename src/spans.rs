@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::facts::ids::{SpanId, TraceId};
-use crate::facts::instant::{Evidence, Instant};
+use crate::facts::instant::{Evidence, Heard, Instant};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::reason::Failure;
@@ -130,7 +130,7 @@ pub fn in_progress(
     let is_told = |open: &Closed| rules.roots.are_told(kind, open.transition.action);
     let open = tree.as_of(now).filter(is_told);
     let mut out = open.map(|open| build(&open, rules, true).shown()).unwrap_or_default();
-    let end = Evidence::event(now).instant(Nanos(0));
+    let end = Evidence::event(now, 0).instant(Nanos(0));
     for departed in tree.outliving() {
         let common = common(&departed.tree, rules);
         let mut show = |draft: Option<Draft>, left: &Left| {
@@ -153,7 +153,7 @@ pub fn in_progress(
 /// The end of a Pod whose transition has left without it.
 fn terminate_left(departed: &Departed, left: &Left, rules: &Rules) -> FinishedSpan {
     let Departed { tree, uid, pod, .. } = departed;
-    let gone = Evidence::arrival(pod.created, None).instant(Nanos(0));
+    let gone = Evidence::arrival(pod.created, Heard::FIRST).instant(Nanos(0));
     let draft = Leaving::of(departed).terminate(left.seed, left.parent, None);
     let mut draft = draft.unwrap_or_else(|| {
         let object = &pod_ref(tree, *uid, pod);

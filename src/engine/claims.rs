@@ -120,6 +120,6 @@ impl Engine {
             return;
         };
         self.counts.changes += 1;
-        self.change(top, Seen::NOTHING, out, |tree, _| tree.note(about, note));
+        self.change(top, Seen::NOTHING, out, |tree, turn| tree.note(about, note, turn));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::facts::change::Snapshot;
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::lifecycle::tree::Tree;
@@ -13,7 +13,7 @@ impl Engine {
     pub(super) fn reunite(
         &mut self,
         snapshot: &Snapshot,
-        arrival: Option<Arrival>,
+        heard: Heard,
         out: &mut Vec<FinishedSpan>,
     ) {
         let meta = snapshot.meta();
@@ -26,7 +26,7 @@ impl Engine {
         }
         let written = meta.written.unwrap_or(meta.created);
         let said = meta.deletion.as_ref().map(|deletion| deletion.at);
-        let at = Evidence::object_or(said, written, arrival);
+        let at = Evidence::object_or(said, written, heard);
         let mut ended = None;
         self.change(meta.uid, Seen::NOTHING, out, |tree, turn| {
             ended = tree.end_with_owner(at, turn);
@@ -42,7 +42,7 @@ impl Engine {
     pub(super) fn rehome(
         &mut self,
         snapshot: &Snapshot,
-        arrival: Option<Arrival>,
+        heard: Heard,
         out: &mut Vec<FinishedSpan>,
     ) {
         let meta = snapshot.meta();
@@ -52,14 +52,14 @@ impl Engine {
         if known == owner.map(|owner| owner.uid) {
             return;
         }
-        let at = written(snapshot, arrival);
+        let at = written(snapshot, heard);
         if top == meta.uid {
             let host = known.and_then(|known| self.store.tree_of(known));
             self.change(top, Seen::NOTHING, out, |tree, _| tree.set_owner(owner.cloned()));
             if let Some(host) = host {
                 self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
-        } else if !self.split_off(snapshot, top, at, Seen { arrival, ..Seen::NOTHING }, out) {
+        } else if !self.split_off(snapshot, top, at, Seen { heard, ..Seen::NOTHING }, out) {
             return;
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
@@ -103,13 +103,13 @@ impl Engine {
     pub(super) fn unmatched(
         &mut self,
         snapshot: &Snapshot,
-        arrival: Option<Arrival>,
+        heard: Heard,
         out: &mut Vec<FinishedSpan>,
     ) {
         let meta = snapshot.meta();
         let Some(top) = self.store.top_of(meta.uid) else { return };
-        let at = written(snapshot, arrival);
-        let seen = Seen { arrival, is_late: true, ..Seen::NOTHING };
+        let at = written(snapshot, heard);
+        let seen = Seen { heard, is_late: true, ..Seen::NOTHING };
         if top != meta.uid && !self.split_off(snapshot, top, at, seen, out) {
             return;
         }
@@ -145,7 +145,7 @@ impl Engine {
     pub(super) fn leave_host(&mut self, top: Uid, tree: &Tree, out: &mut Vec<FinishedSpan>) {
         let host = tree.owner_of(top).and_then(|owner| self.store.tree_of(owner));
         if let Some(host) = host.filter(|host| *host != top) {
-            let at = Evidence::arrival(self.now, None);
+            let at = Evidence::arrival(self.now, Heard::at(self.n_entered));
             self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
         }
     }
@@ -156,7 +156,7 @@ impl Engine {
 }
 
 /// When a version was written that has come by now.
-fn written(snapshot: &Snapshot, arrival: Option<Arrival>) -> Evidence {
+fn written(snapshot: &Snapshot, heard: Heard) -> Evidence {
     let meta = snapshot.meta();
-    Evidence::arrival(meta.written.unwrap_or(meta.created), arrival)
+    Evidence::arrival(meta.written.unwrap_or(meta.created), heard)
 }

@@ -106,11 +106,31 @@ pub struct Evidence {
     pub listed: Option<UnixNanos>,
     /// An Event written after it, by its emitter's clock.
     pub event: Option<UnixNanos>,
-    /// The arrival of a watched change written after it.
+    /// How the change or the Event was heard of that told it first.
+    pub heard: Heard,
+}
+
+/// How something was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its place in the order in which everything is decided; what the first lists tell comes first.
+    pub order: u64,
+    /// Its arrival; `None` where a list told it, an Event, or nothing but time.
     pub arrival: Option<Arrival>,
 }
 
-/// When and in what order a watched change came.
+impl Heard {
+    /// Known before anything was watched.
+    pub const FIRST: Self = Self { order: 0, arrival: None };
+
+    /// At this place in the order, without an arrival.
+    #[must_use]
+    pub const fn at(order: u64) -> Self {
+        Self { order, arrival: None }
+    }
+}
+
+/// When a watched change came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// It was written no later than this, by the API server's clock as far as that is known.
@@ -118,8 +138,6 @@ pub struct Arrival {
     /// The moment that it is taken to be of, for what must last and for limits: its arrival, unless
     /// that came late (DESIGN §7).
     pub moment: UnixNanos,
-    /// Its place in the order in which everything is decided.
-    pub order: u64,
     /// This machine's clock may be off by so much, after it was corrected.
     pub unsure: Nanos,
 }
@@ -150,35 +168,35 @@ impl Clock {
 }
 
 impl Evidence {
-    /// A time on an object, first shown by a change that arrived at `arrival` (`None` from a
-    /// list).
+    /// A time on an object, first shown by a change that was heard of so.
     #[must_use]
-    pub const fn object(time: UnixNanos, arrival: Option<Arrival>) -> Self {
-        Self { lo: time, is_object_time: true, listed: None, event: None, arrival }
+    pub const fn object(time: UnixNanos, heard: Heard) -> Self {
+        Self { lo: time, is_object_time: true, listed: None, event: None, heard }
     }
 
     /// Nothing but a lower bound and an arrival.
     #[must_use]
-    pub const fn arrival(lo: UnixNanos, arrival: Option<Arrival>) -> Self {
-        Self { lo, is_object_time: false, listed: None, event: None, arrival }
+    pub const fn arrival(lo: UnixNanos, heard: Heard) -> Self {
+        Self { lo, is_object_time: false, listed: None, event: None, heard }
     }
 
     /// Some time between the two: a list shows what became of it, and nothing shows when.
     #[must_use]
     pub const fn between(lo: UnixNanos, listed: UnixNanos) -> Self {
-        Self { lo, is_object_time: false, listed: Some(listed), event: None, arrival: None }
+        Self { lo, is_object_time: false, listed: Some(listed), event: None, heard: Heard::FIRST }
     }
 
-    /// The exact time of an Event.
+    /// The exact time of an Event, or of what nothing tells, at this place in the order.
     #[must_use]
-    pub const fn event(time: UnixNanos) -> Self {
-        Self { lo: time, is_object_time: false, listed: None, event: Some(time), arrival: None }
+    pub const fn event(time: UnixNanos, order: u64) -> Self {
+        let heard = Heard::at(order);
+        Self { lo: time, is_object_time: false, listed: None, event: Some(time), heard }
     }
 
     /// An object time if there is one, else what the arrival says.
     #[must_use]
-    pub fn object_or(time: Option<UnixNanos>, lo: UnixNanos, arrival: Option<Arrival>) -> Self {
-        time.map_or_else(|| Self::arrival(lo, arrival), |time| Self::object(time, arrival))
+    pub fn object_or(time: Option<UnixNanos>, lo: UnixNanos, heard: Heard) -> Self {
+        time.map_or_else(|| Self::arrival(lo, heard), |time| Self::object(time, heard))
     }
 
     /// Adds an Event that was written after it.
@@ -190,7 +208,7 @@ impl Evidence {
     /// tells is of its object time.
     #[must_use]
     pub fn moment(&self) -> UnixNanos {
-        self.arrival.map_or(self.lo, |arrival| arrival.moment)
+        self.heard.arrival.map_or(self.lo, |arrival| arrival.moment)
     }
 
     /// When the API server wrote it, by its own clock where it says so.
@@ -199,17 +217,17 @@ impl Evidence {
         if self.is_object_time { self.lo } else { self.moment() }
     }
 
-    /// Its place in the order in which everything is decided; what a list tells comes first.
+    /// Its place in the order in which everything is decided.
     #[must_use]
-    pub fn order(&self) -> u64 {
-        self.arrival.map_or(0, |arrival| arrival.order)
+    pub const fn order(&self) -> u64 {
+        self.heard.order
     }
 
     /// By how much the emitter's clock is ahead of ours, if an object time or an Event lies after
     /// the arrival of what tells of it: a length above zero.
     #[must_use]
     pub fn ahead(&self) -> Option<Nanos> {
-        let ahead = self.lo.since(self.arrival?.at);
+        let ahead = self.lo.since(self.heard.arrival?.at);
         (ahead.0 > 0).then_some(ahead)
     }
 
@@ -220,7 +238,7 @@ impl Evidence {
     pub fn instant(&self, shift: Nanos) -> Instant {
         let lo = self.lo.plus(shift);
         // Of a clock that is off nothing is known to the second: what arrived bounds it.
-        let is_exact = shift == Nanos(0) || self.arrival.is_none();
+        let is_exact = shift == Nanos(0) || self.heard.arrival.is_none();
         let mut hi = if self.is_object_time && is_exact {
             lo.plus(Nanos(SECOND.0 - 1))
         } else {
@@ -229,7 +247,7 @@ impl Evidence {
         let mut source = Source::Object;
         for (bound, from) in [
             (self.event.map(|at| at.plus(shift)), Source::Event),
-            (self.arrival.map(|it| it.at), Source::Watch),
+            (self.heard.arrival.map(|it| it.at), Source::Watch),
         ] {
             if let Some(bound) = bound
                 && bound < hi
@@ -240,9 +258,9 @@ impl Evidence {
         if hi.0 == i64::MAX {
             hi = lo;
         }
-        let unsure = self.arrival.filter(|_| source == Source::Watch).map(|it| it.unsure);
+        let unsure = self.heard.arrival.filter(|_| source == Source::Watch).map(|it| it.unsure);
         let lo = lo.min(hi).min(hi.minus(unsure.unwrap_or(Nanos(0))));
-        let live = self.event.is_some() || self.arrival.is_some();
+        let live = self.event.is_some() || self.heard.arrival.is_some();
         Instant { lo, hi, best: if live { hi } else { lo }, source }
     }
 }
@@ -257,13 +275,13 @@ mod tests {
         T.plus(Nanos(ms * 1_000_000))
     }
 
-    fn came(at: UnixNanos) -> Option<Arrival> {
-        Some(Arrival { at, moment: at, order: 1, unsure: Nanos(0) })
+    fn came(at: UnixNanos) -> Heard {
+        Heard { order: 1, arrival: Some(Arrival { at, moment: at, unsure: Nanos(0) }) }
     }
 
     #[test]
     fn an_object_time_alone_is_taken_as_it_stands() {
-        let instant = Evidence::object(T, None).instant(Nanos(0));
+        let instant = Evidence::object(T, Heard::FIRST).instant(Nanos(0));
         assert_eq!((instant.best, instant.source), (T, Source::Object));
         assert_eq!(instant.uncertainty(), Nanos(SECOND.0 - 1));
     }
@@ -288,18 +306,18 @@ mod tests {
     #[test]
     fn what_was_caused_bounds_its_cause() {
         let cause = Evidence::object(T, came(at(300))).instant(Nanos(0));
-        let effect = Evidence::event(at(50)).instant(Nanos(0));
+        let effect = Evidence::event(at(50), 0).instant(Nanos(0));
         let cause = cause.before(&effect);
         let just_before = at(50).minus(Nanos(1));
         assert_eq!((cause.lo, cause.best, cause.source), (T, just_before, Source::Event));
-        let listed = Evidence::object(T, None).instant(Nanos(0)).before(&effect);
+        let listed = Evidence::object(T, Heard::FIRST).instant(Nanos(0)).before(&effect);
         assert_eq!((listed.best, listed.hi), (T, just_before), "the estimate of a list stays T");
     }
 
     #[test]
     fn a_step_never_precedes_the_one_before_it() {
         let before = Evidence::object(T, came(at(700))).instant(Nanos(0));
-        let step = Evidence::object(T, None).instant(Nanos(0)).not_before(&before);
+        let step = Evidence::object(T, Heard::FIRST).instant(Nanos(0)).not_before(&before);
         assert_eq!(step.best, at(700));
     }
 
@@ -320,10 +338,10 @@ mod tests {
             other in -4_000_i64..4_000,
         ) {
             let evidence = Evidence {
-                lo: at(lo), is_object_time: object, listed: None, event: event.map(at), arrival: arrival.and_then(|ms| came(at(ms))),
+                lo: at(lo), is_object_time: object, listed: None, event: event.map(at), heard: arrival.map_or(Heard::FIRST, |ms| came(at(ms))),
             };
             let instant = evidence.instant(Nanos(shift * 1_000_000));
-            let other = Evidence::event(at(other)).instant(Nanos(0));
+            let other = Evidence::event(at(other), 0).instant(Nanos(0));
             for instant in [instant, instant.before(&other), instant.not_before(&other)] {
                 proptest::prop_assert!(instant.lo <= instant.best && instant.best <= instant.hi, "{instant:?}");
             }

@@ -1,5 +1,6 @@
 //! What is kept of a Kubernetes Event.
 
+use super::instant::{Evidence, Heard};
 use super::meta::Uid;
 use super::time::UnixNanos;
 
@@ -29,6 +30,17 @@ pub struct Note {
     pub seconds: UnixNanos,
     /// `source.component` or `reportingComponent`.
     pub source: Box<str>,
+}
+
+impl Note {
+    /// When it was: what an Event tells that has this place in the order.
+    #[must_use]
+    pub fn evidence(&self, order: u64) -> Evidence {
+        match self.exact {
+            Some(exact) => Evidence::event(exact, order),
+            None => Evidence::object(self.seconds, Heard::at(order)),
+        }
+    }
 }
 
 /// What an Event is about.

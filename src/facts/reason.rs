@@ -176,8 +176,7 @@ const REFUSALS: [&str; 3] = ["FailedCreate", "FailedDaemonPod", "ReplicaSetCreat
 
 /// What an Event says keeps a Pod from starting, and since when.
 #[must_use]
-pub fn of_event(note: &Note) -> Option<(Failure, Evidence)> {
-    let at = note.exact.map_or_else(|| Evidence::object(note.seconds, None), Evidence::event);
+pub fn of_event(note: &Note, order: u64) -> Option<(Failure, Evidence)> {
     let failure = Failure {
         reason: note.reason.clone(),
         message: note.message.to_string(),
@@ -185,7 +184,7 @@ pub fn of_event(note: &Note) -> Option<(Failure, Evidence)> {
         container: None,
         is_waiting: false,
     };
-    OBSTACLES.contains(&&*note.reason).then_some((failure, at))
+    OBSTACLES.contains(&&*note.reason).then(|| (failure, note.evidence(order)))
 }
 
 /// Whether an Event's reason says that a workload was refused its Pods.

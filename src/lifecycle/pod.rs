@@ -24,10 +24,10 @@ pub use loss::{Loss, Tally};
 use restart::has_exited;
 pub use restart::{Forced, Restart};
 pub use run::{PodRun, Run};
-pub use start::{ContainerStart, Pulled, Start};
+pub use start::{ContainerStart, Pulled, Start, Told};
 pub use waits::Waits;
 
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
 use crate::facts::pod::{ContainerSnapshot, ContainerState, InPlace, PodPhase, PodSnapshot, Role};
 use crate::facts::reason;
@@ -166,13 +166,13 @@ impl Pod {
 
     /// It is first seen in a list: what has not come to its end may be of a transition that the
     /// list proves open.
-    pub fn begin_listed(&mut self, seen: &PodSnapshot) {
+    pub fn begin_listed(&mut self, seen: &PodSnapshot, heard: Heard) {
         let is_going = seen.meta.deletion.is_some();
         if !is_going && !is_ready(seen) {
-            self.set_start(Start::new(None, seen, None));
+            self.set_start(Start::new(None, seen, heard));
         }
         if !is_going && !self.restarts_always && !is_finished(seen) {
-            self.set_run(PodRun::new(None, Evidence::object(seen.meta.created, None)));
+            self.set_run(PodRun::new(None, Evidence::object(seen.meta.created, heard)));
         }
     }
 
@@ -298,22 +298,22 @@ impl Pod {
     ///
     /// `seq` is asked for restarts and the end only: a start belongs to the transition that the
     /// Pod was created in.
-    pub fn apply(&mut self, new: &PodSnapshot, arrival: Option<Arrival>, seq: Option<Seq>) -> u64 {
-        let mut n_crowded = self.apply_in_place(new, arrival, seq);
+    pub fn apply(&mut self, new: &PodSnapshot, heard: Heard, seq: Option<Seq>) -> u64 {
+        let mut n_crowded = self.apply_in_place(new, heard, seq);
         self.version = NonZeroU64::new(new.meta.resource_version);
         self.node.clone_from(&new.node);
-        self.apply_start(new, arrival);
-        self.apply_run(new, lower_bound(new), arrival);
-        n_crowded += self.apply_restarts(new, arrival, seq);
-        self.apply_done_in_place(new, arrival);
-        self.apply_ready(new, arrival);
-        self.apply_failure(new, arrival);
+        self.apply_start(new, heard);
+        self.apply_run(new, lower_bound(new), heard);
+        n_crowded += self.apply_restarts(new, heard, seq);
+        self.apply_done_in_place(new, heard);
+        self.apply_ready(new, heard);
+        self.apply_failure(new, heard);
         let had_finished = std::mem::replace(&mut self.is_finished, is_finished(new));
         if let Some(deletion) = &new.meta.deletion {
             // The deletion of what had finished is no span.
             let seq = seq.filter(|_| !had_finished);
             let facts = self.facts();
-            let requested = || End::new(seq, deletion_request(new, arrival), deletion);
+            let requested = || End::new(seq, deletion_request(new, heard), deletion);
             facts.end.get_or_insert_with(requested).apply(new);
             facts.unready = None;
             self.is_going = true;
@@ -322,14 +322,14 @@ impl Pod {
         n_crowded
     }
 
-    fn apply_start(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
+    fn apply_start(&mut self, new: &PodSnapshot, heard: Heard) {
         // A start ends when its deletion is asked for: what the Pod still does is its end.
         if let Some(start) = self.start_mut().filter(|start| start.is_open()) {
-            start.apply(new, arrival);
+            start.apply(new, heard);
         }
     }
 
-    fn apply_ready(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
+    fn apply_ready(&mut self, new: &PodSnapshot, heard: Heard) {
         let is_ready = is_ready(new);
         if is_ready {
             self.was_ready = true;
@@ -338,13 +338,13 @@ impl Pod {
             }
         } else if self.was_ready && self.unready().is_none() && new.meta.deletion.is_none() {
             let changed = new.ready.as_ref().and_then(|ready| ready.changed);
-            let since = Evidence::object_or(changed, lower_bound(new), arrival);
+            let since = Evidence::object_or(changed, lower_bound(new), heard);
             self.facts().unready = Some(since);
         }
         self.is_ready = is_ready;
     }
 
-    fn apply_failure(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
+    fn apply_failure(&mut self, new: &PodSnapshot, heard: Heard) {
         match reason::of(new) {
             // A run that had failed stays so, whatever becomes of its Pod.
             None if self.is_finished && !self.restarts_always => {}
@@ -354,7 +354,7 @@ impl Pod {
                 }
             }
             Some(failure) if self.facts.as_deref().is_none_or(|it| it.failure.is_none()) => {
-                let since = Evidence::arrival(lower_bound(new), arrival);
+                let since = Evidence::arrival(lower_bound(new), heard);
                 self.facts().failure = Some((failure, since));
             }
             // The first reason of a failure is its cause: ErrImagePull, not the back-off after it.
@@ -368,14 +368,14 @@ impl Pod {
     }
 
     /// It is gone: `arrival` tells when at the latest.
-    pub fn gone(&mut self, last: Option<&PodSnapshot>, arrival: Option<Arrival>, lo: UnixNanos) {
+    pub fn gone(&mut self, last: Option<&PodSnapshot>, heard: Heard, lo: UnixNanos) {
         self.is_going = true;
         if let Some(end) = self.end_mut() {
             let ended = last.and_then(|last| last.meta.deletion.as_ref());
             // The kubelet's last delete sets grace 0 and the time it was made.
             let ended = ended.filter(|deletion| deletion.grace_seconds == 0).map(|it| it.at);
             let lo = end.requested.lo.max(ended.unwrap_or(lo));
-            end.gone = Some(Evidence::arrival(lo, arrival));
+            end.gone = Some(Evidence::arrival(lo, heard));
         }
     }
 }
@@ -432,12 +432,12 @@ pub(crate) fn is_finished(pod: &PodSnapshot) -> bool {
 
 /// When all its containers had ended.
 #[must_use]
-pub fn finish(pod: &PodSnapshot, arrival: Option<Arrival>) -> Evidence {
+pub fn finish(pod: &PodSnapshot, heard: Heard) -> Evidence {
     let finished = pod.containers.iter().filter_map(|container| match &container.state {
         ContainerState::Terminated(exit) => exit.finished,
         ContainerState::Waiting { .. } | ContainerState::Running(_) => None,
     });
-    Evidence::object_or(finished.max(), lower_bound(pod), arrival)
+    Evidence::object_or(finished.max(), lower_bound(pod), heard)
 }
 
 /// The object was written no earlier.

@@ -220,7 +220,7 @@ impl Counted {
 mod tests {
     use super::*;
     use crate::facts::change::Snapshot;
-    use crate::facts::instant::Arrival;
+    use crate::facts::instant::{Arrival, Heard};
     use crate::facts::kind::Lane;
     use crate::facts::pod::PodSnapshot;
     use crate::facts::time::Nanos;
@@ -248,13 +248,14 @@ mod tests {
             pods.insert(uid(n), Pod::new(&seen(), owner.filter(|_| n > 1)));
         }
         let at = UnixNanos::from_seconds(1_900_000_000);
-        let arrival = Some(Arrival { at, moment: at, order: 1, unsure: Nanos(0) });
+        let arrival = Some(Arrival { at, moment: at, unsure: Nanos(0) });
+        let heard = Heard { order: 1, arrival };
         for (n, is_ready) in [(1, true), (2, true), (2, false), (3, true), (3, false), (3, true)] {
             let mut new = seen();
             if let Some(ready) = &mut new.ready {
                 (ready.is_true, ready.changed) = (is_ready, None);
             }
-            pods.change(uid(n), |pod| pod.apply(&new, arrival, None));
+            pods.change(uid(n), |pod| pod.apply(&new, heard, None));
             check(&pods);
         }
         let longest = pods.longest_unready().map(|(since, uid, _)| (since, uid));

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::workload::{SpecHashes, Workload};
 
 /// What changed between two versions of a workload's spec.
@@ -78,7 +78,7 @@ fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> (Vec<Box<str>>, bool) {
 pub fn write_of(
     old: Option<&Workload>,
     new: &Workload,
-    arrival: Option<Arrival>,
+    heard: Heard,
 ) -> (Evidence, Option<Box<str>>) {
     let old_writers = old.map_or(&[][..], |old| &old.writers);
     let writer = new
@@ -89,7 +89,7 @@ pub fn write_of(
     let lo = old.map_or(new.meta.created, |old| old.meta.written.unwrap_or(old.meta.created));
     let time = writer.and_then(|writer| writer.time);
     let time = if old.is_none() { Some(new.meta.created) } else { time };
-    let evidence = Evidence::object_or(time, lo.min(new.meta.written.unwrap_or(lo)), arrival);
+    let evidence = Evidence::object_or(time, lo.min(new.meta.written.unwrap_or(lo)), heard);
     (evidence, writer.map(|writer| writer.manager.clone()))
 }
 

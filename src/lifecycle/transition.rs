@@ -361,6 +361,16 @@ impl Transition {
         }
     }
 
+    /// What was done to workloads later than `order` is taken out.
+    pub fn take_later(&mut self, order: u64) -> BTreeMap<Uid, Step> {
+        let is_later = |step: &Step| step.start.order() > order;
+        self.past.retain(|(_, step)| !is_later(step));
+        let steps = std::mem::take(&mut self.steps).into_iter();
+        let (later, known) = steps.partition(|(_, step)| is_later(step));
+        self.steps = known;
+        later
+    }
+
     /// All that is done to workloads below the topmost one, the newest of each last.
     pub fn all_steps(&self) -> impl Iterator<Item = (Uid, &Step)> {
         let past = self.past.iter().map(|(uid, step)| (*uid, step));

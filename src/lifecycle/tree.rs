@@ -189,7 +189,7 @@ impl Tree {
             Snapshot::Workload(_) => {
                 let lo = last.meta().deletion.as_ref().map(|deletion| deletion.at);
                 let written = last.meta().written.unwrap_or(last.meta().created);
-                let gone = Evidence::object_or(None, lo.unwrap_or(written), turn.seen.arrival);
+                let gone = Evidence::object_or(None, lo.unwrap_or(written), turn.seen.heard);
                 self.workload_gone(uid, gone, turn);
             }
             Snapshot::Pod(last) => self.pod_deleted(uid, last, turn),
@@ -213,7 +213,7 @@ impl Tree {
         } else {
             if let Some(meta) = self.workload(uid).map(|workload| &workload.meta) {
                 let lo = meta.written.unwrap_or(meta.created);
-                let gone = Evidence::arrival(lo, turn.seen.arrival);
+                let gone = Evidence::arrival(lo, turn.seen.heard);
                 self.workload_gone(uid, gone, turn);
             }
         }
@@ -235,11 +235,12 @@ impl Tree {
     }
 
     /// Takes in an Event about one of its objects.
-    pub fn note(&mut self, about: Uid, note: &Note) {
-        let of_pod = self.pods.change(about, |pod| pod.note(note));
+    pub fn note(&mut self, about: Uid, note: &Note, turn: &Turn<'_>) {
+        let order = turn.seen.heard.order;
+        let of_pod = self.pods.change(about, |pod| pod.note(note, order));
         let Some(pending) = self.pending.as_deref_mut() else { return };
-        let of_pod =
-            of_pod.or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&about)?).note(note)));
+        let of_pod = of_pod
+            .or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&about)?).note(note, order)));
         if let Some(had_room) = of_pod {
             pending.n_crowded += u64::from(!had_room);
             return;
@@ -256,7 +257,7 @@ impl Tree {
     pub fn evaluate_listed(&mut self, turn: &mut Turn<'_>) -> After {
         if let Some(root) = self.root.as_deref() {
             let lo = root.meta.written.unwrap_or(root.meta.created);
-            let at = Evidence::object_or(root.status.written, lo, None);
+            let at = Evidence::object_or(root.status.written, lo, turn.seen.heard);
             self.evaluate(at, turn);
         }
         self.after()
@@ -352,7 +353,7 @@ impl Tree {
         let open = self.open_ref()?;
         let closing = Closing {
             outcome: Outcome::Unfinished,
-            end: Evidence::event(now),
+            end: Evidence::event(now, u64::MAX),
             declared: None,
             is_settled: false,
             hold_until: None,

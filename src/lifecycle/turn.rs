@@ -2,14 +2,14 @@
 
 use super::closed::Ended;
 use super::rules::Rules;
-use crate::facts::instant::Arrival;
+use crate::facts::instant::Heard;
 use crate::facts::time::Nanos;
 
 /// How a change came to the tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
-    /// Written no later than this; `None` from a list.
-    pub arrival: Option<Arrival>,
+    /// When it was written at the latest, and its place in the order.
+    pub heard: Heard,
     /// It comes from a list.
     pub is_listed: bool,
     /// Something written later had been taken in before it.
@@ -21,7 +21,7 @@ pub struct Seen {
 impl Seen {
     /// Nothing is told, but that a moment has come.
     pub const NOTHING: Self =
-        Self { arrival: None, is_listed: false, is_late: false, desired: None };
+        Self { heard: Heard::FIRST, is_listed: false, is_late: false, desired: None };
 }
 
 /// One turn of a tree.

@@ -119,7 +119,7 @@ impl Inlet {
         }
         let clock = self.clock;
         let at_server = bound.plus(clock.ahead);
-        let arrival = Some(Arrival { at: at_server, moment, order: 0, unsure: clock.unsure });
+        let arrival = Some(Arrival { at: at_server, moment, unsure: clock.unsure });
         let place = (place, 0, 0);
         let released = Released { lane, change, arrival, is_listed: false, is_late: false, place };
         self.put(at, released);
@@ -141,7 +141,7 @@ impl Inlet {
         let rank = 1 + lane.rank();
         // What a list lacks was gone by then; of what it contains it tells no time.
         let at_server = at.plus(self.clock.ahead);
-        let arrival = Arrival { at: at_server, moment: at, order: 0, unsure: self.clock.unsure };
+        let arrival = Arrival { at: at_server, moment: at, unsure: self.clock.unsure };
         let arrival = matches!(change, Change::Vanished(_)).then_some(arrival);
         let place = (version, rank, 0);
         let released = Released { lane, change, arrival, is_listed: true, is_late: false, place };

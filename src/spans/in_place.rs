@@ -54,7 +54,7 @@ impl Build<'_> {
                 *noted.reason == *reason && noted.container.as_ref() == Some(&it.name)
             };
             let noted = pod.notes().iter().find(is_it)?;
-            Some(Evidence::event(noted.at).instant(Nanos(0)))
+            Some(Evidence::event(noted.at, 0).instant(Nanos(0)))
         };
         let Some(from) = at("Pulling") else { return };
         let to = at("Pulled").map(|to| to.not_before(&from));

@@ -243,14 +243,14 @@ impl Chain {
 
 impl ContainerChain {
     fn of(container: &ContainerStart, skew: Nanos) -> Self {
-        let event = |at| Evidence::event(at).instant(skew);
-        let pulled = container.pulled.map(|pulled| event(pulled.at));
+        let event = |at| Evidence::event(at, 0).instant(skew);
+        let pulled = container.pulled.map(|pulled| event(pulled.told.at));
         let was_there = container.pulling.is_none()
             && container.pulled.is_some_and(|pulled| pulled.took.is_none());
         let by_message = container.pulled.filter(|it| it.took.is_some()).map(|it| it.began());
-        let pull = [container.pulling, by_message].into_iter().flatten().min();
+        let pull = [container.pulling.map(|told| told.at), by_message].into_iter().flatten().min();
         let mut run = container.run;
-        if let (Some(run), Some(at)) = (&mut run, container.started_event)
+        if let (Some(run), Some(at)) = (&mut run, container.started_event.map(|told| told.at))
             && at >= run.lo
         {
             run.add_event(at);
@@ -279,10 +279,13 @@ fn skew(start: &Start) -> Nanos {
         return Nanos(-ahead.0);
     }
     let bound = start.scheduled.map_or(start.created.lo, |it| it.lo.max(start.created.lo));
-    let events = start
-        .containers
-        .iter()
-        .flat_map(|it| [it.pulling, it.pulled.map(|it| it.began()), it.started_event]);
+    let events = start.containers.iter().flat_map(|it| {
+        [
+            it.pulling.map(|told| told.at),
+            it.pulled.map(|it| it.began()),
+            it.started_event.map(|told| told.at),
+        ]
+    });
     let seconds = facts.filter(|fact| fact.is_object_time);
     let seconds = seconds.map(|fact| fact.lo.plus(Nanos(SECOND.0 - 1)));
     let behind = events.flatten().chain(seconds).map(|at| bound.since(at)).max();

@@ -83,7 +83,7 @@ impl Chain {
             return vec![volume(self.sandbox)];
         }
         let Some(there) = there else { return vec![sandbox(scheduled)] };
-        let there = Evidence::event(there).instant(Nanos(0));
+        let there = Evidence::event(there.at, 0).instant(Nanos(0));
         let there = self.sandbox.map_or(there, |sandbox| there.before(&sandbox));
         let there = there.not_before(&scheduled);
         vec![volume(Some(there)), sandbox(there)]
@@ -182,7 +182,7 @@ impl Build<'_> {
         };
         // Events have no place in the order: it is part of what is done to its workload now.
         let parent = self.above(Some(owner), u64::MAX, u64::MAX);
-        let from = Evidence::event(noted.at).instant(Nanos(0));
+        let from = Evidence::event(noted.at, 0).instant(Nanos(0));
         let (to, outcome) = match next {
             Some(next) => (next.not_before(&from), Outcome::Completed),
             None => (self.end.not_before(&from), Outcome::Unfinished),

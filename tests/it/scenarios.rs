@@ -12,6 +12,7 @@ mod continued_runs;
 mod cron_jobs;
 mod custom;
 mod custom_goals;
+mod cut;
 mod daemon_sets;
 mod deletion;
 mod disruptions;

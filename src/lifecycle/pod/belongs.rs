@@ -1,17 +1,23 @@
 //! To which transition belongs what happened to a Pod, and for how long it is kept.
 
-use super::{Pod, Seq};
+use super::{Facts, Pod, PodRun, Seq, Start};
 use crate::facts::instant::Evidence;
 
 impl Pod {
-    /// The transition `seq` has closed: what is open of it here stays unfinished.
-    pub fn cut(&mut self, seq: Seq) {
+    /// The transition `seq` has closed, and ended at `order`: what is open of it here stays
+    /// unfinished, as it was then. Of one that has not settled that is all that was open then.
+    pub fn cut(&mut self, seq: Seq, order: u64, is_settled: bool) {
         let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
-        if let Some(start) = facts.start.as_mut() {
-            start.is_cut |= start.seq == Some(seq) && start.is_open();
+        if !is_settled {
+            facts.reopen(seq, order);
         }
-        if let Some(run) = facts.run.as_mut() {
-            run.is_cut |= run.seq == Some(seq) && run.finished.is_none();
+        let is_open = |start: &&mut Start| start.seq == Some(seq) && start.is_open();
+        if let Some(start) = facts.start.as_mut().filter(is_open) {
+            start.cut(order);
+        }
+        let is_open = |run: &&mut PodRun| run.seq == Some(seq) && run.finished.is_none();
+        if let Some(run) = facts.run.as_mut().filter(is_open) {
+            run.cut(order);
         }
         for restart in &mut facts.restarts {
             restart.is_cut |= restart.seq == seq && restart.done.is_none();
@@ -102,6 +108,23 @@ impl Pod {
         }
         if facts.is_empty() {
             self.facts = None;
+        }
+    }
+}
+
+impl Facts {
+    /// What ended later than `order` was open then.
+    fn reopen(&mut self, seq: Seq, order: u64) {
+        let is_later = |at: &mut Evidence| at.order() > order;
+        if let Some(start) = self.start.as_mut().filter(|start| start.seq == Some(seq)) {
+            start.ready.take_if(is_later);
+            start.failed.take_if(is_later);
+        }
+        if let Some(run) = self.run.as_mut().filter(|run| run.seq == Some(seq)) {
+            run.finished.take_if(is_later);
+        }
+        for restart in self.restarts.iter_mut().filter(|restart| restart.seq == seq) {
+            restart.done.take_if(is_later);
         }
     }
 }

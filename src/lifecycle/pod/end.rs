@@ -1,7 +1,7 @@
 //! The end of a Pod: from the request to gone.
 
 use super::{Seq, lower_bound};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Deletion;
 use crate::facts::pod::{ContainerState, PodSnapshot, Role};
 use crate::facts::time::Nanos;
@@ -83,12 +83,12 @@ impl End {
 
 /// When the deletion of a Pod was asked for: the first deletionTimestamp less its grace.
 #[must_use]
-pub fn deletion_request(pod: &PodSnapshot, arrival: Option<Arrival>) -> Evidence {
+pub fn deletion_request(pod: &PodSnapshot, heard: Heard) -> Evidence {
     pod.meta.deletion.as_ref().map_or_else(
-        || Evidence::arrival(lower_bound(pod), arrival),
+        || Evidence::arrival(lower_bound(pod), heard),
         |deletion| {
             let grace = Nanos::from_seconds(deletion.grace_seconds);
-            Evidence::object(deletion.at.minus(grace), arrival)
+            Evidence::object(deletion.at.minus(grace), heard)
         },
     )
 }

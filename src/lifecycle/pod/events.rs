@@ -1,6 +1,6 @@
 //! What Kubernetes Events say of a Pod.
 
-use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start};
+use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
@@ -61,8 +61,8 @@ impl From<&Note> for Noted {
 }
 
 impl Pod {
-    /// Takes over an Event about it. Returns whether there was room for it.
-    pub fn note(&mut self, note: &Note) -> bool {
+    /// Takes over an Event about it, told at this place in the order. Returns whether there was room for it.
+    pub fn note(&mut self, note: &Note, order: u64) -> bool {
         self.note_probe(note);
         // A container that ends well when it is told to go leaves no other word of it.
         if &*note.reason == "Evicted" && &*note.source == "kubelet" && note.container.is_none() {
@@ -77,7 +77,7 @@ impl Pod {
         if has_room && !is_known {
             facts.notes.push(note.into());
         }
-        facts.note(note);
+        facts.note(note, order);
         has_room || is_known
     }
 
@@ -126,12 +126,12 @@ impl Pod {
 
 impl Facts {
     /// What an Event says of the obstacles, the start and the end.
-    fn note(&mut self, note: &Note) {
+    fn note(&mut self, note: &Note, order: u64) {
         if let Some(start) = self.start.as_mut() {
-            start.note_wait(note);
+            start.note_wait(note, order);
         }
         if note.is_warning && self.start.as_ref().is_some_and(Start::waits_for_sandbox) {
-            self.obstacle = reason::of_event(note).or(self.obstacle.take());
+            self.obstacle = reason::of_event(note, order).or(self.obstacle.take());
         }
         let Some(exact) = note.exact else { return };
         if let Some(end) = self.end.as_mut()
@@ -140,16 +140,19 @@ impl Facts {
         {
             end.requested.add_event(exact);
         }
-        let Some(start) = self.start.as_mut() else { return };
+        // What the Pod still does when it is asked to go, or its transition has ended, is no part of it.
+        let is_over = self.end.is_some();
+        let start = self.start.as_mut().filter(|start| !is_over && !start.is_cut);
+        let Some(start) = start else { return };
         match &*note.reason {
             "Scheduled" => {
                 if let Some(scheduled) = &mut start.scheduled {
                     scheduled.add_event(exact);
                 } else {
-                    start.scheduled = Some(Evidence::event(exact));
+                    start.scheduled = Some(Evidence::event(exact, order));
                 }
             }
-            "Pulling" | "Pulled" | "Started" => start.note(note, exact),
+            "Pulling" | "Pulled" | "Started" => start.note(note, Told { at: exact, order }),
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::restart::{Forced, has_exited};
 use super::{Facts, Pod, Seq, lower_bound};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Arrival, Evidence, Heard};
 use crate::facts::pod::{ContainerState, Exit, PodSnapshot, ResizeState};
 use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
@@ -202,8 +202,9 @@ impl Pod {
             let waits = resize.deferred.filter(|_| resize.done.is_none());
             let Some(known) = waits.filter(|known| known.moment() <= since) else { continue };
             // Nothing tells of it: it has its place in the order behind what was known then.
-            let arrival = known.arrival.map(|it| Arrival { at: told, moment: now, ..it });
-            let at = Evidence { arrival, ..Evidence::event(told) };
+            let arrival = known.heard.arrival.map(|it| Arrival { at: told, moment: now, ..it });
+            let at = Evidence::event(told, known.order());
+            let at = Evidence { heard: Heard { arrival, ..at.heard }, ..at };
             resize.done = Some((at, Outcome::Unfinished));
             ended = Some(at);
         }
@@ -213,14 +214,14 @@ impl Pod {
     pub(super) fn apply_in_place(
         &mut self,
         new: &PodSnapshot,
-        arrival: Option<Arrival>,
+        heard: Heard,
         seq: Option<Seq>,
     ) -> u64 {
         let mut n_crowded = 0;
         let written = self.written_in_place(new);
         self.in_place = new.in_place;
         self.n_debuggers = u8::try_from(new.debuggers.len()).unwrap_or(u8::MAX);
-        let at = Evidence::arrival(lower_bound(new), arrival);
+        let at = Evidence::arrival(lower_bound(new), heard);
         if let Some(seq) = seq.filter(|_| written.is_any()) {
             let known: Vec<Box<str>> = self.debuggers().iter().map(|it| it.name.clone()).collect();
             let facts = self.facts();
@@ -257,8 +258,8 @@ impl Pod {
     }
 
     /// What of it a version shows to be there, once what it was restarted for is known.
-    pub(super) fn apply_done_in_place(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
-        let at = Evidence::arrival(lower_bound(new), arrival);
+    pub(super) fn apply_done_in_place(&mut self, new: &PodSnapshot, heard: Heard) {
+        let at = Evidence::arrival(lower_bound(new), heard);
         let Some(facts) = self.facts.as_deref_mut() else { return };
         for resize in facts.resizes.iter_mut().filter(|resize| resize.done.is_none()) {
             resize.apply(new, at);
@@ -271,7 +272,7 @@ impl Pod {
             let Some(seen) = new.debuggers.iter().find(|it| it.name == debugger.name) else {
                 continue;
             };
-            debugger.apply(&seen.state, at, arrival);
+            debugger.apply(&seen.state, at, heard);
         }
     }
 }
@@ -300,16 +301,16 @@ impl Resize {
 }
 
 impl Debugger {
-    fn apply(&mut self, state: &ContainerState, at: Evidence, arrival: Option<Arrival>) {
+    fn apply(&mut self, state: &ContainerState, at: Evidence, heard: Heard) {
         match state {
             ContainerState::Running(since) => {
-                let started = || Evidence::object_or(*since, at.lo, arrival);
+                let started = || Evidence::object_or(*since, at.lo, heard);
                 self.started = self.started.or_else(|| Some(started()));
             }
             ContainerState::Terminated(exit) => {
-                let started = || Evidence::object_or(exit.started, at.lo, arrival);
+                let started = || Evidence::object_or(exit.started, at.lo, heard);
                 self.started = self.started.or_else(|| Some(started()));
-                let ended = Evidence::object_or(exit.finished, at.lo, arrival);
+                let ended = Evidence::object_or(exit.finished, at.lo, heard);
                 self.ended.get_or_insert_with(|| (ended, exit.clone()));
             }
             ContainerState::Waiting { .. } => {}

@@ -1,7 +1,7 @@
 //! What a tree counts of a Pod, and what a version of it takes away.
 
 use super::{Pod, deletion_request, finish, is_finished, lower_bound};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::PodSnapshot;
 
 /// What a tree counts of its Pods.
@@ -54,7 +54,7 @@ impl Loss {
     #[must_use]
     pub fn second(&self) -> i64 {
         let at = self.at();
-        let listed = at.arrival.filter(|_| matches!(self, Self::Vanished(_)));
+        let listed = at.heard.arrival.filter(|_| matches!(self, Self::Vanished(_)));
         listed.map_or(at.lo, |listed| listed.at).seconds()
     }
 }
@@ -75,22 +75,22 @@ impl Pod {
 
     /// What a new version of it takes away, before it is applied.
     #[must_use]
-    pub fn loss(&self, new: &PodSnapshot, arrival: Option<Arrival>) -> Option<Loss> {
+    pub fn loss(&self, new: &PodSnapshot, heard: Heard) -> Option<Loss> {
         if self.is_going || self.is_finished {
             return None;
         }
         if new.meta.deletion.is_some() {
-            return Some(Loss::Gone(deletion_request(new, arrival)));
+            return Some(Loss::Gone(deletion_request(new, heard)));
         }
         if is_finished(new) {
-            return Some(Loss::Gone(finish(new, arrival)));
+            return Some(Loss::Gone(finish(new, heard)));
         }
         if !self.restarts_always {
             return None;
         }
         let exits = new.containers.iter().filter_map(|container| {
             let exit = self.new_exit(container)?;
-            Some(Evidence::object_or(exit.finished, lower_bound(new), arrival))
+            Some(Evidence::object_or(exit.finished, lower_bound(new), heard))
         });
         exits.min_by_key(|at| at.lo).map(Loss::Exited)
     }

@@ -1,7 +1,7 @@
 //! Restarts of containers: from the end of one run to the next.
 
 use super::{Known, Pod, Probe, Seq, is_finished, lower_bound};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
 
 /// How many restarts of one Pod a transition keeps; the rest is counted.
@@ -100,7 +100,7 @@ impl Pod {
     pub(super) fn apply_restarts(
         &mut self,
         new: &PodSnapshot,
-        arrival: Option<Arrival>,
+        heard: Heard,
         seq: Option<Seq>,
     ) -> u64 {
         // What ends with its Pod is not started again.
@@ -118,9 +118,8 @@ impl Pod {
                 let ended = attempt.checked_sub(1).and_then(|before| {
                     self.run().and_then(|run| run.end_of(&container.name, before))
                 });
-                let finished = ended.unwrap_or_else(|| {
-                    Evidence::object_or(exit.finished, lower_bound(new), arrival)
-                });
+                let finished = ended
+                    .unwrap_or_else(|| Evidence::object_or(exit.finished, lower_bound(new), heard));
                 let restart = Restart {
                     seq,
                     container: container.name.clone(),
@@ -143,18 +142,13 @@ impl Pod {
                     n_crowded += 1;
                 }
             }
-            self.apply_running(container, new, arrival);
+            self.apply_running(container, new, heard);
         }
         n_crowded
     }
 
     /// What was restarted runs, and is ready, again.
-    fn apply_running(
-        &mut self,
-        container: &ContainerSnapshot,
-        new: &PodSnapshot,
-        arrival: Option<Arrival>,
-    ) {
+    fn apply_running(&mut self, container: &ContainerSnapshot, new: &PodSnapshot, heard: Heard) {
         let ContainerState::Running(since) = &container.state else { return };
         let Some(facts) = self.facts.as_deref_mut() else { return };
         for restart in facts.restarts.iter_mut().filter(|restart| {
@@ -164,7 +158,7 @@ impl Pod {
         }) {
             let running = restart
                 .running
-                .get_or_insert_with(|| Evidence::object_or(*since, restart.finished.lo, arrival));
+                .get_or_insert_with(|| Evidence::object_or(*since, restart.finished.lo, heard));
             if !restart.waits_for_ready {
                 restart.done = Some(*running);
             } else if container.ready {
@@ -173,7 +167,7 @@ impl Pod {
                 let lo = again.map_or(running.lo, |again| again.max(running.lo));
                 restart.done = Some(Evidence {
                     is_object_time: again == Some(lo),
-                    ..Evidence::arrival(lo, arrival)
+                    ..Evidence::arrival(lo, heard)
                 });
             }
         }

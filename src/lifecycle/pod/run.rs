@@ -1,7 +1,7 @@
 //! The runs of containers in a Pod that runs to its end.
 
 use super::{Pod, Seq, finish, is_finished};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
 use crate::facts::time::UnixNanos;
 
@@ -47,27 +47,36 @@ impl PodRun {
         Self { seq, created, runs: Vec::new(), finished: None, is_cut: false }
     }
 
+    /// Its transition ended at `order`, before it had: what was told later is no part of it.
+    pub(super) fn cut(&mut self, order: u64) {
+        self.is_cut = true;
+        self.runs.retain(|run| run.started.order() <= order);
+        for run in &mut self.runs {
+            run.ended.take_if(|(at, _)| at.order() > order);
+        }
+    }
+
     /// Takes over a new version; `lo` is the time before which it was not written.
-    fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
+    fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, heard: Heard) {
         for container in new.containers.iter().filter(|it| it.role != Role::Init) {
             if let (Some(last), Some(before)) = (&container.last, container.restarts.checked_sub(1))
             {
-                self.ended(container, before, last, lo, arrival);
+                self.ended(container, before, last, lo, heard);
             }
             match &container.state {
                 ContainerState::Running(since) => {
-                    let started = Evidence::object_or(*since, lo, arrival);
+                    let started = Evidence::object_or(*since, lo, heard);
                     self.run(container, container.restarts, started);
                 }
                 ContainerState::Terminated(exit) => {
-                    self.ended(container, container.restarts, exit, lo, arrival);
+                    self.ended(container, container.restarts, exit, lo, heard);
                 }
                 ContainerState::Waiting { .. } => {}
             }
         }
         let all_ended = self.runs.is_empty() || self.last_end().is_some();
         if self.finished.is_none() && all_ended && (is_finished(new) || has_ended_well(new)) {
-            self.finished = Some(self.last_end().unwrap_or_else(|| finish(new, arrival)));
+            self.finished = Some(self.last_end().unwrap_or_else(|| finish(new, heard)));
         }
     }
 
@@ -114,13 +123,13 @@ impl PodRun {
         attempt: u32,
         exit: &Exit,
         lo: UnixNanos,
-        arrival: Option<Arrival>,
+        heard: Heard,
     ) {
         // Without a start it never ran.
         let Some(since) = exit.started else { return };
-        let run = self.run(container, attempt, Evidence::object(since, arrival));
+        let run = self.run(container, attempt, Evidence::object(since, heard));
         if let Some(run) = run.filter(|run| run.ended.is_none()) {
-            let at = Evidence::object_or(exit.finished, run.started.lo.max(lo.min(since)), arrival);
+            let at = Evidence::object_or(exit.finished, run.started.lo.max(lo.min(since)), heard);
             run.ended = Some((at, exit.clone()));
         }
     }
@@ -139,11 +148,11 @@ fn has_ended_well(pod: &PodSnapshot) -> bool {
 }
 
 impl Pod {
-    pub(super) fn apply_run(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
+    pub(super) fn apply_run(&mut self, new: &PodSnapshot, lo: UnixNanos, heard: Heard) {
         let is_going = new.meta.deletion.is_some();
         let open = |run: &&mut PodRun| run.finished.is_none() && !run.is_cut;
         if let Some(run) = self.run_mut().filter(open) {
-            run.apply(new, lo, arrival);
+            run.apply(new, lo, heard);
             if is_going {
                 // What ends after its deletion was asked for was ended by that.
                 run.finished = None;

@@ -1,7 +1,7 @@
 //! The facts of a Pod's start: what its versions and Events told until it was Ready.
 
 use super::{Seq, Waits, finish, lower_bound};
-use crate::facts::instant::{Arrival, Evidence};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Condition;
 use crate::facts::note::Note;
 use crate::facts::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Role};
@@ -49,11 +49,11 @@ pub struct ContainerStart {
     /// Its image.
     pub image: Box<str>,
     /// `Pulling`.
-    pub pulling: Option<UnixNanos>,
+    pub pulling: Option<Told>,
     /// `Pulled`.
     pub pulled: Option<Pulled>,
     /// `Started`.
-    pub started_event: Option<UnixNanos>,
+    pub started_event: Option<Told>,
     /// Runs.
     pub run: Option<Evidence>,
     /// `started` is true: of a sidecar, the next container may start.
@@ -62,11 +62,20 @@ pub struct ContainerStart {
     pub done: Option<Evidence>,
 }
 
+/// What an Event says, whose place in the order no change tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// When it was, by the Event.
+    pub at: UnixNanos,
+    /// The place of the Event in the order.
+    pub order: u64,
+}
+
 /// What a `Pulled` Event says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pulled {
     /// When the image was there.
-    pub at: UnixNanos,
+    pub told: Told,
     /// How long it took, waiting for other pulls included; `None` if it was there already.
     pub took: Option<Nanos>,
 }
@@ -75,20 +84,20 @@ impl Pulled {
     /// When the pull began; where the image was there already, when that was found.
     #[must_use]
     pub fn began(self) -> UnixNanos {
-        self.at.minus(self.took.unwrap_or_default())
+        self.told.at.minus(self.took.unwrap_or_default())
     }
 }
 
 impl Start {
     /// A start that begins with a first version.
     #[must_use]
-    pub fn new(seq: Option<Seq>, seen: &PodSnapshot, arrival: Option<Arrival>) -> Self {
+    pub fn new(seq: Option<Seq>, seen: &PodSnapshot, heard: Heard) -> Self {
         Self {
             seq,
             is_of_run: !seen.restarts_always,
             revision: seen.template_hash.clone(),
-            is_listed: arrival.is_none(),
-            created: Evidence::object(seen.meta.created, arrival),
+            is_listed: heard.arrival.is_none(),
+            created: Evidence::object(seen.meta.created, heard),
             scheduled: None,
             sandbox: None,
             ready: None,
@@ -106,17 +115,36 @@ impl Start {
         self.ready.is_none() && self.failed.is_none() && !self.is_cut
     }
 
+    /// Its transition ended at `order`, before it was Ready: what was told later is no part of it,
+    /// whatever its time by another clock.
+    pub(super) fn cut(&mut self, order: u64) {
+        self.is_cut = true;
+        self.waits.cut(order);
+        let facts = [&mut self.scheduled, &mut self.sandbox];
+        let of_containers =
+            self.containers.iter_mut().flat_map(|it| [&mut it.run, &mut it.started, &mut it.done]);
+        for fact in facts.into_iter().chain(of_containers) {
+            fact.take_if(|at| at.order() > order);
+        }
+        for container in &mut self.containers {
+            container.pulling.take_if(|told| told.order > order);
+            container.started_event.take_if(|told| told.order > order);
+            container.pulled.take_if(|pulled| pulled.told.order > order);
+        }
+    }
+
     /// Takes over a new version.
-    pub(super) fn apply(&mut self, new: &PodSnapshot, arrival: Option<Arrival>) {
+    pub(super) fn apply(&mut self, new: &PodSnapshot, heard: Heard) {
         let fact = |condition: &Option<Condition>| {
             let condition = condition.as_ref().filter(|condition| condition.is_true)?;
-            Some(Evidence::object_or(condition.changed, new.meta.created, arrival))
+            Some(Evidence::object_or(condition.changed, new.meta.created, heard))
         };
         let scheduled = fact(&new.scheduled);
         match (&mut self.scheduled, scheduled) {
             // An Event told it first: the object's time and the arrival bound it as well.
-            (Some(known), Some(told)) if known.arrival.is_none() => {
-                *known = Evidence { event: known.event, ..told };
+            (Some(known), Some(told)) if known.heard.arrival.is_none() => {
+                let heard = Heard { order: known.order(), ..told.heard };
+                *known = Evidence { event: known.event, heard, ..told };
             }
             (None, told) => self.scheduled = told,
             (Some(_), _) => {}
@@ -124,21 +152,21 @@ impl Start {
         if new.meta.deletion.is_some() {
             return;
         }
-        self.waits.apply(new, lower_bound(new), arrival);
+        self.waits.apply(new, lower_bound(new), heard);
         self.sandbox = self.sandbox.or_else(|| fact(&new.sandbox));
         if !self.is_of_run {
             self.ready = fact(&new.ready);
         }
         for (at, container) in new.containers.iter().enumerate() {
             if let Some(known) = self.container(at, container) {
-                known.apply(container, new, arrival);
+                known.apply(container, new, heard);
             }
         }
         if self.is_of_run {
             self.ready = self.all_run(new);
         }
         if self.ready.is_none() && super::is_finished(new) {
-            self.failed = self.failed.or_else(|| Some(finish(new, arrival)));
+            self.failed = self.failed.or_else(|| Some(finish(new, heard)));
         }
     }
 
@@ -170,7 +198,7 @@ impl Start {
     }
 
     /// Takes over an exact Event about one of its containers.
-    pub(super) fn note(&mut self, note: &Note, exact: UnixNanos) {
+    pub(super) fn note(&mut self, note: &Note, told: Told) {
         let Some(name) = &note.container else { return };
         let found = self.containers.iter().position(|known| known.name == *name);
         let index = found.unwrap_or_else(|| {
@@ -179,12 +207,12 @@ impl Start {
         });
         let Some(container) = self.containers.get_mut(index) else { return };
         match &*note.reason {
-            "Pulling" => container.pulling = container.pulling.or(Some(exact)),
+            "Pulling" => container.pulling = container.pulling.or(Some(told)),
             "Pulled" => {
-                let pulled = Pulled { at: exact, took: pull_duration(&note.message) };
+                let pulled = Pulled { told, took: pull_duration(&note.message) };
                 container.pulled = container.pulled.or(Some(pulled));
             }
-            _ => container.started_event = container.started_event.or(Some(exact)),
+            _ => container.started_event = container.started_event.or(Some(told)),
         }
     }
 }
@@ -204,7 +232,7 @@ impl ContainerStart {
         }
     }
 
-    fn apply(&mut self, new: &ContainerSnapshot, pod: &PodSnapshot, arrival: Option<Arrival>) {
+    fn apply(&mut self, new: &ContainerSnapshot, pod: &PodSnapshot, heard: Heard) {
         // The first run: later ones are restarts.
         let run = match (&new.state, &new.last) {
             (_, Some(last)) => last.started.filter(|_| new.restarts <= 1),
@@ -215,20 +243,20 @@ impl ContainerStart {
         if self.run.is_none()
             && let Some(since) = run
         {
-            self.run = Some(Evidence::object(since, arrival));
+            self.run = Some(Evidence::object(since, heard));
         }
         if self.started.is_none() && new.started && self.role != Role::Init {
             let lo = self.run.map_or(pod.meta.created, |run| run.lo);
             self.started = Some(match self.run.filter(|_| !new.has_startup_probe) {
                 Some(run) => run,
-                None => Evidence::arrival(lo, arrival),
+                None => Evidence::arrival(lo, heard),
             });
         }
         if let (Role::Init, None, ContainerState::Terminated(exit)) =
             (self.role, &self.done, &new.state)
             && exit.code == 0
         {
-            self.done = Some(Evidence::object_or(exit.finished, lower_bound(pod), arrival));
+            self.done = Some(Evidence::object_or(exit.finished, lower_bound(pod), heard));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a Pod waits for beside its node, its images and its containers: gates, nodes that must first
 //! be made, volumes, availability.
 
-use super::Start;
-use crate::facts::instant::{Arrival, Evidence};
+use super::{Start, Told};
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::note::{Note, is_of_claim};
 use crate::facts::pod::PodSnapshot;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -23,9 +23,9 @@ pub struct Waits {
     /// A volume for it is being made.
     pub provisioning: Option<Evidence>,
     /// The last time that one of its volumes was attached or mapped.
-    pub attached: Option<UnixNanos>,
+    pub attached: Option<Told>,
     /// The last time that one could not be.
-    pub not_attached: Option<UnixNanos>,
+    pub not_attached: Option<Told>,
     /// It has readiness gates.
     pub has_readiness_gates: bool,
     /// All its containers are ready.
@@ -38,32 +38,41 @@ pub struct Waits {
 
 impl Waits {
     /// Takes over a new version, before the Pod is Ready.
-    pub(super) fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, arrival: Option<Arrival>) {
+    pub(super) fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, heard: Heard) {
         if new.is_gated {
             self.is_gated = true;
         } else if self.is_gated && self.ungated.is_none() {
-            self.ungated = Some(Evidence::arrival(lo, arrival));
+            self.ungated = Some(Evidence::arrival(lo, heard));
         }
         self.was_unschedulable |=
             new.scheduled.as_ref().is_some_and(|it| !it.is_true && &*it.reason == "Unschedulable");
         self.has_readiness_gates = new.has_readiness_gates;
         let ready = new.containers_ready.as_ref().filter(|it| it.is_true);
         if let Some(ready) = ready.filter(|_| self.containers_ready.is_none()) {
-            let at = Evidence::object_or(ready.changed, new.meta.created, arrival);
+            let at = Evidence::object_or(ready.changed, new.meta.created, heard);
             self.containers_ready = Some(at);
         }
     }
 
+    /// What was told later than `order` is left out.
+    pub(super) fn cut(&mut self, order: u64) {
+        let is_later = |at: &mut Evidence| at.order() > order;
+        self.ungated.take_if(is_later);
+        self.node.take_if(is_later);
+        self.provisioning.take_if(is_later);
+        self.containers_ready.take_if(is_later);
+        self.attached.take_if(|told| told.order > order);
+        self.not_attached.take_if(|told| told.order > order);
+    }
+
     /// Takes over an Event about the Pod, or about a claim of it.
-    fn note(&mut self, note: &Note) {
-        let at = note.exact.unwrap_or(note.seconds);
-        let evidence =
-            || note.exact.map_or_else(|| Evidence::object(note.seconds, None), Evidence::event);
+    fn note(&mut self, note: &Note, order: u64) {
+        let at = Told { at: note.exact.unwrap_or(note.seconds), order };
         match &*note.reason {
-            "TriggeredScaleUp" => self.node = self.node.or_else(|| Some(evidence())),
+            "TriggeredScaleUp" => self.node = self.node.or_else(|| Some(note.evidence(order))),
             "WaitForFirstConsumer" | "WaitForPodScheduled" => self.is_first_consumer = true,
             reason if is_of_claim(reason) => {
-                self.provisioning = self.provisioning.or_else(|| Some(evidence()));
+                self.provisioning = self.provisioning.or_else(|| Some(note.evidence(order)));
             }
             "SuccessfulAttachVolume" | "SuccessfulMountVolume" => {
                 self.attached = self.attached.max(Some(at));
@@ -78,9 +87,9 @@ impl Waits {
 
 impl Start {
     /// Takes over what an Event says of what its Pod waits for, until it has a sandbox.
-    pub(super) fn note_wait(&mut self, note: &Note) {
+    pub(super) fn note_wait(&mut self, note: &Note, order: u64) {
         if self.waits_for_sandbox() {
-            self.waits.note(note);
+            self.waits.note(note, order);
         }
     }
 

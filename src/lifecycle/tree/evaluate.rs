@@ -70,7 +70,7 @@ impl Tree {
         };
         match settle::standing_since(root, pending.before.as_deref()) {
             Standing::Failed { reason, message, at: said } => {
-                let end = Evidence::object_or(said, at.lo, at.arrival);
+                let end = Evidence::object_or(said, at.lo, at.heard);
                 let declared = Some((reason.into(), message.to_owned()));
                 self.close(Outcome::Failed, end, declared, turn);
             }
@@ -115,18 +115,18 @@ impl Tree {
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
         if let Some(Verdict::Waiting { at: said, .. }) = root.status.verdict.as_deref() {
             open.trial = None;
-            return open.begin_wait(Evidence::object_or(*said, at.lo, at.arrival));
+            return open.begin_wait(Evidence::object_or(*said, at.lo, at.heard));
         }
         open.end_wait(at);
         match settle::standing(root) {
             Standing::Settled(said) if has_spoken => {
-                let end = Evidence::object_or(said, at.lo, at.arrival);
+                let end = Evidence::object_or(said, at.lo, at.heard);
                 // A condition that did not turn is no news of when.
                 let end = if said.is_some_and(|said| said < open.start.lo) { at } else { end };
                 open.stands(Outcome::Completed, end, at, None);
             }
             Standing::Failed { reason, message, at: said } if has_spoken => {
-                let end = Evidence::object_or(said, at.lo, at.arrival);
+                let end = Evidence::object_or(said, at.lo, at.heard);
                 let declared = Some((reason.into(), message.to_owned()));
                 open.stands(Outcome::Failed, end, at, declared);
             }
@@ -171,7 +171,7 @@ impl Tree {
     /// A run ends with its terminal condition.
     fn evaluate_run(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let Some(root) = self.root.as_deref() else { return };
-        let end = |said: Option<UnixNanos>| Evidence::object_or(said, at.lo, at.arrival);
+        let end = |said: Option<UnixNanos>| Evidence::object_or(said, at.lo, at.heard);
         match settle::standing(root) {
             Standing::Progressing => {}
             Standing::Settled(said) => self.close(Outcome::Completed, end(said), None, turn),

@@ -20,7 +20,7 @@ impl Tree {
         let written = pod::lower_bound(last);
         if !known.is_going && last.meta.deletion.is_none() {
             // Forced: gone without a request that anybody saw.
-            let at = Evidence::arrival(written, turn.seen.arrival);
+            let at = Evidence::arrival(written, turn.seen.heard);
             self.forced_away(last, at, turn);
         } else {
             self.pod_seen(last, turn);
@@ -49,7 +49,7 @@ impl Tree {
     pub(super) fn pod_vanished(&mut self, uid: Uid, turn: &mut Turn<'_>) {
         let Some(pod) = self.pods.of(uid) else { return };
         let lo = pod.end().map_or(pod.created, |end| end.requested.lo);
-        let gone = Evidence::arrival(lo, turn.seen.arrival);
+        let gone = Evidence::arrival(lo, turn.seen.heard);
         let is_bare = uid == self.top().uid;
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
@@ -87,16 +87,16 @@ impl Tree {
         lo: UnixNanos,
         turn: &mut Turn<'_>,
     ) {
-        let arrival = turn.seen.arrival;
+        let heard = turn.seen.heard;
         if uid == self.top().uid && self.open().is_some_and(|open| !open.action.is_end()) {
             // It had finished, so that its end is no transition that would close this one.
-            self.close(Outcome::Deleted, Evidence::arrival(lo, arrival), None, turn);
+            self.close(Outcome::Deleted, Evidence::arrival(lo, heard), None, turn);
         }
         let gone = self.pods.change(uid, |pod| {
-            pod.gone(last, arrival, lo);
+            pod.gone(last, heard, lo);
             pod.end().and_then(|end| end.gone)
         });
-        let gone = gone.flatten().unwrap_or_else(|| Evidence::arrival(lo, arrival));
+        let gone = gone.flatten().unwrap_or_else(|| Evidence::arrival(lo, heard));
         self.end_debuggers(uid, Some(gone), turn);
         let Some(pod) = self.pods.remove(uid) else { return };
         let owner = pod.owner();

@@ -21,7 +21,7 @@ impl Tree {
         if pod.is_untraced || self.is_open() || !written.is_any() {
             return;
         }
-        let at = Evidence::arrival(pod::lower_bound(new), turn.seen.arrival);
+        let at = Evidence::arrival(pod::lower_bound(new), turn.seen.heard);
         let is_quiet = pod.is_finished || self.is_muted || self.is_unjudged;
         let number = new.meta.write_number();
         let is_opened = if uid != self.top().uid {

@@ -1,7 +1,7 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
 use super::{After, Tree};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
@@ -91,7 +91,7 @@ impl Tree {
         } else {
             (Action::Run, Settles::WithRun)
         };
-        let start = Evidence::object(pod.created, None);
+        let start = Evidence::object(pod.created, Heard::FIRST);
         Some(Proof { action, settles, cause: "spec:1".to_owned(), start })
     }
 
@@ -102,7 +102,10 @@ impl Tree {
             return None;
         }
         if let Some(deletion) = &root.meta.deletion {
-            return Some(Proof::of_end(Action::Delete, Evidence::object(deletion.at, None)));
+            return Some(Proof::of_end(
+                Action::Delete,
+                Evidence::object(deletion.at, Heard::FIRST),
+            ));
         }
         if is_run {
             // One that is suspended at its first generation waits in its queue.
@@ -110,7 +113,7 @@ impl Tree {
             return is_under_way.then(|| Proof::of_creation(root));
         }
         if settle::is_past_deadline(root) {
-            self.begin_listed_healing(Evidence::arrival(now, None), turn);
+            self.begin_listed_healing(Evidence::arrival(now, Heard::FIRST), turn);
             return None;
         }
         if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
@@ -123,7 +126,7 @@ impl Tree {
         let status = root.status.written.unwrap_or(root.meta.created);
         let start = written.map_or_else(
             || Evidence::between(status, now),
-            |written| Evidence::object(written, None),
+            |written| Evidence::object(written, Heard::FIRST),
         );
         let cause = format!("spec:{}", root.meta.write_number());
         Some(Proof { action: Action::Update, settles: Settles::ByStatus, cause, start })
@@ -234,7 +237,7 @@ impl Tree {
     fn go_on_ending(&mut self, seq: Seq, turn: &mut Turn<'_>) {
         let going = self.forest.iter().filter_map(|(uid, owned)| {
             let deletion = owned.workload.meta.deletion.as_ref()?;
-            Some((uid, Evidence::object(deletion.at, None)))
+            Some((uid, Evidence::object(deletion.at, Heard::FIRST)))
         });
         let going: Vec<(Uid, Evidence)> = going.collect();
         for (uid, at) in going {
@@ -256,7 +259,7 @@ impl Proof {
             Mode::Run => (Action::Run, Settles::WithRun),
             Mode::Rollout | Mode::Plain => (Action::Create, Settles::ByStatus),
         };
-        let start = Evidence::object(root.meta.created, None);
+        let start = Evidence::object(root.meta.created, Heard::FIRST);
         Self { action, settles, cause: "spec:1".to_owned(), start }
     }
 

@@ -154,7 +154,7 @@ impl Tree {
         };
         open.closed = Some(Box::new(closing));
         let (seq, cause) = (open.seq, open.cause.clone());
-        self.pods.each(|(_, pod)| pod.cut(seq));
+        self.pods.each(|(_, pod)| pod.cut(seq, end.order(), is_settled));
         if !waits {
             self.emit(turn);
         }
@@ -173,20 +173,22 @@ impl Tree {
         let (seq, order) = (open.seq, trial.end.order());
         open.is_healing = false;
         let is_by_pods = matches!(open.settles, Settles::ByHealth { .. });
+        // What happened after a failure is part of its healing, which comes next.
+        let heals = trial.outcome == Outcome::Failed && !is_by_pods;
         // What Pods did since is not part of what had settled by then.
         let from = trial.lost.as_ref().map(|lost| lost.0.at.order().saturating_sub(1));
-        let from = if is_by_pods { Some(order) } else { from };
-        if is_by_pods {
-            open.steps.retain(|_, step| step.start.order() <= order);
-            open.past.retain(|(_, step)| step.start.order() <= order);
-        }
+        let from = if is_by_pods || heals { Some(order) } else { from };
+        let later = if is_by_pods || heals { open.take_later(order) } else { BTreeMap::new() };
         if let Some(from) = from {
-            let to = trial.lost.is_some().then_some(next);
+            let to = (trial.lost.is_some() || heals).then_some(next);
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));
             self.pods.each(|(_, pod)| pod.move_later(seq, from, to));
         }
         let Trial { outcome, end, declared, lost, is_unstable, .. } = trial;
         self.close_lasted(outcome, end, declared, is_unstable, turn);
+        if let Some(healing) = self.telling().filter(|_| heals) {
+            healing.steps = later;
+        }
         if let Some((by, lost)) = lost.map(|lost| *lost)
             && outcome == Outcome::Completed
             && self.may_recover()

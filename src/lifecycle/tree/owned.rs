@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Tree;
 use super::reconcile::spec;
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
@@ -64,7 +64,7 @@ impl Tree {
         }
         if let Some(deletion) = new.meta.deletion.as_ref() {
             if !was_going {
-                self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.arrival), turn);
+                self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.heard), turn);
             }
             if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid)) {
                 hold(&mut step.finalizers, &deletion.finalizers);
@@ -75,7 +75,7 @@ impl Tree {
             .status
             .written
             .filter(|said| old.as_ref().is_none_or(|old| old.status.written != Some(*said)));
-        let status = Evidence::object_or(said, write.at.lo, turn.seen.arrival);
+        let status = Evidence::object_or(said, write.at.lo, turn.seen.heard);
         self.count_available(new, status);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);
@@ -83,7 +83,7 @@ impl Tree {
 
     /// Conditions of what tells of a queue turned: moments of its owner.
     fn queue_told(&mut self, old: Option<&Workload>, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, _) = write_of(old, new, turn.seen.arrival);
+        let (at, _) = write_of(old, new, turn.seen.heard);
         let owner = self.forest.of(new.meta.uid).map_or(self.top().uid, |owned| owned.owner);
         let known = old.map_or(&[][..], |old| &old.status.queue);
         let turned = new.status.queue.iter().filter(|(name, condition)| {
@@ -96,7 +96,7 @@ impl Tree {
             return;
         };
         for (name, condition) in turned {
-            let at = Evidence::object_or(condition.changed, at.lo, turn.seen.arrival);
+            let at = Evidence::object_or(condition.changed, at.lo, turn.seen.heard);
             let (name, condition) = (name.clone(), condition.clone());
             open.add_queued(owner, Queued { at, name, condition });
         }
@@ -104,7 +104,7 @@ impl Tree {
 
     /// What a version of an owned workload is against the one before.
     fn write_below(&self, old: Option<&Workload>, new: &Workload, turn: &Turn<'_>) -> Write {
-        let (at, manager) = write_of(old, new, turn.seen.arrival);
+        let (at, manager) = write_of(old, new, turn.seen.heard);
         // Listed, but created inside the open transition: in a gap of the watch.
         let is_of_open = !self.is_unjudged
             && self.open_ref().is_some_and(|open| open.start.lo <= new.meta.created);
@@ -260,7 +260,7 @@ impl Tree {
         };
         let open = self.forest.iter().filter(|(_, owned)| is_open(owned));
         open.map(|(uid, owned)| {
-            let created = Evidence::object(owned.workload.meta.created, None);
+            let created = Evidence::object(owned.workload.meta.created, Heard::FIRST);
             let mut step = new_step(&owned.workload, owned.owner, created, 0);
             step.is_created = true;
             step.scheduled = owned.workload.scheduled;
@@ -301,7 +301,7 @@ impl Step {
 
 /// The moment that a status says, or else that of its writing.
 fn said(at: Option<UnixNanos>, status: Evidence) -> Evidence {
-    Evidence::object_or(at, status.lo, status.arrival)
+    Evidence::object_or(at, status.lo, status.heard)
 }
 
 fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step {

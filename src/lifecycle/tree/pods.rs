@@ -30,7 +30,7 @@ impl Tree {
         if is_new {
             self.pod_first_seen(new, turn);
         }
-        let loss = self.pods.of(uid).and_then(|pod| pod.loss(new, turn.seen.arrival));
+        let loss = self.pods.of(uid).and_then(|pod| pod.loss(new, turn.seen.heard));
         let loss = loss.filter(|_| !is_baseline);
         if let Some(loss) = &loss {
             self.pod_lost(new, loss, turn);
@@ -77,7 +77,7 @@ impl Tree {
         if pod.is_untraced {
             // Nothing begins with it.
         } else if turn.seen.is_listed && !is_of_open {
-            pod.begin_listed(new);
+            pod.begin_listed(new, turn.seen.heard);
             self.is_unjudged |= is_bare;
         } else {
             self.pod_created(new, &mut pod, turn);
@@ -88,7 +88,7 @@ impl Tree {
     fn pod_created(&mut self, new: &PodSnapshot, pod: &mut Pod, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
         let is_bare = uid == self.top().uid;
-        let at = Evidence::object(new.meta.created, turn.seen.arrival);
+        let at = Evidence::object(new.meta.created, turn.seen.heard);
         if is_bare {
             let (action, settles) = if new.restarts_always {
                 (Action::Start, Settles::WhenReady)
@@ -108,7 +108,7 @@ impl Tree {
             turn.counts.pods += 1;
             return;
         };
-        let mut start = Start::new(Some(seq), new, turn.seen.arrival);
+        let mut start = Start::new(Some(seq), new, turn.seen.heard);
         start.waits.min_ready = self.min_ready_of(pod.owner());
         start.stamps = new.stamps.iter().filter(|_| !is_bare).cloned().collect();
         pod.set_start(start);
@@ -180,7 +180,7 @@ impl Tree {
         }
         let at = pod_evidence(new, pod.is_ready, turn.seen);
         let failure = pod.failure().map(|(it, _)| (it.reason.clone(), it.message.clone()));
-        let end = pod::finish(new, turn.seen.arrival);
+        let end = pod::finish(new, turn.seen.heard);
         let lost = Lost::of(new, pod);
         let (action, settles) = (Action::Terminate, Settles::WhenGone);
         let open = self.open_transition(action, settles, "end".to_owned(), at, turn);
@@ -229,7 +229,7 @@ impl Tree {
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
         let n_crowded = self.pods.change(uid, |pod| {
             let seq = seq.filter(|_| !pod.is_untraced);
-            let n_crowded = pod.apply(new, turn.seen.arrival, seq);
+            let n_crowded = pod.apply(new, turn.seen.heard, seq);
             let Some(end) = pod.end_mut() else { return n_crowded };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
@@ -278,7 +278,7 @@ impl Tree {
             return;
         } else if is_ready(new) {
             let changed = new.ready.as_ref().and_then(|ready| ready.changed);
-            let end = Evidence::object_or(changed, at.lo, turn.seen.arrival);
+            let end = Evidence::object_or(changed, at.lo, turn.seen.heard);
             return self.close(Outcome::Completed, end, None, turn);
         }
         if pod.is_finished {
@@ -294,5 +294,5 @@ fn pod_evidence(new: &PodSnapshot, was_ready: bool, seen: Seen) -> Evidence {
     let turned = new.ready.as_ref().filter(|ready| ready.is_true != was_ready);
     let changed = turned.and_then(|ready| ready.changed);
     let lo = pod::lower_bound(new);
-    Evidence::object_or(changed, lo, seen.arrival)
+    Evidence::object_or(changed, lo, seen.heard)
 }

@@ -66,14 +66,14 @@ impl Tree {
             } else if timers.limit == Some(first) {
                 // A verdict that still stands counts, whatever is open below.
                 let open = self.open_ref();
+                let end = Evidence::event(first.plus(turn.ahead), turn.seen.heard.order);
                 if open.is_some_and(|open| open.trial.is_some()) {
                     self.has_lasted(turn);
                 } else if let Some(open) = open.filter(|open| open.is_waiting()) {
                     let is_run = open.settles == Settles::WithRun;
                     let outcome = if is_run { Outcome::Suspended } else { Outcome::Paused };
-                    self.close(outcome, Evidence::event(first.plus(turn.ahead)), None, turn);
+                    self.close(outcome, end, None, turn);
                 } else {
-                    let end = Evidence::event(first.plus(turn.ahead));
                     self.close(Outcome::TimedOut, end, None, turn);
                 }
             } else if timers.agrees == Some(first) {
@@ -91,7 +91,7 @@ impl Tree {
     /// What was waited for before a change comes before it. Of a change that came late only the second
     /// is known: what was to last until then, or since, may have lasted or not, and says so.
     pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) {
-        let Some(arrival) = turn.seen.arrival else { return };
+        let Some(arrival) = turn.seen.heard.arrival else { return };
         let moment = arrival.moment;
         if moment.plus(turn.ahead) < arrival.at {
             self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);

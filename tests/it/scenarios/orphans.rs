@@ -191,10 +191,8 @@ fn a_pod_that_came_after_a_recovery_had_settled_is_no_part_of_that() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 20..31 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, reason=Error}
+            recover StatefulSet db 20..21 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, reason=Error}
               restart container db-0 [app] 20..21 completed {reason=Error, exit_code=3}
-              start Pod db-0 31..31 unfinished
-                schedule Pod db-0 31..31 unfinished
             counted: pods 1, baseline 1
         "#]],
     );
