@@ -15,8 +15,12 @@ use crate::watch::listener::Arrived;
 /// So much news is heard before what is due is looked at: a burst shall not pay for it each time.
 const TOGETHER: usize = 256;
 
-/// Without a deadline the task still looks at the clock this often: a wall clock can be set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Without a deadline the task still looks at the clock this often: a wall clock can be set, and only
+/// who looks knows that they were stopped.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// A sleep that ends so much too late was no sleep: the process itself stood still.
+const TOO_LATE: Nanos = Nanos::from_seconds(1);
 
 /// What the core and its task have counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,18 +49,20 @@ pub async fn drive(
     loop {
         let due = engine.next_deadline();
         let mut ended = Vec::new();
-        let wait = due.map_or(LONGEST_SLEEP, |due| until(due, clock()));
+        let before = clock();
+        let wait = due.map_or(LONGEST_SLEEP, |due| until(due, before));
         tokio::select! {
             n = told.recv_many(&mut batch, TOGETHER) => {
                 if n == 0 {
                     return engine;
                 }
+                heed_stop(&mut engine, before, clock());
                 for Arrived { lane, part, news, at } in batch.drain(..) {
                     engine.set_clock(at);
                     ended.extend(engine.hear_part(lane, part, news, at.at));
                 }
             }
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait) => heed_stop(&mut engine, before, clock()),
         }
         ended.extend(engine.advance(clock()));
         if !ended.is_empty() {
@@ -69,6 +75,14 @@ pub async fn drive(
             delays: delays.clone(),
             at: Some(Instant::now()),
         });
+    }
+}
+
+/// Nothing was heard from `before` on where it is much later `now` than the longest sleep ends.
+fn heed_stop(engine: &mut Engine, before: UnixNanos, now: UnixNanos) {
+    let longest = i64::try_from(LONGEST_SLEEP.as_nanos()).unwrap_or(i64::MAX);
+    if now.since(before) > Nanos(longest).plus(TOO_LATE) {
+        engine.stood_still(before, now);
     }
 }
 

@@ -79,6 +79,13 @@ impl Reach {
         }
     }
 
+    /// Nobody heard from `since` on what it told: that is in by `until`.
+    fn stood_still(&mut self, since: UnixNanos, until: UnixNanos, none_from: &mut UnixNanos) {
+        let new = Behind { since, until, has_listed: false, was_empty: false };
+        let known = self.behind(since).unwrap_or(new);
+        self.is_behind(Behind { until: until.max(known.until), ..known }, none_from);
+    }
+
     fn is_behind(&mut self, behind: Behind, none_from: &mut UnixNanos) {
         self.behind = Some(behind);
         *none_from = behind.until.max(*none_from);
@@ -86,6 +93,15 @@ impl Reach {
 }
 
 impl Engine {
+    /// This process stood still from `since` on and goes on at `at`, as one that is stopped or whose
+    /// machine is frozen: what lanes tell then may be of any moment between.
+    pub fn stood_still(&mut self, since: UnixNanos, at: UnixNanos) {
+        let until = at.plus(self.rules.settle_time);
+        for state in self.lanes.values_mut() {
+            state.reach.stood_still(since, until, &mut self.none_behind_from);
+        }
+    }
+
     /// What is taken in now is taken in then.
     pub(super) fn when(&self) -> When {
         When { at: self.now, known: self.known_at(self.now) }

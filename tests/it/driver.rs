@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lifespan::app::driver::{Figures, drive};
 use lifespan::engine::{Engine, Settings};
-use lifespan::facts::change::News;
+use lifespan::facts::change::{News, Snapshot};
 use lifespan::facts::instant::Clock;
 use lifespan::facts::kind::Lane;
 use lifespan::facts::span::{FinishedSpan, Shown, ShownSpan};
@@ -287,4 +287,52 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
     let spans: Vec<_> = handed.try_iter().flatten().collect();
     let expected = replayed::drive(&decode(&lines::recording("02-rolling-update"))).spans;
     assert_eq!(spans, expected);
+}
+
+/// A Pod is not Ready for sixteen seconds, of which a process that was stopped for twenty hears at once:
+/// by its own lateness it knows that they were no moment.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_does_not_take_what_it_missed_for_a_moment() {
+    const STOP: Duration = Duration::from_secs(20);
+    let all = decode(&lines::recording("24-readiness-flap"));
+    let first = all.first().unwrap().at;
+    let is_unready = |told: &Heard| match replayed::snapshot(told) {
+        Some(Snapshot::Pod(pod)) => {
+            pod.meta.deletion.is_none() && pod.ready.as_ref().is_some_and(|it| !it.is_true)
+        }
+        Some(Snapshot::Workload(_)) | None => false,
+    };
+    let since = |at: i64| Duration::from_nanos(u64::try_from(at - first).unwrap());
+    let stopped = since(all.iter().rfind(|told| is_unready(told)).unwrap().at);
+    let began = Instant::now();
+    // The clock goes on while nothing else does.
+    let clock = move || {
+        let gone = began.elapsed();
+        let gone = if gone < stopped { gone } else { gone + STOP };
+        UnixNanos(first + i64::try_from(gone.as_nanos()).unwrap())
+    };
+    let (say, told) = mpsc::channel(1_000);
+    let lanes = async {
+        for one in all.clone() {
+            let at = since(one.at);
+            let at = if at < stopped { at } else { at.saturating_sub(STOP).max(stopped) };
+            sleep_until(began + at).await;
+            let at = Clock::right(clock());
+            say.send(Arrived { lane: one.lane, part: 0, news: one.news, at }).await.unwrap();
+        }
+        sleep(AFTERWARDS).await;
+        drop(say);
+    };
+    let (hand_on, handed) = results::channel();
+    let figures = watch::Sender::new(Figures::default());
+    let engine = Engine::new(replayed::settings());
+    let core = drive(engine, told, clock, &figures, |spans| hand_on.send(spans).unwrap());
+    tokio::join!(core, lanes);
+    let roots = |spans: Vec<FinishedSpan>| -> Vec<_> {
+        let roots = spans.into_iter().filter(|span| span.parent.is_none());
+        roots.map(|span| (span.name.to_string(), span.trace_id)).collect()
+    };
+    let expected = roots(replayed::drive(&all).spans);
+    assert!(expected.iter().any(|(name, _)| name == "recover Deployment"), "{expected:?}");
+    assert_eq!(roots(handed.try_iter().flatten().collect()), expected);
 }

@@ -98,6 +98,27 @@ pub(crate) fn drive_with(settings: Settings, all: &[Told]) -> Run {
     run
 }
 
+/// The same, where the process itself stands still from the change `i` on for so long: it hears
+/// afterwards what was told meanwhile.
+pub(crate) fn drive_stopped(all: &[Told], i: usize, nanos: i64) -> Run {
+    let mut engine = Engine::new(settings());
+    let mut run = Run::default();
+    let (before, after) = all.split_at(i);
+    for told in before {
+        hear(&mut engine, told.clone(), &mut run.spans);
+    }
+    let stopped = after.first().map_or(0, |told| told.at);
+    let back = stopped + nanos;
+    engine.stood_still(UnixNanos(stopped), UnixNanos(back));
+    for told in after {
+        let told = Told { at: told.at.max(back), ..told.clone() };
+        hear(&mut engine, told, &mut run.spans);
+    }
+    run.spans.extend(engine.finish());
+    run.counts = engine.counts();
+    run
+}
+
 /// Runs `all`, and says of each root span when it left.
 pub(crate) fn drive_timed(all: &[Told]) -> (Run, Vec<(i64, FinishedSpan)>) {
     let mut engine = Engine::new(settings());
