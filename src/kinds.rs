@@ -1,4 +1,5 @@
-//! Reads Kubernetes objects: JSON in, snapshots out; nothing else of the object is kept.
+//! Reads Kubernetes objects: JSON in, or protobuf of Pods and Events, and snapshots out; nothing else
+//! of the object is kept.
 //!
 //! Only the fields that a snapshot needs are decoded, straight from the bytes; all else is passed
 //! over. What is kept of one object is bounded, however large or strange it is.
@@ -16,6 +17,7 @@ mod json_value;
 mod metadata;
 mod pod;
 mod presets;
+pub(crate) mod protobuf;
 mod read;
 mod refusal;
 mod rfc3339;
@@ -85,30 +87,30 @@ pub struct RefusedStamp {
     pub problem: String,
 }
 
-/// Reads an object of `lane` (not of [`Lane::Events`]), which `catalog` knows, and the trace contexts
+/// Reads an object of `lane` (not of [`Lane::Events`]), in JSON or, if it is a Pod, in protobuf, which `catalog` knows, and the trace contexts
 /// on it, of which `catalog` knows where they stand.
 ///
 /// # Errors
 /// Tells the object, the key and what is expected where it is not such an object.
-pub fn snapshot(catalog: &Catalog, lane: Lane, json: &[u8]) -> Result<Decoded, SnapshotError> {
+pub fn snapshot(catalog: &Catalog, lane: Lane, object: &[u8]) -> Result<Decoded, SnapshotError> {
     let rules = catalog.context();
     let expected = |object: &str, what: &str| SnapshotError {
         object: object.to_owned(),
         problem: format!("{what} is expected"),
     };
     if lane == Lane::Pods {
-        return pod::pod(json, rules);
+        return pod::pod(object, rules);
     }
     if let Lane::Custom(_) = lane {
         return match catalog.custom(lane) {
-            Some(custom) => generic::generic(custom, json, rules),
+            Some(custom) => generic::generic(custom, object, rules),
             None => Err(expected("a custom resource", "one that is known")),
         };
     }
     let Some(kind) = lane.kind() else {
         return Err(expected("Event", "an object with a life of its own"));
     };
-    let mut decoded = workload::workload(kind, json, rules)?;
+    let mut decoded = workload::workload(kind, object, rules)?;
     if let Snapshot::Workload(workload) = &mut decoded.snapshot {
         workload.limit = catalog.limit(lane);
     }

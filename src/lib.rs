@@ -38,8 +38,8 @@
 //! * [`lifecycle`]: all decisions. A [`lifecycle::tree`] changes by a [`lifecycle::turn`] alone, and
 //!   hands out what has ended as plain data ([`lifecycle::closed`]). [`lifecycle::meaning`] is the
 //!   table of what a write means, [`lifecycle::settle`] when a workload has settled.
-//! * [`kinds`]: JSON of an object in, snapshot out; pure. Apart from the core because it knows
-//!   Kubernetes' wire form and because it is where malformed objects are refused, so that the core
+//! * [`kinds`]: an object in, as JSON or in protobuf, snapshot out; pure. Apart from the core because
+//!   it knows Kubernetes' wire forms and because it is where malformed objects are refused, so that the core
 //!   cannot fail. What a list or watch says is one [`kinds::Said`], live and recorded alike, and
 //!   [`kinds::news`] what of it reaches the core. Custom resources are read by the rules of a
 //!   [`kinds::Catalog`], which say in the words of `kubectl wait` when they have settled; the core
@@ -61,7 +61,7 @@
 //!   that are renewed; the one room that names kube. [`cluster::discovery`] is what a server serves,
 //!   [`cluster::refusal`] why it did not do as it was asked, both pure.
 //! * [`watch`]: list and watch of a live cluster. [`watch::list_watch`] decides what is asked next,
-//!   [`watch::json`] cuts objects from the bytes, [`watch::listener`] says what becomes of them, all
+//!   [`watch::json`] and [`watch::protobuf`] cut objects from the bytes, [`watch::listener`] says what becomes of them, all
 //!   pure.
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
 //!   What others write down (kubectl, the Collector, the API server's audit log) is read below
@@ -95,6 +95,11 @@
 //!   `tidy::files_of_one_room_do_not_name_each_other_in_a_circle`)
 //! * **Invariant:** however often lists are interrupted, no deletion is lost.
 //!   (`relist::an_interrupted_list_loses_no_deletion`)
+//! * **Invariant:** what a first list tells enters as it comes, and what is told of it is as if it had
+//!   been held until all lists were in.
+//!   (`lists::lists_that_enter_object_by_object_tell_what_those_tell_that_are_held`)
+//! * **Invariant:** Pods and Events are read alike in protobuf and in JSON.
+//!   (`protobuf::every_recorded_pod_and_event_is_the_same_in_both_encodings`)
 //! * **Invariant:** a trace has exactly one root; children lie within their parents, `terminate
 //!   Pod` excepted; no link points into its own trace; each span leaves once.
 //!   (`properties::every_prefix_of_a_recording_gives_whole_traces`)

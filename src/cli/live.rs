@@ -29,7 +29,7 @@ use crate::traces::{Selection, Trace};
 use crate::watch::lanes::Watched;
 use crate::watch::listener::ForCore;
 use crate::watch::status::{Phase, Status};
-use crate::watch::target::WatchSettings;
+use crate::watch::target::{Encoding, WatchSettings};
 
 /// Batches of spans that may wait to be shown.
 const WAITING: usize = 1_024;
@@ -128,7 +128,7 @@ async fn watch(
     let (show, mut shown) = mpsc::channel(WAITING);
     let mut app = App::start(
         &cluster,
-        &WatchSettings::default(),
+        &WatchSettings { encoding: Encoding::Auto, ..WatchSettings::default() },
         watched.collect(),
         engine,
         delivery,

@@ -24,7 +24,7 @@ use crate::random;
 use crate::recording::{ForRecording, Redaction, Written};
 use crate::report::Report;
 use crate::watch::lanes::{Statuses, Watched, start};
-use crate::watch::target::{Target, WatchSettings};
+use crate::watch::target::{Encoding, Target, WatchSettings};
 
 /// A recorder that is killed loses no more than this.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -154,6 +154,8 @@ async fn record(
     let n_watched = watched.len();
     let (say, mut said) = mpsc::channel::<Written>(WAITING);
     let settings = receiver.map_or_else(WatchSettings::default, |it| it.watch_settings.clone());
+    // A recording is JSON, and of all that there is.
+    let settings = WatchSettings { encoding: Encoding::Json, ..settings };
     let scope = match receiver {
         None => scope(&arguments.cluster.namespace(&cluster)),
         Some(_) => "what is configured".to_owned(),

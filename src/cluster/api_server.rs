@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Limited};
 use kube_client::Client;
 pub use kube_client::client::Body;
@@ -36,6 +36,21 @@ const MAX_ERROR: usize = 64 << 10;
 
 /// Many watches fail together, and a server that is away stays so for a while.
 const SELDOM: Duration = Duration::from_secs(10);
+
+/// What is accepted where nothing else is said.
+const JSON: &str = "application/json";
+
+/// Kubernetes' protobuf, as answers name it.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// An answer that is read bit by bit.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it says.
+    pub body: Body,
+    /// It says it in protobuf, else in JSON.
+    pub is_protobuf: bool,
+}
 
 /// The API server of a cluster; cheap to clone.
 #[derive(Clone)]
@@ -87,20 +102,20 @@ impl ApiServer {
         &self.0.namespace
     }
 
-    /// Asks for what is read bit by bit, and waits until the answer begins.
+    /// Asks for what is read bit by bit, in an encoding of these, and waits until the answer begins.
     ///
     /// # Errors
     /// The server cannot be reached, or refuses.
-    pub async fn open(&self, uri: &str) -> Result<Body, Failed> {
-        self.send(Method::GET, uri, None, PAUSE, true).await
+    pub async fn open(&self, uri: &str, accept: &str) -> Result<Answer, Failed> {
+        self.send(Method::GET, uri, accept, None, PAUSE, true).await
     }
 
     /// The same for a watch, whose answer may begin with its first event: it tells no time.
     ///
     /// # Errors
     /// As [`ApiServer::open`].
-    pub async fn watch(&self, uri: &str) -> Result<Body, Failed> {
-        self.send(Method::GET, uri, None, PAUSE, false).await
+    pub async fn watch(&self, uri: &str, accept: &str) -> Result<Answer, Failed> {
+        self.send(Method::GET, uri, accept, None, PAUSE, false).await
     }
 
     /// Asks for what is read whole.
@@ -140,8 +155,8 @@ impl ApiServer {
     ) -> Result<Bytes, Failed> {
         let until = Instant::now() + PATIENCE;
         // What this takes beyond that makes a new client, and is not broken off.
-        let body = self.send(method, uri, body, PATIENCE, true).await?;
-        let read = timeout_at(until, Limited::new(body, MAX_ANSWER).collect()).await;
+        let answer = self.send(method, uri, JSON, body, PATIENCE, true).await?;
+        let read = timeout_at(until, Limited::new(answer.body, MAX_ANSWER).collect()).await;
         let read = read.map_err(|_| Failed::Unreachable(silent(PATIENCE)))?;
         read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
     }
@@ -152,14 +167,15 @@ impl ApiServer {
         &self,
         method: Method,
         uri: &str,
+        accept: &str,
         body: Option<(&str, &Value)>,
         patience: Duration,
         tells_time: bool,
-    ) -> Result<Body, Failed> {
+    ) -> Result<Answer, Failed> {
         let asked = Request::builder()
             .method(method)
             .uri(uri)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accept)
             // A gzip member for each event of a watch would hold events back; see KEP-3157.
             .header(ACCEPT_ENCODING, "identity")
             .header(USER_AGENT, concat!("lifespan/", env!("CARGO_PKG_VERSION")));
@@ -182,7 +198,9 @@ impl ApiServer {
                     self.0.machine.answered(begun, &head.headers);
                 }
                 if head.status.is_success() {
-                    return Ok(body);
+                    let content = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+                    let is_protobuf = content.is_some_and(|it| it.starts_with(PROTOBUF.as_bytes()));
+                    return Ok(Answer { body, is_protobuf });
                 }
                 let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
                 refused(head.status.as_u16(), after, &start(body, until).await)

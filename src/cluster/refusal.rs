@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::kinds::protobuf::{MAGIC, peek, schema};
+
 /// No message of a server is told at greater length.
 const MAX_MESSAGE: usize = 400;
 
@@ -47,8 +49,9 @@ struct Details {
 /// What an answer with an error status means. `retry_after` is the header of that name.
 #[must_use]
 pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Failed {
-    let status: Status = serde_json::from_slice(body).unwrap_or_default();
+    let status: Status = peek(schema::STATUS, body).unwrap_or_default();
     let message = match (status.message.as_str(), status.reason.as_str()) {
+        ("", "") if body.starts_with(MAGIC) => String::new(),
         ("", "") => String::from_utf8_lossy(body.get(..MAX_MESSAGE).unwrap_or(body)).into_owned(),
         ("", reason) => reason.to_owned(),
         (message, _) => message.chars().take(MAX_MESSAGE).collect(),
@@ -62,7 +65,7 @@ pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Failed {
 /// What an `ERROR` in the middle of a watch means; its object is a `Status`.
 #[must_use]
 pub fn error(object: &[u8]) -> Failed {
-    let status: Status = serde_json::from_slice(object).unwrap_or_default();
+    let status: Status = peek(schema::STATUS, object).unwrap_or_default();
     // Older servers tell of an expired version by its reason alone.
     let code = match (status.code, status.reason.as_str()) {
         (_, "Expired" | "Gone") => 410,

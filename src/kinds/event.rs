@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::metadata::{Metadata, uid};
+use super::protobuf::schema;
 use super::read::{Count, Message, Text, Time};
-use super::refusal::{decode, refuse};
+use super::refusal::{decode_either, refuse};
 use super::{Catalog, SnapshotError, check_kind};
 use crate::facts::note::{About, Note, is_of_claim};
 use crate::facts::time::{Nanos, UnixNanos};
@@ -74,7 +75,7 @@ struct Source {
 
 /// Reads an Event; `None` where it is about an object of a kind that is not watched.
 pub(super) fn event(catalog: &Catalog, json: &[u8]) -> Result<Option<Note>, SnapshotError> {
-    let event: Event<'_> = decode("Event", json)?;
+    let event: Event<'_> = decode_either("Event", schema::EVENT, json)?;
     read(catalog, event).map_err(|problem| refuse("Event", json, problem))
 }
 

@@ -19,7 +19,7 @@ const MAX_DEPTH: u8 = 127;
 
 /// It is not what is asked for: `serde_json` tells why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unread;
+pub(crate) struct Unread;
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

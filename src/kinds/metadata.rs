@@ -1,5 +1,6 @@
 //! `metadata`, which all kinds share.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -83,11 +84,11 @@ impl<'a> Metadata<'a> {
     ) -> Carrier<'r, 'a> {
         let mut carrier = Carrier::of_kind(rules, kind, group);
         for (key, value) in &self.annotations.others {
-            let text = || serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0;
+            let text = || value.text();
             carrier.annotation(&key.0, text);
         }
         for (key, value) in &self.labels.others {
-            let text = || serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0;
+            let text = || value.text();
             carrier.label(&key.0, text);
         }
         carrier
@@ -185,6 +186,42 @@ fn expected(key: &str, found: &str, expected: &str) -> String {
     format!("{key} is {found:?}: {expected} is expected")
 }
 
+/// A label or annotation as it stands there, in JSON or in protobuf: it is looked into only where it may
+/// be a trace context.
+#[derive(Debug)]
+enum Later<'a> {
+    Json(&'a RawValue),
+    Plain(&'a str),
+}
+
+impl<'a> Later<'a> {
+    /// How long it is in JSON, if it has no escapes.
+    fn len(&self) -> usize {
+        match self {
+            Self::Json(value) => value.get().len(),
+            Self::Plain(text) => text.len() + 2,
+        }
+    }
+
+    /// What it says, if that is a text.
+    fn text(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Json(value) => serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0,
+            Self::Plain(text) => Some(Cow::Borrowed(text)),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Later<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Deserialize::deserialize(deserializer).map(Self::Json)
+        } else {
+            Deserialize::deserialize(deserializer).map(Self::Plain)
+        }
+    }
+}
+
 /// The labels that are read. Whatever else stands there never refuses the object.
 #[derive(Debug, Default)]
 pub(super) struct Labels<'a> {
@@ -194,7 +231,7 @@ pub(super) struct Labels<'a> {
     revision_hash: Option<Text<'a>>,
     template_hash: Option<Text<'a>>,
     /// Others that may be trace contexts, as they stand there: which of them are, the rules say.
-    others: Vec<(Text<'a>, &'a RawValue)>,
+    others: Vec<(Text<'a>, Later<'a>)>,
 }
 
 impl<'a> Labels<'a> {
@@ -228,8 +265,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
                             &mut labels.template_hash
                         }
                         _ => {
-                            let value: &RawValue = map.next_value()?;
-                            if value.get().len() >= SHORTEST_CONTEXT {
+                            let value: Later<'_> = map.next_value()?;
+                            if value.len() >= SHORTEST_CONTEXT {
                                 labels.others.push((key, value));
                             }
                             continue;
@@ -261,7 +298,7 @@ pub(super) struct Annotations<'a> {
     pub(super) scheduled: Option<UnixNanos>,
     pub(super) is_mirror: bool,
     /// All others as they stand there: which of them are of interest, the rules say.
-    others: Vec<(Text<'a>, &'a RawValue)>,
+    others: Vec<(Text<'a>, Later<'a>)>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {

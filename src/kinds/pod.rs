@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::metadata::Metadata;
+use super::protobuf::schema;
 use super::read::{Count, Few, Message, Text, Time};
-use super::refusal::{decode, label, refuse};
+use super::refusal::{decode_either, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::{Decoded, SnapshotError, check_kind, stamps};
 use crate::context::Rules;
@@ -118,7 +119,7 @@ struct Env<'a> {
     #[serde(borrow)]
     name: Text<'a>,
     #[serde(borrow)]
-    value: Option<Text<'a>>,
+    value: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -185,7 +186,7 @@ struct Terminated {
 
 /// Reads a Pod.
 pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
-    let Pod { kind, mut metadata, spec, status } = decode("Pod", json)?;
+    let Pod { kind, mut metadata, spec, status } = decode_either("Pod", schema::POD, json)?;
     check_kind("Pod", &kind.0).map_err(|problem| refuse("Pod", json, problem))?;
     let spec = spec.unwrap_or_default();
     let status = status.unwrap_or_default();
@@ -195,7 +196,8 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         carrier.env(|name| {
             // Of two variables of one name the last one counts.
             let variable = container.env.0.iter().rfind(|variable| variable.name.0 == name)?;
-            Some(variable.value.as_ref()?.0.clone())
+            // In protobuf what has no value has an empty one.
+            Some(variable.value.0.clone()).filter(|value| !value.is_empty())
         });
     }
     let found = carrier.read();
@@ -230,7 +232,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         disruption: None,
         containers: Box::default(),
         in_place: in_place(of_life.chain(&spec.containers.0)),
-        observed: status.observed_generation.0,
+        observed: status.observed_generation.0.filter(|observed| *observed > 0),
         resize: None,
         debuggers: Box::default(),
     };

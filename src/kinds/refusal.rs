@@ -5,6 +5,8 @@ use serde_json::Deserializer;
 
 use super::SnapshotError;
 use super::json;
+use super::protobuf::schema::{self, Field};
+use super::protobuf::{self, peek};
 use super::read::{LenientText, start};
 
 /// How much of what stood there is shown.
@@ -32,9 +34,21 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(
     })
 }
 
+/// Decodes all of an object that may be in protobuf, whose message has these `fields`.
+pub(super) fn decode_either<'a, T: Deserialize<'a>>(
+    kind: &str,
+    fields: &'static [Field],
+    object: &'a [u8],
+) -> Result<T, SnapshotError> {
+    let Some(message) = protobuf::message(object) else { return decode(kind, object) };
+    message.and_then(|message| protobuf::read(fields, message)).map_err(|_| {
+        refuse(kind, object, format!("it is not what Kubernetes' protobuf says of a {kind}"))
+    })
+}
+
 /// The error for an object of `kind` in which `problem` was found.
-pub(super) fn refuse(kind: &str, json: &[u8], problem: String) -> SnapshotError {
-    let named = serde_json::from_slice::<Named<'_>>(json).unwrap_or_default().metadata;
+pub(super) fn refuse(kind: &str, object: &[u8], problem: String) -> SnapshotError {
+    let named = peek::<Named<'_>>(schema::OBJECT, object).unwrap_or_default().metadata;
     let (namespace, name) = (named.namespace.0, named.name.0);
     SnapshotError { object: label(kind, namespace.as_deref(), name.as_deref()), problem }
 }

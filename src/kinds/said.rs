@@ -1,12 +1,13 @@
 //! What a list or watch says, and what of it is news for the core.
 
-use super::json;
+use super::protobuf::{peek, schema};
 use super::{Catalog, Decoded, SnapshotError, note, resource_version, snapshot};
 use crate::context::Flaw;
 use crate::facts::change::{Change, News};
 use crate::facts::kind::Lane;
 
-/// What a list or watch says. Objects are JSON that was not looked into.
+/// What a list or watch says. Objects are JSON, or Kubernetes' protobuf in its envelope, that was not
+/// looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
     /// A list contains this object; items of lists do not name their kind.
@@ -188,8 +189,7 @@ pub(super) fn version_of(json: &[u8]) -> &str {
         resource_version: &'a str,
     }
     // Of a whole object nothing else is looked at.
-    let read = str::from_utf8(json).ok().and_then(|text| json::read::<Object<'_>>(text).ok());
-    read.unwrap_or_default().metadata.resource_version
+    peek::<Object<'_>>(schema::OBJECT, json).unwrap_or_default().metadata.resource_version
 }
 
 /// The number that a resourceVersion is (KEP-5504); zero is none.

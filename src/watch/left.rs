@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::target::Target;
 use crate::cluster::api_server::ApiServer;
 use crate::cluster::refusal::Failed;
+use crate::kinds::protobuf::{peek, schema};
 
 /// How many are asked for at a time.
 const AT_A_TIME: usize = 10;
@@ -68,7 +69,7 @@ fn is_there(uid: &str, answer: Option<&Result<impl AsRef<[u8]>, Failed>>) -> boo
 
 /// What a version of an object tells of it.
 pub(super) fn last(object: &[u8]) -> Last {
-    serde_json::from_slice::<Object>(object).unwrap_or_default().metadata
+    peek::<Object>(schema::OBJECT, object).unwrap_or_default().metadata
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use serde_json::json;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::json::list::Items;
-use super::json::stream::Lines;
+use super::cut::{Page, Stream};
 use super::left::are_there;
 use super::list_watch::{Ended, ListWatch, Request};
 use super::listener::Listener;
@@ -19,7 +18,7 @@ use super::status::{Phase, Progress, Status};
 use super::target::{Target, WatchSettings};
 use super::trouble::{Kind, Trouble};
 use crate::clock;
-use crate::cluster::api_server::{ApiServer, Body, PAUSE};
+use crate::cluster::api_server::{Answer, ApiServer, PAUSE};
 use crate::cluster::discovery;
 use crate::cluster::refusal::Failed;
 use crate::kinds::{Heard, Refused, Said, Schemas};
@@ -163,13 +162,14 @@ impl<E: Listener> Reader<E> {
         request: &Request,
         list_watch: &mut ListWatch,
     ) -> Result<Ended, Stopped> {
+        let accept = self.target.accept(self.settings.encoding);
         let uri = self.target.uri(request, &self.settings, self.has_no_backlog);
         let opened = match request {
-            Request::Page { .. } => self.api.open(&uri).await,
-            Request::WatchList | Request::Watch { .. } => self.api.watch(&uri).await,
+            Request::Page { .. } => self.api.open(&uri, accept).await,
+            Request::WatchList | Request::Watch { .. } => self.api.watch(&uri, accept).await,
         };
-        let body = match opened {
-            Ok(body) => body,
+        let answer = match opened {
+            Ok(answer) => answer,
             Err(failed) => return Ok(failed.into()),
         };
         self.trouble.answered();
@@ -183,15 +183,16 @@ impl<E: Listener> Reader<E> {
             self.hand_on(heard.out).await?;
         }
         match request {
-            Request::Page { .. } => self.page(body).await,
+            Request::Page { .. } => self.page(answer).await,
             Request::WatchList | Request::Watch { .. } => {
-                self.watch(body, *request == Request::WatchList, list_watch).await
+                self.watch(answer, *request == Request::WatchList, list_watch).await
             }
         }
     }
 
-    async fn page(&mut self, mut body: Body) -> Result<Ended, Stopped> {
-        let mut items = Items::new();
+    async fn page(&mut self, answer: Answer) -> Result<Ended, Stopped> {
+        let Answer { mut body, is_protobuf } = answer;
+        let mut items = Page::new(is_protobuf);
         loop {
             let chunk = match timeout(PAUSE, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -265,19 +266,20 @@ impl<E: Listener> Reader<E> {
 
     async fn watch(
         &mut self,
-        mut body: Body,
+        answer: Answer,
         is_initial: bool,
         list_watch: &mut ListWatch,
     ) -> Result<Ended, Stopped> {
         let began = Instant::now();
         let silence = self.settings.watch_timeout + GRACE;
-        let mut lines = Lines::default();
+        let Answer { mut body, is_protobuf } = answer;
+        let mut events = Stream::new(is_protobuf);
         let mut reading = Reading::new(is_initial, self.target.has_selector());
         let ended = loop {
             let chunk = match timeout(silence, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(error))) => break broken(Chain(&error).to_string()),
-                Ok(None) if lines.is_cut() => {
+                Ok(None) if events.is_cut() => {
                     break broken("the watch broke off in the middle of an event");
                 }
                 Ok(None) => {
@@ -289,7 +291,7 @@ impl<E: Listener> Reader<E> {
             let at = self.api.machine().now();
             let mut tally = Tally::default();
             let listener = &mut self.listener;
-            let read = lines.read(&chunk, |line| reading.line(line, listener, at, &mut tally));
+            let read = events.read(&chunk, |said| reading.event(said, listener, at, &mut tally));
             let version = reading.version.filter(|_| !reading.has_list_ended());
             self.count(chunk.len(), &tally, |status| {
                 if let Some(version) = version.filter(|_| status.is_synced) {

@@ -1,12 +1,12 @@
-//! What is read of a watch, line by line, in the order in which it is handed on; pure.
+//! What is read of a watch, event by event, in the order in which it is handed on; pure.
 
 use serde::Deserialize;
 
-use super::json::stream;
 use super::left::{Last, last};
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
 use crate::facts::instant::Clock;
+use crate::kinds::protobuf::{peek, schema};
 use crate::kinds::{Heard, Refused, Said};
 
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
@@ -84,10 +84,11 @@ impl<T: Send + 'static> Reading<T> {
         }
     }
 
-    /// Reads a line. In the initial events an object that is added is an item of the list.
-    pub(super) fn line<L: Listener<Out = T>>(
+    /// Reads an event, `None` for what is none. In the initial events an object that is added is an item
+    /// of the list.
+    pub(super) fn event<L: Listener<Out = T>>(
         &mut self,
-        line: &[u8],
+        said: Option<Said<'_>>,
         listener: &mut L,
         at: Clock,
         tally: &mut Tally,
@@ -95,7 +96,7 @@ impl<T: Send + 'static> Reading<T> {
         if self.ended.is_some() {
             return;
         }
-        let said = match stream::event(line) {
+        let said = match said {
             Some(Said::Error(object)) => return self.ended = Some(refusal::error(object)),
             Some(Said::Added(object)) if self.is_initial => Said::Listed(object),
             Some(said) => said,
@@ -176,6 +177,6 @@ fn ends_initial_events(bookmark: &[u8]) -> bool {
     struct Metadata {
         annotations: std::collections::BTreeMap<String, String>,
     }
-    let bookmark: Bookmark = serde_json::from_slice(bookmark).unwrap_or_default();
+    let bookmark: Bookmark = peek(schema::OBJECT, bookmark).unwrap_or_default();
     bookmark.metadata.annotations.get("k8s.io/initial-events-end").is_some_and(|it| it == "true")
 }

@@ -41,11 +41,28 @@ pub struct WatchSettings {
     pub watch_timeout: Duration,
     /// After which a kind that may not be read, or is not there, is asked for again.
     pub denied: Duration,
+    /// In what form objects are asked for.
+    pub encoding: Encoding,
+}
+
+/// In what form objects are asked for. What a server answers says itself in which it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON.
+    #[default]
+    Json,
+    /// Protobuf of Pods and Events, where the server has it; else JSON.
+    Auto,
 }
 
 impl Default for WatchSettings {
     fn default() -> Self {
-        Self { page_size: 500, watch_timeout: Duration::from_secs(200), denied: DENIED }
+        Self {
+            page_size: 500,
+            watch_timeout: Duration::from_secs(200),
+            denied: DENIED,
+            encoding: Encoding::Json,
+        }
     }
 }
 
@@ -106,6 +123,20 @@ impl Target {
     #[must_use]
     pub fn has_selector(&self) -> bool {
         !self.label_selector.is_empty() || !self.field_selector.is_empty()
+    }
+
+    /// What is accepted as an answer. Hashes of the specs of workloads are made of JSON; of Events
+    /// nobody asks who wrote their fields.
+    #[must_use]
+    pub fn accept(&self, encoding: Encoding) -> &'static str {
+        match (encoding, self.group.as_str(), self.plural.as_str()) {
+            (Encoding::Auto, "", "pods") => "application/vnd.kubernetes.protobuf, application/json",
+            (Encoding::Auto, "", "events") => {
+                "application/vnd.kubernetes.protobuf;drop=metadata.managedFields, \
+                 application/json;drop=metadata.managedFields"
+            }
+            _ => "application/json",
+        }
     }
 
     /// The path of one object.
@@ -210,6 +241,23 @@ mod tests {
             "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &allowWatchBookmarks=true&timeoutSeconds=200"
         );
+    }
+
+    #[test]
+    fn protobuf_is_asked_for_of_pods_and_events_of_the_core_group_alone() {
+        let accept = |plural: &str, group: &str, encoding| {
+            let target = Target { plural: plural.into(), group: group.into(), ..Target::default() };
+            target.accept(encoding)
+        };
+        for plural in ["pods", "events"] {
+            assert!(
+                accept(plural, "", Encoding::Auto)
+                    .starts_with("application/vnd.kubernetes.protobuf")
+            );
+            assert_eq!(accept(plural, "", Encoding::Json), "application/json");
+            assert_eq!(accept(plural, "example.com", Encoding::Auto), "application/json");
+        }
+        assert_eq!(accept("replicasets", "apps", Encoding::Auto), "application/json");
     }
 
     #[test]

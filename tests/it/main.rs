@@ -19,6 +19,7 @@ mod kubectl;
 mod lists;
 mod pipeline;
 mod properties;
+mod protobuf;
 mod record;
 mod recordings;
 mod scenarios;

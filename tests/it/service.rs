@@ -16,7 +16,8 @@ use crate::support::lines;
 use crate::support::service::{Gate, Service, folder, free_address, until_answered};
 
 const READY: &str = "Everything is ready";
-const MANNER: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0 };
+const MANNER: Manner =
+    Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
 
 /// A configuration with pages and health at addresses of their own.
 fn config(exporters: &str, health: &str, zpages: &str) -> String {

@@ -10,6 +10,7 @@ pub(crate) mod https;
 pub(crate) mod lines;
 pub(crate) mod model;
 pub(crate) mod moved;
+pub(crate) mod protobuf;
 pub(crate) mod service;
 pub(crate) mod shape;
 pub(crate) mod truth;

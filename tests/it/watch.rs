@@ -18,7 +18,7 @@ use lifespan::kinds::{Catalog, Custom, Rules};
 use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::listener::{Arrived, ForCore};
 use lifespan::watch::status::{Phase, Status};
-use lifespan::watch::target::{Target, WatchSettings};
+use lifespan::watch::target::{Encoding, Target, WatchSettings};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -44,9 +44,19 @@ async fn listen(lines: &[Line], manner: Manner, faults: &[(&str, Vec<Fault>)]) -
     listen_for(lines, lines, manner, faults).await
 }
 
+async fn listen_for(
+    lines: &[Line],
+    awaited: &[Line],
+    manner: Manner,
+    faults: &[(&str, Vec<Fault>)],
+) -> Listened {
+    listen_in(Encoding::Json, lines, awaited, manner, faults).await
+}
+
 /// Listens to a cluster that tells `lines` until the last versions of `awaited` were said, and
 /// every other kind has failed.
-async fn listen_for(
+async fn listen_in(
+    encoding: Encoding,
     lines: &[Line],
     awaited: &[Line],
     manner: Manner,
@@ -61,8 +71,11 @@ async fn listen_for(
         listener: ForCore::new(Arc::default(), lane, 0),
     });
     let (say, mut said) = mpsc::channel(64);
-    let watch_settings =
-        WatchSettings { watch_timeout: Duration::from_secs(1), ..WatchSettings::default() };
+    let watch_settings = WatchSettings {
+        watch_timeout: Duration::from_secs(1),
+        encoding,
+        ..WatchSettings::default()
+    };
     // A silent watch is given up 5 s after it should have ended.
     let watches = start(&cluster, &watch_settings, watched.collect(), &say);
     let mut missing: BTreeMap<Lane, Option<u64>> = BTreeMap::new();
@@ -126,19 +139,26 @@ fn same(spans: &[FinishedSpan], expected: &[FinishedSpan]) {
     assert_eq!(spans.len(), expected.len());
 }
 
-/// Whatever goes wrong on the way, the spans are those of the recording, to the byte.
+/// Whatever goes wrong on the way, the spans are those of the recording, to the byte; in JSON, and
+/// with Pods and Events in protobuf.
 async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<Status> {
     let lines = lines::recording(RECORDING);
     let expected = drive(&decode(&lines)).spans;
     assert!(expected.len() > 10);
-    let listened = listen(&lines, manner, faults).await;
-    let statuses = listened.statuses.clone();
-    same(&spans(listened, &lines), &expected);
+    let listen = |encoding| listen_in(encoding, &lines, &lines, manner, faults);
+    let (json, protobuf) = tokio::join!(listen(Encoding::Json), listen(Encoding::Auto));
+    let bytes = |listened: &Listened| status(listened, "pods").n_bytes;
+    assert_eq!(bytes(&protobuf) * 2 < bytes(&json), !manner.has_json_alone, "in which form it is");
+    let statuses = protobuf.statuses.clone();
+    same(&spans(protobuf, &lines), &expected);
+    same(&spans(json, &lines), &expected);
     statuses
 }
 
-const PAGES: Manner = Manner { has_watch_list: false, page: 2, bookmarks: 0, ahead: 0 };
-const WATCH_LIST: Manner = Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0 };
+const PAGES: Manner =
+    Manner { has_watch_list: false, page: 2, bookmarks: 0, ahead: 0, has_json_alone: false };
+const WATCH_LIST: Manner =
+    Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
 
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
@@ -150,6 +170,13 @@ async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
         statuses.iter().all(|status| status.is_synced && status.n_relists == 0),
         "{statuses:?}"
     );
+}
+
+#[tokio::test]
+async fn a_server_without_protobuf_is_heard_in_json() {
+    for manner in [PAGES, WATCH_LIST] {
+        tells_the_same(Manner { has_json_alone: true, ..manner }, &[]).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 pages, a rest, 20,000 changes, and a list of all of them once more after a 410; lifespan and its peers.
 
     tests/peers/large.py LIFESPAN [--reflector REFLECTOR] [--collector OTELCOL] [--pods N]
-        [--changes N] [--rest SECONDS] [--watch-list]
+        [--changes N] [--rest SECONDS] [--watch-list] [--encoding auto|json]
 
 Each runs against the same API server on loopback, which this script is. Of each stretch are told: the
 CPU-seconds of the watching process (user and system), the most memory that it had (VmHWM) and what it
@@ -24,6 +24,7 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import wire
 from peers import HERE, figures, kubeconfig
 
 PORT, HEALTH = 18099, 18098
@@ -33,29 +34,51 @@ KINDS = {"/api/v1/pods": "pod", "/apis/apps/v1/replicasets": "replica_set", "/ap
 UID = {"pod": "00000000-0000-4000-8000-%012d", "replica_set": "00000000-0000-4000-9000-%012d", "deployment": "00000000-0000-4000-a000-%012d"}
 
 
+# Of the Pods that a server answered with, one of a ReplicaSet that is ready.
+POD = 2
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+
+
+def read(name):
+    with open(os.path.join(HERE, "..", "objects", name), "rb") as file:
+        return file.read()
+
+
 def settled(kind):
     """The object of a file, as it is when it has settled, without its kind: an item of a list."""
-    with open(os.path.join(HERE, "..", "objects", f"{kind}.json"), encoding="utf-8") as file:
-        it = json.load(file)
-    it.pop("kind"), it.pop("apiVersion")
-    status, meta = it["status"], it["metadata"]
     if kind == "pod":
-        for condition in status["conditions"]:
-            condition["status"] = "True"
-            condition.pop("reason", None), condition.pop("message", None)
-        for container in status["containerStatuses"]:
-            container.update(ready=True, started=True, restartCount="@change@", state={"running": {"startedAt": "2026-11-20T11:13:50Z"}}, lastState={})
+        it = json.loads(read("pods_of_a_server.json"))["items"][POD]
+        it["status"]["containerStatuses"][0]["restartCount"] = "@change@"
     else:
+        it = json.loads(read(f"{kind}.json"))
+        it.pop("kind"), it.pop("apiVersion")
+    status, meta = it["status"], it["metadata"]
+    if kind != "pod":
         it["spec"]["replicas"] = PODS_OF_ONE
         status.update({key: PODS_OF_ONE for key in ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas")})
         status.pop("unavailableReplicas", None)
         meta["generation"] = status["observedGeneration"] = 1
         for condition in status.get("conditions", []):
             condition.update(status="True", reason="NewReplicaSetAvailable")
-    meta.update(name="@name@", uid="@uid@", resourceVersion="@version@", namespace="ns-@namespace@")
+    meta.update(name="@name@", uid="@uid@", resourceVersion="@version@", namespace="@namespace@")
     for owner in meta.get("ownerReferences", []):
         owner.update(name="@owner@", uid="@owner_uid@")
     return json.dumps(it, separators=(",", ":")).replace('"@change@"', "@change@").encode()
+
+
+# What differs from Pod to Pod: where it stands in a message, and how long it is.
+DIFFERS = {"name": ((1, 1), 10), "namespace": ((1, 3), 5), "uid": ((1, 5), 36), "version": ((1, 6), 8),
+           "owner": ((1, 13, 3), 10), "owner_uid": ((1, 13, 4), 36)}
+
+
+def settled_in_protobuf(change):
+    """The same Pod in protobuf, with that many restarts; what differs is of its final length."""
+    envelope = dict(wire.fields(read("pods_of_a_server.pb")[4:]))
+    pod = [item for tag, item in wire.fields(envelope[2]) if tag == 2][POD]
+    pod = wire.put(pod, (3, 8, 5), change)
+    for n, (path, width) in enumerate(DIFFERS.values()):
+        pod = wire.put(pod, path, b"~%d" % n + b"~" * (width - 2))
+    return pod
 
 
 class Objects:
@@ -66,12 +89,26 @@ class Objects:
         # What differs from object to object stands at the odd places.
         parts = re.split(rb"@([a-z_]+)@", settled(kind))
         self.parts = [part.decode() if n % 2 else part for n, part in enumerate(parts)]
+        self.in_protobuf = {}
+
+    def known(self, n, version, change):
+        group = n // PODS_OF_ONE if self.kind == "pod" else n
+        return {"name": f"web-{n:06}", "uid": UID[self.kind] % n, "version": f"{version:08}", "namespace": f"ns-{group % 100:02}", "change": change,
+                "owner": f"web-{group:06}", "owner_uid": UID["replica_set" if self.kind == "pod" else "deployment"] % group}
+
+    @staticmethod
+    def joined(parts, known):
+        return b"".join(part if isinstance(part, bytes) else str(known[part]).encode() for part in parts)
 
     def item(self, n, version, change=0):
-        group = n // PODS_OF_ONE if self.kind == "pod" else n
-        known = {"name": f"web-{n:06}", "uid": UID[self.kind] % n, "version": version, "namespace": group % 100, "change": change,
-                 "owner": f"web-{group:06}", "owner_uid": UID["replica_set" if self.kind == "pod" else "deployment"] % group}
-        return b"".join(part if isinstance(part, bytes) else str(known[part]).encode() for part in self.parts)
+        return self.joined(self.parts, self.known(n, version, change))
+
+    def message(self, n, version, change=0):
+        if change not in self.in_protobuf:
+            parts = re.split(rb"~(\d)~+", settled_in_protobuf(change))
+            names = list(DIFFERS)
+            self.in_protobuf[change] = [names[int(part)] if n % 2 else part for n, part in enumerate(parts)]
+        return self.joined(self.in_protobuf[change], self.known(n, version, change))
 
 
 class Cluster:
@@ -86,20 +123,28 @@ class Cluster:
         self.lists_begun, self.watches = {}, {}
         self.last_page = 0.0
 
-    def item(self, path, n):
+    def item(self, path, n, is_protobuf):
         objects = self.kinds[path]
+        make = objects.message if is_protobuf else objects.item
         if objects.kind == "pod" and n < self.n_written:
-            return objects.item(n, self.version + 1 + n, 1)
-        return objects.item(n, FIRST + n)
+            return make(n, self.version + 1 + n, 1)
+        return make(n, FIRST + n)
 
-    def changes(self):
+    def changes(self, is_protobuf):
         pods = self.kinds["/api/v1/pods"]
+        make = pods.message if is_protobuf else pods.item
         for n in range(self.n_changes):
-            change = pods.item(n % pods.n, self.version + 1 + n, 1 + n // pods.n)
-            yield b'{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1",' + change[1:] + b"}\n"
+            yield make(n % pods.n, self.version + 1 + n, 1 + n // pods.n)
 
     def now(self):
         return self.version + self.n_written
+
+
+def event(name, item, is_protobuf):
+    if not is_protobuf:
+        return b'{"type":"' + name.encode() + b'","object":' + item + b"}\n"
+    told = wire.field(1, name.encode()) + wire.field(2, wire.field(1, wire.enveloped(item)))
+    return len(told).to_bytes(4, "big") + told
 
 
 def handler(cluster, minor):
@@ -110,9 +155,12 @@ def handler(cluster, minor):
         def log_message(self, *_):
             pass
 
-        def answer(self, body, code=200):
+        def is_protobuf(self, path):
+            return path.endswith("pods") and self.headers.get("Accept", "").startswith(PROTOBUF)
+
+        def answer(self, body, code=200, is_protobuf=False):
             self.send_response(code)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", PROTOBUF if is_protobuf else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -142,8 +190,14 @@ def handler(cluster, minor):
             if end < n_all:
                 meta["continue"] = str(end)
             head = json.dumps({"kind": "List", "apiVersion": "v1", "metadata": meta})[:-1].encode()
-            items = (cluster.item(path, n) for n in range(begin, end))
-            self.answer(head + b',"items":[' + b",".join(items) + b"]}")
+            is_protobuf = self.is_protobuf(path)
+            items = [cluster.item(path, n, is_protobuf) for n in range(begin, end)]
+            if is_protobuf:
+                told = wire.field(2, meta["resourceVersion"].encode()) + wire.field(3, meta.get("continue", "").encode())
+                body = wire.enveloped(wire.field(1, told) + b"".join(wire.field(2, item) for item in items))
+            else:
+                body = head + b',"items":[' + b",".join(items) + b"]}"
+            self.answer(body, is_protobuf=is_protobuf)
             if path.endswith("pods"):
                 cluster.last_page = time.monotonic()
 
@@ -151,12 +205,13 @@ def handler(cluster, minor):
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
         def watch(self, path, pairs):
+            is_protobuf = self.is_protobuf(path)
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", f"{PROTOBUF};stream=watch" if is_protobuf else "application/json")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             if pairs.get("sendInitialEvents") == "true":
-                self.initial(path)
+                self.initial(path, is_protobuf)
             cluster.watches[path] = cluster.watches.get(path, 0) + 1
             self.wfile.flush()
             if path not in cluster.kinds:
@@ -164,30 +219,38 @@ def handler(cluster, minor):
             cluster.goes_on.wait()
             if path.endswith("pods") and cluster.n_written == 0:
                 held = []
-                for change in cluster.changes():
-                    held.append(change)
+                for change in cluster.changes(is_protobuf):
+                    held.append(event("MODIFIED", change, is_protobuf))
                     if len(held) == 20:
                         self.chunk(b"".join(held))
                         held = []
-                self.chunk(b"".join(held) or b"\n")
+                if held:
+                    self.chunk(b"".join(held))
                 self.wfile.flush()
                 cluster.n_written = cluster.n_changes
             while not cluster.forgets.wait(1):
                 pass
             if cluster.watches[path] == 1:
-                self.chunk(b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}\n')
+                status = b'{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}'
+                if is_protobuf:
+                    status = wire.field(3, b"too old resource version") + wire.field(4, b"Expired") + wire.field(6, 410)
+                self.chunk(event("ERROR", status, is_protobuf))
                 return self.chunk(b"")
             time.sleep(3_600)
 
-        def initial(self, path):
+        def initial(self, path, is_protobuf):
             objects = cluster.kinds.get(path)
             for begin in range(0, objects.n if objects else 0, 20):
-                items = (cluster.item(path, n) for n in range(begin, min(begin + 20, objects.n)))
-                self.chunk(b"".join(b'{"type":"ADDED","object":' + item + b"}\n" for item in items))
+                items = (cluster.item(path, n, is_protobuf) for n in range(begin, min(begin + 20, objects.n)))
+                self.chunk(b"".join(event("ADDED", item, is_protobuf) for item in items))
             if path.endswith("pods"):
                 cluster.last_page = time.monotonic()
-            mark = {"resourceVersion": str(cluster.now()), "annotations": {"k8s.io/initial-events-end": "true"}}
-            self.chunk(json.dumps({"type": "BOOKMARK", "object": {"metadata": mark}}).encode() + b"\n")
+            version, ends = str(cluster.now()), "k8s.io/initial-events-end"
+            mark = json.dumps({"metadata": {"resourceVersion": version, "annotations": {ends: "true"}}}).encode()
+            if is_protobuf:
+                annotation = wire.field(1, ends.encode()) + wire.field(2, b"true")
+                mark = wire.field(1, wire.field(6, version.encode()) + wire.field(12, annotation))
+            self.chunk(event("BOOKMARK", mark, is_protobuf))
 
     return Handler
 
@@ -278,16 +341,19 @@ def main():
     parser.add_argument("--changes", type=int, default=20_000)
     parser.add_argument("--rest", type=int, default=60)
     parser.add_argument("--watch-list", action="store_true", help="the server is of a version that has WatchList")
+    parser.add_argument("--encoding", choices=["auto", "json"], help="in what form lifespan asks for Pods")
     arguments = parser.parse_args()
-    size = len(Objects("pod", 1).item(0, FIRST))
-    print(f"{arguments.pods} Pods of {size} bytes, {arguments.pods // PODS_OF_ONE} ReplicaSets, as many Deployments")
+    pods = Objects("pod", 1)
+    sizes = f"{len(pods.item(0, FIRST))} bytes (in protobuf {len(pods.message(0, FIRST))})"
+    print(f"{arguments.pods} Pods of {sizes}, {arguments.pods // PODS_OF_ONE} ReplicaSets, as many Deployments")
     with tempfile.TemporaryDirectory() as folder:
         access, own, collector = (os.path.join(folder, name) for name in ("kubeconfig", "lifespan.yaml", "otelcol.yaml"))
         kubeconfig(access, PORT)
         quiet = {"telemetry": {"metrics": {"level": "none"}}}
+        encoding = {} if arguments.encoding is None else {"encoding": arguments.encoding}
         objects = [{"name": name} for name in ("deployments", "replicasets", "pods")]
         with open(own, "w", encoding="utf-8") as file:
-            json.dump({"receivers": {"k8s_lifecycle": {"auth_type": "kubeConfig", "objects": objects}},
+            json.dump({"receivers": {"k8s_lifecycle": {"auth_type": "kubeConfig", "objects": objects, **encoding}},
                        "exporters": {"debug": {}}, "extensions": {"health_check": {"endpoint": f"127.0.0.1:{HEALTH}"}},
                        "service": {**quiet, "extensions": ["health_check"],
                                    "pipelines": {"traces": {"receivers": ["k8s_lifecycle"], "exporters": ["debug"]}}}}, file)

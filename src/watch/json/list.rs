@@ -12,7 +12,7 @@ use crate::kinds::Container;
 pub const MAX_ITEM: usize = 16 << 20;
 
 /// What is not an item is passed over beyond this; the metadata of a list is some hundred bytes.
-const MAX_ASIDE: usize = 64 << 10;
+pub(crate) const MAX_ASIDE: usize = 64 << 10;
 
 /// Where the list stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,14 @@ pub struct ListMeta {
     pub version: String,
     /// How to ask for the next page, if this is not the last one.
     pub next: Option<String>,
+}
+
+impl ListMeta {
+    /// What its metadata says; `None` where that is no resourceVersion.
+    pub(crate) fn said(version: String, next: String) -> Option<Self> {
+        let next = Some(next).filter(|next| !next.is_empty());
+        (!version.is_empty()).then_some(Self { version, next })
+    }
 }
 
 /// It is not the list of an API server.
@@ -241,9 +249,7 @@ impl Items {
                 r#continue: String,
             }
             let read: Metadata = serde_json::from_slice(&self.held).unwrap_or_default();
-            let said = |text: String| Some(text).filter(|text| !text.is_empty());
-            self.meta = said(read.resource_version)
-                .map(|version| ListMeta { version, next: said(read.r#continue) });
+            self.meta = ListMeta::said(read.resource_version, read.r#continue);
         }
     }
 }

@@ -14,12 +14,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::DATE;
+use http::header::{ACCEPT, CONTENT_TYPE, DATE};
 use http::{HeaderValue, Request, Response};
 use http_body_util::StreamBody;
 use hyper::body::{Frame, Incoming};
@@ -36,6 +35,10 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::lines::{Line, Type};
+use super::protobuf;
+
+/// What is asked for in protobuf first.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// What goes wrong with the next request for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +109,8 @@ pub(crate) struct Manner {
     pub(crate) bookmarks: usize,
     /// Its clock is ahead by so many seconds.
     pub(crate) ahead: i64,
+    /// It has no protobuf.
+    pub(crate) has_json_alone: bool,
 }
 
 impl FakeApi {
@@ -288,14 +293,46 @@ async fn answer(
         history.faults.pop_front();
         return status(code, after);
     }
+    let accept = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok());
+    let is_asked = accept.is_some_and(|it| it.starts_with(PROTOBUF));
+    let form = Form { is_protobuf: is_asked && !manner.has_json_alone, resource };
     if !is_watch {
-        return list(&mut history, manner, &query);
+        return form.marked(list(&mut history, manner, &query, &form));
     }
     let is_initial = query.contains_key("sendInitialEvents");
     if is_initial && !manner.has_watch_list {
         return status(422, None);
     }
-    watched(&mut history, manner, &query, is_initial)
+    form.marked(watched(&mut history, manner, &query, is_initial, &form))
+}
+
+/// In what form a resource is told.
+struct Form {
+    is_protobuf: bool,
+    resource: String,
+}
+
+impl Form {
+    fn event(&self, kind: &str, object: &str) -> Vec<u8> {
+        if self.is_protobuf {
+            return protobuf::frame(&self.resource, kind, object);
+        }
+        format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n").into_bytes()
+    }
+
+    fn list(&self, json: String) -> Vec<u8> {
+        if self.is_protobuf { protobuf::list(&self.resource, &json) } else { json.into_bytes() }
+    }
+
+    /// The answer, which says in what form it is.
+    fn marked(&self, mut answer: Response<Body>) -> Response<Body> {
+        if self.is_protobuf && answer.status().is_success() {
+            let content =
+                HeaderValue::from_static("application/vnd.kubernetes.protobuf;stream=watch");
+            answer.headers_mut().insert(CONTENT_TYPE, content);
+        }
+        answer
+    }
 }
 
 impl History {
@@ -339,7 +376,12 @@ async fn discovered(histories: &Histories, group: &str, said: &str) -> Response<
     if is_there { whole(200, said) } else { status(404, None) }
 }
 
-fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>) -> Response<Body> {
+fn list(
+    history: &mut History,
+    manner: Manner,
+    query: &BTreeMap<String, String>,
+    form: &Form,
+) -> Response<Body> {
     let is_second = query.contains_key("continue");
     if is_second && history.faults.front() == Some(&Fault::ExpiredPage) {
         history.faults.pop_front();
@@ -350,17 +392,18 @@ fn list(history: &mut History, manner: Manner, query: &BTreeMap<String, String>)
     let until = (from + manner.page.max(1)).min(objects.len());
     let next =
         if until < objects.len() { format!(r#","continue":"{until}""#) } else { String::new() };
-    let mut body = format!(
+    let body = format!(
         r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"{next}}},"items":[{}]}}"#,
         history.version(),
         objects[from.min(until)..until].join(",")
     );
+    let mut body = form.list(body);
     if history.faults.front() == Some(&Fault::CutList) && body.len() > 200 {
         history.faults.pop_front();
         body.truncate(body.len() - 100);
         return stream(200, vec![(None, Ok(body)), (None, Err(()))], false);
     }
-    whole(200, &body)
+    stream(200, vec![(None, Ok(body))], false)
 }
 
 fn watched(
@@ -368,7 +411,9 @@ fn watched(
     manner: Manner,
     query: &BTreeMap<String, String>,
     is_initial: bool,
+    form: &Form,
 ) -> Response<Body> {
+    let event = |kind: &str, object: &str| form.event(kind, object);
     let mut out = Pieces::new();
     let mut version = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0);
     if manner.bookmarks > 0 && !is_initial && version < history.marked {
@@ -432,7 +477,7 @@ fn watched(
             );
             out.push((None, Ok(error)));
         }
-        Ending::Garbage => out.push((None, Ok("<html>\n".to_owned()))),
+        Ending::Garbage => out.push((None, Ok(b"<html>\n".to_vec()))),
     }
     stream(200, out, false)
 }
@@ -470,14 +515,8 @@ fn text(object: &str, key: &str) -> Option<String> {
     value.get("metadata")?.get(key)?.as_str().map(str::to_owned)
 }
 
-fn event(kind: &str, object: &str) -> String {
-    let mut line = String::new();
-    writeln!(line, r#"{{"type":"{kind}","object":{object}}}"#).unwrap();
-    line
-}
-
 fn whole(code: u16, body: &str) -> Response<Body> {
-    stream(code, vec![(None, Ok(body.to_owned()))], false)
+    stream(code, vec![(None, Ok(body.as_bytes().to_vec()))], false)
 }
 
 fn status(code: u16, after: Option<u64>) -> Response<Body> {
@@ -490,7 +529,7 @@ fn status(code: u16, after: Option<u64>) -> Response<Body> {
 }
 
 /// What is said, and when, if not at once; an error breaks the connection.
-type Pieces = Vec<(Option<Instant>, Result<String, ()>)>;
+type Pieces = Vec<(Option<Instant>, Result<Vec<u8>, ()>)>;
 
 /// The pieces one after the other. The connection may stay open.
 fn stream(code: u16, pieces: Pieces, stays_open: bool) -> Response<Body> {
@@ -502,7 +541,7 @@ fn stream(code: u16, pieces: Pieces, stays_open: bool) -> Response<Body> {
                 tokio::time::sleep_until(due).await;
             }
             let frame = match piece {
-                Ok(text) => Ok(Frame::data(Bytes::from(text))),
+                Ok(bytes) => Ok(Frame::data(Bytes::from(bytes))),
                 Err(()) => {
                     // What was said before must have left, or it would be lost with the connection.
                     tokio::time::sleep(Duration::from_millis(100)).await;
