@@ -14,11 +14,13 @@ STAMP = "00-{:032x}-{:016x}-01"
 
 
 class Told(NamedTuple):
-    """A root span: its name, its outcome, what is below it, and what it says."""
+    """A root span: its name, its outcome, what is below it, what it says, and which moments spans of
+    a name tell of."""
     root: str
     outcome: str
     below: dict = {}
     says: dict = {}
+    moments: dict = {}
 
 
 class World(NamedTuple):
@@ -157,7 +159,8 @@ def job_that_fails(world, name):
 
 
 def job_suspended(world, name):
-    world.api.create("Job", name, job(name, world.before, "trap 'exit 1' TERM; for i in $(seq 40); do sleep 0.2; done"))
+    # Long enough for it to be seen running, however busy the machine is.
+    world.api.create("Job", name, job(name, world.before, "trap 'exit 1' TERM; for i in $(seq 150); do sleep 0.2; done"))
     ready(world, name, 1)
     world.api.patch("Job", name, {"spec": {"suspend": True}})
     ended(world, name)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does one of each kind to a real cluster, and compares what is told with what was done.
 
-    tests/e2e/kinds.py LIFESPAN [--image-before IMAGE] [--image-after IMAGE] [--only CASE]... [--keep FOLDER]
+    tests/e2e/kinds.py LIFESPAN [--image-before IMAGE] [--image-after IMAGE] [--only CASE]... [--keep FOLDER] [--audit FILE]
 
 LIFESPAN is the built binary. KUBECONFIG and kubectl lead to any cluster in which namespaces, CRDs
 and a label on a node may be made; all are gone afterwards. Both images must have `sh` and `sleep`.
@@ -12,7 +12,10 @@ cluster says. All cases (`cases`, `custom`) go on side by side, each with object
 
 * each case must have given the transitions that it is known to cause, no more, each with its
   outcome and what is below it;
-* the replay of the recording must give the same traces, spans, parents, names, outcomes and links.
+* the replay of the recording must give the same traces, spans, parents, names, outcomes and links;
+* so must, of what moves below built-in kinds (`moves`), the API server's audit log, if --audit names one
+  that holds whole objects of apps, batch and Pods. It knows nothing of watches; where it has no
+  Events, steps that only they tell of are missing.
 
 The real Trainer, JobSet, Tekton, Argo Rollouts and Kueue (a LocalQueue `lq` with room for 100m) are
 asked where their CRDs are served. Of other families the CRDs are installed and the statuses written by hand, unless the cluster has its own.
@@ -28,7 +31,7 @@ import tempfile
 import threading
 import time
 
-from api import Api, Proxy
+from api import PATHS, Api, Proxy
 from cases import BUILT_IN, CONTROLLERS, World, crd
 from custom import CUSTOM, ONLY_CONFIGURED, RESOURCES, install
 from ends import ENDS
@@ -103,8 +106,12 @@ def verdict(case, traces):
         if there != step.below:
             wrong.append(f"{step.root}: below it are {there}, expected were {step.below}")
         for key, what in step.says.items():
-            if what not in str(tag(root, key)):
+            if tag(root, key) is None or what not in str(tag(root, key)):
                 wrong.append(f"{step.root}: {key} is {tag(root, key)}, expected was {what}")
+        for name, moments in step.moments.items():
+            told_of = {moment for span in roots[id(root)].values() if span["name"] == name for _, moment in span["events"]}
+            if not told_of.issuperset(moments):
+                wrong.append(f"{step.root}: {name} tells of {sorted(told_of)}, expected were {moments}")
         if root["error"] != (step.outcome in ("failed", "timed_out")):
             wrong.append(f"{step.root}: its status is {'' if root['error'] else 'no '}error")
     return wrong
@@ -170,7 +177,29 @@ def watched(lifespan, folder, cases):
     return [f"{name} ended with {code}" for name, code in zip(("lifespan", "record"), codes) if code != 0]
 
 
-def compared(lifespan, folder, cases, wrong):
+def of_built_in_kinds(traces):
+    """Without the steps, which Events tell of."""
+    kinds = {name for name, (version, _) in PATHS.items() if version in ("api/v1", "apis/apps/v1", "apis/batch/v1")}
+    is_built_in = lambda spans: all(span["name"].split()[-1] in kinds for span in tops(spans))
+    whole = {trace_id: spans for trace_id, spans in traces.items() if is_built_in(spans)}
+    return {trace_id: {key: span for key, span in spans.items() if span["name"] not in STEPS} for trace_id, spans in whole.items()}
+
+
+def audited(lifespan, folder, audit, cases, live, resources):
+    """What the audit log tells otherwise."""
+    if audit is None:
+        return []
+    config = os.path.join(folder, "config.json")
+    logged, _ = replayed(lifespan, audit, "--format", "audit", "--config", config, "--cluster-uid", cluster_uid())
+    moved = [case for case in cases if case.case in {**MOVES, "kueue": queued}]
+    all_live = {trace_id: spans for case in moved for trace_id, spans in of_case(case, live, resources).items()}
+    seen = of_built_in_kinds(all_live)
+    wrong, apart = differences({trace_id: of_built_in_kinds(logged).get(trace_id, {}) for trace_id in seen}, seen)
+    print(f"audit log: {sum(map(len, seen.values()))} spans of {len(seen)} traces, {len(wrong)} differ; times at most {apart / 1000:.1f} ms apart")
+    return [f"audit log: {line.replace('the replay', 'the log')}" for line in wrong]
+
+
+def compared(lifespan, folder, cases, wrong, audit):
     """Prints a line a case; gives how many are wrong."""
     with open(os.path.join(folder, "live.json"), encoding="utf-8") as file:
         live, resources = told(file)
@@ -188,6 +217,7 @@ def compared(lifespan, folder, cases, wrong):
         print(f"{'ok  ' if not faults else 'FAIL'} {case.case}: {steps}")
         for fault in faults[:12]:
             print(f"       {fault}")
+    wrong = wrong + audited(lifespan, folder, audit, cases, live, resources)
     for line in wrong:
         print(line)
     n_bad += len(wrong)
@@ -202,6 +232,7 @@ def main():
     parser.add_argument("--image-after", default="busybox:1.37")
     parser.add_argument("--only", metavar="CASE", action="append", default=[])
     parser.add_argument("--rollouts-namespace", metavar="NAME", default="default", help="one that Argo Rollouts and Kueue look after")
+    parser.add_argument("--audit", metavar="FILE", help="the API server's audit log, of this machine's cluster")
     parser.add_argument("--keep", metavar="FOLDER", help="where the recording, the spans and the log are left")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only if name not in {**BUILT_IN, **MOVES, **ENDS, **REAL, **BY_HAND}]
@@ -220,7 +251,7 @@ def main():
                 if resource is not RESOURCES["comes-and-goes"]:
                     install(api, resource)
             wrong = watched(arguments.lifespan, folder, cases)
-            n_bad = compared(arguments.lifespan, folder, cases, wrong)
+            n_bad = compared(arguments.lifespan, folder, cases, wrong, arguments.audit)
         finally:
             for resource in resources:
                 if api.read("CustomResourceDefinition", crd(resource.kind)):
