@@ -111,6 +111,8 @@ pub struct Trial {
     pub declared: Option<(Box<str>, String)>,
     /// The first Pod that was lost meanwhile: it is told by the `recover` that follows.
     pub lost: Option<Box<(ByPod, Lost)>>,
+    /// Since when all Pods have been well again after that.
+    pub well: Option<Evidence>,
     /// A Pod of it was lost, or lost readiness.
     pub is_unstable: bool,
 }

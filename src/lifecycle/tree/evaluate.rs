@@ -7,6 +7,7 @@ use crate::facts::span::Outcome;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 use crate::lifecycle::action::Action;
+use crate::lifecycle::forest::is_set;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::transition::{Settles, Transition, Trial};
 use crate::lifecycle::turn::Turn;
@@ -41,7 +42,10 @@ impl Tree {
                     self.evaluate_status(at, turn);
                 }
             }
-            Settles::ByStatus if self.has_verdict() => self.evaluate_verdict(at),
+            Settles::ByStatus if self.has_verdict() => {
+                self.evaluate_verdict(at);
+                self.note_health(at);
+            }
             Settles::ByStatus => self.evaluate_status(at, turn),
             Settles::ByHealth { .. } => {
                 if let Some((reason, message)) = failed_below(pending) {
@@ -136,6 +140,15 @@ impl Tree {
         }
     }
 
+    /// Whether a Pod that was lost on trial has been made up for.
+    fn note_health(&mut self, at: Evidence) {
+        let is_healthy = self.is_healthy();
+        let trial = self.open().and_then(|open| open.trial.as_mut());
+        if let Some(trial) = trial.filter(|trial| trial.lost.is_some()) {
+            trial.well = trial.well.or(Some(at)).filter(|_| is_healthy);
+        }
+    }
+
     /// A good verdict that stood when the spec was written, of a controller that names no generation
     /// and says nothing: from when on it has agreed.
     pub(super) fn agrees_at(&self, open: &Transition) -> Option<UnixNanos> {
@@ -182,7 +195,7 @@ impl Tree {
         }
     }
 
-    fn last_while(&mut self, is_well: bool, at: Evidence) {
+    pub(super) fn last_while(&mut self, is_well: bool, at: Evidence) {
         let Some(seq) = self.telling().map(|open| open.seq) else { return };
         // A Pod that cannot be what was written is told when all others are.
         let refused = if is_well { self.pods.refused_in_place(seq) } else { None };
@@ -198,8 +211,13 @@ impl Tree {
     /// As many Pods as wanted are there, and after a failure the controller says so too.
     fn is_well(&self, open: &Transition) -> bool {
         if !open.is_healing {
-            let is_told = open.action != Action::Reconcile
-                || (have_settled(open) && !self.pods.waits_in_place());
+            let has_settled = if open.action == Action::Reconcile {
+                have_settled(open)
+            } else {
+                // How a ReplicaSet is, its Pods say.
+                open.steps.values().all(|it| is_set(&it.kind) || it.is_deleted || it.is_over())
+            };
+            let is_told = has_settled && !self.pods.waits_in_place();
             let has_pods = open.action != Action::Reconcile || self.wanted().is_some();
             return is_told && (!has_pods || self.is_healthy());
         }
@@ -232,7 +250,8 @@ impl Transition {
             return;
         }
         let since = at.moment();
-        self.trial = Some(Trial { outcome, end, since, declared, lost: None, is_unstable: false });
+        let (lost, well, is_unstable) = (None, None, false);
+        self.trial = Some(Trial { outcome, end, since, declared, lost, well, is_unstable });
     }
 
     /// Its kind says nothing of how it is: it has settled when what was written below has.

@@ -184,7 +184,7 @@ impl Tree {
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));
             self.pods.each(|(_, pod)| pod.move_later(seq, from, to));
         }
-        let Trial { outcome, end, declared, lost, is_unstable, .. } = trial;
+        let Trial { outcome, end, declared, lost, well, is_unstable, .. } = trial;
         self.close_lasted(outcome, end, declared, is_unstable, turn);
         if let Some(healing) = self.telling().filter(|_| heals) {
             healing.steps = later;
@@ -194,6 +194,10 @@ impl Tree {
             && self.may_recover()
         {
             self.open_by_pod(Action::Recover, by, Some(lost), turn);
+            // It may have been made up for long ago, and nothing more be heard of it.
+            if let Some(well) = well {
+                self.last_while(true, well);
+            }
         }
     }
 
@@ -210,6 +214,13 @@ impl Tree {
         let held = self.pending.as_deref_mut().and_then(|pending| pending.closed.as_deref_mut());
         if let Some(held) = held {
             held.is_unstable |= is_unstable;
+            self.emit(turn);
+        }
+    }
+
+    /// What has settled and is held leaves, since another opens now: it is the last one then.
+    pub(super) fn end_hold(&mut self, turn: &mut Turn<'_>) {
+        if self.pending.as_deref().is_some_and(|pending| pending.closed.is_some()) {
             self.emit(turn);
         }
     }
@@ -327,6 +338,21 @@ impl Tree {
             open.settles = Settles::WhenNodesAre(Some(to));
             open.trial = None;
             open.replicas = Some((open.replicas.map_or(from, |(first, _)| first), to));
+        }
+    }
+
+    /// The number of nodes that a DaemonSet below wants is another: what its Pods opened is no loss.
+    pub(super) fn nodes_below_moved(&mut self) {
+        let last = self.last;
+        let Some(open) = self.open() else { return };
+        let may_be_of_nodes = matches!(open.settles, Settles::ByHealth { may_be_of_nodes: true });
+        if open.action == Action::Recover && may_be_of_nodes {
+            open.action = Action::Reconcile;
+            open.lost = None;
+            let is_linked = open.links.iter().any(|link| link.reason == LinkReason::Follows);
+            let follows = last.filter(|_| !is_linked);
+            open.links
+                .extend(follows.map(|last| own_link((last.trace, last.span), LinkReason::Follows)));
         }
     }
 

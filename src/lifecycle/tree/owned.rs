@@ -25,10 +25,14 @@ use crate::lifecycle::turn::Turn;
 /// A version of an owned workload against the one before.
 struct Write {
     at: Evidence,
+    /// What numbers it: its generation, or, where it is none of its spec, the resourceVersion.
+    number: u64,
     created: bool,
     /// How many Pods were wanted before.
     from: i64,
     is_scaled: bool,
+    /// A DaemonSet wants Pods on another number of nodes.
+    is_nodes: bool,
     is_updated: bool,
     /// What opens something was: its template, its replicas, whether it is paused.
     is_moved: bool,
@@ -54,9 +58,14 @@ impl Tree {
             return self.queue_told(old.as_ref(), new, turn);
         }
         let write = self.write_below(old.as_ref(), new, turn);
+        if write.is_nodes {
+            self.nodes_below_moved();
+        }
         let was_going = old.as_ref().is_some_and(|old| old.meta.deletion.is_some());
         if self.opens_reconcile(new, &write) {
-            self.reconcile_write(new, old.as_ref(), write.at, write.manager.clone(), turn);
+            let (at, number) = (write.at, write.number);
+            let manager = write.manager.clone();
+            self.reconcile_write(new, old.as_ref(), (at, number), manager, turn);
         } else if write.is_updated && !self.is_open() {
             turn.counts.churn += 1;
         } else if settle::is_complete(new) {
@@ -116,8 +125,10 @@ impl Tree {
             new.kind == Kind::DaemonSet && old.is_some_and(|old| old.count() != new.count());
         Write {
             at,
+            number: if is_nodes { new.meta.resource_version } else { new.meta.write_number() },
             created: old.is_none() && (!turn.seen.is_listed || is_of_open),
             from: old.map_or(0, Workload::count),
+            is_nodes,
             is_scaled: is_nodes || old.is_some_and(|old| old.replicas != new.replicas),
             is_updated: is_beyond_scale && !is_set(&new.kind),
             is_moved: old.is_some_and(|old| spec(old) != spec(new)),
@@ -158,6 +169,7 @@ impl Tree {
             }
             Some(_) | None if is_written => {
                 let mut step = new_step(new, owner, write.at, write.from);
+                step.number = write.number;
                 step.is_created = write.created;
                 step.is_update = write.is_updated;
                 step.is_restart = write.is_restart;

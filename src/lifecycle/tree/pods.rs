@@ -101,6 +101,9 @@ impl Tree {
         } else if self.is_of_new_node(turn.seen.desired) {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
             self.open_by_pod(Action::Scale, by, None, turn);
+        } else if self.is_of_new_node_below(pod) {
+            // Its DaemonSet says a moment later of how many nodes it wants one.
+            self.reconcile(format!("pods:{uid}:{}", at.lo.seconds()), at, turn);
         }
         let telling = self.telling().filter(|open| !open.action.is_end()).map(|open| open.seq);
         let seq = telling.filter(|_| !self.is_muted);
@@ -207,6 +210,16 @@ impl Tree {
         self.top().kind == Kind::DaemonSet
             && self.may_recover()
             && self.wanted().is_some_and(is_surplus)
+    }
+
+    /// A DaemonSet below gets a Pod more than the nodes that it is known to want.
+    fn is_of_new_node_below(&self, pod: &Pod) -> bool {
+        let owned = pod.owner().and_then(|uid| Some((uid, self.forest.of(uid)?)));
+        owned.is_some_and(|(uid, owned)| {
+            let workload = &owned.workload;
+            let n_wanted = workload.wanted().filter(|_| workload.kind == Kind::DaemonSet);
+            n_wanted.is_some_and(|wanted| wanted > 0 && self.pods.share(uid).present >= wanted)
+        })
     }
 
     /// A Pod of an old revision, whose deletion lets the newest one come (OnDelete).

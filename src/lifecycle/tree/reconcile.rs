@@ -37,13 +37,16 @@ pub(super) struct Reconciled {
 }
 
 impl Reconciled {
-    /// Whether a spec is what it was not long ago; the one before it is left now.
+    /// Whether a spec is put back to what it was not long ago; the one before it is left now. Numbers
+    /// of Pods and of nodes go to and fro, and each time Pods come or go.
     fn is_back(&mut self, new: &Workload, old: &Workload, at: UnixNanos, within: Nanos) -> bool {
         self.left.retain(|(_, _, left)| at.since(*left) <= within);
-        let uid = new.meta.uid;
-        let is = spec(new);
-        let is_back = self.left.iter().any(|(of, was, _)| (*of, *was) == (uid, is));
-        self.left.push_back((uid, spec(old), at));
+        let (uid, is, was) = (new.meta.uid, what(new), what(old));
+        if is == was {
+            return false;
+        }
+        let is_back = self.left.iter().any(|(of, left, _)| (*of, *left) == (uid, is));
+        self.left.push_back((uid, was, at));
         while self.left.len() > MAX_SPECS {
             self.left.pop_front();
         }
@@ -80,10 +83,14 @@ impl Reconciled {
 }
 
 /// What of a spec opens something when it is written below.
-pub(super) fn spec(workload: &Workload) -> u64 {
+pub(super) fn spec(workload: &Workload) -> (u64, Option<i64>) {
+    (what(workload), workload.replicas)
+}
+
+/// The same but for how many Pods are wanted.
+fn what(workload: &Workload) -> u64 {
     let mut hasher = crate::facts::hash::stable_hasher();
     hasher.write_u64(workload.template);
-    hasher.write_i64(workload.replicas.unwrap_or(-1));
     hasher.write_u8(u8::from(workload.paused));
     hasher.finish()
 }
@@ -95,7 +102,7 @@ impl Tree {
         &mut self,
         new: &Workload,
         old: Option<&Workload>,
-        at: Evidence,
+        (at, number): (Evidence, u64),
         manager: Option<Box<str>>,
         turn: &mut Turn<'_>,
     ) {
@@ -105,7 +112,7 @@ impl Tree {
         let within = self.limit().unwrap_or(turn.rules.max_transition_duration);
         let is_back =
             old.is_some_and(|old| self.writes_below.is_back(new, old, at.moment(), within));
-        let cause = format!("owned:{}:{}", new.meta.uid, new.meta.write_number());
+        let cause = format!("owned:{}:{}", new.meta.uid, number);
         let follows = new.meta.owner.as_ref().is_some_and(|owner| self.is_hushed(owner.uid));
         if is_back || follows || !self.reconcile(cause, at, turn) {
             self.writes_below.hush(new.meta.uid);
@@ -140,6 +147,7 @@ impl Tree {
             return self.is_open();
         }
         let Some(n_omitted) = self.writes_below.may_tell(at.moment()) else { return false };
+        self.end_hold(turn);
         // What waited for too long is moved on by this.
         let waited = self.last.filter(|last| last.is_waiting).map(|last| last.end);
         let (action, settles) = match waited {

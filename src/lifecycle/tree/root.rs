@@ -269,6 +269,7 @@ impl Tree {
         };
         self.generation = self.generation.max(new.meta.generation);
         let has_gap = turn.seen.is_listed;
+        self.end_hold(turn);
         let is_resumed = action == Action::Resume && new.mode == Mode::Run;
         let queued = self.last.filter(|last| is_resumed && last.is_paused).map(|last| last.end);
         let open = self.open_transition(action, settles(new), format!("spec:{number}"), at, turn);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use expect_test::expect;
 
 use super::script::run;
-use super::tree::{check, check_counts};
+use super::tree::{check, check_also, check_counts};
 use crate::support::checks::traces;
 
 // The Deployment controller deletes it as soon as its status says 0, while its Pods still go
@@ -125,6 +125,26 @@ fn a_canary_that_is_paused_for_two_hours_ends_paused_and_its_promotion_is_a_resu
     );
 }
 
+// The clock of `max_transition_duration`, an hour, stands while somebody is waited for.
+#[test]
+fn an_approval_that_takes_long_is_a_wait_below_its_transition_which_has_its_time_still() {
+    check_also(
+        &["lifespan.queued_ms"],
+        "
+        @0 list
+        @1    cr Release.example.org web spec.version=1 by=kubectl progressing
+        @2    cr Release.example.org web waiting=AwaitingApproval
+        @3002 cr Release.example.org web progressing
+        @4000 cr Release.example.org web settled
+        @4100 wait
+        ",
+        expect![[r#"
+            create Release web 1..4000 completed {cause=spec:1, manager=kubectl, queued_ms=3000000}
+              await resume web 2..3002 completed
+        "#]],
+    );
+}
+
 // Argo Rollouts scales the old colour down `scaleDownDelaySeconds` after the switch.
 #[test]
 fn an_old_colour_that_is_scaled_down_later_is_a_reconcile() {
@@ -166,7 +186,7 @@ fn an_old_colour_that_is_scaled_down_later_is_a_reconcile() {
 
 // The autoscaler of Knative writes the Deployment below Revision, Configuration and Service.
 #[test]
-fn what_is_scaled_to_zero_is_a_reconcile_and_what_is_put_back_is_counted() {
+fn what_is_scaled_to_zero_and_back_is_a_reconcile_each_time() {
     check_counts(
         "
         @0 list
@@ -205,7 +225,12 @@ fn what_is_scaled_to_zero_is_a_reconcile_and_what_is_put_back_is_counted() {
               scale Deployment web-1 60..60.4 completed
                 scale ReplicaSet web-1-x 60.1..60.3 completed {replicas.from=1, replicas.to=0}
                   terminate Pod a 60.2..61 completed {reason=scaled down}
-            counted: pods 1, churn 3
+            reconcile Service web 120..122.2 completed {cause=owned:11ad9960-ecb6-f210-8001-35b92248de81:3, manager=autoscaler}
+              -> follows reconcile Service owned:11ad9960-ecb6-f210-8001-35b92248de81:2
+              scale Deployment web-1 120..122.2 completed
+                scale ReplicaSet web-1-x 120.1..122.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 120.2..122 completed
+            counted: churn 1
         "#]],
     );
 }

@@ -121,7 +121,7 @@ fn what_is_written_below_within_a_while_is_part_of_the_same_reconcile() {
 }
 
 #[test]
-fn a_spec_below_that_is_put_back_to_what_it_was_is_only_counted() {
+fn how_many_pods_are_wanted_below_goes_to_and_fro_and_is_told_each_time() {
     check(
         "
         @30   deploy inner spec.minReadySeconds=1 replicas=2 by=hpa
@@ -144,7 +144,10 @@ fn a_spec_below_that_is_put_back_to_what_it_was_is_only_counted() {
               update Deployment inner 30..31.2 completed
                 scale ReplicaSet inner-1 30.1..31.1 completed {replicas.from=1, replicas.to=2}
                   start Pod b 30.2..31 completed
-            counted: churn 2
+            reconcile Database db 60..60.1 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:3, manager=operator}
+              -> follows reconcile Database owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2
+              scale Deployment inner 60..60.1 completed
+            counted: churn 1
         "#]],
     );
 }
@@ -204,4 +207,110 @@ fn of_more_than_twelve_reconciles_in_an_hour_the_rest_is_counted_and_the_next_sa
         .collect();
     let of_an_hour = (1..=12).map(|n| (60 * n, 0));
     assert_eq!(told, of_an_hour.chain([(3_700, 2)]).collect::<Vec<_>>());
+}
+
+// The operator gathers what it hears for a moment, and never saw its Pod restart.
+#[test]
+fn a_loss_on_trial_that_was_made_up_for_at_once_is_a_recover_that_ended_then() {
+    check(
+        "
+        @5   pod a exit=1
+        @6   pod a running ready
+        @60  deploy inner image=v2 by=operator
+        @60.1 deploy inner status=1/1/1
+        @90 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl, unstable}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Database db 5..6 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, reason=Error}
+              -> follows create Database spec:1
+              restart container a [app] 5..6 completed {reason=Error, exit_code=1}
+            reconcile Database db 60..60.1 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, manager=operator}
+              -> follows recover Database pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005
+              update Deployment inner 60..60.1 completed
+            counted: churn 1
+        "#]],
+    );
+}
+
+// With OnDelete, or below its partition, a write has no Pod come or go.
+#[test]
+fn what_is_written_below_just_after_a_recovery_is_part_of_it_though_no_pod_moves() {
+    check(
+        "
+        @30   pod a exit=1
+        @31   pod a running ready
+        @35   deploy inner image=v2 by=operator
+        @35.5 deploy inner status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Database db 30..35.5 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, reason=Error}
+              restart container a [app] 30..31 completed {reason=Error, exit_code=1}
+              update Deployment inner 35..35.5 completed
+            counted: churn 1
+        "#]],
+    );
+}
+
+// Of a DaemonSet nobody writes how many Pods are wanted: nodes come and go.
+#[test]
+fn nodes_of_a_daemon_set_below_that_come_and_go_are_told_each_time() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 ds inner of=Database.example.org/db desired=1 revision=r1 by=operator
+        @1.2 pod a of=ds/inner revision=r1
+        @2   pod a running ready
+        @2.1 ds inner status=1/1/1
+        @2.3 cr Database.example.org db settled
+        @30   ds inner desired=2
+        @30.1 pod b of=ds/inner revision=r1
+        @31   pod b running ready
+        @31.1 ds inner status=2/2/2
+        @60   ds inner desired=1
+        @60.1 pod b going grace=1
+        @60.2 ds inner status=1/1/1
+        @61   pod b gone
+        @90   pod c of=ds/inner revision=r1
+        @90.1 ds inner desired=2
+        @91   pod c running ready
+        @91.1 ds inner status=2/2/2
+        @120   pod a going grace=1
+        @120.1 ds inner desired=1
+        @120.2 ds inner status=1/1/1
+        @121   pod a gone
+        @150 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create DaemonSet inner 1.1..2.1 completed
+                start Pod a 1.2..2 completed
+            reconcile Database db 30..31.1 completed {cause=owned:8b69a887-b265-9b3f-9020-da7970f69867:107}
+              -> follows create Database spec:1
+              scale DaemonSet inner 30..31.1 completed
+                start Pod b 30.1..31 completed
+            reconcile Database db 60..60.2 completed {cause=owned:8b69a887-b265-9b3f-9020-da7970f69867:111, pods.terminating=1}
+              -> follows reconcile Database owned:8b69a887-b265-9b3f-9020-da7970f69867:107
+              scale DaemonSet inner 60..60.2 completed
+                terminate Pod b 60.1..61 completed {reason=scaled down}
+            reconcile Database db 90..91.1 completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000090}
+              -> follows reconcile Database owned:8b69a887-b265-9b3f-9020-da7970f69867:111
+              scale DaemonSet inner 90..91.1 completed
+                start Pod c 90..91 completed
+            reconcile Database db 120..120.2 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000120, pods.terminating=1}
+              -> follows reconcile Database pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000090
+              scale DaemonSet inner 120..120.2 completed
+                terminate Pod a 120..121 completed
+            counted: churn 1
+        "#]],
+    );
 }

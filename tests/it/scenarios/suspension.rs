@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check;
+use super::tree::{check, check_also};
 
 // Suspending deletes the active Pods and takes startTime away (`syncJob`).
 #[test]
@@ -60,6 +60,35 @@ fn what_is_resumed_links_to_what_was_suspended_and_runs_to_its_end() {
               run Pod load-y 60.2..65 completed
                 start Pod load-y 60.2..61 completed
                 run container load-y [app] 61..65 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_says_how_long_it_waited_to_be_resumed_however_soon_that_was() {
+    check_also(
+        &["lifespan.queued_ms"],
+        "
+        @0 list
+        @1   job soon by=kubectl
+        @10  job soon suspended by=kueue
+        @14  job soon resumed by=kueue
+        @20  job soon settled
+        @31  job late by=kubectl
+        @40  job late suspended by=kueue
+        @70  job late resumed by=kueue
+        @80  job late settled
+        @100 wait
+        ",
+        expect![[r#"
+            run Job soon 1..10 suspended {cause=spec:1, manager=kubectl}
+              * 10 goal changed field=suspend from=false to=true manager=kueue
+            resume Job soon 14..20 completed {cause=spec:3, manager=kueue, changed=suspend, queued_ms=4000}
+              -> resumes run Job spec:1
+            run Job late 31..40 suspended {cause=spec:1, manager=kubectl}
+              * 40 goal changed field=suspend from=false to=true manager=kueue
+            resume Job late 70..80 completed {cause=spec:3, manager=kueue, changed=suspend, queued_ms=30000}
+              -> resumes run Job spec:1
         "#]],
     );
 }
