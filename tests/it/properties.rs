@@ -19,7 +19,7 @@ use crate::support::drive::{self as support_drive, Run, Told, decode, drive, sna
 use crate::support::lines::{self, recording, recordings};
 use crate::support::model::random::Random;
 use crate::support::model::truth::Cause;
-use crate::support::model::{self, History, MS, Make, Plan, S};
+use crate::support::model::{self, History, MS, Make, Operand, Plan, S};
 use crate::support::truth;
 
 /// As many histories, unless `LIFESPAN_SEEDS` asks for more.
@@ -230,6 +230,74 @@ fn histories_of_jobs_are_told_as_they_truly_happened() {
         "delete Job completed",
     ];
     told_truly(&[Make::Job], seeds(30), &sorts);
+}
+
+#[test]
+fn histories_of_operators_with_deployments_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create Stack completed",
+        "update Stack completed",
+        "update Stack superseded",
+        "reconcile Stack completed",
+        "reconcile Stack failed",
+        "reconcile Stack superseded",
+        "recover Stack by Pods completed",
+        "delete Stack completed",
+    ];
+    told_truly(&[Make::Stack(Operand::Deployment)], seeds(30), &sorts);
+}
+
+#[test]
+fn histories_of_operators_with_stateful_sets_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create Stack completed",
+        "update Stack completed",
+        "reconcile Stack completed",
+        "recover Stack by Pods completed",
+        "delete Stack completed",
+    ];
+    told_truly(&[Make::Stack(Operand::StatefulSet)], seeds(30), &sorts);
+}
+
+#[test]
+fn histories_of_operators_with_daemon_sets_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create Stack completed",
+        "update Stack completed",
+        "reconcile Stack completed",
+        "reconcile Stack by Pods completed",
+        "recover Stack by Pods completed",
+        "delete Stack completed",
+    ];
+    told_truly(&[Make::Stack(Operand::DaemonSet)], seeds(30), &sorts);
+}
+
+#[test]
+fn histories_of_pods_resized_in_place_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create Deployment completed",
+        "update Deployment completed",
+        "scale Deployment completed",
+        "reconcile Deployment completed",
+        "reconcile Deployment failed",
+        "recover Deployment by Pods completed",
+    ];
+    told_truly(&[Make::Resized], seeds(30), &sorts);
+}
+
+#[test]
+fn histories_of_cron_jobs_are_told_as_they_truly_happened() {
+    let sorts = [
+        "create CronJob completed",
+        "update CronJob completed",
+        "pause CronJob paused",
+        "resume CronJob completed",
+        "delete CronJob completed",
+        "run Job completed",
+        "run Job failed",
+        "run Job deleted",
+    ];
+    told_truly(&[Make::CronJob], seeds(30), &sorts);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use std::iter;
 use std::sync::LazyLock;
 
 use lifespan::engine::{Counts, Engine, Settings};
@@ -13,6 +14,7 @@ use lifespan::facts::time::UnixNanos;
 use lifespan::kinds::{self, Catalog};
 
 use super::lines::{Line, Type};
+use super::model::stacks;
 
 /// What came of a recording.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,8 +53,12 @@ pub(crate) fn decode(lines: &[Line]) -> Vec<Told> {
     lines.iter().filter_map(told).collect()
 }
 
-/// What is known, with all presets; it never changes.
-pub(crate) static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::default);
+/// What is known, with all presets and what the model has of its own; it never changes.
+pub(crate) static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let presets = Catalog::default();
+    let customs = iter::once(stacks::custom()).chain(presets.customs().iter().cloned());
+    Catalog::new(customs.collect())
+});
 
 /// The settings of an engine that knows all of it.
 pub(crate) fn settings() -> Settings {

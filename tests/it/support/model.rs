@@ -9,6 +9,7 @@
 
 mod actions;
 mod creation;
+mod cron_jobs;
 mod daemon_sets;
 mod deployments;
 mod facts;
@@ -16,10 +17,13 @@ mod jobs;
 mod kubelet;
 mod namespace;
 pub(crate) mod objects;
+mod operators;
 mod pods;
 pub(crate) mod random;
 mod replica_sets;
+pub(crate) mod resizes;
 mod runs;
+pub(crate) mod stacks;
 mod stateful_sets;
 pub(crate) mod truth;
 mod users;
@@ -31,9 +35,12 @@ use std::collections::BTreeMap;
 use lifespan::facts::kind::Lane;
 use serde_json::{Value, json};
 
+use super::drive::CATALOG;
 use super::lines::{Line, Type};
+use cron_jobs::CronJob;
 use objects::{Deployment, Maker, Note, Pod, ReplicaSet};
 use random::Random;
+use stacks::{Below, Stack};
 use truth::Truth;
 use workloads::{Form, Workload};
 
@@ -62,12 +69,19 @@ enum Task {
     SyncDeployment(usize),
     SyncSet(usize),
     SyncWorkload(usize),
+    /// The operator looks at a Stack.
+    SyncStack(usize),
     /// The Job controller counts Pods that have ended.
     CountJob(usize),
     SyncPod(usize, kubelet::Step),
     /// The garbage collector reaches what a Deployment or ReplicaSet owned.
     CollectSet(usize),
     CollectPod(usize),
+    CollectBelow(Below),
+    /// A Pod is resized in place.
+    Resize(usize),
+    /// The CronJob controller looks at a schedule.
+    Tick(usize),
     /// What held a Pod lets go.
     ReleasePod(usize),
     Write(Box<Note>),
@@ -82,25 +96,42 @@ pub(crate) enum Make {
     StatefulSet,
     DaemonSet,
     Job,
+    /// A custom resource, below which an operator has a workload of this kind.
+    Stack(Operand),
+    /// A Deployment whose Pods are resized in place.
+    Resized,
+    CronJob,
+}
+
+/// What an operator makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
 }
 
 impl Make {
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::Deployment => "Deployment",
+            Self::Deployment | Self::Resized => "Deployment",
+            Self::CronJob => "CronJob",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
             Self::Job => "Job",
+            Self::Stack(_) => "Stack",
         }
     }
 
     /// How names begin.
     const fn stem(self) -> &'static str {
         match self {
-            Self::Deployment => "web",
+            Self::Deployment | Self::Resized => "web",
+            Self::CronJob => "nightly",
             Self::StatefulSet => "db",
             Self::DaemonSet => "agent",
             Self::Job => "work",
+            Self::Stack(_) => "stack",
         }
     }
 }
@@ -131,6 +162,8 @@ struct World {
     deployments: Vec<Deployment>,
     sets: Vec<ReplicaSet>,
     workloads: Vec<Workload>,
+    stacks: Vec<Stack>,
+    cron_jobs: Vec<CronJob>,
     pods: Vec<Pod>,
     /// Which nodes have the label that DaemonSets select.
     nodes: Vec<bool>,
@@ -170,6 +203,8 @@ pub(crate) fn run(plan: Plan) -> History {
         deployments: Vec::new(),
         sets: Vec::new(),
         workloads: Vec::new(),
+        stacks: Vec::new(),
+        cron_jobs: Vec::new(),
         pods: Vec::new(),
         nodes: vec![true, true, false],
         node_changed: BEGINNING,
@@ -182,12 +217,13 @@ pub(crate) fn run(plan: Plan) -> History {
         act_at_last: BEGINNING,
         is_terminating: false,
     };
-    for lane in Lane::ALL {
+    let has_stacks = plan.makes.iter().any(|make| matches!(make, Make::Stack(_)));
+    for lane in Lane::ALL.into_iter().chain(has_stacks.then(|| stacks::custom().lane())) {
         let at = BEGINNING + world.random.ms(1, 20) / 1_000 * 1_000;
         let object = json!({"metadata": {"resourceVersion": "1000"}}).to_string();
         world.lines.push(Line {
             at,
-            resource: lane.resource().unwrap_or_default().into(),
+            resource: CATALOG.resource(lane).into(),
             kind: Type::ListDone,
             object,
         });
@@ -243,8 +279,12 @@ impl World {
             Task::SyncPod(at, step) => self.step_pod(at, step),
             Task::CollectSet(at) => self.collect_set(at),
             Task::SyncWorkload(at) => self.sync_workload(at),
+            Task::SyncStack(at) => self.sync_stack(at),
             Task::CountJob(at) => self.count_ended(at),
             Task::CollectPod(at) => self.request_deletion(at),
+            Task::CollectBelow(below) => self.collect_below(below),
+            Task::Resize(at) => self.resize(at, false),
+            Task::Tick(at) => self.tick(at),
             Task::ReleasePod(at) => self.release_pod(at),
             Task::EndNamespace => self.end_namespace(),
             Task::Write(note) => {
@@ -262,7 +302,7 @@ impl World {
         let before = self.arrived.get(&lane).copied().unwrap_or(0);
         let at = arrival.max(before + 1_000) / 1_000 * 1_000;
         self.arrived.insert(lane, at);
-        let resource = lane.resource().unwrap_or_default().into();
+        let resource = CATALOG.resource(lane).into();
         self.lines.push(Line { at, resource, kind, object: object.to_string() });
     }
 
@@ -277,8 +317,9 @@ impl World {
         let version = self.next_version();
         let deployment = &mut self.deployments[at];
         deployment.meta.resource_version = version;
-        let object = deployment.json();
+        let (object, stack) = (deployment.json(), deployment.stack);
         self.tell(Lane::Deployments, kind, &object);
+        self.wake_stack(stack);
         if kind != Type::Deleted {
             self.wake_deployment(at);
         }

@@ -30,6 +30,7 @@ pub(crate) fn faults(truth: &Truth, spans: &[FinishedSpan]) -> String {
         comparison.run(pod, &roots);
         comparison.start(pod, &roots);
         comparison.end(pod, &roots);
+        comparison.resizes(pod, &roots);
     }
     comparison.nothing_invented();
     comparison.faults
@@ -84,8 +85,57 @@ impl<'a> Comparison<'a> {
         } else {
             self.time("the start", root, root.start.0, truly.start);
             self.time("the end", root, root.end.0, end);
+            self.queue(truly, root);
         }
         Some(root)
+    }
+
+    /// How long a run waited to be resumed.
+    fn queue(&mut self, truly: &Transition, root: &FinishedSpan) {
+        let told = root.attributes.iter().any(|(key, _)| *key == "lifespan.queued_ms");
+        if !matches!(self.truth.kind(truly.tree), "Job") {
+            return;
+        }
+        match truly.queued {
+            Some(queued) => {
+                let end = root.start.0 + number(root, "lifespan.queued_ms") * MS;
+                self.time("the wait", root, end, root.start.0 + queued);
+            }
+            // One that was deleted while it waited may say for how long.
+            None if told && outcome(root) != "deleted" => {
+                self.fault(&format!("it waited for nothing: {}", show(root)));
+            }
+            None => {}
+        }
+    }
+
+    /// Pods that were resized in place, in a `reconcile` of its own.
+    fn resizes(&mut self, pod: &PodTruth, roots: &[Option<&'a FinishedSpan>]) {
+        let spans = self.spans;
+        for resize in &pod.resizes {
+            let Some((transition, index)) = self.certain(resize.within) else { continue };
+            let Some((done, expected)) = resize.done else { continue };
+            let limit = Self::limit(pod, transition);
+            if transition.actions != ["reconcile"] || done > limit.saturating_sub(100 * MS) {
+                continue;
+            }
+            let is_it = |span: &&FinishedSpan| {
+                span.name == "resize Pod"
+                    && span.object.uid.to_string() == pod.uid
+                    && (span.start.0 - resize.written).abs() < S
+            };
+            let nearest = |span: &&FinishedSpan| (span.start.0 - resize.written).abs();
+            let Some(span) = spans.iter().filter(is_it).min_by_key(nearest) else {
+                self.fault(&format!("no resize Pod of {} in {:?}", pod.name, transition.cause));
+                continue;
+            };
+            self.is_within("resize Pod", span, roots[index]);
+            self.time("a resize", span, span.start.0, resize.written);
+            self.time("the end of a resize", span, span.end.0, done);
+            if outcome(span) != expected {
+                self.fault(&format!("{} has {expected}: {}", pod.name, show(span)));
+            }
+        }
     }
 
     /// The spans of this name about `pod`; more than one is a fault.
@@ -272,7 +322,8 @@ impl<'a> Comparison<'a> {
             let is_murky = self.truth.murky.iter().any(|(tree, from, to)| {
                 self.truth.uid(*tree) == uid && root.start.0 > from - 3 * S && root.start.0 < to + S
             });
-            let may_be = cause.starts_with("pods:") && is_murky;
+            let is_from_below = cause.starts_with("pods:") || cause.starts_with("owned:");
+            let may_be = is_from_below && is_murky;
             if !(is_known || may_be) {
                 self.fault(&format!("invented: {} ({cause})", show(root)));
             }

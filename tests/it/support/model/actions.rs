@@ -21,6 +21,9 @@ impl World {
                 several => self.random.pick(several),
             };
             match make {
+                Some(Make::Stack(operand)) => self.act_on_stacks(operand),
+                Some(Make::Resized) => self.act_on_resized(),
+                Some(Make::CronJob) => self.act_on_cron_jobs(),
                 Some(make) if make != Make::Deployment => self.act_on_workloads(make),
                 _ => self.act_at_random(),
             }
@@ -58,8 +61,9 @@ impl World {
     }
 
     fn act_at_random(&mut self) {
-        let alive: Vec<usize> =
-            (0..self.deployments.len()).filter(|at| !self.deployments[*at].is_gone).collect();
+        let alive: Vec<usize> = (0..self.deployments.len())
+            .filter(|at| !self.deployments[*at].is_gone && self.deployments[*at].stack.is_none())
+            .collect();
         let wants_more = alive.len() < 2 && self.random.chance(60);
         let Some(at) = self.random.pick(&alive).filter(|_| !wants_more) else {
             let replicas = self.random.between(1, 6);
@@ -99,8 +103,17 @@ impl World {
         }
     }
 
-    fn create(&mut self, replicas: i64) {
+    pub(super) fn create(&mut self, replicas: i64) {
         let name = format!("web-{}", self.deployments.len());
+        let (meta, template) = self.new_object(name);
+        let at = self.add_deployment(meta, template, replicas, None);
+        self.write_deployment(at, Type::Added);
+        let tree = self.truth.created("Deployment", &self.deployments[at].meta, self.now);
+        self.deployments[at].tree = tree;
+    }
+
+    /// What users apply for the first time.
+    pub(super) fn new_object(&mut self, name: String) -> (Meta, Template) {
         let image = self.new_image();
         let template = Template {
             app: name.clone(),
@@ -119,13 +132,22 @@ impl World {
             ..Meta::default()
         };
         meta.labels.insert("app.kubernetes.io/name".to_owned(), template.app.clone());
-        let stamp = self.random.traceparent();
-        meta.annotations.insert(STAMP.to_owned(), stamp);
+        meta.annotations.insert(STAMP.to_owned(), self.random.traceparent());
         meta.wrote("kubectl-client-side-apply", "", self.now);
-        let at = self.deployments.len();
+        (meta, template)
+    }
+
+    pub(super) fn add_deployment(
+        &mut self,
+        meta: Meta,
+        template: Template,
+        replicas: i64,
+        stack: Option<usize>,
+    ) -> usize {
         self.deployments.push(Deployment {
             meta,
-            tree: 0,
+            tree: stack.map_or(0, |stack| self.stacks[stack].tree),
+            stack,
             replicas,
             paused: false,
             template,
@@ -137,13 +159,16 @@ impl World {
             is_gone: false,
             sync_due: false,
         });
-        self.write_deployment(at, Type::Added);
-        let tree = self.truth.created("Deployment", &self.deployments[at].meta, self.now);
-        self.deployments[at].tree = tree;
+        self.deployments.len() - 1
     }
 
     /// One write of a Deployment's spec by `manager`.
-    fn write_spec(&mut self, at: usize, manager: &'static str, subresource: &'static str) {
+    pub(super) fn write_spec(
+        &mut self,
+        at: usize,
+        manager: &'static str,
+        subresource: &'static str,
+    ) {
         let now = self.now;
         let meta = &mut self.deployments[at].meta;
         meta.generation += 1;
@@ -151,9 +176,13 @@ impl World {
         self.write_deployment(at, Type::Modified);
     }
 
-    fn told(&mut self, at: usize, intent: Intent, actions: &[&'static str]) {
-        let (generation, tree) = (self.deployments[at].meta.generation, self.deployments[at].tree);
-        self.truth.spec(tree, self.now, intent, actions, generation);
+    pub(super) fn told(&mut self, at: usize, intent: Intent, actions: &[&'static str]) {
+        let deployment = &self.deployments[at];
+        let (meta, tree) = (&deployment.meta, deployment.tree);
+        match deployment.stack {
+            None => self.truth.spec(tree, self.now, intent, actions, meta.generation),
+            Some(_) => self.truth.written_below(tree, meta, self.now),
+        }
         self.judge(at);
     }
 
@@ -171,7 +200,7 @@ impl World {
         self.told(at, Intent::Template, actions);
     }
 
-    fn apply_new(&mut self, at: usize, must_be_good: bool) {
+    pub(super) fn apply_new(&mut self, at: usize, must_be_good: bool) {
         let mut template = self.deployments[at].template.clone();
         template.image = self.new_image();
         template.ready_ms = self.random.between(200, 6_000);
@@ -186,7 +215,7 @@ impl World {
         self.apply(at, template, is_stamped);
     }
 
-    fn scale(&mut self, at: usize) {
+    pub(super) fn scale(&mut self, at: usize) {
         let deployment = &mut self.deployments[at];
         let to = self.random.between(0, 7);
         if to == deployment.replicas || (to == 0 && !self.random.chance(30)) {
@@ -231,7 +260,7 @@ impl World {
         self.told(at, Intent::Template, if differs_in_restart { both } else { &["rollback"] });
     }
 
-    fn restart_rollout(&mut self, at: usize) {
+    pub(super) fn restart_rollout(&mut self, at: usize) {
         let now = super::objects::seconds(self.now);
         let deployment = &mut self.deployments[at];
         if deployment.template.is_bad() || deployment.template.restarted.as_ref() == Some(&now) {
@@ -262,7 +291,14 @@ impl World {
     pub(super) fn delete(&mut self, at: usize) {
         self.deployments[at].is_gone = true;
         self.write_deployment(at, Type::Deleted);
-        self.truth.deleted(self.deployments[at].tree, self.now);
+        let deployment = &self.deployments[at];
+        match deployment.stack {
+            None => self.truth.deleted(deployment.tree, self.now),
+            Some(stack) => {
+                self.stacks[stack].gone_at = self.now;
+                self.truth.gone_below(deployment.tree, &deployment.meta, self.now);
+            }
+        }
         let mut delay = 0;
         for set in self.deployments[at].sets.clone() {
             delay += self.random.ms(3, 15);
@@ -277,7 +313,7 @@ impl World {
         self.random.pick(&pods)
     }
 
-    fn lose_pod(&mut self, at: usize, is_eviction: bool) {
+    pub(super) fn lose_pod(&mut self, at: usize, is_eviction: bool) {
         let sets = self.deployments[at].sets.iter();
         let pods: Vec<usize> = sets.flat_map(|set| self.sets[*set].pods.clone()).collect();
         let Some(pod) = self.a_pod_of(&pods) else { return };

@@ -1,10 +1,9 @@
 //! What users make that is no Deployment.
 
-#![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![expect(clippy::indexing_slicing, clippy::unreachable, reason = "a panic is a failed test")]
 
 use std::collections::BTreeMap;
 
-use super::actions::STAMP;
 use super::objects::{Meta, Status, Template};
 use super::workloads::{DaemonSet, Form, Job, StatefulSet, TEMPLATE_GENERATION, Workload};
 use super::{Make, World};
@@ -13,27 +12,27 @@ use crate::support::lines::Type;
 impl World {
     pub(super) fn create_workload(&mut self, make: Make) {
         let name = format!("{}-{}", make.stem(), self.workloads.len());
-        let mut template = Template {
-            app: name.clone(),
-            image: self.new_image(),
-            has_probe: self.random.chance(60),
-            crashes: 0,
-            ready_ms: self.random.between(200, 3_000),
-            restarted: None,
-            run: None,
-        };
-        let mut meta = Meta {
-            name,
-            uid: self.random.uuid(),
-            generation: 1,
-            created: self.now,
-            ..Meta::default()
-        };
-        meta.labels.insert("app.kubernetes.io/name".to_owned(), template.app.clone());
-        meta.annotations.insert(STAMP.to_owned(), self.random.traceparent());
-        meta.wrote("kubectl-client-side-apply", "", self.now);
+        let (meta, template) = self.new_object(name);
+        let at = self.add_workload(make, meta, template, None);
+        self.write_workload(at, Type::Added);
+        let tree = self.truth.created(make.kind(), &self.workloads[at].meta, self.now);
+        self.workloads[at].tree = tree;
+        if matches!(&self.workloads[at].form, Form::Job(job) if job.is_suspended) {
+            self.truth.waits(tree);
+        }
+    }
+
+    pub(super) fn add_workload(
+        &mut self,
+        make: Make,
+        mut meta: Meta,
+        mut template: Template,
+        stack: Option<usize>,
+    ) -> usize {
         let form = match make {
-            Make::Deployment => return,
+            Make::Deployment | Make::Stack(_) | Make::Resized | Make::CronJob => {
+                unreachable!("{make:?} is none")
+            }
             Make::StatefulSet => self.new_stateful_set(),
             Make::DaemonSet => {
                 meta.annotations.insert(TEMPLATE_GENERATION.to_owned(), "1".to_owned());
@@ -49,19 +48,18 @@ impl World {
             }
             Make::Job => self.new_job(&mut template),
         };
-        let at = self.workloads.len();
         self.workloads.push(Workload {
             meta,
-            tree: 0,
+            tree: stack.map_or(0, |stack| self.stacks[stack].tree),
+            stack,
+            cron_job: None,
             template,
             pods: Vec::new(),
             is_gone: false,
             sync_due: false,
             form,
         });
-        self.write_workload(at, Type::Added);
-        let tree = self.truth.created(make.kind(), &self.workloads[at].meta, self.now);
-        self.workloads[at].tree = tree;
+        self.workloads.len() - 1
     }
 
     fn new_stateful_set(&mut self) -> Form {

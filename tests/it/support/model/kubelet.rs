@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 use super::objects::{Exit, State};
+use super::resizes::{Resize, Sizing};
 use super::runs::Finish;
 use super::{MS, S, Task, World};
 use crate::support::lines::Type;
@@ -16,6 +17,7 @@ pub(crate) enum Step {
     Again(Again),
     Finish(Finish),
     End(End),
+    Resize(Resize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,9 @@ impl World {
     pub(super) fn report(&mut self, at: usize) {
         let now = self.now;
         let pod = &mut self.pods[at];
+        if pod.sizing != Sizing::Written {
+            pod.observed = pod.meta.generation;
+        }
         pod.meta.wrote("kubelet", "status", now);
         self.write_pod(at, Type::Modified);
     }
@@ -101,6 +106,7 @@ impl World {
             Step::Again(step) => self.restart(at, step),
             Step::Finish(step) => self.finish_pod(at, step),
             Step::End(step) => self.end_pod(at, step),
+            Step::Resize(step) => self.resize_step(at, step),
         }
     }
 

@@ -13,6 +13,7 @@ impl Task {
                 | Self::SyncDeployment(_)
                 | Self::SyncSet(_)
                 | Self::SyncWorkload(_)
+                | Self::SyncStack(_)
                 | Self::CountJob(_)
         )
     }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use lifespan::facts::time::UnixNanos;
 use serde_json::{Value, json};
 
+use super::resizes::Sizing;
+
 /// An RFC 3339 time in whole seconds.
 pub(crate) fn seconds(at: i64) -> String {
     jiff::Timestamp::from_second(UnixNanos(at).seconds()).unwrap().to_string()
@@ -100,7 +102,8 @@ impl Meta {
 fn api_version_of(kind: &str) -> &'static str {
     match kind {
         "Pod" | "Node" => "v1",
-        "Job" => "batch/v1",
+        "Job" | "CronJob" => "batch/v1",
+        "Stack" => "example.test/v1",
         _ => "apps/v1",
     }
 }
@@ -244,6 +247,8 @@ pub(crate) struct Deployment {
     pub(crate) meta: Meta,
     /// Its place among all that is told of.
     pub(crate) tree: usize,
+    /// The custom resource above it.
+    pub(crate) stack: Option<usize>,
     pub(crate) replicas: i64,
     pub(crate) paused: bool,
     pub(crate) template: Template,
@@ -383,6 +388,12 @@ pub(crate) struct Pod {
     pub(crate) state: State,
     pub(crate) last: Option<Exit>,
     pub(crate) restarts: u32,
+    /// The generation that the kubelet knows.
+    pub(crate) observed: i64,
+    /// What its spec asks for, in thousandths of a processor, and what it has.
+    pub(crate) cpu: i64,
+    pub(crate) actual_cpu: i64,
+    pub(crate) sizing: Sizing,
     /// The kubelet is done with it; only finalizers hold it.
     pub(crate) is_final: bool,
     pub(crate) is_gone: bool,
@@ -410,6 +421,9 @@ impl Pod {
         if self.is_bound {
             spec["nodeName"] = self.node.clone().into();
         }
+        if self.cpu > 0 {
+            spec["containers"][0]["resources"] = requests(self.cpu);
+        }
         spec["enableServiceLinks"] = true.into();
         spec["priority"] = 0.into();
         spec["preemptionPolicy"] = "PreemptLowerPriority".into();
@@ -425,7 +439,7 @@ impl Pod {
     fn status(&self) -> Value {
         let mut status = json!({"phase": self.phase, "qosClass": "BestEffort"});
         let mut conditions = Vec::new();
-        let generation = self.meta.generation;
+        let generation = self.observed;
         let mut condition = |name: &str, is: bool, at: i64, reason: &str| {
             let mut condition = json!({
                 "type": name, "status": if is { "True" } else { "False" },
@@ -441,6 +455,11 @@ impl Pod {
         };
         if let Some(at) = self.disrupted {
             condition("DisruptionTarget", true, at, "EvictionByEvictionAPI");
+        }
+        match self.sizing {
+            Sizing::InProgress(at) => condition("PodResizeInProgress", true, at, ""),
+            Sizing::Infeasible(at) => condition("PodResizePending", true, at, "Infeasible"),
+            Sizing::Done | Sizing::Written => {}
         }
         if self.is_admitted {
             let has_ended =
@@ -471,7 +490,7 @@ impl Pod {
             status["conditions"] = conditions.into();
         }
         if self.is_admitted {
-            status["observedGeneration"] = self.meta.generation.into();
+            status["observedGeneration"] = self.observed.into();
             status["hostIP"] = "192.0.2.2".into();
             status["startTime"] = seconds(self.admitted).into();
             let (state, is_running) = match &self.state {
@@ -486,9 +505,16 @@ impl Pod {
                 "restartCount": self.restarts,
                 "image": self.template.image, "imageID": if is_running { "sha256:0" } else { "" },
             }]);
+            if self.actual_cpu > 0 {
+                status["containerStatuses"][0]["resources"] = requests(self.actual_cpu);
+            }
         }
         status
     }
+}
+
+fn requests(cpu: i64) -> Value {
+    json!({"requests": {"cpu": format!("{cpu}m")}})
 }
 
 /// A Kubernetes Event to be written.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::kubelet::{End, SetUp, Step};
 use super::objects::{GRACE_SECONDS, Maker, Meta, Pod, State, Template};
+use super::resizes::Sizing;
 use super::truth::Why;
-use super::{S, Task, World};
+use super::{Make, S, Task, World};
 use crate::support::lines::Type;
 
 const CONTROLLER: &str = "kube-controller-manager";
@@ -52,6 +53,7 @@ impl World {
         let message = format!("Created pod: {}", meta.name);
         self.truth.pod_created(self.tree_of(maker), &meta, why, now + 1_000);
         let index = self.pods.len();
+        let cpu = if self.plan.makes.contains(&Make::Resized) { 20 } else { 0 };
         self.pods.push(Pod {
             maker,
             meta,
@@ -69,6 +71,10 @@ impl World {
             state: State::Waiting("ContainerCreating"),
             last: None,
             restarts: 0,
+            observed: 1,
+            cpu,
+            actual_cpu: cpu,
+            sizing: Sizing::Done,
             is_final: false,
             is_gone: false,
             notes: BTreeMap::new(),

@@ -2,6 +2,9 @@
 
 #![expect(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
+mod below;
+mod runs;
+
 use super::S;
 use super::objects::Meta;
 
@@ -47,6 +50,10 @@ enum Rule {
     Moved(i64),
     /// As many Pods as wanted and all of them well, for some time.
     Health,
+    /// The same, and what was written below has settled by its own kind's rule.
+    Below,
+    /// A custom resource says so, and what is below has settled, for some time.
+    Verdict,
 }
 
 /// A transition of a tree.
@@ -64,8 +71,14 @@ pub(crate) struct Transition {
     pub(crate) is_certain: bool,
     /// `error.type` of what has failed.
     pub(crate) error: Option<&'static str>,
+    /// How long it waited to be resumed.
+    pub(crate) queued: Option<i64>,
+    /// It was created suspended, and waits.
+    waits: bool,
     rule: Rule,
-    /// Since when a `recover` is healthy again.
+    /// Something was written below while it was open.
+    has_below: bool,
+    /// Since when what must last some time is so.
     healthy: Option<i64>,
 }
 
@@ -89,11 +102,23 @@ pub(crate) struct PodTruth {
     /// It runs to its end: when it came to that, and with which exit code.
     pub(crate) is_run: bool,
     pub(crate) finished: Option<(i64, i64)>,
+    /// What was written to it in place.
+    pub(crate) resizes: Vec<Resized>,
     /// Its deletion was asked for when it had come to its end: that is not told.
     pub(crate) was_over: bool,
     /// The transitions in which it was created and its deletion asked for.
     pub(crate) start_in: Option<usize>,
     pub(crate) end_in: Option<usize>,
+}
+
+/// A Pod was resized in place.
+#[derive(Clone, Debug)]
+pub(crate) struct Resized {
+    pub(crate) written: i64,
+    /// When and how it ended.
+    pub(crate) done: Option<(i64, &'static str)>,
+    /// The transition that it is a part of.
+    pub(crate) within: Option<usize>,
 }
 
 /// What a write of the spec means.
@@ -124,6 +149,8 @@ pub(crate) struct Pods {
     pub(crate) active: i64,
     pub(crate) ready: i64,
     pub(crate) going: i64,
+    /// What was written to them in place is not there yet.
+    pub(crate) resizing: i64,
 }
 
 /// What of a tree decides whether it has settled.
@@ -133,6 +160,10 @@ pub(crate) struct Facts {
     pub(crate) is_paused: bool,
     pub(crate) is_observed: bool,
     pub(crate) is_complete: bool,
+    /// When what was deleted below and is not gone was deleted.
+    pub(crate) going_since: Option<i64>,
+    /// What a custom resource says of itself.
+    pub(crate) is_good: Option<bool>,
     pub(crate) failed: Option<&'static str>,
     pub(crate) is_gone: bool,
     pub(crate) sets: usize,
@@ -144,6 +175,8 @@ struct Tree {
     uid: String,
     kind: &'static str,
     is_run: bool,
+    /// It goes with what is above it, and is told there.
+    with: Option<usize>,
     open: Option<usize>,
     /// The transition that ended last.
     last: Option<usize>,
@@ -151,6 +184,8 @@ struct Tree {
     is_broken: bool,
     /// It closed with Pods lost or not ready: what is told of them then is not certain.
     murky_since: Option<i64>,
+    /// Since when a Stack is as it should be.
+    well_since: Option<i64>,
 }
 
 /// All that truly happened.
@@ -204,7 +239,8 @@ impl Truth {
     }
 
     fn open(&mut self, at: usize, actions: &[&'static str], cause: Cause, rule: Rule, start: i64) {
-        let is_certain = self.trees[at].murky_since.is_none() || rule != Rule::Health;
+        let is_by_below = matches!(rule, Rule::Health | Rule::Below);
+        let is_certain = self.trees[at].murky_since.is_none() || !is_by_below;
         self.trees[at].open = Some(self.transitions.len());
         self.transitions.push(Transition {
             tree: at,
@@ -214,7 +250,10 @@ impl Truth {
             end: None,
             is_certain,
             error: None,
+            queued: None,
+            waits: false,
             rule,
+            has_below: rule == Rule::Below,
             healthy: None,
         });
     }
@@ -238,15 +277,21 @@ impl Truth {
         let is_run = kind == "Job";
         self.trees.push(Tree { uid: meta.uid.clone(), kind, is_run, ..Tree::default() });
         let action = if is_run { "run" } else { "create" };
-        self.open(at, &[action], Cause::Exact("spec:1".to_owned()), Rule::Status, now);
+        let rule = self.rule_of_writes(at);
+        self.open(at, &[action], Cause::Exact("spec:1".to_owned()), rule, now);
         at
     }
 
     /// Closes what is open because something else begins.
     fn interrupt(&mut self, at: usize, now: i64, outcome: &'static str) {
         let Some(open) = self.trees[at].open else { return };
+        // Whether it was over but for what still went is its operator's word against its parts.
+        let going = self.trees[at].facts.and_then(|facts| facts.going_since);
+        if going.is_some_and(|since| since >= self.transitions[open].start) {
+            self.transitions[open].is_certain = false;
+        }
         match self.transitions[open].healthy {
-            Some(since) => self.close(at, since, "completed"),
+            Some(since) => self.close_lasted(at, since),
             None => self.close(at, now, outcome),
         }
     }
@@ -265,10 +310,13 @@ impl Truth {
             Intent::Suspend => return self.close(at, now, "suspended"),
             Intent::Template if is_paused => return,
             Intent::Template => self.interrupt(at, now, "superseded"),
+            // What has become well again, and only has to stay so, is over.
+            Intent::Goal if self.is_well_by_pods(at) => self.interrupt(at, now, "superseded"),
             Intent::Goal if self.trees[at].open.is_some() => return,
             Intent::Goal => {}
         }
-        self.open(at, actions, Cause::Exact(format!("spec:{generation}")), Rule::Status, now);
+        let rule = self.rule_of_writes(at);
+        self.open(at, actions, Cause::Exact(format!("spec:{generation}")), rule, now);
     }
 
     pub(super) fn deleted(&mut self, at: usize, now: i64) {
@@ -302,11 +350,12 @@ impl Truth {
 
     /// A `recover` that was true for long enough has ended when it became true.
     fn settle_recovery(&mut self, at: usize, now: i64) {
+        self.clears(at, now);
         let Some(open) = self.trees[at].open else { return };
         if let Some(since) = self.transitions[open].healthy
             && now - since >= STABLE
         {
-            self.close(at, since, "completed");
+            self.close_lasted(at, since);
         }
     }
 
@@ -314,7 +363,8 @@ impl Truth {
         self.settle_recovery(at, now);
         let tree = &mut self.trees[at];
         tree.facts = Some(facts);
-        let heals = facts.is_healthy() && tree.is_broken && tree.open.is_none();
+        let is_well = facts.is_healthy() && facts.is_good != Some(false);
+        let heals = is_well && tree.is_broken && tree.open.is_none();
         if heals && let Some(failed) = tree.last.and_then(|last| self.transitions[last].end) {
             // That it stays so is not certain.
             self.open(at, &["recover"], Cause::Heal, Rule::Health, failed.0);
@@ -324,9 +374,11 @@ impl Truth {
             }
         }
         let tree = &mut self.trees[at];
-        if facts.is_healthy() {
+        let is_stack = facts.is_good.is_some();
+        tree.well_since = tree.well_since.or(Some(now)).filter(|_| is_well && is_stack);
+        if is_well {
             tree.is_broken = false;
-            if let Some(since) = tree.murky_since.take() {
+            if let Some(since) = tree.murky_since.take_if(|_| !is_stack) {
                 self.murky.push((at, since, now));
             }
         }
@@ -336,17 +388,17 @@ impl Truth {
             if facts.sets == 0 && facts.pods.active + facts.pods.going == 0 {
                 self.close(at, now, "completed");
             }
-        } else if rule == Rule::Health {
+        } else if rule == Rule::Below && facts.failed.is_some() {
+            self.fail(at, facts.failed, now);
+        } else if let Some(holds) = self.transitions[open].lasts(&facts) {
             let transition = &mut self.transitions[open];
             transition.healthy = match transition.healthy {
-                _ if !facts.is_healthy() => None,
+                _ if !holds => None,
                 None => Some(now),
                 since => since,
             };
         } else if facts.failed.is_some() {
-            self.transitions[open].error = facts.failed;
-            self.close(at, now, "failed");
-            self.trees[at].is_broken = true;
+            self.fail(at, facts.failed, now);
         } else if facts.is_paused {
             if facts.is_observed && facts.pods.ready == facts.pods.active {
                 self.close(at, now, "paused");
@@ -398,6 +450,7 @@ impl Truth {
             self.trees[at].murky_since.get_or_insert(since);
         }
         self.settle_recovery(at, now);
+        self.loses_on_trial(at, since);
         let tree = &self.trees[at];
         let Some(facts) = tree.facts else { return };
         if tree.open.is_some() || tree.is_broken || tree.is_run || facts.is_gone {
@@ -408,9 +461,11 @@ impl Truth {
         }
         let cause = Cause::Pod(self.pods[pod].uid.clone(), since.div_euclid(S));
         let actions: &[&'static str] = match why {
+            // Of what is below a custom resource only that says which of its Pods are outdated.
+            Why::Outdated if facts.is_good.is_some() => &["recover"],
             Why::Outdated => &["update"],
-            Why::Returned => &["update", "recover"],
-            Why::Wanted | Why::Node => &["recover"],
+            Why::Returned if facts.is_good.is_none() => &["update", "recover"],
+            Why::Wanted | Why::Node | Why::Returned => &["recover"],
         };
         self.open(at, actions, cause, Rule::Health, since);
     }
@@ -422,7 +477,13 @@ impl Truth {
             return;
         };
         let cause = Cause::Pod(uid.to_owned(), now.div_euclid(S));
-        self.open(at, &["scale"], cause, Rule::Moved(facts.wanted), now);
+        let is_below = facts.is_good.is_some();
+        let (action, rule) = if is_below {
+            ("reconcile", Rule::Below)
+        } else {
+            ("scale", Rule::Moved(facts.wanted))
+        };
+        self.open(at, &[action], cause, rule, now);
     }
 
     /// The deletion of a Pod, which may be over, is asked for.
@@ -446,7 +507,8 @@ impl Truth {
         // What a suspended run terminates is below it.
         let suspended = tree.last.filter(|_| tree.is_run);
         // Of one that has just come to its end either may be told.
-        pod.end_in = tree.open.or(suspended).filter(|_| pod.finished.is_none());
+        let above = tree.with.and_then(|with| self.trees[with].open);
+        pod.end_in = above.or(tree.open).or(suspended).filter(|_| pod.finished.is_none());
     }
 
     pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64, now: i64) {

@@ -13,7 +13,10 @@ use crate::support::lines::Type;
 impl World {
     pub(super) fn act_on_workloads(&mut self, make: Make) {
         let alive: Vec<usize> = (0..self.workloads.len())
-            .filter(|at| self.workloads[*at].kind() == make.kind() && !self.workloads[*at].is_gone)
+            .filter(|at| {
+                let workload = &self.workloads[*at];
+                workload.kind() == make.kind() && !workload.is_gone && workload.stack.is_none()
+            })
             .collect();
         let wants_more = alive.len() < 2 && self.random.chance(60);
         let Some(at) = self.random.pick(&alive).filter(|_| !wants_more) else {
@@ -85,7 +88,7 @@ impl World {
     }
 
     /// One write of a spec, and what it means.
-    fn write_spec_of(
+    pub(super) fn write_spec_of(
         &mut self,
         at: usize,
         (manager, subresource): (&'static str, &'static str),
@@ -96,13 +99,27 @@ impl World {
         let meta = &mut self.workloads[at].meta;
         meta.generation += 1;
         meta.wrote(manager, subresource, now);
-        let (generation, tree) = (meta.generation, self.workloads[at].tree);
         self.write_workload(at, Type::Modified);
-        self.truth.spec(tree, self.now, intent, actions, generation);
+        let workload = &self.workloads[at];
+        let (meta, tree) = (&workload.meta, workload.tree);
+        match workload.stack {
+            None => self.truth.spec(tree, self.now, intent, actions, meta.generation),
+            Some(_) => self.truth.written_below(tree, meta, self.now),
+        }
         self.judge_workload(at);
     }
 
-    fn apply_to(&mut self, at: usize, template: Template, actions: &[&'static str]) {
+    pub(super) fn apply_to(&mut self, at: usize, template: Template, actions: &[&'static str]) {
+        self.apply_to_as(at, template, ("kubectl-client-side-apply", ""), actions);
+    }
+
+    pub(super) fn apply_to_as(
+        &mut self,
+        at: usize,
+        template: Template,
+        by: (&'static str, &'static str),
+        actions: &[&'static str],
+    ) {
         let workload = &mut self.workloads[at];
         workload.template = template;
         if let Form::DaemonSet(set) = &mut workload.form {
@@ -110,10 +127,10 @@ impl World {
             let generation = set.template_generation.to_string();
             workload.meta.annotations.insert(TEMPLATE_GENERATION.to_owned(), generation);
         }
-        self.write_spec_of(at, ("kubectl-client-side-apply", ""), Intent::Template, actions);
+        self.write_spec_of(at, by, Intent::Template, actions);
     }
 
-    fn apply_new_to(&mut self, at: usize) {
+    pub(super) fn apply_new_to(&mut self, at: usize) {
         let mut template = self.workloads[at].template.clone();
         template.image = self.new_image();
         template.ready_ms = self.random.between(200, 4_000);
@@ -148,7 +165,7 @@ impl World {
         self.apply_to(at, before, &all[..n]);
     }
 
-    fn restart_set(&mut self, at: usize) {
+    pub(super) fn restart_set(&mut self, at: usize) {
         let now = super::objects::seconds(self.now);
         let mut template = self.workloads[at].template.clone();
         if template.is_bad() || template.restarted.as_ref() == Some(&now) {
@@ -192,7 +209,7 @@ impl World {
     }
 
     /// A node gets the label that DaemonSets select, or loses it.
-    fn change_node(&mut self) {
+    pub(super) fn change_node(&mut self) {
         let all = self.nodes.len();
         let node = usize::try_from(self.random.between(0, 3)).unwrap_or(0) % all;
         let name = Self::node(node);
@@ -220,6 +237,9 @@ impl World {
         job.is_suspended = is_suspended;
         let intent = if is_suspended { Intent::Suspend } else { Intent::Goal };
         self.write_spec_of(at, ("kubectl-patch", ""), intent, &["resume"]);
+        if !is_suspended {
+            self.truth.resumed(self.workloads[at].tree, self.now);
+        }
     }
 
     fn change_parallelism(&mut self, at: usize) {
@@ -250,8 +270,15 @@ impl World {
     pub(super) fn delete_workload(&mut self, at: usize) {
         self.workloads[at].is_gone = true;
         self.write_workload(at, Type::Deleted);
-        let tree = self.workloads[at].tree;
-        self.truth.deleted(tree, self.now);
+        let workload = &self.workloads[at];
+        match workload.stack {
+            None if workload.cron_job.is_some() => self.job_of_cron_job_gone(at),
+            None => self.truth.deleted(workload.tree, self.now),
+            Some(stack) => {
+                self.stacks[stack].gone_at = self.now;
+                self.truth.gone_below(workload.tree, &workload.meta, self.now);
+            }
+        }
         let is_job = matches!(self.workloads[at].form, Form::Job(_));
         for pod in self.workloads[at].pods.clone() {
             self.after(3, 25, super::Task::CollectPod(pod));
@@ -262,7 +289,7 @@ impl World {
         self.judge_workload(at);
     }
 
-    fn lose_one(&mut self, at: usize, is_eviction: bool) {
+    pub(super) fn lose_one(&mut self, at: usize, is_eviction: bool) {
         if let Some(pod) = self.a_pod_of(&self.workloads[at].pods.clone()) {
             self.lose(at, pod, is_eviction);
         }

@@ -11,8 +11,9 @@ impl World {
         let version = self.next_version();
         let workload = &mut self.workloads[at];
         workload.meta.resource_version = version;
-        let (lane, object) = (workload.lane(), workload.json());
+        let (lane, object, stack) = (workload.lane(), workload.json(), workload.stack);
         self.tell(lane, kind, &object);
+        self.wake_stack(stack);
         if kind != Type::Deleted {
             self.wake_workload(at, (2, 9));
         }

@@ -24,6 +24,10 @@ pub(crate) struct Workload {
     pub(crate) meta: Meta,
     /// Its place among all that is told of.
     pub(crate) tree: usize,
+    /// The custom resource above it.
+    pub(crate) stack: Option<usize>,
+    /// The CronJob above it.
+    pub(crate) cron_job: Option<usize>,
     pub(crate) template: Template,
     /// Pods that are not gone.
     pub(crate) pods: Vec<usize>,
