@@ -303,8 +303,9 @@ const PRESETS: [Preset; 38] = [
     // ray-operator/apis/ray/v1/raycluster_types.go).
     rollout(("rayclusters", RAY), "RayCluster"),
     Preset {
-        // Launched, Registered and Initialized are steps to Ready (Karpenter,
-        // pkg/apis/v1/nodeclaim_status.go; before v1 what goes is Disrupting).
+        // Launched, Registered and Initialized are steps to Ready; what goes is InstanceTerminating,
+        // before 1.0 Terminating (Karpenter, pkg/apis/v1/nodeclaim_status.go). Disrupting is in no
+        // version of that file, but health checks look for it.
         settled_when: &["condition=Ready"],
         busy_when: &[
             "condition=InstanceTerminating",

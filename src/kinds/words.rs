@@ -208,7 +208,7 @@ const TYPES: &[(&str, Sense, &str)] = &[
     ("creating", Sense::Busy, "Couchbase"),
     ("deleting", Sense::Busy, "Hive, Cluster API"),
     ("initializing", Sense::Busy, "Kafka operators"),
-    ("disrupting", Sense::Busy, "NodeClaim before v1"),
+    ("disrupting", Sense::Busy, "health checks of NodeClaim"),
     ("inprogress", Sense::Busy, "ProxyConfigPromote"),
     ("installing", Sense::Busy, "Rancher"),
     ("issuing", Sense::Busy, "Certificate"),
