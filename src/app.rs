@@ -20,7 +20,7 @@ use crate::watch::listener::ForCore;
 use crate::watch::target::WatchSettings;
 
 /// News that may wait for the core; a watch that fills it waits, which takes microseconds.
-const WAITING: usize = 4_096;
+const WAITING: usize = 1_024;
 
 /// Lanes, core and exporters.
 #[derive(Debug)]

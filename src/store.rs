@@ -22,7 +22,8 @@ use crate::spans::{Left, Outliving};
 /// Trees by the uid of their topmost object, and an index from every object to its tree.
 #[derive(Debug, Default)]
 pub struct Store {
-    trees: DashMap<Uid, Tree>,
+    /// Boxed: the map has room for more of them than there are.
+    trees: DashMap<Uid, Box<Tree>>,
     tree_of: DashMap<Uid, Uid>,
     /// Of what outlives its transition: where its span belongs.
     left: DashMap<Outliving, Left>,
@@ -65,7 +66,7 @@ impl Store {
     /// Adds a tree.
     pub fn plant(&self, top: Uid, tree: Tree) {
         let stage = tree.stage();
-        let before = self.trees.insert(top, tree);
+        let before = self.trees.insert(top, Box::new(tree));
         self.keep_stage(top, before.map_or(Stage::AtRest, |before| before.stage()), stage);
     }
 
@@ -73,7 +74,7 @@ impl Store {
     pub fn fell(&self, top: Uid) -> Option<Tree> {
         let (_, tree) = self.trees.remove(&top)?;
         self.keep_stage(top, tree.stage(), Stage::AtRest);
-        Some(tree)
+        Some(*tree)
     }
 
     /// Changes a tree; nothing else sees it meanwhile.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a large cluster costs: lists of 150,000 Pods, 15,000 ReplicaSets and 15,000 Deployments in
-pages, a rest, 20,000 changes, and a list of all of them once more after a 410; lifespan and its peers.
+pages, a rest, 20,000 changes, a rest, and a list of all of them once more after a 410; lifespan and its
+peers.
 
     tests/peers/large.py LIFESPAN [--reflector REFLECTOR] [--collector OTELCOL] [--pods N]
         [--changes N] [--rest SECONDS] [--watch-list] [--encoding auto|json]
@@ -289,11 +290,11 @@ class Stretches:
             file.write("5")
 
 
-def wait(what, seconds=900):
+def wait(process, what, seconds=900):
     until = time.monotonic() + seconds
     while not what():
-        if time.monotonic() > until:
-            sys.exit(f"nothing came of it in {seconds} s")
+        if process.poll() is not None or time.monotonic() > until:
+            sys.exit(f"{process.args[0]} has ended, or nothing came of it in {seconds} s")
         time.sleep(0.02)
 
 
@@ -305,9 +306,9 @@ def measure(command, arguments, env, has_health):
     process = subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         began = time.monotonic()
-        wait(lambda: "/api/v1/pods" in cluster.watches)
+        wait(process, lambda: "/api/v1/pods" in cluster.watches)
         if has_health:
-            wait(is_healthy)
+            wait(process, is_healthy)
         ready = time.monotonic()
         stretches = Stretches(process.pid)
         stretches.rest()
@@ -315,11 +316,13 @@ def measure(command, arguments, env, has_health):
         time.sleep(arguments.rest)
         stretches.end(f"{arguments.rest} s of rest")
         cluster.goes_on.set()
-        wait(lambda: cluster.n_written == cluster.n_changes)
+        wait(process, lambda: cluster.n_written == cluster.n_changes)
         stretches.rest()
         stretches.end(f"{arguments.changes} changes")
+        time.sleep(arguments.rest)
+        stretches.end(f"{arguments.rest} s of rest")
         cluster.forgets.set()
-        wait(lambda: cluster.watches["/api/v1/pods"] == 2)
+        wait(process, lambda: cluster.watches["/api/v1/pods"] == 2)
         stretches.rest()
         time.sleep(5)
         stretches.rest()
