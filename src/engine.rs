@@ -18,7 +18,7 @@ mod settings;
 mod shared;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use claims::Claims;
@@ -87,6 +87,8 @@ pub struct Engine {
     n_entered: u64,
     /// What trees were, and what they were told since.
     pasts: Pasts,
+    /// Workloads that left the selector of their watch, the first to leave first.
+    unmatched: VecDeque<Uid>,
     /// The trees that what is decided now has touched.
     touched: Vec<Uid>,
     /// Those of which a transition left by it.
@@ -162,6 +164,7 @@ impl Engine {
             counts: Counts::default(),
             n_entered: 0,
             pasts: Pasts::default(),
+            unmatched: VecDeque::new(),
             touched: Vec::new(),
             has_left: Vec::new(),
             reached: None,
@@ -359,13 +362,14 @@ impl Engine {
     ) -> Vec<Released> {
         let Seen { heard, is_listed, .. } = seen;
         let uid = snapshot.meta().uid;
-        let is_new = self.store.top_of(uid).is_none();
+        let is_back = self.matches_again(snapshot, seen, out);
+        let is_new = is_back || self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
             is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
-        let is_listed = is_listed || (is_new && !has_listed) || has_begun_to_match;
+        let is_listed = is_listed || (is_new && !has_listed) || has_begun_to_match || is_back;
         let seen = Seen { is_listed, ..seen };
         if !is_new {
             if snapshot.meta().deletion.is_some() {

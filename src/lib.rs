@@ -110,6 +110,11 @@
 //! * **Invariant:** a lane that is late by less than `owner_wait` changes nothing but times of what
 //!   has not left.
 //!   (`properties::lanes_late_by_up_to_owner_wait_change_nothing_but_times_of_what_has_not_left`)
+//! * **Invariant:** whoever was away, or stood still, decides as if they had been there.
+//!   (`away::whoever_was_away_decides_as_if_they_had_been_there`,
+//!   `away::a_process_that_was_stopped_decides_as_if_it_had_gone_on`)
+//! * **Invariant:** of what leaves the selector of its watch nothing is told before it matches again.
+//!   (`selectors::what_leaves_its_selector_and_matches_again_is_told_as_it_truly_happened`)
 //! * **Invariant:** how far this machine's clock is off lies within what the API server's answers
 //!   bound. (`offset::the_truth_lies_within_the_bounds`)
 //! * **Invariant:** nothing is in or out of a transition because the times of two clocks were

@@ -8,6 +8,10 @@ use crate::facts::span::FinishedSpan;
 use crate::lifecycle::tree::Tree;
 use crate::lifecycle::turn::Seen;
 
+/// So many workloads that left their selector are kept with what is below them, in case that they
+/// match again.
+const MAX_UNMATCHED: usize = 1_000;
+
 impl Engine {
     /// A run that is a tree of its own is deleted with its owner: it becomes part of that deletion.
     pub(super) fn reunite(
@@ -117,8 +121,33 @@ impl Engine {
             self.forget_claims(pod);
         }
         self.counts.changes += 1;
-        self.store.leave(meta.uid);
+        // What belongs to a workload still does: nothing of that is told before it matches again.
+        match snapshot {
+            Snapshot::Pod(_) => self.store.leave(meta.uid),
+            Snapshot::Workload(_) => self.unmatched.push_back(meta.uid),
+        }
         self.change(meta.uid, seen, out, |tree, turn| tree.unmatched(at, turn));
+        if self.unmatched.len() > MAX_UNMATCHED
+            && let Some(first) = self.unmatched.pop_front()
+        {
+            self.change(first, Seen::NOTHING, out, |tree, _| tree.goes_without_top());
+        }
+    }
+
+    /// Whether an object matches the selector of its watch again, and what is below it has been kept.
+    pub(super) fn matches_again(
+        &mut self,
+        snapshot: &Snapshot,
+        seen: Seen,
+        out: &mut Vec<FinishedSpan>,
+    ) -> bool {
+        let uid = snapshot.meta().uid;
+        let is_back = self.store.read(uid, Tree::lacks_top) == Some(true);
+        if is_back {
+            self.change(uid, seen, out, |tree, _| tree.matches_again());
+            self.rehome(snapshot, seen.heard, out);
+        }
+        is_back
     }
 
     /// A tree whose topmost object was adopted has become quiet: it joins that of its owner.

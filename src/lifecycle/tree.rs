@@ -80,6 +80,8 @@ pub struct Tree {
     generation: Option<i64>,
     /// Nothing of it is traced: its owner was gone before we looked.
     is_muted: bool,
+    /// Its topmost object left the selector of its watch, and may match again.
+    waits_for_top: bool,
     /// First seen in a list, not judged yet.
     is_unjudged: bool,
     /// Until then it is not quite known what has lasted, see [`Tree::pass_before`].
@@ -163,6 +165,7 @@ impl Tree {
             guests: BTreeSet::new(),
             next_seq: Seq::FIRST,
             is_muted: false,
+            waits_for_top: false,
             is_unjudged: false,
             coarse_until: UnixNanos::LEAST,
             is_adopted: false,
@@ -376,11 +379,8 @@ impl Tree {
     /// Whether anything is left of it.
     #[must_use]
     pub fn after(&self) -> After {
-        if self.is_empty() && self.guests.is_empty() && !self.is_open() {
-            After::Empty
-        } else {
-            After::Lives
-        }
+        let is_over = self.is_empty() && self.guests.is_empty() && !self.is_open();
+        if is_over && !self.waits_for_top { After::Empty } else { After::Lives }
     }
 
     fn take_seq(&mut self) -> Seq {

@@ -24,6 +24,7 @@ mod record;
 mod recordings;
 mod scenarios;
 mod secure;
+mod selectors;
 mod service;
 mod stamp;
 mod support;

@@ -23,7 +23,7 @@ use crate::support::model::{self, History, MS, Make, Operand, Plan, S};
 use crate::support::truth;
 
 /// As many histories, unless `LIFESPAN_SEEDS` asks for more.
-fn seeds(least: u64) -> std::ops::Range<u64> {
+pub(crate) fn seeds(least: u64) -> std::ops::Range<u64> {
     let asked = std::env::var("LIFESPAN_SEEDS").ok().and_then(|text| text.parse().ok());
     let first = std::env::var("LIFESPAN_SEED").ok().and_then(|text| text.parse().ok());
     match (first, asked) {

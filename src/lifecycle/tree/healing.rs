@@ -1,11 +1,25 @@
 //! What happens after a failure: kept, and told once the tree is well again (DESIGN §3.6).
 
+use std::collections::BTreeMap;
+
 use super::Tree;
 use crate::facts::instant::Evidence;
+use crate::facts::meta::Uid;
 use crate::facts::workload::Mode;
 use crate::lifecycle::action::Action;
+use crate::lifecycle::step::Step;
 use crate::lifecycle::transition::{Settles, Transition};
 use crate::lifecycle::turn::Turn;
+
+impl Transition {
+    /// What was written below and has not come to its end yet, as far as it goes on from `start` on.
+    pub(super) fn still_open(self, start: Evidence) -> BTreeMap<Uid, Step> {
+        let open = self.steps.into_iter().filter(|(_, step)| {
+            step.settled.is_none() && step.failed.is_none() && !step.is_deleted
+        });
+        open.map(|(uid, step)| (uid, Step { start, ..step })).collect()
+    }
+}
 
 impl Tree {
     /// What happens after a failure is kept, and told once the tree is well again.

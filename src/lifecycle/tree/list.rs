@@ -1,6 +1,7 @@
 //! What a list proves in progress (DESIGN §3, after a list).
 
 use super::{After, Tree};
+use crate::facts::ids;
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -66,7 +67,10 @@ impl Tree {
             self.judge_workload(now, turn)
         };
         match began {
-            Some(proof) if proof.is_recent(now, self.limit(), turn.rules) => {
+            Some(proof)
+                if proof.is_recent(now, self.limit(), turn.rules)
+                    && !self.has_told(&proof.cause, turn.rules) =>
+            {
                 self.go_on(proof, turn);
             }
             Some(_) | None => {
@@ -74,6 +78,14 @@ impl Tree {
                 self.pods.each(|(_, pod)| pod.forget_listed());
             }
         }
+    }
+
+    /// The transition of this cause was known before, and has left.
+    fn has_told(&self, cause: &str, rules: &Rules) -> bool {
+        let trace = ids::trace_id(rules.cluster(), self.top().uid, cause);
+        let written = cause.strip_prefix("spec:").and_then(|number| number.parse::<i64>().ok());
+        let is_known = written.is_some_and(|number| Some(number) <= self.generation);
+        is_known || self.last.is_some_and(|last| last.trace == trace)
     }
 
     fn judge_bare(&self) -> Option<Proof> {

@@ -8,6 +8,7 @@ use super::{After, Tree};
 use crate::facts::change::Snapshot;
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::Evidence;
+use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::span::{LinkReason, Outcome};
 use crate::facts::time::Nanos;
@@ -28,7 +29,9 @@ impl Tree {
             Snapshot::Pod(pod) => !pod.restarts_always,
         };
         let is_in_run = || self.forest.is_in_run(owner, self.top().uid, self.is_run());
-        !is_run || (!self.spawns(owner) && (self.is_open() || is_in_run()))
+        let is_alone =
+            !self.lacks_top() && (self.spawns(owner) || !(self.is_open() || is_in_run()));
+        !is_run || !is_alone
     }
 
     /// Whether runs below `owner` are trees of their own, whatever is open.
@@ -88,9 +91,31 @@ impl Tree {
     pub fn unmatched(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
         self.mark_late(turn);
         self.close(Outcome::Unfinished, at, None, turn);
-        self.root = None;
+        self.emit(turn);
+        // Until here all is told that was written.
+        let known = self.root.take().and_then(|root| root.meta.generation);
+        self.generation = self.generation.max(known);
         self.pods.remove(self.portrait.top.uid);
         self.is_muted = true;
+        self.waits_for_top = self.lacks_top();
+        self.after()
+    }
+
+    /// Whether its topmost object left the selector of its watch: what is below it is kept until it
+    /// matches again, and nothing of it is told.
+    #[must_use]
+    pub fn lacks_top(&self) -> bool {
+        self.is_muted && self.root.is_none() && self.top().kind != Kind::Pod
+    }
+
+    /// The topmost object matches the selector of its watch again: it is as if it were listed.
+    pub fn matches_again(&mut self) {
+        (self.is_muted, self.waits_for_top) = (false, false);
+    }
+
+    /// Its topmost object is not waited for any more.
+    pub fn goes_without_top(&mut self) -> After {
+        self.waits_for_top = false;
         self.after()
     }
 

@@ -30,7 +30,10 @@ impl Tree {
         start: Evidence,
         turn: &mut Turn<'_>,
     ) -> &mut Transition {
-        let dropped = self.drop_healing(turn);
+        let dropped = self.drop_healing(turn).map(|healing| {
+            self.forget_healing(&healing);
+            if action.is_end() { BTreeMap::new() } else { healing.still_open(start) }
+        });
         let superseded = self.close_for(action, start, turn);
         let link = superseded.map(|of| own_link(of, LinkReason::Supersedes)).or_else(|| {
             let last = self.last?;
@@ -70,7 +73,7 @@ impl Tree {
             n_links_dropped: 0,
             is_stale: false,
             goals: Vec::new(),
-            steps: BTreeMap::new(),
+            steps: dropped.unwrap_or_default(),
             past: Vec::new(),
             notes: Vec::new(),
             queued: Vec::new(),
@@ -95,9 +98,6 @@ impl Tree {
             n_crowded: 0,
         };
         self.nodes = super::Nodes::default();
-        if let Some(healing) = dropped {
-            self.forget_healing(&healing);
-        }
         self.pending.insert(Box::new(transition))
     }
 

@@ -222,3 +222,52 @@ fn what_is_open_of_an_object_that_no_longer_matches_ends_unfinished_with_a_gap()
         "#]],
     );
 }
+
+// What is below it has been kept, and nothing of it was told meanwhile.
+#[test]
+fn what_matches_its_selector_again_is_as_if_it_were_listed() {
+    check(
+        "
+        @0 settled sts/db db-0
+        @20  sts db unmatched
+        @30  pod db-0 going grace=1
+        @31  pod db-0 gone
+        @31.1 pod db-0b name=db-0 of=sts/db revision=r1
+        @33  pod db-0b running ready
+        @60  sts db status=1/1/1
+        @90  pod db-0b exit=1
+        @91  pod db-0b running restarts=1 ready
+        @120 wait
+        ",
+        expect![[r#"
+            recover StatefulSet db 90..91 completed {cause=pods:684d1fc8-8306-874a-9d2b-6c4e18ef6988:1700000090, reason=Error}
+              restart container db-0 [app] 90..91 completed {reason=Error, exit_code=1}
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_cut_when_it_left_its_selector_is_not_told_again_when_it_is_back() {
+    check(
+        "
+        @0 settled web a
+        @20   deploy web image=v2 by=kubectl
+        @20.1 rs web-2 of=web image=v2 replicas=1
+        @20.2 pod b of=web-2
+        @25   deploy web unmatched
+        @27   deploy web
+        @30   pod b running ready
+        @30.1 rs web-2 status=1/1
+        @30.2 deploy web status=1/1/1
+        @60   deploy web image=v3 by=kubectl
+        @90 wait
+        ",
+        expect![[r#"
+            update Deployment web 20..25 unfinished {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+              create ReplicaSet web-2 20.1..25 unfinished {replicas.from=0, replicas.to=1}
+                start Pod b 20.2..25 unfinished
+                  schedule Pod b 20.2..25 unfinished
+            open: update Deployment web spec:3
+        "#]],
+    );
+}

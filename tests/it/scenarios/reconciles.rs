@@ -314,3 +314,41 @@ fn nodes_of_a_daemon_set_below_that_come_and_go_are_told_each_time() {
         "#]],
     );
 }
+
+// The write came before the transition that tells of it: there it begins with that (DESIGN §3.6).
+#[test]
+fn what_was_written_below_after_a_failure_and_is_still_open_is_told_by_what_comes_next() {
+    check(
+        "
+        @30   cr Database.example.org db spec.tier=b by=kubectl progressing
+        @31   cr Database.example.org db failed=NoQuorum
+        @45   deploy inner image=v2 by=operator
+        @45.1 rs inner-2 of=inner replicas=1 image=v2
+        @45.2 pod b of=inner-2
+        @50   cr Database.example.org db spec.tier=c by=kubectl progressing
+        @55   pod b running ready
+        @55.1 rs inner-2 status=1/1
+        @55.2 rs inner-1 replicas=0
+        @55.3 pod a going grace=1
+        @55.4 rs inner-1 status=0/0
+        @55.5 deploy inner status=1/1/1
+        @56   cr Database.example.org db settled
+        @57   pod a gone
+        @90 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            update Database db 30..31 failed ERROR NoQuorum: it is so {cause=spec:2, manager=kubectl, changed=tier}
+            update Database db 50..56 completed {cause=spec:3, manager=kubectl, changed=tier, pods.terminating=1}
+              -> follows update Database spec:2
+              update Deployment inner 50..55.5 completed
+                create ReplicaSet inner-2 50..55.1 completed {replicas.from=0, replicas.to=1}
+                scale ReplicaSet inner-1 55.2..55.4 completed {replicas.from=1, replicas.to=0}
+                  terminate Pod a 55.3..57 completed {reason=scaled down}
+            counted: churn 3
+        "#]],
+    );
+}

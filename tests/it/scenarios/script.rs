@@ -69,6 +69,8 @@ struct Moment {
 #[derive(Default)]
 struct World {
     objects: BTreeMap<String, Snapshot>,
+    /// Those that do not match the selector of their watch.
+    hidden: BTreeMap<String, Snapshot>,
     version: u64,
     told: Vec<Moment>,
     settings: Settings,
@@ -337,7 +339,8 @@ impl World {
 
     fn write(&mut self, kind: &str, name: &str, line: &Line<'_>, version: u64) -> Change {
         let key = format!("{kind}/{name}");
-        let old = self.objects.get(&key);
+        let hidden = self.hidden.remove(&key);
+        let old = self.objects.get(&key).or(hidden.as_ref());
         let new = objects::write(kind, name, old, line, version);
         if line.has("gone") {
             self.objects.remove(&key);
@@ -345,6 +348,7 @@ impl World {
         }
         if line.has("unmatched") {
             self.objects.remove(&key);
+            self.hidden.insert(key, new.clone());
             return Change::Unmatched(new);
         }
         // `rv=` below what is known tells an old version again.

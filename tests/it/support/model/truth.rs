@@ -23,6 +23,11 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
+    /// A Pod caused it, or it came right by itself.
+    pub(crate) const fn is_by_pods(&self) -> bool {
+        matches!(self, Self::Pod(..) | Self::Heal)
+    }
+
     /// Whether `told` names this cause; a Pod's second may be told as a neighbouring one.
     pub(crate) fn is(&self, told: &str) -> bool {
         match self {
