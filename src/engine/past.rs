@@ -4,6 +4,11 @@
 //! Only trees that were told something a moment ago have a past, and trees that one change touched
 //! have one together. What a tree was shares with what it is whatever has not changed since. A past
 //! begins anew when a transition leaves, for that is never taken back, and with every list.
+//!
+//! What is kept is bounded by the number of changes, `MAX_TOLD` of trees that are decided together
+//! and `MAX_ALL` of all: a change takes 770 bytes as a rule (`cargo bench --bench memory` measures
+//! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. Half a minute later nothing is
+//! kept of a tree at rest.
 
 use std::collections::{BTreeMap, VecDeque};
 
