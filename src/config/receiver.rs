@@ -166,7 +166,7 @@ fn watching(s: &mut Section<'_>) -> (WatchSettings, Option<bool>) {
     let encoding = s.word(
         "encoding",
         &["auto", "json"],
-        "In what form Pods and Events are read: auto is protobuf where the server has it, at a third of the cost; all other kinds are read as JSON",
+        "In what form Pods and Events are read: auto is protobuf where the server has it, which is shorter; all other kinds are read as JSON",
     );
     let settings = WatchSettings {
         page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
