@@ -424,7 +424,7 @@ impl Engine {
             tree.release_hold(&mut turn);
             self.tell(top, &ended, out);
             self.store.leave(top);
-            self.leave_host(top, &tree, out);
+            self.leave_host(top, &tree, seen.heard, out);
         }
     }
 

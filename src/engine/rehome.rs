@@ -170,11 +170,18 @@ impl Engine {
         self.change(host, Seen::NOTHING, out, |into, _| into.absorb(tree, owner));
     }
 
-    /// A tree is over: the one that hosted it need not wait for it any more.
-    pub(super) fn leave_host(&mut self, top: Uid, tree: &Tree, out: &mut Vec<FinishedSpan>) {
+    /// A tree is over with what was `heard`: the one that hosted it need not wait for it any more.
+    pub(super) fn leave_host(
+        &mut self,
+        top: Uid,
+        tree: &Tree,
+        heard: Heard,
+        out: &mut Vec<FinishedSpan>,
+    ) {
         let host = tree.owner_of(top).and_then(|owner| self.store.tree_of(owner));
         if let Some(host) = host.filter(|host| *host != top) {
-            let at = Evidence::arrival(self.now, Heard::at(self.n_entered));
+            let moment = heard.arrival.map_or(self.now, |arrival| arrival.moment);
+            let at = Evidence::arrival(moment, heard);
             self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
         }
     }

@@ -217,9 +217,10 @@ impl Tree {
                 // How a ReplicaSet is, its Pods say.
                 open.steps.values().all(|it| is_set(&it.kind) || it.is_deleted || it.is_over())
             };
-            let is_told = has_settled && !self.pods.waits_in_place();
             let has_pods = open.action != Action::Reconcile || self.wanted().is_some();
-            return is_told && (!has_pods || self.is_healthy());
+            let is_up = !has_pods || self.is_healthy();
+            // All Pods are looked at for what was written to them only when the rest is well.
+            return is_up && has_settled && !self.pods.waits_in_place();
         }
         let is_settled = |root: &Workload| root.mode == Mode::Rollout && settle::is_complete(root);
         let says_so = self.root.as_deref().is_none_or(is_settled);

@@ -121,15 +121,18 @@ impl Tree {
         let is_beyond_scale = change.as_ref().is_some_and(|change| !change.is_scale());
         let is_run = new.mode == Mode::Run;
         let is_resumed = is_run && !new.paused && old.is_some_and(|old| old.paused);
-        let is_nodes =
-            new.kind == Kind::DaemonSet && old.is_some_and(|old| old.count() != new.count());
+        let is_counted = new.kind == Kind::DaemonSet;
+        let counts_other = old.filter(|old| is_counted && old.count() != new.count());
+        // Before its controller has looked at it nobody says how many.
+        let is_nodes = counts_other.is_some_and(|old| old.status.observed.is_some());
         Write {
             at,
             number: if is_nodes { new.meta.resource_version } else { new.meta.write_number() },
             created: old.is_none() && (!turn.seen.is_listed || is_of_open),
             from: old.map_or(0, Workload::count),
             is_nodes,
-            is_scaled: is_nodes || old.is_some_and(|old| old.replicas != new.replicas),
+            is_scaled: counts_other.is_some()
+                || old.is_some_and(|old| old.replicas != new.replicas),
             is_updated: is_beyond_scale && !is_set(&new.kind),
             is_moved: old.is_some_and(|old| spec(old) != spec(new)),
             is_restart: change.is_some_and(|change| change.template && !change.beyond_restart),

@@ -217,8 +217,9 @@ impl Tree {
         let owned = pod.owner().and_then(|uid| Some((uid, self.forest.of(uid)?)));
         owned.is_some_and(|(uid, owned)| {
             let workload = &owned.workload;
-            let n_wanted = workload.wanted().filter(|_| workload.kind == Kind::DaemonSet);
-            n_wanted.is_some_and(|wanted| wanted > 0 && self.pods.share(uid).present >= wanted)
+            let is_known = workload.kind == Kind::DaemonSet && workload.status.observed.is_some();
+            let n_wanted = workload.wanted().filter(|_| is_known);
+            n_wanted.is_some_and(|wanted| self.pods.share(uid).present >= wanted)
         })
     }
 

@@ -143,6 +143,37 @@ fn a_cron_job_deleted_with_a_running_job_deletes_both_in_one_trace() {
     );
 }
 
+// It ends with the last Pod of that, and not when that is decided.
+#[test]
+fn a_cron_job_deleted_while_a_job_of_it_is_on_its_way_out_ends_with_that() {
+    check(
+        "
+        @0 list
+        @1   cronjob nightly by=kubectl
+        @60  job nightly-1 of=nightly scheduled=60 by=kube-controller-manager
+        @60.6 pod x of=job/nightly-1 restarts=Never
+        @61  pod x running
+        @69.5 job nightly-1 gone
+        @69.7 pod x going grace=30
+        @70  cronjob nightly gone
+        @72  pod x exit=143 failed
+        @72.5 pod x gone
+        @100 wait
+        ",
+        expect![[r#"
+            create CronJob nightly 1..1 completed {cause=spec:1, manager=kubectl}
+            run Job nightly-1 60..69.5 deleted {cause=spec:1, manager=kube-controller-manager}
+              run Pod x 60.6..69.5 unfinished
+                start Pod x 60.6..61 completed
+                run container x [app] 61..69.5 unfinished
+            delete Job nightly-1 69.5..72.5 completed {cause=delete}
+              -> supersedes run Job spec:1
+              terminate Pod x 69.7..72.5 completed {exit_codes=app=143}
+            delete CronJob nightly 70..72.5 completed {cause=delete}
+        "#]],
+    );
+}
+
 #[test]
 fn a_cron_job_deleted_in_the_foreground_with_a_running_job_deletes_both_in_one_trace() {
     check(

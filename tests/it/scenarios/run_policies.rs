@@ -4,6 +4,35 @@ use expect_test::expect;
 
 use super::tree::{check, check_also};
 
+// `kubectl delete --force --grace-period=0`: nobody was asked first, and the Job makes another.
+#[test]
+fn a_pod_of_a_run_that_is_deleted_by_force_ends_there_and_another_runs_in_its_place() {
+    check(
+        "
+        @0 list
+        @1    job load by=kubectl
+        @1.1  pod x of=job/load restarts=Never
+        @2    pod x running
+        @10   pod x gone
+        @10.2 pod y of=job/load restarts=Never
+        @11   pod y running
+        @20   pod y exit=0 succeeded
+        @21   job load settled
+        @60 wait
+        ",
+        expect![[r#"
+            run Job load 1..21 completed {cause=spec:1, manager=kubectl}
+              run Pod x 1.1..10 deleted
+                start Pod x 1.1..2 completed
+                run container x [app] 2..10 unfinished
+              terminate Pod x 10..10 completed
+              run Pod y 10.2..20 completed
+                start Pod y 10.2..11 completed
+                run container y [app] 11..20 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
 // `SuccessPolicy`: once the leader's index has succeeded the others are deleted, and the Job is
 // Complete when they are gone (`enactJobFinished`).
 #[test]
