@@ -149,6 +149,8 @@ impl World {
             (45..60, Some(operand)) => self.autoscale(operand),
             (60..68, Some(operand)) => self.restart_below(operand),
             (68..75, Some(Below::Deployment(of))) => self.delete(of),
+            // What neither has nor wants Pods goes without a word.
+            (68..75, Some(Below::Workload(of))) if self.workloads[of].pods.is_empty() => {}
             (68..75, Some(Below::Workload(of))) => self.delete_workload(of),
             _ => {
                 let Some(operand) = self.operand(at) else { return };
