@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::driver::{Figures, drive};
+use self::driver::{Figures, Outlet, drive};
 use crate::cluster::connect::Cluster;
 use crate::cluster::machine::Machine;
+use crate::engine::records::Record;
 use crate::engine::{Engine, Trees};
 use crate::export::books::Books;
 use crate::export::{AllBooks, Delivery};
@@ -71,6 +72,21 @@ pub struct Stopped {
     pub books: Vec<Books>,
 }
 
+/// The exporters, and a person who looks on.
+struct ToExporters {
+    delivery: Delivery,
+    shown: Option<mpsc::Sender<Vec<FinishedSpan>>>,
+}
+
+impl Outlet for ToExporters {
+    fn hand_on(&mut self, spans: Vec<FinishedSpan>, _changed: Vec<Record>) {
+        self.delivery.offer(&spans);
+        if let Some(Err(_)) = self.shown.as_ref().map(|shown| shown.try_send(spans)) {
+            tracing::warn!("Too much to show; exporters are not affected");
+        }
+    }
+}
+
 impl App {
     /// Starts to watch `cluster`. Spans go to `delivery`, and to `shown` if a person looks on.
     #[must_use]
@@ -95,25 +111,21 @@ impl App {
         let machine = view.machine.clone();
         let mut core = JoinSet::new();
         core.spawn(async move {
-            let hand_on = |spans: Vec<FinishedSpan>| {
-                delivery.offer(&spans);
-                if let Some(Err(_)) = shown.as_ref().map(|shown| shown.try_send(spans)) {
-                    tracing::warn!("Too much to show; exporters are not affected");
-                }
-            };
+            let mut outlet = ToExporters { delivery, shown };
             let now = || machine.now().at;
-            let mut engine = drive(engine, told, now, &figures, hand_on).await;
-            // Nothing goes on with what is held.
-            let cut = engine.cut_holds(machine.now().at);
+            let mut engine = drive(engine, told, now, &figures, &mut outlet).await;
+            // Where a storage goes on with what is held, it is held.
+            let goes_on = engine.stores_changes();
+            let cut = if goes_on { Vec::new() } else { engine.cut_holds(machine.now().at) };
             // What settled a moment ago may be known by that alone.
             let says = |span: &&FinishedSpan| {
                 span.attributes.iter().any(|(key, _)| *key == "lifespan.hold.cut")
             };
             let n_cut = u64::try_from(cut.iter().filter(says).count()).unwrap_or(u64::MAX);
             if !cut.is_empty() {
-                hand_on(cut);
+                outlet.hand_on(cut, Vec::new());
             }
-            (Core { engine, n_cut }, delivery)
+            (Core { engine, n_cut }, outlet.delivery)
         });
         Self { watches, core, view }
     }

@@ -5,22 +5,27 @@
 
 mod again;
 mod behind;
+mod changed;
 mod claims;
 mod counts;
 mod derived;
+mod judged;
 mod lanes;
 mod lists;
 mod orphans;
 mod owners;
 mod past;
+pub mod records;
 mod rehome;
 mod settings;
 mod shared;
+pub mod state;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use changed::Changed;
 use claims::Claims;
 pub use counts::Counts;
 use derived::{Deadlines, Shared};
@@ -56,6 +61,7 @@ pub struct Engine {
     owner_wait: Nanos,
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
+    targets: BTreeMap<(Lane, Part), u64>,
     custom_kinds: Vec<(Lane, Kind)>,
     sieve: Sieve,
     inlet: Inlet,
@@ -102,6 +108,10 @@ pub struct Engine {
     now: UnixNanos,
     /// From then on no lane is behind, as far as is known.
     none_behind_from: UnixNanos,
+    /// Trees that are others than when they were last stored.
+    changed: Changed<Uid>,
+    /// Something was told since state was last stored.
+    is_told: bool,
 }
 
 impl Engine {
@@ -120,6 +130,7 @@ impl Engine {
             max_pods_per_trace,
             max_waiting,
             waits_for,
+            targets,
             custom_kinds,
             roots,
             sampling,
@@ -142,6 +153,7 @@ impl Engine {
             owner_wait,
             max_waiting,
             waits_for,
+            targets,
             custom_kinds,
             sieve: Sieve::new(sampling),
             inlet: Inlet::new(rules.settle_time, max_waiting),
@@ -172,6 +184,8 @@ impl Engine {
             is_by_time: false,
             now: UnixNanos::LEAST,
             none_behind_from: UnixNanos::LEAST,
+            changed: Changed::default(),
+            is_told: false,
         }
     }
 
@@ -185,13 +199,16 @@ impl Engine {
             }
             if std::mem::take(&mut self.is_new_history) {
                 self.store.each(Tree::forget_versions);
-                (self.pasts, self.reached) = (Pasts::default(), None);
+                self.store.all().into_iter().for_each(|top| self.changed.mark(top));
+                self.pasts.reset();
+                self.reached = None;
             }
             self.enter_lists(next, &mut out);
             if self.lists_enter() != Some(Entry::Held) {
                 self.inlet.release(next);
             }
             while let Some(released) = self.inlet.take_ready() {
+                self.take_out(&released);
                 self.release(released, &mut out);
             }
             let orphans = self.orphans.due(next);
@@ -281,37 +298,6 @@ impl Engine {
         self.counts.spans += n(out.len());
         self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
         out
-    }
-
-    fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
-        if (self.unjudged.is_empty() && self.relisted.is_empty()) || self.first_lists_enter() {
-            return;
-        }
-        let now = self.now.plus(self.inlet.clock.ahead);
-        // What a list tells of one kind, those of the others may be still to tell of.
-        let is_listing =
-            self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
-        self.not_again(out, |engine, out| {
-            for top in std::mem::take(&mut engine.unjudged) {
-                engine.change(top, Seen::NOTHING, out, |tree, turn| tree.judge(now, turn));
-            }
-            if is_listing {
-                return;
-            }
-            for top in std::mem::take(&mut engine.relisted) {
-                engine.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
-            }
-        });
-    }
-
-    /// A list told of a tree: it is judged, or looked at, when all that it tells is in.
-    fn is_to_judge(&mut self, top: Uid) {
-        if self.store.read(top, Tree::is_unjudged) == Some(true) {
-            self.relisted.remove(&top);
-            self.unjudged.insert(top);
-        } else if !self.unjudged.contains(&top) {
-            self.relisted.insert(top);
-        }
     }
 
     /// What `told` means for the trees; returns what had waited for it.

@@ -56,7 +56,9 @@
 //! * [`store`]: all trees, and which tree an object belongs to; which of them are not at rest, and
 //!   how many. The one file that names `DashMap`.
 //! * [`engine`]: inlet, lists, store and trees behind one door, and what trees were a moment ago, so
-//!   that what comes late is put in its place. Drives the core, reads no clock.
+//!   that what comes late is put in its place. Drives the core, reads no clock. What must outlast the
+//!   process goes out as [`engine::records`], and comes back as an engine that goes on
+//!   ([`engine::state`]).
 //! * [`cluster`]: how a cluster is found, and the one way to ask its API server, with credentials
 //!   that are renewed; the one room that names kube. [`cluster::discovery`] is what a server serves,
 //!   [`cluster::refusal`] why it did not do as it was asked, both pure.
@@ -144,6 +146,14 @@
 //! * **Invariant:** nothing that has settled is lost when the process ends; what is open is counted,
 //!   and never told as if it had ended.
 //!   (`ends::at_the_end_holds_are_released_and_say_so_and_what_is_open_stays_open`)
+//! * **Invariant:** a process that ends at any moment and another that goes on with what it had stored
+//!   tell together what one would have told, and nothing twice.
+//!   (`restarts::whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told`,
+//!   `restarts::whoever_dies_between_two_commits_tells_nothing_twice_and_all_once`)
+//! * **Invariant:** what is stored change by change is what would be stored at once.
+//!   (`restarts::what_is_stored_change_by_change_is_what_is_stored_at_once`)
+//! * **Invariant:** what is stored and cannot be read costs what it is of, and nothing is told falsely
+//!   for it. (`restarts::what_cannot_be_read_is_dropped_and_told_anew_by_lists`)
 //! * **Invariant:** a tree changes through one door, so that what follows from it is kept in step.
 //!   (`tidy::a_tree_changes_through_one_door`)
 //! * **Invariant:** what is counted of the Pods of a tree follows from them.

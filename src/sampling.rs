@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::context::is_decided;
 use crate::facts::ids::TraceId;
 use crate::facts::span::{FinishedSpan, LinkReason, Outcome};
@@ -82,7 +84,7 @@ impl Threshold {
 }
 
 /// What became of a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Decision {
     /// It is kept, for a reason that says nothing of how likely that was.
     Kept,
@@ -115,6 +117,17 @@ pub struct Sieve {
     allowance: i128,
     filled: UnixNanos,
     dropped: Dropped,
+    /// What is remembered is other than when it was last taken.
+    is_changed: bool,
+}
+
+/// What a sieve remembers, to be stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Remembered {
+    /// In order of their leaving.
+    decisions: Vec<(TraceId, Decision)>,
+    allowance: i128,
+    filled: UnixNanos,
 }
 
 impl Sieve {
@@ -132,7 +145,25 @@ impl Sieve {
             allowance,
             filled: UnixNanos::LEAST,
             dropped: Dropped::default(),
+            is_changed: false,
         }
+    }
+
+    /// What is remembered, if that is other than when this was last asked.
+    pub fn changed(&mut self) -> Option<Remembered> {
+        let is_changed = std::mem::take(&mut self.is_changed);
+        let decision = |trace: &TraceId| Some((*trace, *self.remembered.get(trace)?));
+        let decisions = self.order.iter().filter_map(decision);
+        let (allowance, filled) = (self.allowance, self.filled);
+        is_changed.then(|| Remembered { decisions: decisions.collect(), allowance, filled })
+    }
+
+    /// Remembers what another did.
+    pub fn resume(&mut self, remembered: Remembered) {
+        let Remembered { decisions, allowance, filled } = remembered;
+        self.order = decisions.iter().map(|(trace, _)| *trace).collect();
+        self.remembered = decisions.into_iter().collect();
+        (self.allowance, self.filled) = (allowance, filled);
     }
 
     /// What was dropped so far.
@@ -149,6 +180,7 @@ impl Sieve {
         if is_open || spans.is_empty() {
             return spans;
         }
+        self.is_changed = true;
         let mut sizes: BTreeMap<TraceId, i128> = BTreeMap::new();
         for span in &spans {
             *sizes.entry(span.trace_id).or_default() += 1;

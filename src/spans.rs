@@ -16,6 +16,8 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::instant::{Evidence, Heard, Instant};
 use crate::facts::kind::Kind;
@@ -50,7 +52,7 @@ pub struct Telling {
 pub type Outliving = (Uid, Option<Box<str>>);
 
 /// The span above something that outlives it, and has left without it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Left {
     /// Its trace.
     context: SpanContext,

@@ -169,6 +169,34 @@ impl Store {
         self.left.remove(outliving).map(|(_, left)| left)
     }
 
+    /// The topmost objects of all trees, in order.
+    #[must_use]
+    pub fn all(&self) -> BTreeSet<Uid> {
+        self.trees.iter().map(|tree| *tree.key()).collect()
+    }
+
+    /// Forgets the guests that are not there; returns the trees that hosted them.
+    pub fn forget_lost_guests(&self) -> Vec<Uid> {
+        let lost = |tree: &Tree| -> Vec<Uid> {
+            tree.guests().iter().copied().filter(|it| !self.trees.contains_key(it)).collect()
+        };
+        let all: Vec<(Uid, Vec<Uid>)> =
+            self.trees.iter().map(|tree| (*tree.key(), lost(&tree))).collect();
+        let hosts = all.into_iter().filter(|(_, lost)| !lost.is_empty());
+        let forget = |(host, lost): (Uid, Vec<Uid>)| {
+            let mut tree = self.trees.get_mut(&host)?;
+            lost.into_iter().for_each(|guest| tree.forget_guest(guest));
+            Some(host)
+        };
+        hosts.filter_map(forget).collect()
+    }
+
+    /// How many trees there are.
+    #[must_use]
+    pub fn n_trees(&self) -> usize {
+        self.trees.len()
+    }
+
     /// How many objects are tracked.
     #[must_use]
     pub fn n_objects(&self) -> usize {

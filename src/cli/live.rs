@@ -123,6 +123,7 @@ async fn watch(
     let watched = catalog.lanes().map(|lane| Watched {
         target: arguments.cluster.target(&catalog, lane, &namespace),
         has_no_backlog: !lane.has_lives(),
+        from: None,
         listener: ForCore::new(Arc::clone(&catalog), lane, 0),
     });
     let (show, mut shown) = mpsc::channel(WAITING);

@@ -149,6 +149,7 @@ async fn record(
             listener: listener(&target),
             target,
             has_no_backlog,
+            from: None,
         })
         .collect();
     let n_watched = watched.len();

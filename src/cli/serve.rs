@@ -23,6 +23,8 @@ use crate::random;
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
+use crate::watch::lanes::Watched;
+use crate::watch::listener::ForCore;
 
 /// How long exporters have at the end; a Pod has 30 s by default.
 const GRACE: Duration = Duration::from_secs(25);
@@ -209,8 +211,9 @@ fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
     let watched = receiver.watched();
     let mut settings = receiver.settings.clone();
     settings.cluster_uid = settings.cluster_uid.or_else(|| cluster.uid.clone());
-    settings.waits_for =
-        watched.iter().map(|watched| (watched.listener.lane, watched.listener.part)).collect();
+    let of = |watched: &Watched<ForCore>| (watched.listener.lane, watched.listener.part);
+    settings.targets = watched.iter().map(|it| (of(it), it.target.identity())).collect();
+    settings.waits_for = watched.iter().map(of).collect();
     App::start(cluster, &receiver.watch_settings, watched, Engine::new(settings), delivery, None)
 }
 

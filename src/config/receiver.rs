@@ -17,6 +17,7 @@ use crate::sampling::Policy;
 use crate::watch::lanes::Watched;
 use crate::watch::listener::ForCore;
 use crate::watch::target::{Encoding, Target, WatchSettings};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ impl Receiver {
                 }
                 .without(&to_exclude),
                 has_no_backlog: !object.lane.has_lives(),
+                from: None,
                 listener: ForCore::new(Arc::clone(&self.catalog), object.lane, part),
             })
         });
@@ -201,6 +203,7 @@ fn settings(
 ) -> Settings {
     Settings {
         waits_for: Vec::new(),
+        targets: BTreeMap::new(),
         custom_kinds,
         roots,
         sampling,

@@ -4,10 +4,12 @@ use std::fmt;
 
 /// 16 bytes that name a trace.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "binary", derive(serde::Serialize, serde::Deserialize))]
 pub struct TraceId(pub [u8; 16]);
 
 /// 8 bytes that name a span within its trace.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "binary", derive(serde::Serialize, serde::Deserialize))]
 pub struct SpanId(pub [u8; 8]);
 
 macro_rules! hex_display {

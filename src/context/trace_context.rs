@@ -13,6 +13,7 @@ const UNRECORDED: &str = "lifespan=unrecorded";
 
 /// A W3C trace context, parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "binary", derive(serde::Serialize, serde::Deserialize))]
 pub struct TraceContext {
     /// trace-id, never zero.
     pub trace_id: TraceId,
@@ -26,6 +27,7 @@ pub struct TraceContext {
 
 /// A trace context found on an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "binary", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stamp {
     /// Where it stood: an annotation key, `status.spanContext` or `env TRACEPARENT`.
     pub found: Box<str>,

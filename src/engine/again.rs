@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::past::{Again, Entry};
 use super::{Counts, Engine, orphans};
+use crate::facts::change::Change;
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -16,6 +17,15 @@ impl Engine {
     /// A change enters, or waits for what has to enter before it.
     pub(super) fn release(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         let object = orphans::object_of(&released.change);
+        if let Some(state) = self.lanes.get_mut(&(released.lane, released.part)) {
+            match &released.change {
+                Change::Seen(_) => state.relist.hold(object, released.facts),
+                Change::Deleted(_) | Change::Unmatched(_) | Change::Vanished(_) => {
+                    state.relist.left(object);
+                }
+                Change::Noted(_) => {}
+            }
+        }
         let awaited = self
             .orphans
             .owner_of(object)
@@ -85,7 +95,8 @@ impl Engine {
     fn take(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         self.reached = self.reached.max(Some(released.place));
         let desired = self.desired_by(&released);
-        let waited = self.tell_trees(Entry { released, when: self.when(), desired }, out);
+        let waited =
+            self.tell_trees(Entry { number: 0, released, when: self.when(), desired }, out);
         if !waited.is_empty() {
             // What waited for it is news: first it is judged by what the list shows.
             self.judge(out);
@@ -164,6 +175,7 @@ impl Engine {
 
     /// A tree is about to change.
     pub(super) fn touch(&mut self, top: Uid) {
+        self.changed.mark(top);
         if !self.touched.contains(&top) {
             self.touched.push(top);
         }
@@ -229,7 +241,7 @@ impl Engine {
         self.counts.missed += n_missed;
         let mut trees: BTreeSet<Uid> = was.keys().copied().collect();
         for (top, tree) in was {
-            self.restore(top, tree);
+            self.put_back(top, tree);
         }
         let (when, reached) = (self.when(), self.reached);
         let mut is_first = true;
@@ -251,7 +263,7 @@ impl Engine {
                 let i = told.partition_point(|(it, _)| it.released.place <= released.place);
                 let next = told.get(i).map(|(next, _)| (next.when, next.desired));
                 let (when, desired) = next.unwrap_or((when, self.desired_by(&released)));
-                told.insert(i, (Entry { released, when, desired }, true));
+                told.insert(i, (Entry { number: 0, released, when, desired }, true));
             }
         }
         (self.now, self.reached) = (when.at, reached);
@@ -276,8 +288,9 @@ impl Engine {
     }
 
     /// A tree is what it was; all that were with it are restored together.
-    fn restore(&mut self, top: Uid, tree: Option<Tree>) {
+    fn put_back(&mut self, top: Uid, tree: Option<Tree>) {
         self.deadlines.set(top, None);
+        self.changed.mark(top);
         let mut guests = BTreeSet::new();
         if let Some(mut is) = self.store.fell(top) {
             guests = is.take_guests();
@@ -292,6 +305,7 @@ impl Engine {
             {
                 tree.forget_guest(top);
                 self.store.plant(host, tree);
+                self.changed.mark(host);
             }
         }
         let Some(mut tree) = tree else { return };

@@ -53,6 +53,24 @@ impl Reach {
         }
     }
 
+    /// Since when it has told less than was written, if it still does at `now`.
+    pub(super) fn since(self, now: UnixNanos) -> Option<UnixNanos> {
+        self.behind(now).map(|behind| behind.since)
+    }
+
+    /// Another process heard it until `since`, and it is asked again from `at` on.
+    pub(super) fn resumes(
+        &mut self,
+        since: UnixNanos,
+        at: UnixNanos,
+        was_empty: bool,
+        none_from: &mut UnixNanos,
+    ) {
+        self.is_away = true;
+        let until = at.plus(LONGEST_AWAY);
+        self.is_behind(Behind { since, until, has_listed: false, was_empty }, none_from);
+    }
+
     /// It watches again, or `has_listed`: what was written while it was away is in by `until`.
     pub(super) fn goes_on(
         &mut self,

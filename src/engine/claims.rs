@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Engine;
 use crate::facts::meta::Uid;
 use crate::facts::note::{About, Note};
@@ -19,10 +21,13 @@ const MAX_WAITING: usize = 10_000;
 type Claim = (Box<str>, Box<str>);
 
 /// Claims that Pods wait for, and those that wait for a Pod.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Claims {
     waiting: BTreeMap<Claim, Vec<Uid>>,
     kept: Vec<Note>,
+    /// They are others than when they were last stored.
+    #[serde(skip)]
+    pub(super) are_changed: bool,
 }
 
 impl Claims {
@@ -30,6 +35,7 @@ impl Claims {
     /// before.
     fn seen(&mut self, pod: &PodSnapshot) -> Vec<Note> {
         let uid = pod.meta.uid;
+        self.are_changed = true;
         let is_waiting = pod.node.is_none() && pod.meta.deletion.is_none();
         let mut said = Vec::new();
         for name in &pod.claims {
@@ -55,6 +61,7 @@ impl Claims {
 
     fn leave(&mut self, claim: &Claim, pod: Uid) {
         let Some(pods) = self.waiting.get_mut(claim) else { return };
+        self.are_changed = true;
         pods.retain(|known| *known != pod);
         if pods.is_empty() {
             self.waiting.remove(claim);
@@ -68,6 +75,7 @@ impl Claims {
             if &*note.reason == "WaitForFirstConsumer" {
                 self.kept.retain(|known| known.uid != note.uid);
                 self.kept.push(note.clone());
+                self.are_changed = true;
                 let extra = self.kept.len().saturating_sub(MAX_KEPT);
                 self.kept.drain(..extra);
             }

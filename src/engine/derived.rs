@@ -54,8 +54,8 @@ impl Deadlines {
 /// Values that many objects have, held once.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    nodes: BTreeSet<Arc<str>>,
-    paths: BTreeSet<Arc<[Box<str>]>>,
+    pub(super) nodes: BTreeSet<Arc<str>>,
+    pub(super) paths: BTreeSet<Arc<[Box<str>]>>,
 }
 
 impl Shared {

@@ -1,5 +1,11 @@
 //! What lanes say, on its way into the inlet.
 
+mod kept;
+
+use std::num::NonZeroU64;
+
+pub(super) use kept::Kept;
+
 use super::Engine;
 use super::behind::Reach;
 use crate::facts::change::News;
@@ -8,16 +14,17 @@ use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
+use crate::order::inlet::Told;
 use crate::order::relist::Relist;
 
 /// What is known of a lane.
 #[derive(Debug, Default)]
 pub(super) struct LaneState {
     pub(super) relist: Relist,
-    /// The objects of the list in progress.
-    pub(super) list: Vec<Snapshot>,
+    /// The objects of the list in progress, and the hashes of their facts.
+    pub(super) list: Vec<(Snapshot, Option<NonZeroU64>)>,
     /// The first list, complete, until those of its owners are.
-    pub(super) first: Option<Vec<Snapshot>>,
+    pub(super) first: Option<Vec<(Snapshot, Option<NonZeroU64>)>>,
     pub(super) has_listed: bool,
     /// It has told anything at all.
     has_spoken: bool,
@@ -27,6 +34,16 @@ pub(super) struct LaneState {
     moment: Option<UnixNanos>,
     /// The last resourceVersion that its watch told, or its list: a watch tells them in order.
     pub(super) last_version: Option<u64>,
+    /// That of its last list.
+    pub(super) listed: Option<u64>,
+    /// The last one that its watch told and that was taken out of the inlet.
+    pub(super) released: Option<u64>,
+    /// Up to here its watch has told all, by its own word.
+    pub(super) bookmark: Option<u64>,
+    /// Up to here its watch had told another process.
+    pub(super) told_before: Option<u64>,
+    /// Another process knew objects of it that are not known any more.
+    pub(super) must_list: bool,
     /// Its resourceVersions count another history than those of the other lanes.
     pub(super) is_foreign: bool,
     /// The history that its last list was of, see [`Engine::history_begins`].
@@ -83,7 +100,9 @@ impl Engine {
                 let facts = snapshot.facts();
                 let version = snapshot.meta().resource_version;
                 state.relist.seen(snapshot.meta().uid, facts);
-                self.inlet.listed(lane, version, Change::Seen(snapshot), at);
+                let (change, facts) = (Change::Seen(snapshot), NonZeroU64::new(facts));
+                self.is_told = true;
+                self.inlet.listed(Told { lane, part, change, facts }, version, at);
             }
             News::Closed => {
                 let was_empty = !state.relist.has_any();
@@ -91,7 +110,10 @@ impl Engine {
                 state.relist.abandon();
                 state.list.clear();
             }
-            News::Bookmark => state.reach.goes_on(until, false, &mut self.none_behind_from),
+            News::Bookmark(version) => {
+                state.reach.goes_on(until, false, &mut self.none_behind_from);
+                state.bookmark = version.max(state.bookmark);
+            }
             News::Watched(mut change) => {
                 state.reach.goes_on(until, false, &mut self.none_behind_from);
                 let version = change.version();
@@ -101,22 +123,15 @@ impl Engine {
                     return;
                 }
                 state.last_version = version.or(state.last_version);
-                let is_news = match &mut change {
-                    Change::Seen(snapshot) => {
-                        let facts = snapshot.facts();
-                        state.relist.seen(snapshot.meta().uid, facts)
-                    }
-                    Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
-                        state.relist.deleted(snapshot.meta().uid);
-                        true
-                    }
-                    Change::Vanished(_) | Change::Noted(_) => true,
-                };
+                let is_again = version.is_some() && version <= state.told_before;
+                let (is_news, facts) = state.take_note(&mut change);
                 let version = version.filter(|_| !state.is_foreign);
                 if is_news {
+                    self.is_told = true;
                     let ahead = self.inlet.clock.ahead;
-                    self.inlet.watched(lane, version, change, at, |change, bound| {
-                        let moment = state.moment_of(change, bound, at, ahead);
+                    let told = Told { lane, part, change, facts };
+                    self.inlet.watched(told, version, at, |change, bound| {
+                        let moment = state.moment_of(change, bound, at, ahead, is_again);
                         if moment.plus(SECOND) < at {
                             state.reach.tells_of_before(at, until, &mut self.none_behind_from);
                         }
@@ -124,6 +139,8 @@ impl Engine {
                     });
                 } else {
                     self.counts.untraced.unchanged += 1;
+                    // It bounds when that was written which still waits.
+                    self.is_told |= !self.inlet.is_empty();
                     version.into_iter().for_each(|version| self.inlet.arrived(version, at));
                 }
             }
@@ -166,16 +183,38 @@ impl Engine {
 }
 
 impl LaneState {
+    /// Takes note of what its watch tells: whether it is news, and the hash of its facts.
+    fn take_note(&mut self, change: &mut Change) -> (bool, Option<NonZeroU64>) {
+        match change {
+            Change::Seen(snapshot) => {
+                let facts = snapshot.facts();
+                let is_news = self.relist.seen(snapshot.meta().uid, facts);
+                (is_news, NonZeroU64::new(facts))
+            }
+            Change::Deleted(snapshot) | Change::Unmatched(snapshot) => {
+                self.relist.deleted(snapshot.meta().uid);
+                (true, None)
+            }
+            Change::Vanished(_) | Change::Noted(_) => (true, None),
+        }
+    }
+
     /// The moment that a change is taken to be of, which arrived at `at` and was written no later than
     /// `bound`: what came late tells of it by the newest time that stands on the object, never before
     /// what its lane told before.
+    ///
+    /// What another process had been told before `is_again` of the moment when that was.
     fn moment_of(
         &mut self,
         change: &Change,
         bound: UnixNanos,
         at: UnixNanos,
         ahead: Nanos,
+        is_again: bool,
     ) -> UnixNanos {
+        if is_again {
+            return bound;
+        }
         let is_resumed = self.reach.catches_up(at);
         let is_late = bound.plus(SECOND) < at;
         let mut moment = bound;

@@ -1,6 +1,8 @@
 //! Lists on their way into the trees: first lists enter owners first, later ones tell what is news, and
 //! what is gone.
 
+use std::num::NonZeroU64;
+
 use super::Engine;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::kind::{Lane, Part};
@@ -8,7 +10,7 @@ use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::turn::Seen;
-use crate::order::inlet::{BEFORE_ALL, Inlet, Released};
+use crate::order::inlet::{BEFORE_ALL, Inlet, Told};
 
 /// When first lists enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,10 @@ impl Engine {
         let clock = self.inlet.clock;
         self.inlet = Inlet::new(self.rules.settle_time, self.max_waiting);
         self.inlet.clock = clock;
+        self.lanes.values_mut().for_each(|state| {
+            (state.released, state.listed) = (None, None);
+            (state.bookmark, state.told_before) = (None, None);
+        });
         (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
     }
 
@@ -57,7 +63,7 @@ impl Engine {
         let is_news = state.relist.listed(uid, facts);
         if !enters || state.has_listed {
             if is_news || !state.has_listed {
-                state.list.push(snapshot);
+                state.list.push((snapshot, NonZeroU64::new(facts)));
             }
             return;
         }
@@ -67,7 +73,7 @@ impl Engine {
             self.unlist(uid, out);
         }
         if is_news || !is_known {
-            self.enter_listed(lane, snapshot, out);
+            self.enter_listed((lane, part), snapshot, NonZeroU64::new(facts), out);
         }
     }
 
@@ -87,11 +93,16 @@ impl Engine {
     }
 
     /// An object of a first list enters.
-    fn enter_listed(&mut self, lane: Lane, snapshot: Snapshot, out: &mut Vec<FinishedSpan>) {
+    fn enter_listed(
+        &mut self,
+        (lane, part): (Lane, Part),
+        snapshot: Snapshot,
+        facts: Option<NonZeroU64>,
+        out: &mut Vec<FinishedSpan>,
+    ) {
         let place = (snapshot.meta().resource_version, 1 + lane.rank(), 0);
-        let change = Change::Seen(snapshot);
-        let (arrival, is_listed, is_late) = (None, true, false);
-        self.release(Released { lane, change, arrival, is_listed, is_late, place }, out);
+        let told = Told { lane, part, change: Change::Seen(snapshot), facts };
+        self.release(told.released(None, true, place), out);
     }
 
     /// A list is complete; what was written while it was read is in `settle_time` later.
@@ -129,11 +140,12 @@ impl Engine {
             state.relist.begin();
         }
         let gone = state.relist.finish();
-        let mut list = std::mem::take(&mut state.list);
-        for snapshot in &mut list {
-            let facts = snapshot.facts();
-            state.relist.seen(snapshot.meta().uid, facts);
+        let list = std::mem::take(&mut state.list);
+        for (snapshot, facts) in &list {
+            state.relist.seen(snapshot.meta().uid, facts.map_or(0, NonZeroU64::get));
         }
+        (state.must_list, state.listed) = (false, version);
+        self.is_told = true;
         let is_first = !std::mem::replace(&mut state.has_listed, true);
         if is_first && !self.have_lists_entered {
             state.first = Some(list);
@@ -147,13 +159,15 @@ impl Engine {
             return;
         }
         // A list that does not say its resourceVersion is as old as what was last heard.
-        let newest = list.iter().map(|it| it.meta().resource_version).max();
+        let newest = list.iter().map(|(it, _)| it.meta().resource_version).max();
         let version = version.or(self.inlet.newest()).max(newest).unwrap_or(BEFORE_ALL);
-        for snapshot in list {
-            self.inlet.listed(lane, version, Change::Seen(snapshot), at);
+        for (snapshot, facts) in list {
+            let change = Change::Seen(snapshot);
+            self.inlet.listed(Told { lane, part, change, facts }, version, at);
         }
         for uid in gone {
-            self.inlet.listed(lane, version, Change::Vanished(uid), at);
+            let change = Change::Vanished(uid);
+            self.inlet.listed(Told { lane, part, change, facts: None }, version, at);
         }
     }
 
@@ -191,20 +205,20 @@ impl Engine {
         self.first_list = None;
         self.have_lists_entered = true;
         let lists = self.lanes.iter_mut();
-        let mut lists: Vec<_> = lists
-            .filter_map(|((lane, _), state)| state.first.take().map(|list| (*lane, list)))
-            .collect();
+        let mut lists: Vec<_> =
+            lists.filter_map(|(of, state)| state.first.take().map(|list| (*of, list))).collect();
         // `Lane` sorts owners first, but for custom resources.
         let place = |lane| self.custom_kinds.iter().position(|(known, _)| *known == lane);
-        lists.sort_by_key(|(lane, _)| place(*lane).unwrap_or(usize::MAX));
-        for (lane, list) in lists {
-            for snapshot in list {
+        lists.sort_by_key(|((lane, _), _)| place(*lane).unwrap_or(usize::MAX));
+        for ((lane, part), list) in lists {
+            for (snapshot, facts) in list {
                 if self.has_known_owner(&snapshot) {
-                    self.enter_listed(lane, snapshot, out);
+                    self.enter_listed((lane, part), snapshot, facts, out);
                 } else {
                     // Its owner may be younger than the list of that kind: then the watch tells.
                     let version = snapshot.meta().resource_version;
-                    self.inlet.listed(lane, version, Change::Seen(snapshot), now);
+                    let change = Change::Seen(snapshot);
+                    self.inlet.listed(Told { lane, part, change, facts }, version, now);
                 }
             }
         }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::changed::Changed;
 use super::derived::Deadlines;
 use crate::facts::change::Change;
 use crate::facts::meta::Uid;
@@ -16,6 +19,15 @@ pub(super) struct Orphans {
     /// Until when owners are waited for.
     deadlines: Deadlines,
     n_waiting: usize,
+    /// The owners for which something else waits than when it was last stored.
+    pub(super) changed: Changed<Uid>,
+}
+
+/// What waits for one owner, and until when.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    deadline: UnixNanos,
+    pub(super) all: Vec<Released>,
 }
 
 impl Orphans {
@@ -32,6 +44,7 @@ impl Orphans {
         released: Released,
         deadline: UnixNanos,
     ) {
+        self.changed.mark(owner);
         // What Events wait for does not wait for itself.
         if object != owner {
             self.owner_of.insert(object, owner);
@@ -51,6 +64,7 @@ impl Orphans {
     /// Takes what waited for `owner`, in order.
     pub(super) fn take(&mut self, owner: Uid) -> Vec<Released> {
         let Some(mut waited) = self.by_owner.remove(&owner) else { return Vec::new() };
+        self.changed.mark(owner);
         self.deadlines.set(owner, None);
         waited.sort_by_key(|released| released.place);
         for released in &waited {
@@ -65,6 +79,20 @@ impl Orphans {
         let due = std::iter::from_fn(|| self.deadlines.take_due(now));
         let due: Vec<Uid> = due.map(|(_, owner)| owner).collect();
         due.into_iter().flat_map(|owner| self.take(owner)).collect()
+    }
+
+    /// What is to be stored of those that wait for `owner`.
+    pub(super) fn kept(&self, owner: Uid) -> Option<Waiting> {
+        let (deadline, all) = (self.deadlines.of(owner)?, self.by_owner.get(&owner)?.clone());
+        Some(Waiting { deadline, all })
+    }
+
+    /// What was stored of those that waited for `owner`.
+    pub(super) fn resume(&mut self, owner: Uid, waiting: Waiting) {
+        for released in waiting.all {
+            self.wait(object_of(&released.change), owner, released, waiting.deadline);
+        }
+        self.changed.take();
     }
 
     /// When the next deadline is.

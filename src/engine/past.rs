@@ -10,8 +10,14 @@
 //! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. Half a minute later nothing is
 //! kept of a tree at rest.
 
-use std::collections::{BTreeMap, VecDeque};
+mod kept;
 
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+use serde::{Deserialize, Serialize};
+
+use super::changed::Changed;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -26,8 +32,10 @@ pub(super) const MAX_TOLD: usize = 4_096;
 const MAX_ALL: usize = 8 * MAX_TOLD;
 
 /// A change that was taken in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
+    /// Its number among all that were kept, see [`Numbers`].
+    pub(super) number: u64,
     /// The change.
     pub(super) released: Released,
     /// When it was taken in.
@@ -37,7 +45,7 @@ pub(super) struct Entry {
 }
 
 /// When a change was taken in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct When {
     /// Then.
     pub(super) at: UnixNanos,
@@ -97,8 +105,42 @@ pub(super) struct Pasts {
     /// To which tree objects belonged that are gone.
     gone: BTreeMap<Uid, Uid>,
     n_begun: u64,
-    n_told: usize,
+    numbers: Numbers,
+    /// Pasts that are others than when they were last stored.
+    changed: Changed<u64>,
+    /// Those of them of which what trees were is another.
+    rebased: Changed<u64>,
     swept: Option<UnixNanos>,
+}
+
+/// Numbers what is kept, so that each change is stored once and not again with all the others.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The last that was given.
+    last: u64,
+    /// All up to this one are stored, but for those that were let go.
+    stored: u64,
+    /// Stored, and not kept any more.
+    let_go: Changed<u64>,
+    /// How many are kept.
+    n: usize,
+}
+
+impl Numbers {
+    fn give(&mut self, entry: &mut Entry) {
+        self.last += 1;
+        entry.number = self.last;
+        self.n += 1;
+    }
+
+    fn let_go<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
+        for entry in entries {
+            self.n -= 1;
+            if entry.number <= self.stored {
+                self.let_go.mark(entry.number);
+            }
+        }
+    }
 }
 
 impl Pasts {
@@ -119,6 +161,7 @@ impl Pasts {
         if past.was.contains_key(&tree) {
             return;
         }
+        self.rebased.mark(number);
         let is = is();
         if let Some(middle) = &mut past.middle {
             middle.was.insert(tree, is.clone());
@@ -131,6 +174,12 @@ impl Pasts {
         self.gone.get(&object).copied()
     }
 
+    /// Nothing is decided again: what resourceVersions count has begun anew.
+    pub(super) fn reset(&mut self) {
+        let trees: Vec<Uid> = self.of.keys().copied().collect();
+        trees.into_iter().for_each(|tree| self.forget(tree));
+    }
+
     fn past(&self, tree: Uid) -> Option<&Past> {
         self.by_number.get(self.of.get(&tree)?)
     }
@@ -140,6 +189,7 @@ impl Pasts {
             return *number;
         }
         self.n_begun += 1;
+        self.changed.mark(self.n_begun);
         let past = Past {
             trees: vec![tree],
             was: Was::new(),
@@ -163,6 +213,10 @@ impl Pasts {
         numbers.dedup();
         let Some((into, others)) = numbers.split_first() else { return };
         for other in others {
+            for number in [into, other] {
+                self.changed.mark(*number);
+                self.rebased.mark(*number);
+            }
             let Some(other) = self.by_number.remove(other) else { continue };
             let Some(past) = self.by_number.get_mut(into) else { return };
             self.of.extend(other.trees.iter().map(|tree| (*tree, *into)));
@@ -180,9 +234,10 @@ impl Pasts {
 
     /// Keeps what the trees with that of `tree` were told. Returns how many can no longer be decided
     /// again, because no more is kept.
-    pub(super) fn keep(&mut self, tree: Uid, entry: Entry, window: Nanos) -> usize {
+    pub(super) fn keep(&mut self, tree: Uid, mut entry: Entry, window: Nanos) -> usize {
         let Some(number) = self.of.get(&tree) else { return 0 };
         let Some(past) = self.by_number.get_mut(number) else { return 0 };
+        self.changed.mark(*number);
         let place = entry.released.place;
         past.last = past.last.max(Some(place));
         past.at = entry.when.at;
@@ -190,19 +245,21 @@ impl Pasts {
             past.gone.push(last.meta().uid);
             self.gone.insert(last.meta().uid, tree);
         }
+        self.numbers.give(&mut entry);
         past.told.push_back(entry);
-        self.n_told += 1;
         let n = past.told.len();
-        if n > MAX_TOLD || self.n_told > MAX_ALL {
+        if n > MAX_TOLD || self.numbers.n > MAX_ALL {
             self.leave(tree, Some(place));
             return n;
         }
         let old = past.at.minus(window);
         if let Some(middle) = past.middle.take_if(|middle| middle.at <= old) {
-            let mut gone = past.told.drain(..middle.n_told.min(n));
-            self.n_told -= gone.len();
-            past.since = gone.next_back().map(|last| last.released.place).or(past.since);
+            let kept = past.told.split_off(middle.n_told.min(n));
+            let gone = mem::replace(&mut past.told, kept);
+            self.numbers.let_go(&gone);
+            past.since = gone.back().map(|last| last.released.place).or(past.since);
             past.was = middle.was;
+            self.rebased.mark(*number);
         }
         0
     }
@@ -223,6 +280,8 @@ impl Pasts {
         let (n_told, at) = (past.told.len(), past.at);
         let from = past.told.back().map(|last| last.released.place).or(past.since);
         past.middle = Some(Middle { n_told, from, at, was });
+        self.changed.mark(*number);
+        self.rebased.mark(*number);
     }
 
     /// A transition has left, or a list has told: what the trees with that of `tree` were told until
@@ -230,8 +289,9 @@ impl Pasts {
     pub(super) fn leave(&mut self, tree: Uid, since: Option<Place>) {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
-        self.n_told -= past.told.len();
-        past.told = VecDeque::new();
+        self.changed.mark(*number);
+        self.rebased.mark(*number);
+        self.numbers.let_go(&mem::take(&mut past.told));
         past.gone.drain(..).for_each(|gone| {
             self.gone.remove(&gone);
         });
@@ -257,7 +317,7 @@ impl Pasts {
 
     /// Whether what is kept of trees at rest is to be let go.
     pub(super) fn is_short_of_room(&self) -> bool {
-        self.n_told > MAX_ALL / 2
+        self.numbers.n > MAX_ALL / 2
     }
 
     /// The trees with that of `tree` are at rest: nothing of them is decided again, but what left a
@@ -273,7 +333,9 @@ impl Pasts {
     fn forget(&mut self, tree: Uid) {
         let Some(number) = self.of.get(&tree) else { return };
         if let Some(past) = self.by_number.remove(number) {
-            self.n_told -= past.told.len();
+            self.changed.mark(*number);
+            self.rebased.mark(*number);
+            self.numbers.let_go(&past.told);
             past.trees.iter().for_each(|tree| {
                 self.of.remove(tree);
             });
@@ -328,7 +390,11 @@ impl Pasts {
         };
         let told = past.told.split_off(n.min(past.told.len()));
         past.middle = middle;
-        self.n_told -= told.len();
+        self.numbers.let_go(&told);
+        number.into_iter().for_each(|number| {
+            self.changed.mark(*number);
+            self.rebased.mark(*number);
+        });
         let mut told: Vec<(Entry, bool)> = told.into_iter().map(|entry| (entry, false)).collect();
         let mut n_missed = 0;
         for mut released in late {
@@ -341,7 +407,7 @@ impl Pasts {
             let next = told.get(i).map(|(next, _)| next);
             let when = next.map_or(now, |next| next.when);
             let desired = next.map_or_else(|| desired(&released), |next| next.desired);
-            told.insert(i, (Entry { released, when, desired }, true));
+            told.insert(i, (Entry { number: 0, released, when, desired }, true));
         }
         look_ahead(&mut told, settle_time);
         Ok(Again { was, told, n_missed })

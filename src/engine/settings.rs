@@ -1,5 +1,7 @@
 //! What an engine is told from outside.
 
+use std::collections::BTreeMap;
+
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::Nanos;
 use crate::lifecycle::action::Roots;
@@ -32,6 +34,9 @@ pub struct Settings {
     /// watches tell meanwhile waits too. Without any, the others are waited for no longer than
     /// `settle_time`: a recording does not say which lanes there are.
     pub waits_for: Vec<(Lane, Part)>,
+    /// What each part of a lane lists and watches, as a hash that may be stored: what was kept of it is
+    /// found again by that. 0 where it is not told.
+    pub targets: BTreeMap<(Lane, Part), u64>,
     /// The lanes of custom resources and the kinds of their objects, owners first.
     pub custom_kinds: Vec<(Lane, Kind)>,
     /// Which kinds of roots are told.
@@ -54,6 +59,7 @@ impl Default for Settings {
             max_pods_per_trace: 200,
             max_waiting: 100_000,
             waits_for: Vec::new(),
+            targets: BTreeMap::new(),
             custom_kinds: Vec::new(),
             roots: Roots::default(),
             sampling: Policy::default(),

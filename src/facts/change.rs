@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use super::hash::stable_hasher;
 use super::kind::Kind;
 use super::meta::{Meta, Uid};
@@ -11,7 +13,7 @@ use super::time::{Nanos, SECOND, UnixNanos};
 use super::workload::{Reporting, Workload};
 
 /// One observed version of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Snapshot {
     /// Anything that owns Pods, or owns what owns them.
     Workload(Box<Workload>),
@@ -73,7 +75,7 @@ impl Snapshot {
 }
 
 /// What the cluster told us.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// An object in a version.
     Seen(Snapshot),
@@ -160,8 +162,8 @@ pub enum News {
     Found(Snapshot),
     /// The list or watch broke off; an unfinished list proves nothing.
     Closed,
-    /// The watch goes on, and has nothing new to tell.
-    Bookmark,
+    /// The watch goes on, and has nothing new to tell up to this resourceVersion, where it says one.
+    Bookmark(Option<u64>),
 }
 
 impl News {
@@ -187,9 +189,9 @@ impl News {
             Self::Listed(snapshot) | Self::Found(snapshot) => {
                 Some(snapshot.meta().resource_version)
             }
-            Self::ListDone(version) => *version,
+            Self::ListDone(version) | Self::Bookmark(version) => *version,
             Self::Watched(change) => change.version(),
-            Self::Closed | Self::Bookmark => None,
+            Self::Closed => None,
         }
     }
 }

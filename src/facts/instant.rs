@@ -4,6 +4,8 @@
 //! what they tell of (DESIGN §7). [`Evidence`] collects what is known of one moment, and
 //! [`Instant`] is what follows from it. Nothing here ever invents a length.
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
 
 /// Where the best estimate of an instant comes from: `lifespan.{start,end}.source`.
@@ -96,7 +98,7 @@ impl Instant {
 }
 
 /// What is known of one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// It was not before this.
     pub lo: UnixNanos,
@@ -111,7 +113,7 @@ pub struct Evidence {
 }
 
 /// How something was heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heard {
     /// Its place in the order in which everything is decided; what the first lists tell comes first.
     pub order: u64,
@@ -131,7 +133,7 @@ impl Heard {
 }
 
 /// When a watched change came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
     /// It was written no later than this, by the API server's clock as far as that is known.
     pub at: UnixNanos,

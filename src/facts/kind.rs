@@ -3,6 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash::stable_hasher;
 
 /// Makes [`Kind`] and [`Lane`] of one table, so that a kind is named in one place.
@@ -12,7 +14,7 @@ macro_rules! built_in_kinds {
         $attributes:literal;
     )*) => {
         /// The kind of an object, by its Kubernetes name.
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Kind {
             $(
                 #[doc = concat!("Of `", $resource, "`.")]
@@ -25,7 +27,7 @@ macro_rules! built_in_kinds {
 
         /// The watch of one kind. They sort with owners first; in which order custom resources
         /// come says the catalogue of those that are known.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Lane {
             /// A custom resource.
             Custom(CustomLane),
@@ -145,7 +147,7 @@ built_in_kinds! {
 /// The watch of a custom resource: which one, and by which rules its objects are read. Both are hashes
 /// that may be stored: what was kept of a watch is found again in another process, and not where the
 /// rules are others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CustomLane {
     /// Of the resource as recordings name it, `rollouts.argoproj.io`.
     pub resource: u64,

@@ -5,17 +5,23 @@ use std::num::NonZeroU128;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::kind::Kind;
 use super::time::UnixNanos;
 
 /// `metadata.uid`: the identity of an object. The API server draws UUIDs, nothing else; the nil UUID
-/// is none.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// is none. It is stored as its sixteen bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "[u8; 16]", try_from = "[u8; 16]")]
 pub struct Uid(NonZeroU128);
 
 impl Uid {
     /// The least there is: of what is no object of a cluster.
     pub const LEAST: Self = Self(NonZeroU128::MIN);
+
+    /// The greatest there is.
+    pub const MOST: Self = Self(NonZeroU128::MAX);
 
     /// That of this number; zero is none.
     #[must_use]
@@ -33,8 +39,23 @@ impl Uid {
     }
 }
 
-/// The text is not a UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl From<Uid> for [u8; 16] {
+    fn from(uid: Uid) -> Self {
+        uid.number().to_be_bytes()
+    }
+}
+
+impl TryFrom<[u8; 16]> for Uid {
+    type Error = NotAUuid;
+
+    fn try_from(bytes: [u8; 16]) -> Result<Self, NotAUuid> {
+        Self::new(u128::from_be_bytes(bytes)).ok_or(NotAUuid)
+    }
+}
+
+/// What was read is not a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID, or the nil one")]
 pub struct NotAUuid;
 
 impl FromStr for Uid {
@@ -84,7 +105,7 @@ impl fmt::Debug for Uid {
 }
 
 /// The controller owner of an object (`ownerReferences[controller=true]`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// Its kind.
     pub kind: Kind,
@@ -95,7 +116,7 @@ pub struct Owner {
 }
 
 /// `metadata.deletionTimestamp` and what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Deletion {
     /// `deletionTimestamp`; of a gracefully deleted Pod the end of its grace, in the future.
     pub at: UnixNanos,
@@ -106,7 +127,7 @@ pub struct Deletion {
 }
 
 /// One writer of an object, from `metadata.managedFields`, status writers excepted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Writer {
     /// `manager`.
     pub manager: Box<str>,
@@ -129,7 +150,7 @@ pub fn is_label(text: &str) -> bool {
 }
 
 /// What every snapshot has of `metadata`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Meta {
     /// `uid`.
     pub uid: Uid,
@@ -166,7 +187,7 @@ impl Meta {
 }
 
 /// A condition of a status.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// `status` is `True`.
     pub is_true: bool,

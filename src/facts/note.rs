@@ -1,11 +1,13 @@
 //! What is kept of a Kubernetes Event.
 
+use serde::{Deserialize, Serialize};
+
 use super::instant::{Evidence, Heard};
 use super::meta::Uid;
 use super::time::UnixNanos;
 
 /// What is kept of a Kubernetes Event.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Note {
     /// `metadata.uid` of the Event.
     pub uid: Uid,
@@ -44,7 +46,7 @@ impl Note {
 }
 
 /// What an Event is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum About {
     /// `involvedObject.uid`
     Uid(Uid),

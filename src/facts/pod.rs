@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::meta::{Condition, Meta};
 use super::stamp::Stamp;
 use super::time::UnixNanos;
 
 /// What is kept of a Pod.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PodSnapshot {
     /// Its metadata.
     pub meta: Meta,
@@ -59,7 +61,7 @@ pub struct PodSnapshot {
 }
 
 /// What of a Pod's spec may be written in place, hashed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InPlace {
     /// CPU and memory of its containers.
     pub resources: u32,
@@ -68,7 +70,7 @@ pub struct InPlace {
 }
 
 /// Conditions `PodResizePending` and `PodResizeInProgress`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ResizeState {
     /// The kubelet is at it.
     InProgress,
@@ -95,7 +97,7 @@ impl PodSnapshot {
 }
 
 /// `status.phase` of a Pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PodPhase {
     /// Accepted, not all containers have run.
     #[default]
@@ -111,7 +113,7 @@ pub enum PodPhase {
 }
 
 /// What part a container has in its Pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Runs to its end before the next one starts.
     Init,
@@ -124,7 +126,7 @@ pub enum Role {
 }
 
 /// What is kept of a container's status.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ContainerSnapshot {
     /// `name`.
     pub name: Box<str>,
@@ -147,7 +149,7 @@ pub struct ContainerSnapshot {
 }
 
 /// `state` of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ContainerState {
     /// `waiting`; also where no state is given.
     Waiting {
@@ -163,7 +165,7 @@ pub enum ContainerState {
 }
 
 /// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Exit {
     /// `exitCode`.
     pub code: i32,

@@ -1,11 +1,13 @@
 //! What counts as a Pod in a failure state (FACTS §1.3), and why.
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::instant::Evidence;
 use crate::facts::note::Note;
 use crate::facts::pod::{ContainerState, PodPhase, PodSnapshot, Role};
 
 /// Why a Pod is in a failure state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// `error.type`: a reason as Kubernetes writes it, `ErrImagePull`.
     pub reason: Box<str>,

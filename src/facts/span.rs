@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::ids::{SpanId, TraceId};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -11,7 +13,7 @@ use crate::facts::stamp::Stamp;
 use crate::facts::time::UnixNanos;
 
 /// How a span ended (DESIGN: outcome).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
     /// It settled.
     Completed,
@@ -135,7 +137,7 @@ pub struct SpanEvent {
 }
 
 /// Why a link is there: `lifespan.link.reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LinkReason {
     /// A fresh trace context stood on the object.
     Stamp,
@@ -161,7 +163,7 @@ impl LinkReason {
 }
 
 /// A link to a span of another trace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The other trace.
     pub trace_id: TraceId,
@@ -209,7 +211,7 @@ pub struct RemoteParent {
 }
 
 /// What all spans of a trace have in common on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanContext {
     /// The trace.
     pub trace: TraceId,
@@ -220,7 +222,7 @@ pub struct SpanContext {
 }
 
 /// The object a span is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// Its kind.
     pub kind: Kind,

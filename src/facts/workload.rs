@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::kind::Kind;
 use super::meta::{Condition, Meta, Writer};
 use super::stamp::Stamp;
@@ -10,7 +12,7 @@ use super::time::{Nanos, UnixNanos};
 /// A spec as sorted dotted paths and the hash of the value at each.
 ///
 /// The paths stand apart from the hashes: most workloads have the same ones, and trees share them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpecHashes {
     /// The paths, sorted.
     pub paths: Arc<[Box<str>]>,
@@ -45,7 +47,7 @@ impl From<Vec<(Box<str>, u64)>> for SpecHashes {
 }
 
 /// What a workload is for, and so what it means that it has settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// It is to be as its spec says, for ever.
     #[default]
@@ -57,7 +59,7 @@ pub enum Mode {
 }
 
 /// Where a template stands in a spec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TemplatePath {
     /// `template`, of Pods.
     Pods,
@@ -77,7 +79,7 @@ impl TemplatePath {
 }
 
 /// What is kept of a workload: of everything that is watched but Pods and Events.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
     /// Its metadata.
     pub meta: Meta,
@@ -167,7 +169,7 @@ impl Workload {
 }
 
 /// The facts of a workload's status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkloadStatus {
     /// `observedGeneration`; where a kind has none, the generation.
     pub observed: Option<i64>,
@@ -218,7 +220,7 @@ impl WorkloadStatus {
 
 /// Whether the status of a custom resource says anything of how that is: conditions, a phase, a
 /// state, an observed generation. Built-in kinds always do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reporting {
     /// It does.
     #[default]
@@ -230,7 +232,7 @@ pub enum Reporting {
 }
 
 /// What a status says of an object by the rules of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
     /// It has not come to its end, or is not as its spec wants.
     Progressing,

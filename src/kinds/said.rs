@@ -146,7 +146,7 @@ pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
             return Heard::news(News::ListDone(number(version)));
         }
         Said::Closed | Said::Error(_) => return Heard::news(News::Closed),
-        Said::Bookmark(_) => return Heard { out: Some(News::Bookmark), ..Heard::nothing(said) },
+        Said::Bookmark(_) => return Heard::news(News::Bookmark(said.version())),
         Said::Listed(_) | Said::Deleted(_) | Said::Unmatched(_) if lane == Lane::Events => {
             return Heard::nothing(said);
         }
@@ -230,7 +230,7 @@ mod tests {
     fn a_bookmark_says_that_the_watch_goes_on() {
         let bookmark = Said::Bookmark(br#"{"metadata":{"resourceVersion":"7"}}"#);
         let heard = heard(Lane::Pods, bookmark);
-        assert_eq!((heard.out, heard.version), (Some(News::Bookmark), Some(7)));
+        assert_eq!((heard.out, heard.version), (Some(News::Bookmark(Some(7))), Some(7)));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::pod::{Debugger, Pod};
 use super::transition::{Closing, Transition};
 use crate::facts::kind::Kind;
@@ -55,7 +57,7 @@ pub struct Departed {
 }
 
 /// What every span says of the tree that it is of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Portrait {
     /// The topmost object.
     pub top: ObjectRef,

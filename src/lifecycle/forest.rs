@@ -5,6 +5,8 @@ use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::closed::Below;
 use super::settle;
 use crate::facts::kind::Kind;
@@ -15,14 +17,14 @@ use crate::facts::workload::{Mode, SpecHashes, Workload};
 const MAX_DEPTH: usize = 16;
 
 /// The workloads below the topmost object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Forest {
     /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
     by_uid: BTreeMap<Uid, Arc<Owned>>,
 }
 
 /// A workload below the topmost one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Owned {
     /// What is kept of its newest version.
     pub workload: Workload,
@@ -112,6 +114,13 @@ impl Forest {
     pub fn forget_versions(&mut self) {
         for owned in self.by_uid.values_mut() {
             Arc::make_mut(owned).version = None;
+        }
+    }
+
+    /// Values that many of them have are held once.
+    pub fn share_paths(&mut self, mut paths: impl FnMut(&mut Arc<[Box<str>]>)) {
+        for owned in self.by_uid.values_mut() {
+            paths(&mut Arc::make_mut(owned).workload.spec.paths);
         }
     }
 

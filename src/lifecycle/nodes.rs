@@ -1,8 +1,10 @@
 //! The nodes that a DaemonSet wants, against its Pods: what its Pods do comes first, and a moment
 //! later its controller says of how many nodes.
 
+use serde::{Deserialize, Serialize};
+
 /// What is known of the nodes that the DaemonSet at the top wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes {
     /// How many it wanted before that became another number, while nothing is open and no Pod has
     /// come or gone yet.

@@ -16,6 +16,8 @@ mod waits;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use end::{End, deletion_request};
 pub use events::{Noted, Probe};
 use in_place::Imaged;
@@ -35,7 +37,7 @@ use crate::facts::reason::Failure;
 use crate::facts::time::UnixNanos;
 
 /// The number of a transition within its tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Seq(NonZeroU32);
 
 impl Seq {
@@ -53,7 +55,7 @@ impl Seq {
 const MAX_NOTES: usize = 128;
 
 /// A Pod.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pod {
     /// `metadata.name`.
     pub name: Arc<str>,
@@ -88,7 +90,7 @@ pub struct Pod {
 }
 
 /// What happened to a Pod, until its spans have left.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Facts {
     /// Since when it is not Ready, though it had been.
     unready: Option<Evidence>,
@@ -121,7 +123,7 @@ struct Facts {
 }
 
 /// A probe that failed, and what it said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct FailedProbe {
     container: Box<str>,
     kind: Probe,
@@ -131,7 +133,7 @@ struct FailedProbe {
 }
 
 /// What is always known of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Its name.
     pub name: Box<str>,

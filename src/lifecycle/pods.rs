@@ -3,17 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use super::pod::{Pod, Seq, Tally};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
 
 /// The Pods of a tree.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "BTreeMap<Uid, Arc<Pod>>")]
 pub struct Pods {
     /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
     by_uid: BTreeMap<Uid, Arc<Pod>>,
     counted: Counted,
+}
+
+impl Serialize for Pods {
+    /// What is counted follows from them.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.by_uid.serialize(to)
+    }
+}
+
+impl From<BTreeMap<Uid, Arc<Pod>>> for Pods {
+    fn from(by_uid: BTreeMap<Uid, Arc<Pod>>) -> Self {
+        let mut pods = Self::default();
+        by_uid.into_iter().for_each(|(uid, pod)| pods.put(uid, pod));
+        pods
+    }
 }
 
 /// What follows from the Pods, kept in step with them.
@@ -150,6 +168,13 @@ impl Pods {
     /// The versions that are held are of a history that is over.
     pub fn forget_versions(&mut self) {
         self.by_uid.values_mut().for_each(|pod| Arc::make_mut(pod).version = None);
+    }
+
+    /// Values that many of them have are held once.
+    pub fn share_nodes(&mut self, mut nodes: impl FnMut(&mut Arc<str>)) {
+        for pod in self.by_uid.values_mut() {
+            Arc::make_mut(pod).node.iter_mut().for_each(&mut nodes);
+        }
     }
 
     /// Takes in the Pods of another tree.

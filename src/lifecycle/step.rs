@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::kept::MAX_KEPT;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
@@ -11,7 +13,7 @@ use crate::facts::time::UnixNanos;
 use crate::facts::workload::WorkloadStatus;
 
 /// What a transition does to one workload below the topmost one: one span.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// Its kind.
     pub kind: Kind,

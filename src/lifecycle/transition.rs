@@ -1,5 +1,7 @@
 //! What a new version of a spec means, and the transition that it opens.
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::kept::MAX_KEPT;
 use super::step::Step;
@@ -16,7 +18,7 @@ use crate::facts::time::{Nanos, UnixNanos};
 use crate::facts::workload::WorkloadStatus;
 
 /// What a change inside a transition is told as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GoalMoment {
     /// A goal field is another.
     GoalChanged,
@@ -39,7 +41,7 @@ impl GoalMoment {
 }
 
 /// A change of goal fields inside a transition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GoalChange {
     /// When.
     pub at: Evidence,
@@ -56,7 +58,7 @@ pub struct GoalChange {
 }
 
 /// What is told of the queue that a workload waits in: a condition turned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
     /// When.
     pub at: Evidence,
@@ -67,7 +69,7 @@ pub struct Queued {
 }
 
 /// How a transition was closed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Closing {
     /// How.
     pub outcome: Outcome,
@@ -86,7 +88,7 @@ pub struct Closing {
 }
 
 /// The span of others that a transition is a part of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
     /// That span.
     pub parent: SpanId,
@@ -99,7 +101,7 @@ pub struct Joined {
 }
 
 /// What an open transition has come to, if that lasts (DESIGN §3.2).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trial {
     /// As what it would be closed.
     pub outcome: Outcome,
@@ -118,7 +120,7 @@ pub struct Trial {
 }
 
 /// A Pod that came, went or is lost, and so names a cause.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ByPod {
     /// The Pod.
     pub uid: Uid,
@@ -132,7 +134,7 @@ pub struct ByPod {
 }
 
 /// What a loss says: which Pod, where, and why (DESIGN §3.11).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Its name.
     pub pod: Arc<str>,
@@ -145,7 +147,7 @@ pub struct Lost {
 }
 
 /// When a transition has settled: fixed as it opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Settles {
     /// When its controller says so.
     ByStatus,
@@ -177,7 +179,7 @@ const MAX_DEPARTED: usize = 20_000;
 const MAX_LINKS: usize = 128;
 
 /// A transition of a tree, open or waiting for its hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transition {
     /// Its number in the tree.
     pub seq: Seq,

@@ -27,6 +27,8 @@ use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::closed::{Closed, Departed, Portrait};
 use super::forest::Forest;
 use super::nodes::Nodes;
@@ -51,7 +53,7 @@ use reconcile::Reconciled;
 const MAX_NOTES: usize = 1_000;
 
 /// The state of a tree. Plain data.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tree {
     portrait: Portrait,
     /// Current version of the topmost workload; `None` for a bare Pod, or when it is gone.
@@ -92,7 +94,7 @@ pub struct Tree {
 }
 
 /// The transition before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Last {
     trace: TraceId,
     span: SpanId,

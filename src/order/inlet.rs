@@ -6,21 +6,28 @@
 //! cannot have been written later than that arrival: the inlet knows this bound too.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
+
+use serde::{Deserialize, Serialize};
 
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::{Arrival, Clock};
 use crate::facts::kind::Kind;
-use crate::facts::kind::Lane;
+use crate::facts::kind::{Lane, Part};
 use crate::facts::meta::Uid;
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// A change on its way out of the inlet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Released {
     /// The lane that told it.
     pub lane: Lane,
+    /// Which part of it.
+    pub part: Part,
     /// What it told.
     pub change: Change,
+    /// The hash of the facts of the version that it tells.
+    pub facts: Option<NonZeroU64>,
     /// When it came, without its place in the order yet; `None` where it comes from a list, which
     /// tells nothing of when.
     pub arrival: Option<Arrival>,
@@ -30,6 +37,37 @@ pub struct Released {
     pub is_late: bool,
     /// Where it stands in the order.
     pub place: Place,
+}
+
+/// What a lane told, before it has its place.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The lane.
+    pub lane: Lane,
+    /// Which part of it.
+    pub part: Part,
+    /// What it told.
+    pub change: Change,
+    /// The hash of the facts of the version that it tells.
+    pub facts: Option<NonZeroU64>,
+}
+
+impl Told {
+    /// It, at its place.
+    #[must_use]
+    pub fn released(self, arrival: Option<Arrival>, is_listed: bool, place: Place) -> Released {
+        let Self { lane, part, change, facts } = self;
+        Released { lane, part, change, facts, arrival, is_listed, is_late: false, place }
+    }
+}
+
+/// What is stored of an inlet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Kept {
+    stair: VecDeque<(u64, UnixNanos)>,
+    desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
+    n_arrived: u64,
+    largest_released: Option<u64>,
 }
 
 impl Released {
@@ -67,6 +105,8 @@ pub struct Inlet {
     full_since: Option<UnixNanos>,
     /// How many of what waits, or is ready, a list told.
     n_listed: usize,
+    /// How much of what each lane told waits, or is ready, and how much of that a list told.
+    n_of: BTreeMap<(Lane, Part), (usize, usize)>,
     n_arrived: u64,
     /// How far this machine's clock is off: of what arrives from now on.
     pub clock: Clock,
@@ -91,6 +131,7 @@ impl Inlet {
             desired: BTreeMap::new(),
             full_since: None,
             n_listed: 0,
+            n_of: BTreeMap::new(),
             n_arrived: 0,
             clock: Clock::default(),
             largest_released: None,
@@ -105,24 +146,21 @@ impl Inlet {
     /// `moment` gets the bound on when it was written, and says of which moment it is taken to be.
     pub fn watched(
         &mut self,
-        lane: Lane,
+        told: Told,
         version: Option<u64>,
-        change: Change,
         at: UnixNanos,
         moment: impl FnOnce(&Change, UnixNanos) -> UnixNanos,
     ) {
         let place = version.or(self.newest()).unwrap_or(BEFORE_ALL);
         let bound = self.bound(place, at);
-        let moment = moment(&change, bound);
+        let moment = moment(&told.change, bound);
         if let Some(version) = version {
             self.arrived(version, at);
         }
         let clock = self.clock;
         let at_server = bound.plus(clock.ahead);
         let arrival = Some(Arrival { at: at_server, moment, unsure: clock.unsure });
-        let place = (place, 0, 0);
-        let released = Released { lane, change, arrival, is_listed: false, is_late: false, place };
-        self.put(at, released);
+        self.put(at, told.released(arrival, false, (place, 0, 0)));
     }
 
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
@@ -137,15 +175,13 @@ impl Inlet {
     }
 
     /// An object of a list that was complete at `version`, or what such a list proves gone.
-    pub fn listed(&mut self, lane: Lane, version: u64, change: Change, at: UnixNanos) {
-        let rank = 1 + lane.rank();
+    pub fn listed(&mut self, told: Told, version: u64, at: UnixNanos) {
+        let rank = 1 + told.lane.rank();
         // What a list lacks was gone by then; of what it contains it tells no time.
         let at_server = at.plus(self.clock.ahead);
         let arrival = Arrival { at: at_server, moment: at, unsure: self.clock.unsure };
-        let arrival = matches!(change, Change::Vanished(_)).then_some(arrival);
-        let place = (version, rank, 0);
-        let released = Released { lane, change, arrival, is_listed: true, is_late: false, place };
-        self.put(at, released);
+        let arrival = matches!(told.change, Change::Vanished(_)).then_some(arrival);
+        self.put(at, told.released(arrival, true, (version, rank, 0)));
     }
 
     fn put(&mut self, at: UnixNanos, mut released: Released) {
@@ -157,6 +193,9 @@ impl Inlet {
             self.n_late += 1;
         }
         self.n_listed += usize::from(released.is_listed);
+        let (n, n_listed) = self.n_of.entry((released.lane, released.part)).or_default();
+        *n += 1;
+        *n_listed += usize::from(released.is_listed);
         let place = (version, rank, self.n_arrived);
         released.place = place;
         self.waiting.insert(place, released);
@@ -192,9 +231,9 @@ impl Inlet {
     }
 
     /// A change of `version` that arrives at `at` was written no later than what arrived before
-    /// it with a larger one.
+    /// it with a larger one, or with the same: then it is told again.
     fn bound(&self, version: u64, at: UnixNanos) -> UnixNanos {
-        let later = self.stair.partition_point(|(known, _)| *known <= version);
+        let later = self.stair.partition_point(|(known, _)| *known < version);
         self.stair.get(later).map_or(at, |(_, earlier)| at.min(*earlier))
     }
 
@@ -254,10 +293,48 @@ impl Inlet {
         self.largest_released = self.largest_released.max(last);
     }
 
+    fn leaves(&mut self, released: &Released) {
+        self.n_listed -= usize::from(released.is_listed);
+        if let Some((n, n_listed)) = self.n_of.get_mut(&(released.lane, released.part)) {
+            *n -= 1;
+            *n_listed -= usize::from(released.is_listed);
+        }
+    }
+
+    /// How much waits that this part of a lane told, and how much of that it told by a list.
+    #[must_use]
+    pub fn n_of(&self, lane: Lane, part: Part) -> (usize, usize) {
+        self.n_of.get(&(lane, part)).copied().unwrap_or_default()
+    }
+
+    /// What is to be stored of it: of what waits only when it came, for that is told again.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept {
+            stair: self.stair.clone(),
+            desired: self.desired.clone(),
+            n_arrived: self.n_arrived,
+            largest_released: self.largest_released,
+        }
+    }
+
+    /// Goes on where another was.
+    pub fn resume(&mut self, kept: Kept) {
+        let Kept { stair, desired, n_arrived, largest_released } = kept;
+        (self.stair, self.desired) = (stair, desired);
+        (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
+    }
+
+    /// How much has arrived in all.
+    #[must_use]
+    pub const fn n_arrived(&self) -> u64 {
+        self.n_arrived
+    }
+
     /// Takes the first that is ready.
     pub fn take_ready(&mut self) -> Option<Released> {
         let (_, released) = self.ready.pop_first()?;
-        self.n_listed -= usize::from(released.is_listed);
+        self.leaves(&released);
         match &released.change {
             Change::Deleted(gone) | Change::Unmatched(gone) => {
                 self.desired.remove(&gone.meta().uid)
@@ -280,15 +357,14 @@ impl Inlet {
     pub fn take(&mut self, uid: Uid, before: Option<Place>) -> Option<Released> {
         let is_it =
             |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
-        for room in [&mut self.ready, &mut self.waiting] {
-            let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place);
-            if let Some(released) = place.and_then(|place| room.remove(&place)) {
-                self.n_listed -= usize::from(released.is_listed);
-                let place = before.unwrap_or(released.place);
-                return Some(Released { place, ..released });
-            }
-        }
-        None
+        let first = |room: &mut BTreeMap<Place, Released>| {
+            let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place)?;
+            room.remove(&place)
+        };
+        let released = first(&mut self.ready).or_else(|| first(&mut self.waiting))?;
+        self.leaves(&released);
+        let place = before.unwrap_or(released.place);
+        Some(Released { place, ..released })
     }
 }
 
@@ -304,6 +380,10 @@ mod tests {
 
     fn uid(version: u64) -> Uid {
         Uid::new(u128::from(version)).unwrap()
+    }
+
+    fn told(change: Change) -> Told {
+        Told { lane: Lane::Pods, part: 0, change, facts: None }
     }
 
     /// Takes all that is ready: the resourceVersions, in the order of leaving.
@@ -326,7 +406,7 @@ mod tests {
             let mut left = Vec::new();
             for (ms, version) in &arrivals {
                 let gone = Change::Vanished(uid(*version));
-                inlet.watched(Lane::Pods, Some(*version), gone, at(*ms), |_, bound| bound);
+                inlet.watched(told(gone), Some(*version), at(*ms), |_, bound| bound);
                 while let Some(due) = inlet.next_due().filter(|due| *due <= at(*ms)) {
                     inlet.release(due);
                     let first = left.len();
@@ -353,7 +433,7 @@ mod tests {
         let mut inlet = Inlet::new(SETTLE, 1);
         for version in [7, 5, 6] {
             let gone = Change::Vanished(uid(version));
-            inlet.watched(Lane::Pods, Some(version), gone, at(0), |_, bound| bound);
+            inlet.watched(told(gone), Some(version), at(0), |_, bound| bound);
         }
         assert_eq!(inlet.next_due(), Some(at(0)));
         inlet.release(at(0));

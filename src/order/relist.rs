@@ -1,6 +1,7 @@
 //! What a complete list proves gone.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use crate::facts::meta::Uid;
 
@@ -11,13 +12,21 @@ use crate::facts::meta::Uid;
 #[derive(Clone, Debug, Default)]
 pub struct Relist {
     known: BTreeMap<Uid, Known>,
+    /// What is told to be gone, until that is taken out of the inlet: the facts of the version before.
+    leaving: BTreeMap<Uid, Option<NonZeroU64>>,
     is_listing: bool,
 }
 
-/// The hash of the facts last seen of an object; its lowest bit instead says whether the list in
-/// progress contains it.
+/// What is known of an object.
 #[derive(Clone, Copy, Debug)]
-struct Known(u64);
+struct Known {
+    /// The hash of its facts as last seen; the lowest bit instead says whether the list in progress
+    /// contains it.
+    told: u64,
+    /// The hash as last taken out of the inlet: what is told after that is told again by a watch that
+    /// goes on where all had been taken out.
+    held: Option<NonZeroU64>,
+}
 
 impl Known {
     const LISTED: u64 = 1;
@@ -25,16 +34,16 @@ impl Known {
     /// The facts of something of which none are known.
     const NOTHING: u64 = 0;
 
-    fn new(facts: u64, is_listed: bool) -> Self {
-        Self(facts & !Self::LISTED | u64::from(is_listed))
+    fn told(facts: u64, is_listed: bool) -> u64 {
+        facts & !Self::LISTED | u64::from(is_listed)
     }
 
     fn has(self, facts: u64) -> bool {
-        self.0 & !Self::LISTED == facts & !Self::LISTED
+        self.told & !Self::LISTED == facts & !Self::LISTED
     }
 
     fn is_listed(self) -> bool {
-        self.0 & Self::LISTED != 0
+        self.told & Self::LISTED != 0
     }
 }
 
@@ -43,7 +52,7 @@ impl Relist {
     pub fn begin(&mut self) {
         self.is_listing = true;
         for known in self.known.values_mut() {
-            *known = Known::new(known.0, false);
+            known.told = Known::told(known.told, false);
         }
     }
 
@@ -68,20 +77,54 @@ impl Relist {
     /// so, however often a list begins again, until it is [`Relist::seen`].
     pub fn listed(&mut self, uid: Uid, facts: u64) -> bool {
         let is_news = self.known.get(&uid).is_none_or(|known| !known.has(facts));
-        let facts = if is_news { Known::NOTHING } else { facts };
-        self.known.insert(uid, Known::new(facts, true));
+        self.tell(uid, if is_news { Known::NOTHING } else { facts }, true);
         is_news
+    }
+
+    fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> Option<Known> {
+        let told = Known::told(facts, is_listed);
+        let held = self.known.get(&uid).and_then(|known| known.held);
+        self.known.insert(uid, Known { told, held })
+    }
+
+    /// A version with these `facts` was taken out of the inlet.
+    pub fn hold(&mut self, uid: Uid, facts: Option<NonZeroU64>) {
+        if let Some(known) = self.known.get_mut(&uid) {
+            known.held = facts;
+        }
+    }
+
+    /// The facts of the version of `uid` that was last taken out of the inlet; `None` where `uid` is
+    /// not there.
+    #[must_use]
+    pub fn held(&self, uid: Uid) -> Option<Option<NonZeroU64>> {
+        let known = self.known.get(&uid).map(|known| known.held);
+        known.or_else(|| self.leaving.get(&uid).copied())
+    }
+
+    /// That `uid` is gone was taken out of the inlet.
+    pub fn left(&mut self, uid: Uid) {
+        self.leaving.remove(&uid);
+    }
+
+    /// `uid` had been there with these facts before this process was; where they are not known,
+    /// whatever is told is news.
+    pub fn resume(&mut self, uid: Uid, held: Option<NonZeroU64>) {
+        let told = held.map_or(Known::NOTHING, NonZeroU64::get);
+        self.known.insert(uid, Known { told: Known::told(told, false), held });
     }
 
     /// What is told of `uid` has these `facts`. Returns whether the hash of them is news.
     pub fn seen(&mut self, uid: Uid, facts: u64) -> bool {
-        let before = self.known.insert(uid, Known::new(facts, self.is_listing));
+        let before = self.tell(uid, facts, self.is_listing);
         before.is_none_or(|known| !known.has(facts))
     }
 
     /// A delete event named `uid`.
     pub fn deleted(&mut self, uid: Uid) {
-        self.known.remove(&uid);
+        if let Some(known) = self.known.remove(&uid) {
+            self.leaving.insert(uid, known.held);
+        }
     }
 
     /// The list is complete: returns, in order, the objects that it did not contain.
@@ -94,6 +137,7 @@ impl Relist {
         self.known.retain(|uid, known| {
             if !known.is_listed() {
                 gone.push(*uid);
+                self.leaving.insert(*uid, known.held);
             }
             known.is_listed()
         });

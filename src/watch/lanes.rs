@@ -21,6 +21,8 @@ pub struct Watched<E> {
     pub target: Target,
     /// Of Events only what is yet to come is read: a list would tell old stories.
     pub has_no_backlog: bool,
+    /// The resourceVersion that another process had heard all until: no list is needed.
+    pub from: Option<u64>,
     /// Who listens.
     pub listener: E,
 }
@@ -68,7 +70,7 @@ where
     let mut statuses = Statuses::default();
     let reach = Arc::new(watch::Sender::new(Reach::default()));
     let schemas = Arc::default();
-    for Watched { target, has_no_backlog, listener } in watched {
+    for Watched { target, has_no_backlog, from, listener } in watched {
         let (status, seen) = watch::channel(Status {
             resource: target.resource(),
             kind: listener.kind(),
@@ -90,7 +92,8 @@ where
             status,
             schemas: Arc::clone(&schemas),
             has_learnt: false,
-            is_away: false,
+            from,
+            is_away: from.is_some(),
             told: Instant::now(),
         };
         let mut before = statuses.clone();

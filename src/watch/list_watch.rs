@@ -111,6 +111,14 @@ impl ListWatch {
         list_watch
     }
 
+    /// Begins with a watch of what was written after `version`, if there is one to go on from.
+    #[must_use]
+    pub fn from(mut self, version: Option<u64>) -> Self {
+        self.version = version.map(|version| version.to_string());
+        self.last = self.same();
+        self
+    }
+
     /// Asks for a kind that may not be read, or is not there, after another time than [`DENIED`].
     #[must_use]
     pub fn with_denied(self, denied: Duration) -> Self {
@@ -302,6 +310,15 @@ mod tests {
                 (watch("9"), Duration::ZERO, false)
             );
         }
+    }
+
+    #[test]
+    fn a_watch_that_goes_on_from_a_version_lists_only_if_that_is_forgotten() {
+        let mut list_watch = ListWatch::new(false, false).from(Some(7));
+        assert_eq!(list_watch.request(), &watch("7"));
+        let next = list_watch.after(refused(410), HALF);
+        assert_eq!((next.request, next.is_away), (page(""), true));
+        assert_eq!(ListWatch::new(false, false).from(None).request(), &page(""));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(super) struct Reader<E: Listener> {
     pub(super) schemas: Arc<Mutex<BTreeMap<String, Schemas>>>,
     /// What the schema of its kind says has been asked.
     pub(super) has_learnt: bool,
+    /// Another process had heard all until this resourceVersion.
+    pub(super) from: Option<u64>,
     /// It has said that it broke off, and nothing since.
     pub(super) is_away: bool,
     /// When the log was last told how far the list is.
@@ -60,8 +62,9 @@ impl<E: Listener> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
         let is_discovered = self.target.version.is_none();
-        let mut list_watch =
-            ListWatch::new(has_watch_list, self.has_no_backlog).with_denied(self.settings.denied);
+        let mut list_watch = ListWatch::new(has_watch_list, self.has_no_backlog)
+            .with_denied(self.settings.denied)
+            .from(self.from);
         loop {
             self.begin(&list_watch);
             let request = list_watch.request().clone();
@@ -181,6 +184,7 @@ impl<E: Listener> Reader<E> {
             let said = Said::Bookmark(bookmark.as_bytes());
             let heard = self.listener.listen(said, self.api.machine().now());
             self.hand_on(heard.out).await?;
+            self.status.send_modify(|status| status.is_synced = true);
         }
         match request {
             Request::Page { .. } => self.page(answer).await,

@@ -1,10 +1,12 @@
 //! What is listed and watched, and the requests for it; pure.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::list_watch::{DENIED, Request};
+use crate::facts::hash::stable_hasher;
 use crate::facts::kind::Lane;
 use crate::kinds::{Catalog, resource};
 
@@ -67,6 +69,17 @@ impl Default for WatchSettings {
 }
 
 impl Target {
+    /// A hash of what is watched, in whatever version of its group; it may be stored.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let Self { group, version: _, plural, namespace, label_selector, field_selector, .. } =
+            self;
+        let mut hasher = stable_hasher();
+        (group, plural, namespace, label_selector, field_selector).hash(&mut hasher);
+        (&self.excluded, self.is_of_cluster).hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// The objects of a built-in resource, as recordings name it, in one namespace or in all:
     /// every built-in kind that is watched is of version v1 of its group.
     #[must_use]

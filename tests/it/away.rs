@@ -34,7 +34,7 @@ fn heard(all: &[Told], i: usize, seconds: i64) -> Vec<Told> {
     };
     let mut heard = all[..i].to_vec();
     heard.extend(each(left, News::Closed));
-    heard.extend(each(back, News::Bookmark));
+    heard.extend(each(back, News::Bookmark(None)));
     let mut missed: Vec<Told> = missed.into_iter().cloned().collect();
     missed.iter_mut().for_each(|told| told.at = back);
     missed.sort_by_key(|told| told.lane);
@@ -67,7 +67,7 @@ fn agree(run: impl Fn(&[Told], usize, i64) -> Run) {
         let mut all = decode(&lines);
         // Time goes on.
         let (end, lane) = all.last().map(|last| (last.at, last.lane)).unwrap();
-        all.push(Told { at: end + 1_200 * S, lane, news: News::Bookmark });
+        all.push(Told { at: end + 1_200 * S, lane, news: News::Bookmark(None) });
         let expected = shape(&drive(&all));
         let begin = all.iter().rposition(is_of_lane).map_or(0, |last| last + 1);
         let n_changes = all.len() - 1 - begin;

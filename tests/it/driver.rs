@@ -60,7 +60,8 @@ async fn live(name: &str) -> (Vec<FinishedSpan>, Vec<ShownSpan>) {
         open
     };
     let (figures, counted) = watch::channel(Figures::default());
-    let core = drive(engine, told, clock, &figures, |spans| hand_on.send(spans).unwrap());
+    let mut outlet = |spans| hand_on.send(spans).unwrap();
+    let core = drive(engine, told, clock, &figures, &mut outlet);
     let (engine, open) = tokio::join!(core, lanes);
     assert_eq!(counted.borrow().counts, engine.counts());
     (handed.try_iter().flatten().collect(), open)
@@ -141,7 +142,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                     | News::Found(_)
                     | News::ListDone(_)
                     | News::Watched(_)
-                    | News::Bookmark
+                    | News::Bookmark(_)
                     | News::Closed => alive.insert(snapshot.meta().uid, snapshot.clone()),
                 };
             }
@@ -154,7 +155,7 @@ fn a_lane_in_parts_tells_the_same_as_a_whole_one() {
                 news @ (News::Listed(_)
                 | News::Found(_)
                 | News::Watched(_)
-                | News::Bookmark
+                | News::Bookmark(_)
                 | News::Closed) => {
                     spans.extend(engine.hear_part(told.lane, part, news, at));
                 }
@@ -283,7 +284,7 @@ async fn what_was_due_while_the_process_slept_is_decided_before_what_came_then()
     drop(say);
     let engine = Engine::new(Settings::default());
     let figures = watch::Sender::new(Figures::default());
-    drive(engine, told, || woken, &figures, |spans| hand_on.send(spans).unwrap()).await;
+    drive(engine, told, || woken, &figures, &mut |spans| hand_on.send(spans).unwrap()).await;
     let spans: Vec<_> = handed.try_iter().flatten().collect();
     let expected = replayed::drive(&decode(&lines::recording("02-rolling-update"))).spans;
     assert_eq!(spans, expected);
@@ -326,7 +327,8 @@ async fn a_process_that_was_stopped_does_not_take_what_it_missed_for_a_moment() 
     let (hand_on, handed) = results::channel();
     let figures = watch::Sender::new(Figures::default());
     let engine = Engine::new(replayed::settings());
-    let core = drive(engine, told, clock, &figures, |spans| hand_on.send(spans).unwrap());
+    let mut outlet = |spans| hand_on.send(spans).unwrap();
+    let core = drive(engine, told, clock, &figures, &mut outlet);
     tokio::join!(core, lanes);
     let roots = |spans: Vec<FinishedSpan>| -> Vec<_> {
         let roots = spans.into_iter().filter(|span| span.parent.is_none());

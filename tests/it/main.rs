@@ -22,6 +22,7 @@ mod properties;
 mod protobuf;
 mod record;
 mod recordings;
+mod restarts;
 mod scenarios;
 mod secure;
 mod selectors;

@@ -102,6 +102,7 @@ async fn run(api: &FakeApi, exporters: Vec<Exporter>, n: u64) {
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
+        from: None,
         listener: ForCore::new(Arc::default(), lane, 0),
     });
     let delivery = Delivery::start(exporters).unwrap();

@@ -68,6 +68,7 @@ async fn listen_in(
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
+        from: None,
         listener: ForCore::new(Arc::default(), lane, 0),
     });
     let (say, mut said) = mpsc::channel(64);
@@ -340,6 +341,7 @@ async fn an_api_server_whose_clock_is_elsewhere_corrects_times_of_arrival() {
         let watched = Watched {
             target: Target::built_in("pods", "", ""),
             has_no_backlog: false,
+            from: None,
             listener: ForCore::new(Arc::default(), Lane::Pods, 0),
         };
         let (say, mut said) = mpsc::channel(64);
@@ -380,6 +382,7 @@ async fn what_leaves_a_selector_is_gone_only_if_the_server_does_not_have_it() {
         let watched = Watched {
             target: Target::built_in("pods", "", selector),
             has_no_backlog: false,
+            from: None,
             listener: ForCore::new(Arc::default(), Lane::Pods, 0),
         };
         let (say, mut said) = mpsc::channel(64);
@@ -442,6 +445,7 @@ async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Statu
     let watched = Watched {
         target: Target::of(&catalog, lane, "", ""),
         has_no_backlog: false,
+        from: None,
         listener: ForCore::new(catalog, lane, 0),
     };
     let (say, mut said) = mpsc::channel(64);
@@ -486,7 +490,7 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
         | News::Found(_)
         | News::ListDone(_)
         | News::Watched(_)
-        | News::Bookmark
+        | News::Bookmark(_)
         | News::Closed => None,
     });
     assert!(speech.eq([Reporting::Silent; 3]), "{told:?}");
@@ -498,7 +502,10 @@ async fn a_kind_whose_schema_has_no_word_for_how_it_is_is_silent_from_the_beginn
 async fn a_watch_that_broke_off_says_that_it_goes_on_before_it_tells_anything() {
     let (told, _, _) = listen_to_widgets(vec![Fault::CutAfter(3)]).await;
     let after: Vec<_> = told.iter().skip_while(|news| **news != News::Closed).collect();
-    assert!(matches!(&*after, [News::Closed, News::Bookmark, News::Watched(_), ..]), "{after:?}");
+    assert!(
+        matches!(&*after, [News::Closed, News::Bookmark(_), News::Watched(_), ..]),
+        "{after:?}"
+    );
 }
 
 #[tokio::test]
@@ -509,6 +516,7 @@ async fn what_the_schemas_of_a_group_say_is_asked_once_for_all_that_are_watched(
     let watched = [0, 1].map(|part| Watched {
         target: Target::of(&catalog, lane, "", ""),
         has_no_backlog: false,
+        from: None,
         listener: ForCore::new(Arc::clone(&catalog), lane, part),
     });
     let (say, mut said) = mpsc::channel(64);
@@ -565,7 +573,7 @@ async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
     let catalog = Arc::new(widgets());
     let lane = catalog.lanes().next().unwrap();
     let listener = ForCore::new(catalog, lane, 0);
-    let watched = Watched { target: gadgets, has_no_backlog: false, listener };
+    let watched = Watched { target: gadgets, has_no_backlog: false, from: None, listener };
     let (say, _said) = mpsc::channel(64);
     let watches = start(&api.cluster().await, &WatchSettings::default(), vec![watched], &say);
     timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
@@ -609,6 +617,7 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
+        from: None,
         listener: ForCore::new(Arc::default(), lane, 0),
     });
     let (say, _said) = mpsc::channel(1_000);

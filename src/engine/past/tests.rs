@@ -9,6 +9,8 @@ fn uid(n: u128) -> Uid {
 
 fn gone(version: u64) -> Released {
     Released {
+        part: 0,
+        facts: None,
         lane: Lane::Pods,
         change: Change::Vanished(uid(7)),
         arrival: None,
@@ -24,7 +26,7 @@ fn when(second: i64) -> When {
 }
 
 fn told(version: u64, second: i64) -> Entry {
-    Entry { released: gone(version), when: when(second), desired: None }
+    Entry { number: 0, released: gone(version), when: when(second), desired: None }
 }
 
 /// A past in which so many changes were told, one a second.
@@ -58,7 +60,7 @@ fn what_is_late_is_told_in_its_place_and_all_that_was_written_after_it_again() {
 fn what_is_kept_is_of_the_last_minute() {
     let (mut pasts, n_unkept) = past(1_000);
     assert_eq!(n_unkept, 0);
-    let n = pasts.n_told;
+    let n = pasts.numbers.n;
     assert!((30..=61).contains(&n), "{n}");
     let (told, n_missed) = again(&mut pasts, 1);
     assert_eq!((told.first(), n_missed), (Some(&1), 1), "what was written before comes first");
@@ -70,9 +72,9 @@ fn what_is_kept_is_bounded_and_what_is_not_is_counted() {
     for version in 1..=10_000 {
         pasts.remember(uid(1), false, || None);
         n_unkept += pasts.keep(uid(1), told(version, 0), WINDOW);
-        assert!(pasts.n_told <= MAX_TOLD);
+        assert!(pasts.numbers.n <= MAX_TOLD);
     }
-    assert_eq!(n_unkept + pasts.n_told, 10_000);
+    assert_eq!(n_unkept + pasts.numbers.n, 10_000);
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn what_has_left_is_not_decided_again() {
 fn what_is_kept_of_trees_at_rest_can_be_let_go() {
     let (mut pasts, _) = past(5);
     pasts.rest(uid(1));
-    assert!(pasts.by_number.is_empty() && pasts.of.is_empty() && pasts.n_told == 0);
+    assert!(pasts.by_number.is_empty() && pasts.of.is_empty() && pasts.numbers.n == 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The end of a Pod: from the request to gone.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Seq, lower_bound};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Deletion;
@@ -8,7 +10,7 @@ use crate::facts::time::Nanos;
 use crate::lifecycle::kept::hold;
 
 /// The facts of an end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct End {
     /// The transition it belongs to; `None` if none was open: no span then.
     pub seq: Option<Seq>,

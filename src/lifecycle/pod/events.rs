@@ -1,5 +1,7 @@
 //! What Kubernetes Events say of a Pod.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
@@ -8,7 +10,7 @@ use crate::facts::reason;
 use crate::facts::time::UnixNanos;
 
 /// A probe for which the kubelet restarts a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Probe {
     /// `livenessProbe`
     Liveness,
@@ -28,7 +30,7 @@ impl Probe {
 }
 
 /// A Kubernetes Event, as it becomes a span event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noted {
     /// The Event.
     pub uid: Uid,

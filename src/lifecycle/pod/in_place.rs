@@ -1,5 +1,7 @@
 //! What is written to a Pod in place: its resources, its images, ephemeral containers.
 
+use serde::{Deserialize, Serialize};
+
 use super::restart::{Forced, has_exited};
 use super::{Facts, Pod, Seq, lower_bound};
 use crate::facts::instant::{Arrival, Evidence, Heard};
@@ -11,7 +13,7 @@ use crate::facts::time::UnixNanos;
 const MAX_RESIZES: usize = 16;
 
 /// The resources of a Pod were written in place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Resize {
     /// The transition it belongs to.
     pub seq: Seq,
@@ -28,7 +30,7 @@ pub struct Resize {
 }
 
 /// Why the resources of a Pod are not what was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unfit {
     /// The node can never give so much: the message.
     Infeasible(Box<str>),
@@ -57,7 +59,7 @@ impl Unfit {
 }
 
 /// Images of a Pod were written in place, for which the kubelet runs containers again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Imaged {
     /// The transition it belongs to.
     pub(super) seq: Seq,
@@ -79,7 +81,7 @@ impl Facts {
 }
 
 /// An ephemeral container runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Debugger {
     /// The transition it belongs to.
     pub seq: Seq,

@@ -1,5 +1,7 @@
 //! Restarts of containers: from the end of one run to the next.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Known, Pod, Probe, Seq, is_finished, lower_bound};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
@@ -8,7 +10,7 @@ use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Ro
 const MAX_RESTARTS: usize = 100;
 
 /// A restart of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Restart {
     /// The transition it belongs to.
     pub seq: Seq,
@@ -37,7 +39,7 @@ pub struct Restart {
 }
 
 /// What forces the restart of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Forced {
     /// A probe that failed, and what it said last.
     ByProbe(Probe, Box<str>),

@@ -1,5 +1,7 @@
 //! The runs of containers in a Pod that runs to its end.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Pod, Seq, finish, is_finished};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
@@ -9,7 +11,7 @@ use crate::facts::time::UnixNanos;
 const MAX_RUNS: usize = 200;
 
 /// The facts of a Pod that runs to its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PodRun {
     /// The transition it belongs to; `None` if it was seen in a list, and no list has been judged.
     pub seq: Option<Seq>,
@@ -24,7 +26,7 @@ pub struct PodRun {
 }
 
 /// A run of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// The container.
     pub container: Box<str>,

@@ -1,5 +1,7 @@
 //! The facts of a Pod's start: what its versions and Events told until it was Ready.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Seq, Waits, finish, lower_bound};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Condition;
@@ -9,7 +11,7 @@ use crate::facts::stamp::Stamp;
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// The facts of a start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Start {
     /// The transition it belongs to; `None` if it was seen in a list, and no list has been judged.
     pub seq: Option<Seq>,
@@ -40,7 +42,7 @@ pub struct Start {
 }
 
 /// The facts of a container's first start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContainerStart {
     /// Its name.
     pub name: Box<str>,
@@ -63,7 +65,7 @@ pub struct ContainerStart {
 }
 
 /// What an Event says, whose place in the order no change tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Told {
     /// When it was, by the Event.
     pub at: UnixNanos,
@@ -72,7 +74,7 @@ pub struct Told {
 }
 
 /// What a `Pulled` Event says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulled {
     /// When the image was there.
     pub told: Told,

@@ -1,6 +1,8 @@
 //! What a Pod waits for beside its node, its images and its containers: gates, nodes that must first
 //! be made, volumes, availability.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Start, Told};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::note::{Note, is_of_claim};
@@ -8,7 +10,7 @@ use crate::facts::pod::PodSnapshot;
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// What a Pod waited for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Waits {
     /// It was created with scheduling gates.
     pub is_gated: bool,

@@ -173,6 +173,16 @@ impl Tree {
         }
     }
 
+    /// What has outlived its transition: Pods, and, by their names, ephemeral containers of them.
+    pub fn outlived(&self) -> impl Iterator<Item = (Uid, Option<Box<str>>)> {
+        self.pods.all().iter().flat_map(|(uid, pod)| {
+            let is_going = pod.end().is_some_and(|end| end.has_left);
+            let debuggers = pod.debuggers().iter().filter(|debugger| debugger.has_left);
+            let named = debuggers.map(|debugger| (*uid, Some(debugger.name.clone())));
+            is_going.then_some((*uid, None)).into_iter().chain(named)
+        })
+    }
+
     /// All objects of this tree that are not gone.
     #[must_use]
     pub fn uids(&self) -> Vec<Uid> {
@@ -181,6 +191,38 @@ impl Tree {
             .chain(self.forest.iter().filter(|(_, owned)| !owned.is_gone).map(|(uid, _)| uid))
             .chain(self.pods.all().keys().copied())
             .collect()
+    }
+
+    /// The same, with their kinds.
+    pub fn kinds(&self) -> impl Iterator<Item = (Uid, &Kind)> {
+        let root = self.root.as_deref().map(|root| (root.meta.uid, &root.kind));
+        let owned = self.forest.iter().filter(|(_, owned)| !owned.is_gone);
+        root.into_iter()
+            .chain(owned.map(|(uid, owned)| (uid, &owned.workload.kind)))
+            .chain(self.pods.all().keys().map(|uid| (*uid, &Kind::Pod)))
+    }
+
+    /// The owner of its topmost object, which is not part of it.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Owner> {
+        self.portrait.owner.as_ref()
+    }
+
+    /// The runs that it owns and that are trees of their own.
+    #[must_use]
+    pub fn guests(&self) -> &BTreeSet<Uid> {
+        &self.guests
+    }
+
+    /// Values that many objects have are held once.
+    pub fn share(
+        &mut self,
+        mut nodes: impl FnMut(&mut Arc<str>),
+        mut paths: impl FnMut(&mut Arc<[Box<str>]>),
+    ) {
+        self.pods.share_nodes(&mut nodes);
+        self.root.iter_mut().for_each(|root| paths(&mut Arc::make_mut(root).spec.paths));
+        self.forest.share_paths(&mut paths);
     }
 
     /// Whether the topmost object is a run.

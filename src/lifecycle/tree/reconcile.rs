@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::hash::Hasher;
 
+use serde::{Deserialize, Serialize};
+
 use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
@@ -23,7 +25,7 @@ const FLOOD_TIME: Nanos = Nanos::from_seconds(3_600);
 const MAX_SPECS: usize = 64;
 
 /// What was written below lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Reconciled {
     /// Specs that were left, and when: written back they are no news.
     left: VecDeque<(Uid, u64, UnixNanos)>,

@@ -39,7 +39,7 @@ pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     match &told.news {
         News::Listed(snapshot) | News::Found(snapshot) => Some(snapshot),
         News::Watched(change) => change.snapshot(),
-        News::ListDone(_) | News::Bookmark | News::Closed => None,
+        News::ListDone(_) | News::Bookmark(_) | News::Closed => None,
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn told(line: &Line) -> Option<Told> {
     let news = match (line.kind, lane) {
         (Type::ListDone, _) => News::ListDone(kinds::resource_version(json)),
         (Type::Closed | Type::Error, _) => News::Closed,
-        (Type::Bookmark, _) => News::Bookmark,
+        (Type::Bookmark, _) => News::Bookmark(kinds::resource_version(json)),
         (Type::List | Type::Deleted, Lane::Events) => return None,
         (Type::Added | Type::Modified, Lane::Events) => {
             News::Watched(Change::Noted(Box::new(kinds::note(&CATALOG, json).unwrap()?)))

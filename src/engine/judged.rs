@@ -1,0 +1,41 @@
+//! Trees of which a list told: judged by what it proves in progress.
+
+use super::Engine;
+use crate::facts::meta::Uid;
+use crate::facts::span::FinishedSpan;
+use crate::lifecycle::tree::Tree;
+use crate::lifecycle::turn::Seen;
+
+impl Engine {
+    /// Trees of which lists told are judged, or looked at, when all that those tell is in.
+    pub(super) fn judge(&mut self, out: &mut Vec<FinishedSpan>) {
+        if (self.unjudged.is_empty() && self.relisted.is_empty()) || self.first_lists_enter() {
+            return;
+        }
+        let now = self.now.plus(self.inlet.clock.ahead);
+        // What a list tells of one kind, those of the others may be still to tell of.
+        let is_listing =
+            self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
+        self.not_again(out, |engine, out| {
+            for top in std::mem::take(&mut engine.unjudged) {
+                engine.change(top, Seen::NOTHING, out, |tree, turn| tree.judge(now, turn));
+            }
+            if is_listing {
+                return;
+            }
+            for top in std::mem::take(&mut engine.relisted) {
+                engine.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
+            }
+        });
+    }
+
+    /// A list told of a tree: it is judged, or looked at, when all that it tells is in.
+    pub(super) fn is_to_judge(&mut self, top: Uid) {
+        if self.store.read(top, Tree::is_unjudged) == Some(true) {
+            self.relisted.remove(&top);
+            self.unjudged.insert(top);
+        } else if !self.unjudged.contains(&top) {
+            self.relisted.insert(top);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The state of an engine as records, and an engine that goes on with it (DESIGN §11).
+//!
+//! Records follow what changes: a commit takes those of [`Engine::changed`]. What waits in the inlet
+//! is not among them: a watch goes on where all had been taken out, and tells it again.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU64;
+
+use serde::{Deserialize, Serialize};
+
+use super::claims::Claims;
+use super::lanes::Kept as KeptLane;
+use super::orphans::Waiting;
+use super::records::{Key, Read, Record, Written};
+use super::shared::share;
+use super::{Engine, Settings, orphans};
+use crate::facts::change::Change;
+use crate::facts::kind::{Kind, Lane, Part};
+use crate::facts::meta::Uid;
+use crate::facts::time::UnixNanos;
+use crate::lifecycle::tree::Tree;
+use crate::order::inlet::{self, Place};
+use crate::sampling::Remembered;
+use crate::spans::{Left, Outliving};
+
+/// The form of the records. Where it is another number nothing of the state is read.
+pub const FORMAT: u32 = 1;
+
+/// What is of no tree.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    /// Up to when it was decided.
+    now: UnixNanos,
+    n_entered: u64,
+    /// How many objects there are in all trees.
+    n_objects: usize,
+    reached: Option<Place>,
+    reference: Option<(u64, UnixNanos)>,
+    relisted: BTreeSet<Uid>,
+    unmatched: VecDeque<Uid>,
+    inlet: inlet::Kept,
+    lanes: Vec<(Lane, Part, KeptLane)>,
+}
+
+/// The part of a lane, and its objects with the facts of the version that is held of them.
+type Objects = ((Lane, Part), Vec<(Uid, Option<NonZeroU64>)>);
+
+/// Which part of a lane watches now what a part of it did that was stored.
+type Parts = BTreeMap<(Lane, Part), Option<(Lane, Part)>>;
+
+/// A tree, with all that is known of its objects.
+#[derive(Debug, Deserialize)]
+struct OfTree {
+    tree: Tree,
+    left: Vec<(Outliving, Left)>,
+    objects: Vec<Objects>,
+}
+
+/// What an engine goes on with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Up to when all was stored.
+    pub at: UnixNanos,
+    /// Trees.
+    pub n_trees: usize,
+    /// Of these, with a transition that is open or waits for its hold.
+    pub n_open: u64,
+    /// Trees that could not be read, or that are made of other kinds than are watched now: lists tell
+    /// of their objects.
+    pub dropped: Vec<Uid>,
+    /// Records that could not be read.
+    pub n_damaged: usize,
+}
+
+/// There is nothing to go on with: what is of no tree could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what is stored of the watches cannot be read")]
+pub struct NoHead;
+
+impl Engine {
+    /// Keeps account of what changes from now on, so that it can be stored.
+    pub fn store_changes(&mut self) {
+        self.changed.begin();
+        self.orphans.changed.begin();
+        self.pasts.begin_changes();
+    }
+
+    /// Whether it keeps account of what changes.
+    #[must_use]
+    pub fn stores_changes(&self) -> bool {
+        self.changed.has_begun()
+    }
+
+    /// Whether anything has changed since [`Engine::changed`] was last asked.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        let is_other = self.is_told
+            || self.changed.is_any()
+            || self.orphans.changed.is_any()
+            || self.pasts.have_changed();
+        is_other && self.have_lists_entered && self.stores_changes()
+    }
+
+    /// The records of what has changed since this was last asked, to be stored all or nothing together
+    /// with the spans that have left meanwhile. There are none before all first lists have entered, nor
+    /// where nothing was told but what is known.
+    #[must_use]
+    pub fn changed(&mut self) -> Vec<Record> {
+        let mut out = Written::default();
+        if !self.have_lists_entered {
+            return out.0;
+        }
+        for top in self.changed.take() {
+            if self.store.read(top, |tree| self.write(top, tree, &mut out)).is_none() {
+                out.put::<Tree>(Key::Tree(top), None);
+            }
+        }
+        for owner in self.orphans.changed.take() {
+            out.put(Key::Orphans(owner), self.orphans.kept(owner).as_ref());
+        }
+        self.pasts.write(&mut out);
+        if std::mem::take(&mut self.claims.are_changed) {
+            out.put(Key::Claims, Some(&self.claims));
+        }
+        if let Some(remembered) = self.sieve.changed() {
+            out.put(Key::Sampled, Some(&remembered));
+        }
+        if std::mem::take(&mut self.is_told) || !out.0.is_empty() {
+            out.put(Key::Head, Some(&self.head()));
+        }
+        out.0
+    }
+
+    fn head(&self) -> Head {
+        Head {
+            now: self.now,
+            n_entered: self.n_entered,
+            n_objects: self.store.n_objects(),
+            reached: self.reached,
+            reference: self.reference,
+            relisted: self.relisted.clone(),
+            unmatched: self.unmatched.clone(),
+            inlet: self.inlet.kept(),
+            lanes: self.kept_lanes(),
+        }
+    }
+
+    /// The lanes that tell of objects of a kind.
+    fn lanes_of(&self, kind: &Kind) -> impl Iterator<Item = Lane> {
+        let custom =
+            self.custom_kinds.iter().filter(move |(_, of)| of == kind).map(|(lane, _)| *lane);
+        let built_in = Lane::ALL.into_iter().find(move |lane| lane.kind().as_ref() == Some(kind));
+        built_in.into_iter().chain(custom)
+    }
+
+    fn write(&self, top: Uid, tree: &Tree, out: &mut Written) {
+        let left = |outliving: Outliving| Some((outliving.clone(), self.store.left(&outliving)?));
+        let left: Vec<(Outliving, Left)> = tree.outlived().filter_map(left).collect();
+        let mut objects: Vec<Objects> = Vec::new();
+        for (uid, kind) in tree.kinds() {
+            let lane = self.lanes_of(kind).find_map(|lane| self.held(lane, uid));
+            let Some((of, held)) = lane else { continue };
+            match objects.iter_mut().find(|(known, _)| *known == of) {
+                Some((_, all)) => all.push((uid, held)),
+                None => objects.push((of, vec![(uid, held)])),
+            }
+        }
+        out.put(Key::Tree(top), Some(&(tree, left, objects)));
+    }
+
+    /// An engine that goes on at `at` with what another had stored. Its watches go on where
+    /// [`Engine::resumes_at`] says, and are away until they do.
+    ///
+    /// # Errors
+    /// Where there is nothing to go on with.
+    pub fn restore(
+        settings: Settings,
+        records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+        at: UnixNanos,
+    ) -> Result<(Self, Restored), NoHead> {
+        let mut engine = Self::new(settings);
+        engine.store_changes();
+        let mut read = Read::new(records);
+        let head: Head = read.take(Key::Head).ok_or(NoHead)?;
+        engine.have_lists_entered = true;
+        (engine.now, engine.n_entered, engine.reached) = (head.now, head.n_entered, head.reached);
+        (engine.reference, engine.relisted) = (head.reference, head.relisted);
+        engine.inlet.resume(head.inlet);
+        let now_of = |(lane, part, kept): &(Lane, Part, KeptLane)| {
+            ((*lane, *part), engine.part_of(*lane, *part, kept).map(|part| (*lane, part)))
+        };
+        let parts: Parts = head.lanes.iter().map(now_of).collect();
+        let dropped = engine.restore_trees(&mut read, &parts);
+        engine.unmatched = head.unmatched;
+        for top in &engine.unmatched {
+            if engine.store.read(*top, Tree::lacks_top) == Some(true) {
+                engine.store.enter(*top, *top);
+            }
+        }
+        for (lane, part, kept) in head.lanes {
+            if let Some(Some((lane, part))) = parts.get(&(lane, part)) {
+                engine.resume_lane((*lane, *part, kept), head.now, at);
+            }
+        }
+        let gone = dropped.iter().copied().collect();
+        let n_lost = engine.pasts.resume(&mut read, &gone, engine.reached, engine.now);
+        engine.counts.unkept += n_lost;
+        let are_all_there = engine.store.n_objects() == head.n_objects;
+        if !engine.restore_waiting(&mut read, &parts) || !are_all_there {
+            engine.list_anew();
+        }
+        let restored = Restored {
+            at: head.now,
+            n_trees: engine.store.n_trees(),
+            n_open: engine.store.n_open() + engine.store.n_settling(),
+            dropped,
+            n_damaged: read.damaged.len() + read.strange.len(),
+        };
+        Ok((engine, restored))
+    }
+
+    /// The trees; returns those that are none to go on with.
+    fn restore_trees(&mut self, read: &mut Read, parts: &Parts) -> Vec<Uid> {
+        let mut dropped = Vec::new();
+        for key in read.keys(Key::Tree(Uid::LEAST)..=Key::Tree(Uid::MOST)) {
+            let Key::Tree(top) = key else { continue };
+            let tree: Option<OfTree> = read.take(key);
+            match tree.filter(|tree| tree.tree.top().uid == top && self.suits(tree, parts)) {
+                Some(tree) => self.restore_tree(top, tree, parts),
+                None => {
+                    self.changed.mark(top);
+                    dropped.push(top);
+                }
+            }
+        }
+        for host in self.store.forget_lost_guests() {
+            self.changed.mark(host);
+        }
+        dropped
+    }
+
+    /// Whether all of it is still watched, and nothing above it is that was not.
+    fn suits(&self, of: &OfTree, parts: &Parts) -> bool {
+        let are_watched = of.objects.iter().all(|(of, _)| matches!(parts.get(of), Some(Some(_))));
+        let is_new = |lane: Lane| !parts.keys().any(|(known, _)| *known == lane);
+        let owner = of.tree.owner().filter(|_| !self.waits_for.is_empty());
+        are_watched && !owner.is_some_and(|owner| self.lanes_of(&owner.kind).any(is_new))
+    }
+
+    fn restore_tree(&mut self, top: Uid, of: OfTree, parts: &Parts) {
+        let OfTree { mut tree, left, objects } = of;
+        tree.share(
+            |node| share(&mut self.shared.nodes, node),
+            |paths| share(&mut self.shared.paths, paths),
+        );
+        for uid in tree.uids() {
+            self.store.enter(uid, top);
+        }
+        self.deadlines.set(top, tree.next_deadline(&self.rules));
+        self.store.plant(top, tree);
+        left.into_iter().for_each(|(outliving, left)| self.store.keep_left(outliving, left));
+        for (of, all) in objects {
+            let Some(Some(of)) = parts.get(&of).copied() else { continue };
+            all.into_iter().for_each(|(uid, held)| self.resume_object(of, uid, held));
+        }
+    }
+
+    /// What waits for owners and claims, and what is remembered of samples; whether it is known of which
+    /// objects that is.
+    fn restore_waiting(&mut self, read: &mut Read, parts: &Parts) -> bool {
+        let mut damaged = Vec::new();
+        for key in read.keys(Key::Orphans(Uid::LEAST)..=Key::Orphans(Uid::MOST)) {
+            let Key::Orphans(owner) = key else { continue };
+            let Some(mut waiting): Option<Waiting> = read.take(key) else {
+                damaged.push(owner);
+                continue;
+            };
+            waiting.all.retain_mut(|released| {
+                let now_of = parts.get(&(released.lane, released.part)).copied().flatten();
+                let Some(of) = now_of else { return false };
+                released.part = of.1;
+                if matches!(released.change, Change::Seen(_)) {
+                    let object = orphans::object_of(&released.change);
+                    self.resume_object(of, object, released.facts);
+                }
+                true
+            });
+            self.orphans.resume(owner, waiting);
+        }
+        let is_whole = damaged.is_empty();
+        damaged.into_iter().for_each(|owner| self.orphans.changed.mark(owner));
+        if let Some(claims) = read.take::<Claims>(Key::Claims) {
+            self.claims = claims;
+        }
+        if let Some(remembered) = read.take::<Remembered>(Key::Sampled) {
+            self.sieve.resume(remembered);
+        }
+        is_whole
+    }
+}

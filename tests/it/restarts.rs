@@ -1,0 +1,463 @@
+//! A process that ends at any moment, and another that goes on with what it had stored: together they
+//! tell what one would have told that was there all the time (DESIGN §11).
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lifespan::engine::Engine;
+use lifespan::engine::state::Restored;
+use lifespan::facts::change::{Change, News};
+use lifespan::facts::ids::{SpanId, TraceId};
+use lifespan::facts::kind::Lane;
+use lifespan::facts::meta::Uid;
+use lifespan::facts::span::{FinishedSpan, Value};
+use lifespan::facts::time::UnixNanos;
+
+use crate::support::checks::{faults, is_root, show};
+use crate::support::drive::{Run, Told, decode, drive, hear, settings, snapshot, version};
+use crate::support::lines;
+use crate::support::model::S;
+use crate::support::shape::histories;
+
+/// What a process hears, to which time does not run back as between the lines of a recording.
+fn heard(lines: &[lines::Line]) -> Vec<Told> {
+    let mut all = decode(lines);
+    all.sort_by_key(|told| told.at);
+    all
+}
+
+/// What is stored: the records of all commits.
+type Stored = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn commit(engine: &mut Engine, stored: &mut Stored) {
+    for (key, value) in engine.changed() {
+        match value {
+            Some(value) => drop(stored.insert(key, value)),
+            None => drop(stored.remove(&key)),
+        }
+    }
+}
+
+/// Whether it tells of the state of a list or watch.
+fn is_of_lane(told: &Told) -> bool {
+    matches!(told.news, News::Listed(_) | News::ListDone(_) | News::Closed)
+}
+
+/// Where every lane that lists has listed, and its list has entered.
+fn listed_at(all: &[Told]) -> usize {
+    let last = all.iter().rposition(is_of_lane).map_or(0, |last| last + 1);
+    let until = all[last.saturating_sub(1)].at + 2 * S;
+    all.iter().position(|told| told.at > until).unwrap_or(all.len()).max(last)
+}
+
+/// One process until the change `cut`, with a commit after each change that `is_stored`, and what it
+/// told; then what has been stored, and what had left by then.
+fn until(
+    all: &[Told],
+    cut: usize,
+    is_stored: impl Fn(usize) -> bool,
+) -> (Engine, Stored, Vec<FinishedSpan>) {
+    let mut engine = Engine::new(settings());
+    engine.store_changes();
+    let (mut stored, mut spans, mut left) = (Stored::new(), Vec::new(), 0);
+    for (i, told) in all[..cut].iter().enumerate() {
+        hear(&mut engine, told.clone(), &mut spans);
+        if is_stored(i) {
+            commit(&mut engine, &mut stored);
+            left = spans.len();
+        }
+    }
+    // What left after the last commit was not handed on.
+    spans.truncate(left);
+    (engine, stored, spans)
+}
+
+/// What a process is told at `at` that goes on with what was `stored`: by each watch what came after
+/// the version that it goes on at.
+fn resumed(engine: &Engine, before: &[Told], at: i64) -> Vec<Told> {
+    let lanes: BTreeSet<Lane> = before.iter().map(|told| told.lane).collect();
+    let mut out: Vec<Told> = Vec::new();
+    for lane in &lanes {
+        out.push(Told { at, lane: *lane, news: News::Bookmark(None) });
+    }
+    for lane in lanes {
+        let Some(from) = engine.resumes_at(lane, 0) else {
+            assert!(
+                lane == Lane::Events
+                    || !before
+                        .iter()
+                        .any(|it| it.lane == lane && matches!(it.news, News::ListDone(_))),
+                "{lane:?} has to list"
+            );
+            continue;
+        };
+        let missed = before.iter().filter(|told| {
+            told.lane == lane && matches!(told.news, News::Watched(_)) && version(told) > Some(from)
+        });
+        out.extend(missed.map(|told| Told { at, ..told.clone() }));
+    }
+    out
+}
+
+/// A process that goes on at `at` with what was `stored`, is told again what it missed of `before`,
+/// and then `rest`.
+fn go_on(stored: Stored, before: &[Told], rest: &[Told], at: i64) -> (Run, Restored) {
+    let (mut engine, restored) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+    let mut run = Run::default();
+    for told in resumed(&engine, before, at).iter().chain(rest) {
+        hear(&mut engine, told.clone(), &mut run.spans);
+    }
+    run.spans.extend(engine.finish());
+    run.counts = engine.counts();
+    (run, restored)
+}
+
+type Id = (TraceId, SpanId);
+
+fn by_id(spans: &[FinishedSpan]) -> BTreeMap<Id, &FinishedSpan> {
+    spans.iter().map(|span| ((span.trace_id, span.span_id), span)).collect()
+}
+
+/// The same to the byte, but for how long something had waited that a watch tells of as it goes on: of
+/// that only the second is known.
+fn is_same(span: &FinishedSpan, other: &FinishedSpan) -> bool {
+    let queued = |span: &FinishedSpan| {
+        let queued = span.attributes.iter().find(|(key, _)| *key == "lifespan.queued_ms");
+        queued.and_then(|(_, value)| if let Value::Int(ms) = value { Some(*ms) } else { None })
+    };
+    let Some((is, was)) = queued(span).zip(queued(other)) else { return span == other };
+    let mut same = other.clone();
+    same.attributes.clone_from(&span.attributes);
+    let rest = |span: &FinishedSpan| -> Vec<_> {
+        let others = span.attributes.iter().filter(|(key, _)| *key != "lifespan.queued_ms");
+        others.cloned().collect()
+    };
+    same == *span && rest(span) == rest(other) && is.abs_diff(was) <= 1_000
+}
+
+/// Which attributes, events and links differ.
+fn other_parts(span: &FinishedSpan, other: &FinishedSpan) -> String {
+    let lacks = span.attributes.iter().filter(|it| !other.attributes.contains(it));
+    let has = other.attributes.iter().filter(|it| !span.attributes.contains(it));
+    let mut text = String::new();
+    lacks.for_each(|it| text.push_str(&format!("\n  - {it:?}")));
+    has.for_each(|it| text.push_str(&format!("\n  + {it:?}")));
+    if (span.start, span.end) != (other.start, other.end) {
+        let apart = (other.start.since(span.start), other.end.since(span.end));
+        text.push_str(&format!("\n  times: {apart:?}"));
+    }
+    if (&span.events, &span.links) != (&other.events, &other.links) {
+        text.push_str(&format!(
+            "\n  {:?} {:?}\n  {:?} {:?}",
+            span.events, span.links, other.events, other.links
+        ));
+    }
+    text
+}
+
+/// What differs between what was told with and without a restart.
+fn differences(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Vec<String> {
+    let (whole, parts) = (by_id(expected), by_id(told));
+    let mut out = Vec::new();
+    if parts.len() != told.len() {
+        out.push(format!("{} spans left twice", told.len() - parts.len()));
+    }
+    for (id, span) in &whole {
+        match parts.get(id) {
+            None => out.push(format!("- {}", show(span))),
+            Some(other) if !is_same(span, other) => {
+                out.push(format!("{} is {}{}", show(span), show(other), other_parts(span, other)));
+            }
+            Some(_) => {}
+        }
+    }
+    let new = parts.iter().filter(|(id, _)| !whole.contains_key(*id));
+    out.extend(new.map(|(_, span)| format!("+ {}", show(span))));
+    out
+}
+
+/// Cut at any change, stored, restored at once, and continued: byte for byte what was told without.
+#[test]
+fn whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told() {
+    let only = std::env::var("LIFESPAN_ONLY").unwrap_or_default();
+    let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(6, |n| n.parse().unwrap());
+    let (mut n, mut n_gaps, mut wrong) = (0, 0, Vec::new());
+    for (name, lines) in histories(2) {
+        if !name.starts_with(&only) {
+            continue;
+        }
+        let all = heard(&lines);
+        let expected = drive(&all);
+        let begin = listed_at(&all);
+        let step = ((all.len() - begin) / n_cuts).max(1);
+        for cut in (begin..all.len()).step_by(step) {
+            let at = all[cut - 1].at;
+            let (_, stored, before) = until(&all, cut, |_| true);
+            let (run, _) = go_on(stored, &all[..cut], &all[cut..], at);
+            n += 1;
+            let told = [before, run.spans].concat();
+            let differs = differences(&expected.spans, &told);
+            // What may be otherwise says so.
+            let says = told.iter().any(|span| is_root(span) && is_gap(span));
+            let is_twice = differs.iter().any(|it| it.contains("twice"));
+            if !differs.is_empty() && says && !is_twice {
+                n_gaps += 1;
+            } else if !differs.is_empty() {
+                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
+                wrong.push(format!("{name}, cut at {cut} of {}:\n{first}", all.len()));
+            }
+        }
+    }
+    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
+    assert!(n_gaps * 20 < n, "{n_gaps} of {n} say that they may be wrong");
+}
+
+/// Stored after each change or once, the records are the same.
+#[test]
+fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
+    let mut n = 0;
+    for (name, lines) in histories(1) {
+        let all = heard(&lines);
+        let begin = listed_at(&all);
+        for cut in (begin..all.len()).step_by(((all.len() - begin) / 3).max(1)) {
+            let (mut engine, often, _) = until(&all, cut, |_| true);
+            assert!(engine.changed().is_empty(), "{name}: what is stored is stored once");
+            let (mut engine, mut once, _) = until(&all, cut, |_| false);
+            commit(&mut engine, &mut once);
+            let keys = |stored: &Stored| stored.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(&often), keys(&once), "{name}, {cut}");
+            // What is of no tree is as of the last time that anything was told.
+            let other =
+                often.iter().find(|(key, value)| key[0] != b'h' && once.get(*key) != Some(*value));
+            assert!(other.is_none(), "{name}, {cut}: {:?}", other.map(|(key, _)| key));
+            n += often.len();
+        }
+    }
+    assert!(n > 1_000, "{n} records");
+}
+
+/// What differs in more than times: those are what they are, within what is known of them.
+fn differences_but_times(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Vec<String> {
+    let (whole, parts) = (by_id(expected), by_id(told));
+    let mut out = Vec::new();
+    if parts.len() != told.len() {
+        out.push(format!("{} spans left twice", told.len() - parts.len()));
+    }
+    out.extend(
+        whole
+            .iter()
+            .filter(|(id, _)| !parts.contains_key(*id))
+            .map(|(_, span)| format!("- {}", show(span))),
+    );
+    out.extend(
+        parts
+            .iter()
+            .filter(|(id, _)| !whole.contains_key(*id))
+            .map(|(_, span)| format!("+ {}", show(span))),
+    );
+    for (id, span) in &whole {
+        let Some(other) = parts.get(id) else { continue };
+        let keys = |span: &FinishedSpan| {
+            (span.parent, span.name.clone(), span.outcome, span.error.clone())
+        };
+        if keys(span) != keys(other) {
+            out.push(format!("{} is {}", show(span), show(other)));
+        }
+        for (is, other_is) in [(span.start, other.start), (span.end, other.end)] {
+            let unsure = |span: &FinishedSpan| match span
+                .attributes
+                .iter()
+                .find(|(key, _)| *key == "lifespan.time.uncertainty_ms")
+            {
+                Some((_, Value::Int(ms))) => *ms,
+                _ => 50,
+            };
+            let apart = is.since(other_is).millis().abs();
+            if apart > unsure(span) + unsure(other) + 1 && !is_gap(other) {
+                out.push(format!("{} is off by {apart} ms: {}", show(span), unsure(other)));
+            }
+        }
+    }
+    out
+}
+
+fn is_gap(span: &FinishedSpan) -> bool {
+    span.attributes.iter().any(|(key, _)| *key == "lifespan.watch.gap")
+}
+
+/// Killed between two commits: what came after the last one is told again, and decided again, and what
+/// left by it had not been handed on.
+#[test]
+fn whoever_dies_between_two_commits_tells_nothing_twice_and_all_once() {
+    let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(4, |n| n.parse().unwrap());
+    let (mut n, mut n_gaps, mut wrong) = (0, 0, Vec::new());
+    for (name, lines) in histories(2) {
+        let all = heard(&lines);
+        let expected = drive(&all);
+        let begin = listed_at(&all);
+        let step = ((all.len() - begin) / n_cuts).max(1);
+        for (i, cut) in (begin + 1..all.len()).step_by(step).enumerate() {
+            // A commit once a second, and what came since is lost.
+            let last = all[cut - 1].at - i64::try_from(i % 3).unwrap() * S / 2;
+            let lost = all.iter().position(|told| told.at > last).unwrap_or(cut).clamp(begin, cut);
+            let at = all[cut - 1].at + 1;
+            let (_, stored, before) = until(&all, cut, |i| i < lost);
+            let (run, _) = go_on(stored, &all[..cut], &all[cut..], at);
+            n += 1;
+            let told = [before, run.spans].concat();
+            let differs = differences_but_times(&expected.spans, &told);
+            let says = told.iter().any(|span| is_root(span) && is_gap(span));
+            if !differs.is_empty() && says && !differs.iter().any(|it| it.contains("twice")) {
+                n_gaps += 1;
+            } else if !differs.is_empty() {
+                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
+                wrong.push(format!(
+                    "{name}, cut at {cut} of {}, {} lost:\n{first}",
+                    all.len(),
+                    cut - lost
+                ));
+            }
+        }
+    }
+    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
+    assert!(n_gaps * 20 < n, "{n_gaps} of {n} say that they may be wrong");
+}
+
+/// What a lane would list after `told`: its objects in their last versions, and how far it has come.
+fn list(told: &[Told], lane: Lane, at: i64) -> Vec<Told> {
+    let mut objects: BTreeMap<Uid, News> = BTreeMap::new();
+    let mut newest = None;
+    for one in told.iter().filter(|one| one.lane == lane) {
+        newest = newest.max(version(one));
+        let Some(seen) = snapshot(one) else { continue };
+        if matches!(one.news, News::Watched(Change::Deleted(_))) {
+            objects.remove(&seen.meta().uid);
+        } else {
+            objects.insert(seen.meta().uid, News::Listed(seen.clone()));
+        }
+    }
+    let done = News::ListDone(newest);
+    objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()
+}
+
+/// The server has forgotten where the watches were: what happened meanwhile is told by lists, and what
+/// it touches says so.
+#[test]
+fn where_the_server_has_forgotten_the_version_lists_tell_what_happened_meanwhile() {
+    let (mut n, mut n_gaps) = (0, 0);
+    for (name, lines) in histories(2) {
+        let all = heard(&lines);
+        let expected = drive(&all);
+        let begin = listed_at(&all);
+        for cut in (begin..all.len()).step_by(((all.len() - begin) / 4).max(1)) {
+            let (_, stored, before) = until(&all, cut, |_| true);
+            // Away for a third of what is left.
+            let back = cut + (all.len() - cut) / 3;
+            let at = all[back.saturating_sub(1).max(cut - 1)].at;
+            let (mut engine, _) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+            let lanes: BTreeSet<Lane> = all[..back].iter().map(|told| told.lane).collect();
+            let lists = lanes.into_iter().filter(|lane| lane.has_lives());
+            let lists = lists.flat_map(|lane| list(&all[..back], lane, at));
+            let mut spans = Vec::new();
+            for told in lists.chain(all[back..].iter().cloned()) {
+                hear(&mut engine, told, &mut spans);
+            }
+            spans.extend(engine.finish());
+            let place = format!("{name}, from {cut} to {back} of {}", all.len());
+            let wrong = faults(&spans);
+            assert!(wrong.is_empty(), "{place}: {wrong}");
+            // What had left does not leave again.
+            let left = by_id(&before);
+            let again = spans.iter().find(|span| left.contains_key(&(span.trace_id, span.span_id)));
+            assert!(again.is_none(), "{place}: {}", again.map(show).unwrap_or_default());
+            // What is told otherwise says that it may be, or is a part of what began meanwhile.
+            let ended = expected.spans.iter().filter(|span| is_root(span));
+            let ended = ended.map(|it| (it.object.uid, it.start.0, it.end.0 + 10 * S));
+            let open = expected.open.iter().filter(|span| is_root(span));
+            let open = open.map(|it| (it.object.uid, it.start.0, i64::MAX));
+            let around: Vec<(Uid, i64, i64)> = ended.chain(open).collect();
+            let is_part = |root: &FinishedSpan| {
+                let holds = |(uid, start, end): &(Uid, i64, i64)| {
+                    *uid == root.object.uid && (*start..=*end).contains(&root.start.0)
+                };
+                around.iter().any(holds)
+            };
+            let known = by_id(&expected.spans);
+            let roots = spans.iter().filter(|span| is_root(span));
+            for root in roots {
+                n += 1;
+                let is_known = known.contains_key(&(root.trace_id, root.span_id));
+                n_gaps += usize::from(is_gap(root));
+                assert!(
+                    is_known || is_gap(root) || root.start.0 < at || is_part(root),
+                    "{place}: {}",
+                    show(root)
+                );
+            }
+            assert_eq!(engine.counts().objects, expected.counts.objects, "{place}");
+        }
+    }
+    assert!(n > 100 && n_gaps > 10 && n_gaps < n, "{n_gaps} of {n}");
+}
+
+/// A record that is damaged or missing costs what it is of, and nothing is told twice or falsely for it.
+#[test]
+fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
+    let mut n = 0;
+    for name in ["02-rolling-update", "08-bad-image-then-fix", "19-scaled-during-rollout"] {
+        let all = heard(&lines::recording(name));
+        let begin = listed_at(&all);
+        for cut in [begin + (all.len() - begin) / 3, begin + (all.len() - begin) * 2 / 3] {
+            let (_, stored, before) = until(&all, cut, |_| true);
+            let at = all[cut - 1].at;
+            for (i, key) in stored.keys().enumerate() {
+                for damage in 0..3 {
+                    let mut stored = stored.clone();
+                    let bytes = stored.get_mut(key).unwrap();
+                    match damage {
+                        0 => bytes[i % 8] ^= 4,
+                        1 => bytes.truncate(bytes.len() / 2),
+                        _ => drop(stored.remove(key)),
+                    }
+                    let restored = Engine::restore(settings(), stored, UnixNanos(at));
+                    let Ok((mut engine, restored)) = restored else {
+                        assert_eq!(key, b"h", "{name}");
+                        continue;
+                    };
+                    assert!(damage == 2 || restored.n_damaged == 1, "{name}: {restored:?}");
+                    assert_eq!(restored.dropped.len(), usize::from(damage < 2 && key[0] == b't'));
+                    let must_list = engine.resumes_at(Lane::Pods, 0).is_none();
+                    assert_eq!(must_list, [b't', b'o'].contains(&key[0]), "{name}");
+                    let again = if must_list {
+                        let lanes: BTreeSet<Lane> =
+                            all[..cut].iter().map(|told| told.lane).collect();
+                        let lanes = lanes.into_iter().filter(|lane| lane.has_lives());
+                        lanes.flat_map(|lane| list(&all[..cut], lane, at)).collect()
+                    } else {
+                        resumed(&engine, &all[..cut], at)
+                    };
+                    let mut spans = Vec::new();
+                    for told in again.iter().chain(&all[cut..]) {
+                        hear(&mut engine, told.clone(), &mut spans);
+                    }
+                    spans.extend(engine.finish());
+                    let wrong = faults(&spans);
+                    assert!(wrong.is_empty(), "{name}, {cut}, {key:?}: {wrong}");
+                    let left = by_id(&before);
+                    let twice =
+                        spans.iter().find(|it| left.contains_key(&(it.trace_id, it.span_id)));
+                    assert!(
+                        twice.is_none(),
+                        "{name}, {cut}: {}",
+                        twice.map(show).unwrap_or_default()
+                    );
+                    n += 1;
+                }
+            }
+        }
+    }
+    assert!(n > 100, "{n}");
+}
