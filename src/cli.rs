@@ -14,6 +14,7 @@ mod runtime;
 mod send;
 mod serve;
 mod stamp;
+mod storage;
 mod terminal;
 mod webhook;
 
@@ -74,6 +75,8 @@ enum Command {
     Webhook(webhook::Arguments),
     /// Prints the permissions that a configuration needs, for kubectl apply
     Rbac(configured::RbacArguments),
+    /// Tells what is stored: open transitions, and what waits to be sent
+    Storage(storage::Arguments),
     /// Prints the version
     Version,
     /// Prints what a shell needs to complete commands and options
@@ -115,6 +118,7 @@ impl Command {
             | Self::PrintConfig(_)
             | Self::Components
             | Self::Featuregate(_)
+            | Self::Storage(_)
             | Self::Version
             | Self::Completion(_)
             | Self::Man(_) => return Err("it asks no cluster"),
@@ -214,6 +218,7 @@ fn done(
         Command::Components => configured::list(out),
         Command::Featuregate(arguments) => configured::gates(arguments, out, err),
         Command::Rbac(arguments) => configured::rbac(arguments, out, err),
+        Command::Storage(arguments) => storage::run(arguments, out, err),
         Command::Version => manual::version(out),
         Command::Completion(arguments) => manual::completion(arguments, Arguments::command(), out),
         Command::Man(arguments) => manual::man(arguments, Arguments::command(), out, err),

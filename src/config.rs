@@ -41,6 +41,7 @@ pub use show::{Format, as_json, components, documented, shown};
 use std::collections::BTreeMap;
 
 use crate::export::settings::Exporter;
+use crate::storage;
 
 /// What is configured, proven.
 #[derive(Clone, Debug)]
@@ -49,8 +50,10 @@ pub struct Config {
     pub receiver: Receiver,
     /// The exporters that the pipelines name, each once.
     pub exporters: Vec<Exporter>,
-    /// The extensions that `service` names.
+    /// The extensions that `service` names and that serve something.
     pub extensions: BTreeMap<Id, Extension>,
+    /// The extension that the receiver or an exporter stores in, and how.
+    pub storage: Option<(Id, storage::Settings)>,
     /// How this process tells of itself.
     pub service: Service,
 }

@@ -1,5 +1,8 @@
 //! Hands finished spans to exporters, each with a queue, a pace and books of its own.
 //!
+//! With a storage what is handed over is committed first, together with the state that it left, and
+//! only then do requests leave; queues that are stored outlast this process.
+//!
 //! There is one path for all that leaves: the service, `replay`, `stamp` and the webhook. Spans are
 //! encoded once, and each exporter gets the same bytes. [`Delivery::offer`] never waits: what does
 //! not fit into an exporter's queue is dropped by that exporter, counted and told, and holds up
@@ -22,6 +25,8 @@ mod grpc;
 mod headers;
 mod http;
 mod intake;
+mod keeper;
+mod line;
 mod proxy;
 mod sampler;
 mod server;
@@ -46,13 +51,16 @@ pub use self::error::{Failure, SettingsError};
 pub use self::files::{FileOrText, Files};
 pub use self::headers::Headers;
 use self::intake::{Account, Intake};
+use self::keeper::Keeper;
+pub use self::keeper::Kept;
 pub use self::proxy::Proxy;
 use self::server::Server;
 use self::settings::{Exporter, To, Wire};
 pub use self::tls::{Tls, Versions};
 use self::worker::Stop;
 use crate::facts::span::FinishedSpan;
-use crate::otlp::batch::{MAX_REQUEST_BYTES, requests};
+use crate::otlp::batch::{MAX_REQUEST_BYTES, Request, requests};
+use crate::storage::{Changes, Commit, Queued, Storage, StorageError};
 
 /// An exporter cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +85,15 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Its queue cannot be read.
+    #[error("{id}: cannot read what waits in the storage")]
+    Storage {
+        /// The exporter.
+        id: String,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
 }
 
 /// Running exporters.
@@ -85,22 +102,34 @@ pub struct Delivery {
     intakes: Vec<Intake>,
     tasks: JoinSet<()>,
     stop: watch::Sender<Stop>,
+    keeper: Option<Keeper>,
+    /// The task of the keeper, which ends after the others.
+    keeping: JoinSet<()>,
 }
 
 /// The books of running exporters, for whoever shows them.
 #[derive(Clone, Debug, Default)]
-pub struct AllBooks(Vec<Account>);
+pub struct AllBooks {
+    accounts: Vec<Account>,
+    keeper: Option<Keeper>,
+}
 
 impl AllBooks {
     /// As they are now, in the order of the exporters.
     #[must_use]
     pub fn now(&self) -> Vec<Books> {
-        self.0.iter().map(Account::now).collect()
+        self.accounts.iter().map(Account::now).collect()
+    }
+
+    /// How the storage is doing, if there is one.
+    #[must_use]
+    pub fn kept(&self) -> Option<Kept> {
+        self.keeper.as_ref().map(Keeper::kept)
     }
 
     /// Waits until `is_enough` is true of the books of every exporter.
     pub async fn until(&self, is_enough: impl Fn(&Books) -> bool) {
-        for account in &self.0 {
+        for account in &self.accounts {
             account.until(&is_enough).await;
         }
     }
@@ -178,15 +207,38 @@ impl Delivery {
     /// # Errors
     /// Tells the first exporter that cannot be started, and why.
     pub fn start(exporters: Vec<Exporter>) -> Result<Self, StartError> {
+        Self::start_with(exporters, None)
+    }
+
+    /// The same with a storage: what waits in it for them is sent first.
+    ///
+    /// # Errors
+    /// Tells the first exporter that cannot be started, and why.
+    pub fn start_with(
+        exporters: Vec<Exporter>,
+        storage: Option<Storage>,
+    ) -> Result<Self, StartError> {
         let (stop, stopped) = watch::channel(Stop::No);
-        let mut delivery = Self { intakes: Vec::new(), tasks: JoinSet::new(), stop };
+        let keeper = storage.clone().map(Keeper::new);
+        let (tasks, keeping) = (JoinSet::new(), JoinSet::new());
+        let mut delivery = Self { intakes: Vec::new(), tasks, stop, keeper, keeping };
+        if let Some(storage) = &storage {
+            tell_queues(storage, &exporters)?;
+        }
         for Exporter { id, to } in exporters {
             let stopped = stopped.clone();
             let intake = match to {
                 To::Server { wire, settings, queue } => {
                     let server = Server::new(wire, &settings)
                         .map_err(|source| StartError::Settings { id: id.clone(), source })?;
-                    let (intake, worker) = worker::server(id, server, *settings, queue, stopped);
+                    let (is_stored, keeper) = (queue.is_stored, delivery.keeper.clone());
+                    let (intake, worker) =
+                        worker::server(id.clone(), server, *settings, queue, stopped, keeper);
+                    if let Some(storage) = storage.as_ref().filter(|_| is_stored) {
+                        let found = storage.waiting(&id);
+                        let found = found.map_err(|source| StartError::Storage { id, source })?;
+                        intake.restore(&found);
+                    }
                     delivery.tasks.spawn(worker.run());
                     intake
                 }
@@ -207,18 +259,49 @@ impl Delivery {
             };
             delivery.intakes.push(intake);
         }
+        if let Some(keeper) = delivery.keeper.clone() {
+            let lines = delivery.intakes.iter().map(|intake| intake.account().line().clone());
+            delivery.keeping.spawn(keeper.run(lines.collect()));
+        }
         Ok(delivery)
     }
 
     /// Hands `spans` to every exporter; never waits. What has no room is dropped and counted.
     pub fn offer(&self, spans: &[FinishedSpan]) {
-        if self.intakes.is_empty() {
+        self.hand_over(spans, Changes::default());
+    }
+
+    /// The same together with what is new of the state that they left: one commit stores both, and
+    /// requests leave after it. Without a storage the state goes nowhere.
+    pub fn hand_over(&self, spans: &[FinishedSpan], changes: Changes) {
+        if spans.is_empty() && changes.0.is_empty() {
             return;
         }
-        for request in requests(spans, MAX_REQUEST_BYTES) {
-            for intake in &self.intakes {
-                intake.offer(request.clone());
+        let offer = |commit| -> Vec<Queued> {
+            if self.intakes.is_empty() {
+                return Vec::new();
             }
+            let all = requests(spans, MAX_REQUEST_BYTES);
+            let to_all = |request: Request| {
+                self.intakes.iter().filter_map(move |it| it.offer(request.clone(), commit))
+            };
+            all.flat_map(to_all).collect()
+        };
+        match &self.keeper {
+            Some(keeper) => keeper.add(|number| Commit {
+                at: crate::clock::now(),
+                changes,
+                pushes: offer(number),
+                removals: Vec::new(),
+            }),
+            None => drop(offer(0)),
+        }
+    }
+
+    /// Waits until no commit is under way: what is handed over before only makes the next one larger.
+    pub async fn free(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.free().await;
         }
     }
 
@@ -234,11 +317,13 @@ impl Delivery {
     /// The books, also for later.
     #[must_use]
     pub fn books(&self) -> AllBooks {
-        AllBooks(self.intakes.iter().map(Intake::account).collect())
+        let accounts = self.intakes.iter().map(Intake::account).collect();
+        AllBooks { accounts, keeper: self.keeper.clone() }
     }
 
     /// Takes nothing more, delivers what waits without trying anything twice, and gives up after
-    /// `grace`. Dropping the future gives up at once. The books then tell what became of all.
+    /// `grace`. Dropping the future gives up at once. What could not be delivered stays in queues that
+    /// are stored. The books then tell what became of all.
     pub async fn drain(mut self, grace: Duration) -> Vec<Books> {
         let books = self.books();
         self.stop.send_replace(Stop::Draining);
@@ -247,9 +332,50 @@ impl Delivery {
         if tokio::time::timeout(grace, ended).await.is_err() {
             self.tasks.shutdown().await;
         }
-        for account in &books.0 {
+        if let Some(keeper) = &self.keeper {
+            keeper.end();
+            while self.keeping.join_next().await.is_some() {}
+        }
+        for account in &books.accounts {
             account.close();
         }
         books.now()
     }
+}
+
+/// What waits in queues of exporters that are not there any more, or store nothing, is kept; and what
+/// others have waiting goes with this process. Both are said.
+fn tell_queues(storage: &Storage, exporters: &[Exporter]) -> Result<(), StartError> {
+    let failed = |id: &str| {
+        let id = id.to_owned();
+        move |source| StartError::Storage { id, source }
+    };
+    let stored = exporters.iter().filter(|it| it.is_stored());
+    let stored: Vec<_> = stored.map(|it| it.id.as_str()).collect();
+    for id in storage.exporters().map_err(failed("the storage"))? {
+        let waiting = storage.waiting(&id).map_err(failed(&id))?.requests;
+        let spans: u64 = waiting.iter().map(|it| u64::from(it.2)).sum();
+        let (exporter, requests) = (id.as_str(), waiting.len());
+        if waiting.is_empty() {
+            continue;
+        }
+        if stored.contains(&exporter) {
+            tracing::info!(exporter, requests, spans, "Sending what waits in the storage");
+        } else {
+            tracing::warn!(
+                exporter,
+                requests,
+                spans,
+                "The storage keeps a queue of an exporter that is not configured with it; it is kept until there is one"
+            );
+        }
+    }
+    for Exporter { id, .. } in exporters.iter().filter(|it| !it.is_stored()) {
+        tracing::warn!(
+            otelcol.component.id = id,
+            otelcol.component.kind = "exporter",
+            "What waits for this exporter is lost with this process: sending_queue has no storage"
+        );
+    }
+    Ok(())
 }

@@ -68,6 +68,8 @@
 //! * [`recording`]: a recorded cluster as lanes; bounded memory, and every damage told by its place.
 //!   What others write down (kubectl, the Collector, the API server's audit log) is read below
 //!   `recording::import`, a reader for each format, and is the same from there on.
+//! * [`storage`]: what outlasts the process, in one store: state and queues by one commit, all or
+//!   nothing. The one room that names redb.
 //! * [`export`]: exporters side by side, each with its queue, its wire and its books of what became
 //!   of spans; the one way out, of the service and of commands alike.
 //! * [`config`]: the Collector's grammar, from text to plain settings; pure.
@@ -244,6 +246,8 @@ pub mod sampling;
 pub mod show;
 #[cfg(feature = "binary")]
 pub mod spans;
+#[cfg(feature = "binary")]
+pub mod storage;
 #[cfg(feature = "binary")]
 pub mod store;
 #[cfg(feature = "binary")]

@@ -73,6 +73,7 @@ impl Look {
         known.server = server;
         known.snapshot.watches = view.statuses.now();
         known.snapshot.exporters = view.books.now();
+        known.snapshot.storage = view.books.kept();
         if needs >= Needs::Figures {
             let figures = view.figures();
             known.still_for = figures.at.map_or(Duration::ZERO, |at| at.elapsed());

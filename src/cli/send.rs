@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::runtime::runtime;
 use crate::export::books::Books;
-use crate::export::settings::{Exporter, Queue, Sizer, To, Wire};
+use crate::export::settings::{Exporter, Queue, To, Wire};
 use crate::export::{self, Delivery, Settings, SettingsError, StartError, Tls};
 use crate::facts::span::FinishedSpan;
 use crate::otlp::backoff::Backoff;
@@ -23,10 +23,6 @@ const PATIENCE: Backoff = Backoff {
     max: Duration::from_secs(5),
     max_elapsed: Duration::from_secs(10),
 };
-
-/// One request after the other, so that spans arrive in the order in which they are put.
-const IN_ORDER: Queue =
-    Queue { is_off: false, num_consumers: 1, size: 1, sizer: Sizer::Requests, batch: None };
 
 /// The sender could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +56,9 @@ impl Sender {
     pub(super) fn new(endpoint: &str, is_insecure: bool) -> Result<Self, SendError> {
         let settings = Settings { retry: PATIENCE, ..settings(endpoint, is_insecure) };
         let endpoint = export::endpoint(Wire::Grpc, &settings)?;
-        let to = To::Server { wire: Wire::Grpc, settings: Box::new(settings), queue: IN_ORDER };
+        // One request after the other, so that spans arrive in the order in which they are put.
+        let queue = Queue { num_consumers: 1, size: 1, ..Queue::default() };
+        let to = To::Server { wire: Wire::Grpc, settings: Box::new(settings), queue };
         let exporter = Exporter { id: endpoint.clone(), to };
         let runtime = runtime().map_err(SendError::Runtime)?;
         let delivery = runtime.block_on(async { Delivery::start(vec![exporter]) })?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::configured::Sources;
 use super::runtime::{Signals, runtime};
@@ -15,11 +15,13 @@ use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
 use crate::app::look::{Look, Stage};
 use crate::app::{App, Stopped};
+use crate::clock;
 use crate::cluster::connect::{Cluster, ConnectError, connect};
 use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
 use crate::engine::Engine;
 use crate::export::Delivery;
 use crate::random;
+use crate::storage::{OpenError, Storage};
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
@@ -141,7 +143,12 @@ async fn watching(
     stage: &watch::Sender<Stage>,
     signals: &mut Signals,
 ) -> Ended {
-    let delivery = match Delivery::start(config.exporters.clone()) {
+    // Queues first: what waits is sent, whether the API server answers or not.
+    let storage = match stored(config).await {
+        Ok(storage) => storage,
+        Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
+    };
+    let delivery = match Delivery::start_with(config.exporters.clone(), storage) {
         Ok(delivery) => delivery,
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
@@ -181,6 +188,24 @@ fn ended(code: ExitCode, come: Come) -> Ended {
     match come {
         Come::End => Ended::With(code),
         Come::Reload(config) => Ended::Reload(config),
+    }
+}
+
+/// The storage, if there is one; another process that has it is waited for a while.
+async fn stored(config: &Config) -> Result<Option<Storage>, OpenError> {
+    let Some((_, settings)) = &config.storage else { return Ok(None) };
+    let began = Instant::now();
+    loop {
+        let path = settings.directory.clone();
+        let of = settings.clone();
+        let opened = tokio::task::spawn_blocking(move || Storage::open(&of, clock::now())).await;
+        let failed = |error| OpenError::Directory { path, source: io::Error::other(error) };
+        match opened.unwrap_or_else(|error| Err(failed(error))) {
+            Err(OpenError::Held { .. }) if began.elapsed() < settings.timeout => {
+                sleep(Duration::from_millis(100)).await;
+            }
+            other => return other.map(Some),
+        }
     }
 }
 
@@ -226,6 +251,7 @@ fn tell(stopped: &Stopped) {
             sent = books.sent,
             rejected = books.rejected,
             lost = books.failed + books.refused,
+            kept = books.kept,
             "Exporter stopped"
         );
     }

@@ -13,7 +13,7 @@ use self::sinks::{debug, file};
 use self::tls::tls;
 use super::component::Id;
 use super::expand::Lookup;
-use super::extensions::Authenticators;
+use super::extensions::{Authenticators, Named};
 use super::node::{Node, Place};
 use super::reader::{Reader, Section};
 use crate::export::settings::{Encoding, Exporter, Queue, To, Wire};
@@ -32,20 +32,20 @@ pub(super) fn exporter(
     id: &Id,
     path: Vec<String>,
     node: Node,
-    authenticators: &Authenticators,
+    named: &Named,
 ) -> Exporter {
     let mut section = reader.section(path, node);
     let to = match id.kind.as_str() {
-        "otlp_http" => http(&mut section, authenticators),
+        "otlp_http" => http(&mut section, named),
         "debug" => debug(&mut section),
         "file" => file(&mut section),
-        _ => grpc(&mut section, authenticators),
+        _ => grpc(&mut section, named),
     };
     section.end();
     Exporter { id: id.to_string(), to }
 }
 
-fn grpc(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
+fn grpc(s: &mut Section<'_>, named: &Named) -> To {
     let place = s.place_of("endpoint");
     let endpoint = s.url(
         "endpoint",
@@ -55,7 +55,7 @@ fn grpc(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
     if endpoint.is_empty() {
         s.fault("requires a non-empty \"endpoint\"");
     }
-    let common = common(s, authenticators, "5s");
+    let common = common(s, named, "5s");
     let keepalive = keepalive(s);
     for (key, instead) in [
         ("balancer_name", "one connection is used"),
@@ -103,7 +103,7 @@ pub(super) fn prove_server(s: &mut Section<'_>, place: &Place, wire: Wire, setti
     }
 }
 
-fn http(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
+fn http(s: &mut Section<'_>, named: &Named) -> To {
     let place = s.place_of(if s.has("traces_endpoint") { "traces_endpoint" } else { "endpoint" });
     let endpoint = s.url("endpoint", "", "URL of an OTLP/HTTP server; /v1/traces is added to it");
     let traces = s.url("traces_endpoint", "", "URL for traces, used as it is, instead of endpoint");
@@ -116,7 +116,7 @@ fn http(s: &mut Section<'_>, authenticators: &Authenticators) -> To {
         s.fault("at least one endpoint must be specified");
     }
     let proxy = proxy(s);
-    let common = common(s, authenticators, "30s");
+    let common = common(s, named, "30s");
     for (key, instead) in [
         ("metrics_endpoint", "only traces are sent"),
         ("logs_endpoint", "only traces are sent"),
@@ -149,11 +149,7 @@ fn proxy(s: &mut Section<'_>) -> Option<Proxy> {
 }
 
 /// What both wires share; the endpoint is put in by them.
-fn common(
-    s: &mut Section<'_>,
-    authenticators: &Authenticators,
-    timeout: &'static str,
-) -> (Settings, Queue) {
+fn common(s: &mut Section<'_>, named: &Named, timeout: &'static str) -> (Settings, Queue) {
     let compression = match s.word("compression", &["gzip", "none"], "gzip or none") {
         "none" => Compression::None,
         _ => Compression::Gzip,
@@ -164,11 +160,12 @@ fn common(
     let defaults = Settings::new("");
     let user_agent = s.text("user_agent", "", "The header user-agent; lifespan's own if empty");
     let tls = tls(&mut s.section("tls", "How the server is trusted"));
-    let auth = auth(s, authenticators);
+    let auth = auth(s, &named.authenticators);
+    let queue = queue(&mut s.section("sending_queue", "What waits for the server"), named);
     let retry = retry(
         &mut s.section("retry_on_failure", "What happens when a server is away or overloaded"),
+        queue.is_stored,
     );
-    let queue = queue(&mut s.section("sending_queue", "What waits for the server"));
     for (key, instead) in
         [("middlewares", "there are none here"), ("compression_params", "gzip's own level is used")]
     {

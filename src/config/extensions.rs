@@ -1,11 +1,13 @@
-//! `extensions`: `health_check`, `zpages`, and who to be at a server: `bearertokenauth`, `basicauth`,
-//! `headers_setter`
+//! `extensions`: `health_check`, `zpages`, who to be at a server (`bearertokenauth`, `basicauth`,
+//! `headers_setter`), and what outlasts the process (`file_storage`)
 
 mod auth;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(super) use self::storage::is_stored;
 use super::component::Id;
 use super::gates;
 use super::node::Node;
@@ -13,23 +15,41 @@ use super::reader::{Reader, Section};
 use crate::export::Auth;
 
 /// The types of extensions.
-pub(super) const TYPES: [&[&str]; 5] = [
+pub(super) const TYPES: [&[&str]; 6] = [
     &["health_check", "healthcheckv2"],
     &["zpages"],
     &["bearertokenauth"],
     &["basicauth"],
     &["headers_setter"],
+    &["file_storage"],
 ];
 
 /// The extensions that say who to be; `None` for those that are not started.
 pub(super) type Authenticators = BTreeMap<Id, Option<Auth>>;
 
-/// An extension of either sort.
+/// The extensions that other components name.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) authenticators: Authenticators,
+    /// Those that store; `None` for those that are not started.
+    pub(super) storages: BTreeMap<Id, Option<storage::Settings>>,
+}
+
+impl Named {
+    /// The one that is started.
+    pub(super) fn storage(&self) -> Option<(Id, storage::Settings)> {
+        self.storages.iter().find_map(|(id, it)| Some((id.clone(), it.clone()?)))
+    }
+}
+
+/// An extension of any sort.
 pub(super) enum Read {
     /// It serves a page.
     Page(Extension),
     /// It says who to be.
     Auth(Option<Auth>),
+    /// It stores.
+    Storage(storage::Settings),
 }
 
 /// A page that this process serves.
@@ -90,6 +110,7 @@ pub(super) fn extension(reader: &mut Reader, id: &Id, path: Vec<String>, node: N
         "bearertokenauth" => Read::Auth(auth::bearer(&mut s)),
         "basicauth" => Read::Auth(auth::basic(&mut s)),
         "headers_setter" => Read::Auth(auth::headers(&mut s)),
+        "file_storage" => Read::Storage(storage::read(&mut s)),
         kind => Read::Page(page(&mut s, kind)),
     };
     s.end();

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use super::append::appended;
 use super::component::Id;
 use super::expand::{Expansion, Lookup};
-use super::extensions::{Authenticators, Extension, Read};
+use super::extensions::{self, Extension, Named, Read};
 use super::gates::{self, Gates};
 use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
 use super::reader::{Entry, Reader};
 use super::redact::redacted;
-use super::service::{MetricsLevel, Named, Pipeline, Push};
-use super::{Config, Receiver, exporters, extensions, receiver, service};
+use super::service::{self, MetricsLevel, Pipeline, Push};
+use super::{Config, Receiver, exporters, receiver};
+use crate::export::settings::Exporter;
 
 /// The types of receivers.
 pub(super) const RECEIVERS: [&[&str]; 1] = [&["k8s_lifecycle"]];
@@ -211,23 +212,22 @@ fn config(reader: &mut Reader, tree: Node, lookup: &dyn Lookup) -> Option<Config
     let exporters = components(reader, "exporters", exporters, &exporters::TYPES);
     let extensions = components(reader, "extensions", extensions, &extensions::TYPES);
     let nothing = Node::null(place.clone());
-    let Named { service, extensions: named, pipelines } =
+    let service::Named { service, extensions: named, pipelines } =
         service::service(reader, service_node.unwrap_or(nothing));
     let metrics_place = (service.metrics.level != MetricsLevel::None).then_some(place);
     // It is read first, because it says what of the rest is used, and told last.
     let told_last = std::mem::take(&mut reader.entries);
     let used_receivers = used(reader, &pipelines, &receivers, |it| &it.receivers, "receiver");
     let used_exporters = used(reader, &pipelines, &exporters, |it| &it.exporters, "exporter");
-    let receiver = used_receiver(reader, receivers, &used_receivers);
     let started = started(reader, named, &extensions);
-    // They are read before the exporters, because they say who to be, and told after them.
-    let at = reader.entries.len();
-    let Pages { authenticators, mut listening, served } = pages(reader, extensions, &started);
-    let of_extensions = reader.entries.split_off(at);
+    // They are read before what names them, and told after it.
+    let Extensions { named, mut listening, served } = read_extensions(reader, extensions, &started);
+    let of_extensions = std::mem::take(&mut reader.entries);
+    let receiver = used_receiver(reader, receivers, &used_receivers);
     let mut sent = Vec::new();
     for (id, (place, node)) in exporters {
         let path = vec!["exporters".to_owned(), id.to_string()];
-        let exporter = exporters::exporter(reader, &id, path, node, &authenticators);
+        let exporter = exporters::exporter(reader, &id, path, node, &named);
         if !used_exporters.contains(&id) {
             continue;
         }
@@ -250,7 +250,10 @@ fn config(reader: &mut Reader, tree: Node, lookup: &dyn Lookup) -> Option<Config
     }
     reader.entries.extend(of_extensions);
     reader.entries.extend(told_last);
-    Some(Config { receiver: receiver?, exporters: sent, extensions: served, service })
+    let receiver = receiver?;
+    let is_used = sent.iter().any(Exporter::is_stored);
+    let storage = named.storage().filter(|_| is_used);
+    Some(Config { receiver, exporters: sent, extensions: served, storage, service })
 }
 
 fn used_receiver(reader: &mut Reader, receivers: Written, used: &[Id]) -> Option<Receiver> {
@@ -289,31 +292,40 @@ fn started(reader: &mut Reader, named: Vec<(String, Place)>, extensions: &Writte
 
 /// What the extensions are for.
 #[derive(Default)]
-struct Pages {
-    authenticators: Authenticators,
+struct Extensions {
+    named: Named,
     /// Addresses that are listened on, and by what.
     listening: BTreeMap<String, String>,
     served: BTreeMap<Id, Extension>,
 }
 
-fn pages(reader: &mut Reader, extensions: Written, started: &[Id]) -> Pages {
-    let mut pages = Pages::default();
-    for (id, (place, node)) in extensions {
+fn read_extensions(reader: &mut Reader, written: Written, started: &[Id]) -> Extensions {
+    let mut out = Extensions::default();
+    for (id, (place, node)) in written {
         let path = vec!["extensions".to_owned(), id.to_string()];
         let is_started = started.contains(&id);
         match extensions::extension(reader, &id, path, node) {
             Read::Auth(auth) => {
-                pages.authenticators.insert(id, auth.filter(|_| is_started));
+                out.named.authenticators.insert(id, auth.filter(|_| is_started));
+            }
+            Read::Storage(settings) => {
+                if is_started && let Some((other, _)) = out.named.storage() {
+                    let message = format!(
+                        "extensions::{id}: {other} is started already: one stores all, because what is stored together is stored at once"
+                    );
+                    reader.fault(&place, message);
+                }
+                out.named.storages.insert(id, Some(settings).filter(|_| is_started));
             }
             Read::Page(page) if is_started => {
                 let path = format!("extensions::{id}");
-                listens(reader, &mut pages.listening, page.endpoint(), path, &place);
-                pages.served.insert(id, page);
+                listens(reader, &mut out.listening, page.endpoint(), path, &place);
+                out.served.insert(id, page);
             }
             Read::Page(_) => {}
         }
     }
-    pages
+    out
 }
 
 /// Two that listen on one address would not both start.

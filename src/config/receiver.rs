@@ -137,7 +137,7 @@ fn unsupported(s: &mut Section<'_>) {
     );
     s.unsupported(
         "storage",
-        "what is open at a restart is taken up again from the objects themselves",
+        "what is open at a restart is taken up again from the objects themselves; exporters store what waits for them",
     );
     s.unsupported(
         "include_initial_state",

@@ -29,6 +29,7 @@ extensions:
   bearertokenauth: {filename: /var/run/secrets/token}
   basicauth: {client_auth: {username: me, password_file: /var/run/secrets/password}}
   headers_setter: {headers: [{key: x-scope-orgid, value: shop}]}
+  file_storage:
 service:
   extensions: [health_check, zpages, bearertokenauth]
   pipelines: {traces: {receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}

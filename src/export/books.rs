@@ -3,12 +3,12 @@
 use crate::facts::time::UnixNanos;
 
 /// One exporter's books. At any moment
-/// `offered = sent + rejected + failed + refused + queued + in_flight`, all in spans.
+/// `offered = sent + rejected + failed + refused + queued + in_flight + kept`, all in spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Books {
     /// Component id: `otlp_grpc/jaeger`.
     pub id: String,
-    /// Handed to it since it started.
+    /// Handed to it since it started, or found in its stored queue.
     pub offered: u64,
     /// Taken by the back end.
     pub sent: u64,
@@ -20,6 +20,10 @@ pub struct Books {
     pub gave_up: u64,
     /// Dropped before any attempt: its queue was full, or it was shutting down.
     pub refused: u64,
+    /// Of these: when it shut down.
+    pub refused_at_end: u64,
+    /// Left in its stored queue when it shut down.
+    pub kept: u64,
     /// Waiting in its queue.
     pub queued: u64,
     /// In requests under way, between retries too.
@@ -54,8 +58,7 @@ impl Books {
     /// Whether each span that was handed in is in exactly one of the counts.
     #[must_use]
     pub fn balance(&self) -> bool {
-        let told =
-            [self.sent, self.rejected, self.failed, self.refused, self.queued, self.in_flight];
-        self.offered == told.iter().sum::<u64>()
+        let Self { sent, rejected, failed, refused, queued, in_flight, kept, .. } = self;
+        self.offered == sent + rejected + failed + refused + queued + in_flight + kept
     }
 }

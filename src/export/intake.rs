@@ -1,32 +1,32 @@
 //! Where requests are handed in for one exporter, and its books.
 
-use std::sync::Arc;
-
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::watch;
 
 use super::books::Books;
+use super::line::Line;
 use super::settings::{Queue, Sizer};
 use crate::otlp::batch::Request;
+use crate::storage::{Queued, Waiting};
 
-/// The books of one exporter, and how full its queue is.
+/// The books of one exporter, and what waits for it.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     books: watch::Sender<Books>,
-    room: Option<(Arc<Semaphore>, usize)>,
+    line: Line,
     /// What has room there waits for its turn, and is told as a queue.
     is_queue: bool,
 }
 
 impl Account {
-    pub(super) fn new(id: String, room: Option<(Arc<Semaphore>, usize)>, is_queue: bool) -> Self {
-        Self { books: watch::Sender::new(Books { id, ..Books::default() }), room, is_queue }
+    fn new(id: String, line: Line, is_queue: bool) -> Self {
+        Self { books: watch::Sender::new(Books { id, ..Books::default() }), line, is_queue }
     }
 
     pub(super) fn now(&self) -> Books {
         let mut books = self.books.borrow().clone();
-        if let Some((room, capacity)) = self.room.as_ref().filter(|_| self.is_queue) {
-            books.queue_capacity = Some(*capacity as u64);
-            books.queue_size = Some(capacity.saturating_sub(room.available_permits()) as u64);
+        if self.is_queue {
+            let (size, capacity) = self.line.fill();
+            (books.queue_size, books.queue_capacity) = (Some(size), Some(capacity));
         }
         books
     }
@@ -49,85 +49,93 @@ impl Account {
         self.books.borrow().id.clone()
     }
 
-    /// Takes room in the queue for a request of `size`, if there is any.
-    fn try_take(&self, size: usize) -> bool {
-        let Some((room, _)) = &self.room else { return true };
-        // Given back by the worker when it takes the request out of the queue.
-        let taken = room.try_acquire_many(u32::try_from(size).unwrap_or(u32::MAX));
-        taken.map(SemaphorePermit::forget).is_ok()
+    /// What waits.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
-    /// The same, waiting for room; `false` if there is none even in an empty queue.
-    async fn take(&self, size: usize) -> bool {
-        let Some((room, capacity)) = &self.room else { return true };
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        if size as usize > *capacity {
-            return false;
-        }
-        room.acquire_many(size).await.map(SemaphorePermit::forget).is_ok()
-    }
-
-    /// Gives room back.
-    pub(super) fn give(&self, size: usize) {
-        if let Some((room, _)) = &self.room {
-            room.add_permits(size);
-        }
-    }
-
-    /// Whatever has not been delivered will not be.
+    /// Whatever has not been delivered will not be by this process.
     pub(super) fn close(&self) {
+        let (n_unstored, is_stored) = (self.line.n_unstored(), self.line.is_stored());
         self.write(|books| {
-            books.refused += std::mem::take(&mut books.queued);
-            books.failed += std::mem::take(&mut books.in_flight);
             books.requests_in_flight = 0;
+            let (queued, in_flight) =
+                (std::mem::take(&mut books.queued), std::mem::take(&mut books.in_flight));
+            let lost = if is_stored { n_unstored.min(queued) } else { queued };
+            books.refused += lost;
+            books.refused_at_end += lost;
+            if is_stored {
+                books.kept += queued - lost + in_flight;
+            } else {
+                books.failed += in_flight;
+            }
         });
     }
 }
 
-/// Where requests are handed in.
+/// Where requests are handed in; when it is gone, nothing more comes.
 #[derive(Debug)]
 pub(super) struct Intake {
     account: Account,
-    queue: mpsc::Sender<Request>,
-    sizer: Sizer,
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.account.line.close();
+    }
 }
 
 impl Intake {
     /// The queue of an exporter at a server. What is taken out of it must be given back to the
     /// account.
-    pub(super) fn new(id: String, queue: &Queue) -> (Self, mpsc::Receiver<Request>) {
-        let room = Arc::new(Semaphore::new(queue.size.min(Semaphore::MAX_PERMITS)));
-        let account = Account::new(id, Some((room, queue.size)), !queue.is_off);
-        let (sender, waiting) = mpsc::channel(queue.size.clamp(1, 1 << 20));
-        (Self { account, queue: sender, sizer: queue.sizer }, waiting)
+    pub(super) fn new(id: String, queue: &Queue) -> Self {
+        Self { account: Account::new(id, Line::new(queue), !queue.is_off) }
     }
 
-    /// A queue for `capacity` requests, whose reader keeps the account.
-    pub(super) fn unsized_queue(id: String, capacity: usize) -> (Self, mpsc::Receiver<Request>) {
-        let (queue, waiting) = mpsc::channel(capacity);
-        let account = Account::new(id, None, false);
-        (Self { account, queue, sizer: Sizer::Requests }, waiting)
+    /// A queue for `size` requests, which is not told as one.
+    pub(super) fn of_requests(id: String, size: usize) -> Self {
+        let queue = Queue { size, sizer: Sizer::Requests, ..Queue::default() };
+        Self { account: Account::new(id, Line::new(&queue), false) }
     }
 
     pub(super) fn account(&self) -> Account {
         self.account.clone()
     }
 
-    /// Never waits.
-    pub(super) fn offer(&self, request: Request) {
+    /// What was found in the storage waits before all else.
+    pub(super) fn restore(&self, found: &Waiting) {
+        let n = self.account.line.restore(found);
+        self.account.write(|books| {
+            books.offered += n;
+            books.queued += n;
+        });
+    }
+
+    /// Never waits. What is to be stored of it, if it is stored; it leaves after that commit.
+    pub(super) fn offer(&self, request: Request, commit: u64) -> Option<Queued> {
         let n = self.enter(&request);
-        let has_room = self.account.try_take(self.sizer.size(&request));
-        if !has_room || self.queue.try_send(request).is_err() {
-            self.refuse(n);
+        match self.account.line.put(&request, commit) {
+            Ok(number) => Some(Queued {
+                exporter: self.account.id(),
+                number: number?,
+                at: crate::clock::now(),
+                n_spans: u32::try_from(request.n_spans).unwrap_or(u32::MAX),
+                bytes: request.bytes,
+            }),
+            Err(()) => {
+                self.refuse(n);
+                None
+            }
         }
     }
 
-    /// Waits for room.
+    /// Waits for room. What is stored is not handed in so.
     pub(super) async fn hand_in(&self, request: Request) {
         let n = self.enter(&request);
-        let has_room = self.account.take(self.sizer.size(&request)).await;
-        if !has_room || self.queue.send(request).await.is_err() {
-            self.refuse(n);
+        while self.account.line.put(&request, 0).is_err() {
+            if !self.account.line.has_room(&request).await {
+                return self.refuse(n);
+            }
         }
     }
 
@@ -142,14 +150,16 @@ impl Intake {
     }
 
     fn refuse(&self, n: u64) {
-        let is_queue = self.account.is_queue || self.account.room.is_none();
-        let problem =
-            if is_queue { "sending queue is full" } else { "too many requests are under way" };
+        let problem = match self.account.is_queue {
+            true => "sending queue is full",
+            false => "too many requests are under way",
+        };
         self.account.write(|books| {
             books.queued -= n;
             books.refused += n;
             books.last_error = Some(problem.to_owned());
         });
+        let Some(n) = self.account.line.dropped(n) else { return };
         tracing::error!(
             otelcol.component.id = self.account.id(),
             otelcol.component.kind = "exporter",

@@ -15,6 +15,17 @@ pub struct Exporter {
     pub to: To,
 }
 
+impl Exporter {
+    /// Whether what waits for it is stored, and outlasts this process.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        match &self.to {
+            To::Server { queue, .. } => queue.is_stored,
+            To::Debug(..) | To::File(_) => false,
+        }
+    }
+}
+
 /// Where an exporter sends to.
 #[derive(Clone, Debug)]
 pub enum To {
@@ -67,6 +78,10 @@ pub struct Queue {
     pub sizer: Sizer,
     /// How requests are put together; `None` sends each as it comes.
     pub batch: Option<Batch>,
+    /// What has no room is held back before the queue, within a bound of its own.
+    pub blocks: bool,
+    /// What waits is stored, and outlasts this process.
+    pub is_stored: bool,
 }
 
 /// What a queue counts.
@@ -96,7 +111,15 @@ pub struct Batch {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { is_off: false, num_consumers: 10, size: 1_000, sizer: Sizer::Requests, batch: None }
+        Self {
+            is_off: false,
+            num_consumers: 10,
+            size: 1_000,
+            sizer: Sizer::Requests,
+            batch: None,
+            blocks: false,
+            is_stored: false,
+        }
     }
 }
 
@@ -125,10 +148,16 @@ impl Sizer {
     /// The size of a request.
     #[must_use]
     pub fn size(self, request: &crate::otlp::batch::Request) -> usize {
+        self.of(request.n_spans, request.bytes.len())
+    }
+
+    /// The size of a request of so many spans and bytes.
+    #[must_use]
+    pub fn of(self, n_spans: usize, n_bytes: usize) -> usize {
         match self {
             Self::Requests => 1,
-            Self::Items => request.n_spans,
-            Self::Bytes => request.bytes.len(),
+            Self::Items => n_spans,
+            Self::Bytes => n_bytes,
         }
     }
 }

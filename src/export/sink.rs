@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::debug;
@@ -26,7 +25,6 @@ enum Form {
 /// Writes what is handed in.
 pub(super) struct Sink {
     account: Account,
-    waiting: mpsc::Receiver<Request>,
     form: Form,
     to: Box<dyn Write + Send>,
     began: Instant,
@@ -48,15 +46,17 @@ pub(super) fn file(id: String, to: Box<dyn Write + Send>) -> (Intake, Sink) {
 }
 
 fn sink(id: String, form: Form, to: Box<dyn Write + Send>) -> (Intake, Sink) {
-    let (intake, waiting) = Intake::unsized_queue(id, WAITING);
+    let intake = Intake::of_requests(id, WAITING);
     let account = intake.account();
-    (intake, Sink { account, waiting, form, to, began: Instant::now() })
+    (intake, Sink { account, form, to, began: Instant::now() })
 }
 
 impl Sink {
     /// Runs until the intake is gone.
     pub(super) async fn run(mut self) {
-        while let Some(request) = self.waiting.recv().await {
+        while let Some(item) = self.account.line().next().await {
+            // It is not stored, so that it is here.
+            let Some(request) = item.request else { continue };
             let n = request.n_spans as u64;
             let written = self.write(&request);
             self.account.write(|books| {

@@ -1,9 +1,11 @@
 //! One exporter at a server: what waits, what is under way, what became of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -12,6 +14,8 @@ use super::deliver::{Ending, deliver};
 use super::endpoint::Settings;
 use super::error::Failure;
 use super::intake::{Account, Intake};
+use super::keeper::Keeper;
+use super::line::{Item, Room};
 use super::server::Server;
 use super::settings::Queue;
 use crate::otlp::batch::Request;
@@ -25,15 +29,28 @@ pub(super) enum Stop {
     Draining,
 }
 
+/// A request that was taken out of the queue: its place is given up when all parts of it are done with.
+#[derive(Debug)]
+struct Ticket {
+    number: Option<u64>,
+    room: Room,
+    /// A part of it could not be delivered before the end, and the storage keeps it.
+    is_kept: AtomicBool,
+}
+
+/// What is sent together, and what it is part of.
+type Ready = (Request, Vec<Arc<Ticket>>);
+
 /// Delivers what is handed in.
 #[derive(Debug)]
 pub(super) struct Worker {
     account: Account,
-    waiting: mpsc::Receiver<Request>,
     server: Server,
     settings: Settings,
     queue: Queue,
     stop: watch::Receiver<Stop>,
+    /// Where its queue is stored.
+    keeper: Option<Keeper>,
 }
 
 /// An exporter at `server`, and where to hand in for it.
@@ -43,28 +60,31 @@ pub(super) fn server(
     settings: Settings,
     queue: Queue,
     stop: watch::Receiver<Stop>,
+    keeper: Option<Keeper>,
 ) -> (Intake, Worker) {
-    let (intake, waiting) = Intake::new(id, &queue);
+    let intake = Intake::new(id, &queue);
     let account = intake.account();
-    (intake, Worker { account, waiting, server, settings, queue, stop })
+    let keeper = keeper.filter(|_| queue.is_stored);
+    (intake, Worker { account, server, settings, queue, stop, keeper })
 }
 
 impl Worker {
-    /// Runs until the intake is gone and all is delivered or dropped.
+    /// Runs until the intake is gone and all is delivered, dropped, or kept by the storage.
     pub(super) async fn run(mut self) {
         let began = Instant::now();
         let max_bytes = self.settings.max_request_bytes;
         let mut batcher = self.queue.batch.clone().map(|batch| Batcher::new(batch, max_bytes));
-        let mut ready = VecDeque::new();
+        let mut ready: VecDeque<Ready> = VecDeque::new();
         let mut under_way = JoinSet::new();
         let mut is_open = true;
+        let account = self.account.clone();
         let server = self.server.clone();
         let mut reached = std::pin::pin!(server.reach());
         let mut is_reached = false;
         loop {
             while under_way.len() < self.queue.num_consumers {
-                let Some(request) = ready.pop_front() else { break };
-                under_way.spawn(self.delivery(request));
+                let Some(next) = ready.pop_front() else { break };
+                under_way.spawn(self.delivery(next));
             }
             if !is_open && under_way.is_empty() {
                 return;
@@ -72,14 +92,15 @@ impl Worker {
             let due = batcher.as_ref().and_then(Batcher::due);
             let has_room = ready.len() < self.queue.num_consumers;
             tokio::select! {
-                handed_in = self.waiting.recv(), if is_open && has_room => match handed_in {
-                    Some(request) => {
-                        if !self.queue.is_off {
-                            self.account.give(self.queue.sizer.size(&request));
-                        }
+                // Nothing is lost if another branch is first: an item is taken at once or not at all.
+                item = account.line().next(), if is_open && has_room => match item {
+                    Some(item) => {
+                        let Some((request, ticket)) = self.taken(item).await else { continue };
                         match &mut batcher {
-                            Some(batcher) => ready.extend(batcher.push(request, began.elapsed())),
-                            None => ready.push_back(request),
+                            Some(batcher) => {
+                                ready.extend(batcher.push(request, ticket, began.elapsed()));
+                            }
+                            None => ready.push_back((request, vec![ticket])),
                         }
                     }
                     None => {
@@ -87,7 +108,15 @@ impl Worker {
                         ready.extend(batcher.as_mut().and_then(Batcher::flush));
                     }
                 },
-                _ = under_way.join_next(), if !under_way.is_empty() => {}
+                ended = under_way.join_next(), if !under_way.is_empty() => {
+                    // At the end what was not delivered is kept, and so is all that comes after it.
+                    if let Some(Ok(false)) = ended {
+                        is_open = false;
+                        ready.extend(batcher.take().and_then(|mut batcher| batcher.flush()));
+                        let tickets = ready.drain(..).flat_map(|(_, tickets)| tickets);
+                        tickets.for_each(|it| it.is_kept.store(true, Ordering::Relaxed));
+                    }
+                }
                 answer = &mut reached, if !is_reached => {
                     is_reached = true;
                     if let Err(status) = answer {
@@ -99,6 +128,48 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The request of `item`, which may have to be read; `None` if it cannot be read any more.
+    async fn taken(&mut self, item: Item) -> Option<(Request, Arc<Ticket>)> {
+        let Item { number, n_spans, room, request, .. } = item;
+        let ticket = Ticket { number, room, is_kept: AtomicBool::new(false) };
+        if let Some(request) = request {
+            return Some((request, Arc::new(ticket)));
+        }
+        let (keeper, number) = (self.keeper.as_ref()?, number?);
+        let id = self.account.id();
+        loop {
+            let problem = match keeper.read(&id, number).await {
+                Ok(Some(request)) => return Some((request, Arc::new(ticket))),
+                Ok(None) => None,
+                Err(problem) => Some(problem),
+            };
+            let Some(problem) = problem else { break };
+            tracing::warn!(
+                otelcol.component.id = id,
+                otelcol.component.kind = "exporter",
+                error = problem,
+                "Cannot read a request from the storage; trying again"
+            );
+            let draining = self.stop.wait_for(|stop| *stop == Stop::Draining);
+            if tokio::time::timeout(AGAIN, draining).await.is_ok() {
+                return None;
+            }
+        }
+        let n = n_spans as u64;
+        self.account.write(|books| {
+            books.queued -= n;
+            books.failed += n;
+        });
+        tracing::error!(
+            otelcol.component.id = id,
+            otelcol.component.kind = "exporter",
+            dropped_items = n,
+            "A request is not in the storage any more. Dropping data."
+        );
+        done(&self.account, self.keeper.as_ref(), Arc::new(ticket));
+        None
     }
 
     /// Nobody listens there: that is said before there is anything to send.
@@ -115,12 +186,15 @@ impl Worker {
         );
     }
 
-    /// Delivers one request, and keeps the account of it.
-    fn delivery(&self, request: Request) -> impl Future<Output = ()> + Send + 'static {
+    /// Delivers one request, and keeps the account of it; `false` if the storage keeps it because the
+    /// end came first.
+    fn delivery(
+        &self,
+        (request, tickets): Ready,
+    ) -> impl Future<Output = bool> + Send + 'static + use<> {
         let (account, settings) = (self.account.clone(), self.settings.clone());
-        let (server, stop) = (self.server.clone(), self.stop.clone());
+        let (server, stop, keeper) = (self.server.clone(), self.stop.clone(), self.keeper.clone());
         let n = request.n_spans as u64;
-        let taken = if self.queue.is_off { self.queue.sizer.size(&request) } else { 0 };
         account.write(|books| {
             books.queued -= n;
             books.in_flight += n;
@@ -146,14 +220,10 @@ impl Worker {
                     Some(Failure { gave_up, ..Failure::new(status, wire) })
                 }
             };
-            if let Some(failure) = &failure {
-                dropped(&id, failure, n);
-            }
-            if let Ending::Delivered { rejected, message } = &ended.ending
-                && (*rejected > 0 || !message.is_empty())
-            {
-                partly(&id, *rejected, message);
-            }
+            let is_kept = keeper.is_some()
+                && *stop.borrow() == Stop::Draining
+                && matches!(ended.ending, Ending::GaveUp(_));
+            tell(&id, &ended.ending, failure.as_ref().filter(|_| !is_kept), n);
             account.write(|books| {
                 books.in_flight -= n;
                 books.requests_in_flight -= 1;
@@ -165,6 +235,7 @@ impl Worker {
                             books.warning = Some(message);
                         }
                     }
+                    Ending::GaveUp(_) if is_kept => books.queued += n,
                     Ending::Refused(_) => books.failed += n,
                     Ending::GaveUp(_) => {
                         books.failed += n;
@@ -173,8 +244,39 @@ impl Worker {
                 }
                 books.last_error = failure.map(|failure| failure.to_string());
             });
-            account.give(taken);
+            for ticket in tickets {
+                ticket.is_kept.fetch_or(is_kept, Ordering::Relaxed);
+                done(&account, keeper.as_ref(), ticket);
+            }
+            !is_kept
         }
+    }
+}
+
+/// A storage that cannot be read is asked again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A part of a request is done with. With the last one it leaves the queue, unless it is kept.
+fn done(account: &Account, keeper: Option<&Keeper>, ticket: Arc<Ticket>) {
+    let Some(Ticket { number, room, is_kept }) = Arc::into_inner(ticket) else { return };
+    if is_kept.into_inner() {
+        return;
+    }
+    account.line().give(room);
+    if let Some((keeper, number)) = keeper.zip(number) {
+        keeper.remove(account.id(), number);
+    }
+}
+
+/// Says what a person should know of how a request ended.
+fn tell(id: &str, ending: &Ending, failure: Option<&Failure>, n: u64) {
+    if let Some(failure) = failure {
+        dropped(id, failure, n);
+    }
+    if let Ending::Delivered { rejected, message } = ending
+        && (*rejected > 0 || !message.is_empty())
+    {
+        partly(id, *rejected, message);
     }
 }
 

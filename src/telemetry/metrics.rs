@@ -19,6 +19,7 @@ use crate::cluster::offset::Known;
 use crate::config::MetricsLevel;
 use crate::context::Flaw;
 use crate::engine::Counts;
+use crate::export::Kept;
 use crate::export::books::Books;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::Status;
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub watches: Vec<Status>,
     /// The exporters.
     pub exporters: Vec<Books>,
+    /// How the storage is doing, if there is one.
+    pub storage: Option<Kept>,
     /// This machine's clock.
     pub clock: Known,
     /// Now.
@@ -67,6 +70,13 @@ fn families(of: &Snapshot, level: MetricsLevel) -> Families {
     if level >= MetricsLevel::Normal {
         ours(&mut page, of);
         clock(&mut page, &of.clock);
+        lost(&mut page, &of.exporters);
+        if let Some(Kept { figures, .. }) = &of.storage {
+            page.one(names::STORAGE_COMMITS, &[], figures.commits);
+            page.one(names::STORAGE_FAILURES, &[], figures.failures);
+            page.one(names::STORAGE_SET_ASIDE, &[], figures.set_aside);
+            page.one(names::STORAGE_BYTES, &[], figures.n_bytes);
+        }
         watches(&mut page, of);
         contexts(&mut page, of);
     }
@@ -146,6 +156,23 @@ fn ours(page: &mut Families, of: &Snapshot) {
         names::SPANS_DROPPED,
         dropped.map(|(reason, n)| (vec![("reason", reason.to_owned())], n)).to_vec(),
     );
+}
+
+/// What became of spans that will not arrive.
+fn lost(page: &mut Families, of: &[Books]) {
+    let series = of.iter().flat_map(|books| {
+        let reasons = [
+            ("queue_full", books.refused - books.refused_at_end),
+            ("shutdown", books.refused_at_end),
+            ("refused", books.failed - books.gave_up),
+            ("gave_up", books.gave_up),
+            ("rejected", books.rejected),
+        ];
+        reasons.map(|(reason, n)| {
+            (vec![("exporter", books.id.clone()), ("reason", reason.to_owned())], n)
+        })
+    });
+    page.many(names::EXPORTER_LOST_SPANS, series.collect());
 }
 
 fn clock(page: &mut Families, of: &Known) {
@@ -229,12 +256,14 @@ mod tests {
 
     use super::*;
     use crate::facts::kind::Kind;
+    use crate::storage::Figures;
 
     pub(super) fn snapshot() -> Snapshot {
         let books = Books {
             id: "otlp_grpc/a\"b".to_owned(),
             sent: 24,
             failed: 3,
+            gave_up: 2,
             queue_size: Some(2),
             queue_capacity: Some(1_000),
             ..Books::default()
@@ -259,6 +288,11 @@ mod tests {
             counts: Counts { objects: 12, spans: 27, ..Counts::default() },
             watches: vec![status],
             exporters: vec![books, debug],
+            storage: Some(Kept {
+                name: "/data/lifespan.store".to_owned(),
+                figures: Figures { commits: 9, n_bytes: 73_728, ..Figures::default() },
+                failing: None,
+            }),
             now: UnixNanos::from_seconds(100),
             ..Snapshot::default()
         }

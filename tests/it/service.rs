@@ -72,6 +72,55 @@ async fn a_rollout_that_has_settled_is_shown_at_once_and_not_lost_when_the_proce
     assert!(last.contains(r#""lost_spans":0"#), "{last}");
 }
 
+/// Killed, and not told to end: what was told of a rollout and not delivered is sent by the next one,
+/// though its API server is away.
+#[tokio::test]
+async fn a_process_that_is_killed_leaves_what_waits_to_the_next_one() {
+    let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let mut collector = FakeCollector::start([]).await;
+    let gate = Gate::start(&collector.address, false).await;
+    let health = free_address().await;
+    let text = format!(
+        "receivers: {{k8s_lifecycle: {{auth_type: kubeConfig, stable_time: 1s}}}}\n\
+         exporters: {{otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}, sending_queue: {{storage: file_storage}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 100ms}}}}}}\n\
+         extensions: {{file_storage: {{directory: store, create_directory: true}}}}\n\
+         service:\n  extensions: [file_storage]\n  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {}}}}}}}}}]}}}}\n  \
+         pipelines: {{traces: {{receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}}}\n",
+        gate.url,
+        health.rsplit_once(':').unwrap().1,
+    );
+    let at = folder("killed");
+    fs::write(at.join("c.yaml"), &text).unwrap();
+    let mut service = Service::start(at.clone(), &api.url, &["--config", "c.yaml"]);
+    let is_stored = |_, body: &str| {
+        let line = body.lines().find(|it| it.starts_with("otelcol_exporter_queue_size{"));
+        line.is_some_and(|line| !line.ends_with(" 0"))
+            && body.contains("otelcol_k8s_lifecycle_storage_bytes")
+    };
+    until_answered(&health, "/metrics", is_stored).await;
+    let mut held = std::process::Command::new(env!("CARGO_BIN_EXE_lifespan"));
+    let held = held.args(["storage", "-o", "json", "store"]).current_dir(&at).output().unwrap();
+    let held: Json = serde_json::from_slice(&held.stdout).unwrap();
+    assert_eq!(held["queues"][0]["exporter"], "otlp_grpc", "{held}");
+    assert!(held["queues"][0]["spans"].as_u64().unwrap() > 0, "{held}");
+    service.signal("KILL");
+    assert_eq!(service.ended().await, None);
+    let next = folder("next");
+    fs::rename(at.join("store"), next.join("store")).unwrap();
+    fs::write(next.join("c.yaml"), &text).unwrap();
+    let mut service = Service::start(next, "http://127.0.0.1:9", &["--config", "c.yaml"]);
+    service.says("Sending what waits in the storage", 1).await;
+    gate.is_open.send_replace(true);
+    let mut n = 0;
+    while n < held["queues"][0]["spans"].as_u64().unwrap() {
+        n += collector.received().iter().map(|it| it.n_spans() as u64).sum::<u64>();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    service.signal("TERM");
+    service.ended().await;
+    assert!(!service.said().contains("set aside"), "{}", service.said());
+}
+
 #[tokio::test]
 async fn sighup_reads_the_configuration_again_and_one_that_is_wrong_changes_nothing() {
     let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;

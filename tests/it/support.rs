@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod cutting;
+pub(crate) mod disk;
 pub(crate) mod drive;
 pub(crate) mod fake_api;
 pub(crate) mod fake_collector;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::super::extensions::{self, Named};
 use super::super::gates;
 use super::super::reader::Section;
 use crate::export::settings::{Batch, Queue, Sizer};
 use crate::otlp::backoff::Backoff;
 
-pub(super) fn retry(s: &mut Section<'_>) -> Backoff {
+/// Reads how anything is tried again; for ever by default where what waits is stored.
+pub(super) fn retry(s: &mut Section<'_>, is_stored: bool) -> Backoff {
     let enabled = s.flag("enabled", true, "Whether anything is tried again");
     let backoff = Backoff {
         initial: s.time("initial_interval", "5s", "Before the second attempt"),
@@ -24,7 +26,11 @@ pub(super) fn retry(s: &mut Section<'_>) -> Backoff {
             "By how much each interval is longer than the one before",
         ),
         max: s.time("max_interval", "30s", "Intervals grow up to this"),
-        max_elapsed: s.time("max_elapsed_time", "5m", "After which spans are dropped; 0 is never"),
+        max_elapsed: s.time(
+            "max_elapsed_time",
+            if is_stored { "0s" } else { "5m" },
+            "After which spans are dropped; 0 is never, and the default where sending_queue has a storage",
+        ),
     };
     if !backoff.max_elapsed.is_zero() {
         if backoff.max_elapsed < backoff.initial {
@@ -43,7 +49,7 @@ pub(super) fn retry(s: &mut Section<'_>) -> Backoff {
     }
 }
 
-pub(super) fn queue(s: &mut Section<'_>) -> Queue {
+pub(super) fn queue(s: &mut Section<'_>, named: &Named) -> Queue {
     let is_on = s.flag(
         "enabled",
         true,
@@ -62,12 +68,16 @@ pub(super) fn queue(s: &mut Section<'_>) -> Queue {
         "What queue_size counts: requests, items (spans) or bytes",
     );
     let sizer = sizer(counted);
-    for (key, instead) in [
-        ("block_on_overflow", "the watches would wait; make queue_size larger"),
-        ("wait_for_result", "the watches would wait"),
-        ("storage", "the queue is in memory"),
-    ] {
-        s.unsupported(key, instead);
+    let blocks = s.flag(
+        "block_on_overflow",
+        false,
+        "Whether spans that have no room are held back before the queue, up to 64 MiB, in place of being dropped; watches never wait",
+    );
+    let help = "The file_storage that keeps the queue, so that it outlasts this process; in memory if empty";
+    let is_stored = extensions::is_stored(s, &named.storages, help);
+    s.unsupported("wait_for_result", "the watches would wait");
+    if is_stored && !is_on {
+        s.fault("storage keeps a queue, and enabled is false: there is none");
     }
     let is_batched = s.has("batch") || s.reader().gates.is_open(gates::BATCH);
     let batch = is_batched.then(|| {
@@ -88,7 +98,8 @@ pub(super) fn queue(s: &mut Section<'_>) -> Queue {
     if !is_on {
         return Queue::off();
     }
-    Queue { num_consumers: clamp(num_consumers), size, sizer, batch, ..Queue::default() }
+    let num_consumers = clamp(num_consumers);
+    Queue { num_consumers, size, sizer, batch, blocks, is_stored, ..Queue::default() }
 }
 
 fn batch(s: &mut Section<'_>, of_queue: &'static str) -> Option<Batch> {

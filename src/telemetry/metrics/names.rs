@@ -77,6 +77,16 @@ metrics! {
         "Changes that are no part of any trace, by reason. [Development]";
     SPANS_DROPPED = counter "otelcol_k8s_lifecycle_spans_dropped",
         "Spans of traces that sampling did not keep, by reason. [Development]";
+    EXPORTER_LOST_SPANS = counter "otelcol_k8s_lifecycle_exporter_lost_spans",
+        "Spans that were handed to an exporter and will not arrive, by reason. [Development]";
+    STORAGE_COMMITS = counter "otelcol_k8s_lifecycle_storage_commits",
+        "Commits of the storage. [Development]";
+    STORAGE_FAILURES = counter "otelcol_k8s_lifecycle_storage_failures",
+        "Commits of the storage that failed and are tried again. [Development]";
+    STORAGE_SET_ASIDE = counter "otelcol_k8s_lifecycle_storage_set_aside",
+        "Stores that were damaged and states that could not be used, which were set aside. [Development]";
+    STORAGE_BYTES = gauge "otelcol_k8s_lifecycle_storage_bytes",
+        "Size of the file of the storage. [Development]";
     WATCH_SYNCED = gauge "otelcol_k8s_lifecycle_watch_synced",
         "Whether a list of the resource was ever complete. [Development]";
     WATCH_FAILING = gauge "otelcol_k8s_lifecycle_watch_failing",

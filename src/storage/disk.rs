@@ -1,0 +1,201 @@
+//! Where a store stands: a file of a directory, or what takes its place.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use super::Settings;
+
+/// The one file of a store.
+pub(super) const NAME: &str = "lifespan.store";
+
+/// Where a store stands.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// As messages name it.
+    fn name(&self) -> String;
+
+    /// How many bytes it has.
+    fn size(&self) -> u64;
+
+    /// Whether what is written is written through to it.
+    fn syncs(&self) -> bool {
+        true
+    }
+
+    /// Its bytes, to read and write; they are made if there are none.
+    ///
+    /// # Errors
+    /// Why they cannot be.
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// New bytes that may take their place, and do not yet.
+    ///
+    /// # Errors
+    /// Why they cannot be made.
+    fn fresh(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Lets those of `fresh` take their place. The bytes that were there stand aside from then on,
+    /// under a name that ends in `suffix`, which is returned. At no moment is there nothing.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    fn replace(&self, suffix: &str) -> io::Result<String>;
+
+    /// New bytes that stand aside under a name that ends in `suffix`.
+    ///
+    /// # Errors
+    /// Why they cannot be made.
+    fn aside(&self, suffix: &str) -> io::Result<(String, Box<dyn StorageBackend>)>;
+}
+
+/// The file of a directory.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    syncs: bool,
+}
+
+impl Directory {
+    /// Makes the directory if it shall be made.
+    pub(super) fn new(settings: &Settings) -> io::Result<Self> {
+        let directory = &settings.directory;
+        if settings.create_directory && !directory.exists() {
+            let mode = settings.directory_permissions;
+            fs::DirBuilder::new().recursive(true).mode(mode).create(directory)?;
+        }
+        if !fs::metadata(directory)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self { path: directory.join(NAME), syncs: settings.fsync })
+    }
+
+    fn at(&self, path: PathBuf) -> io::Result<Box<dyn StorageBackend>> {
+        let mut options = OpenOptions::new();
+        // What stands there names objects of the cluster: it is nobody else's.
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = FileBackend::new(file.open(path)?).map_err(io::Error::other)?;
+        self.sync_directory()?;
+        Ok(Box::new(file))
+    }
+
+    /// A name that was made or changed is so after a loss of power too.
+    fn sync_directory(&self) -> io::Result<()> {
+        match self.path.parent().filter(|_| self.syncs) {
+            Some(directory) => File::open(directory)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    fn named(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(suffix);
+        name.into()
+    }
+}
+
+impl Disk for Directory {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn size(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |of| of.len())
+    }
+
+    fn syncs(&self) -> bool {
+        self.syncs
+    }
+
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        self.at(self.path.clone())
+    }
+
+    fn fresh(&self) -> io::Result<Box<dyn StorageBackend>> {
+        let path = self.named(".new");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => self.at(path),
+        }
+    }
+
+    fn replace(&self, suffix: &str) -> io::Result<String> {
+        let to = self.named(suffix);
+        fs::hard_link(&self.path, &to)?;
+        fs::rename(self.named(".new"), &self.path)?;
+        self.sync_directory()?;
+        Ok(to.display().to_string())
+    }
+
+    fn aside(&self, suffix: &str) -> io::Result<(String, Box<dyn StorageBackend>)> {
+        let path = self.named(suffix);
+        Ok((path.display().to_string(), self.at(path)?))
+    }
+}
+
+/// What a disk gave, as redb takes it. Locks are delegated too, or there would be none.
+#[derive(Debug)]
+pub(super) struct Bytes {
+    pub(super) of: Box<dyn StorageBackend>,
+    /// Whether they are written through to the disk when redb asks for it.
+    pub(super) syncs: bool,
+}
+
+impl StorageBackend for Bytes {
+    fn len(&self) -> io::Result<u64> {
+        self.of.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.of.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.of.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.syncs { self.of.sync_data() } else { Ok(()) }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.of.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.of.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.of.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.of.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.of.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.of.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.of.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.of.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,213 @@
+//! A disk that fails: it loses power, runs full, and damages what stands on it.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, RwLock};
+
+use lifespan::storage::Disk;
+use redb::StorageBackend;
+
+/// The disk; clones are the same one. Files by the ends of their names, the store's own is "".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeDisk(Arc<RwLock<State>>);
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    files: BTreeMap<String, Content>,
+    /// Writes and syncs so far.
+    n_acts: usize,
+    /// From this one on the disk is full.
+    full_from: Option<usize>,
+    /// From this one on nothing reaches the disk any more.
+    dead_from: Option<usize>,
+}
+
+/// What was written, and what of it would outlast a loss of power.
+#[derive(Clone, Debug, Default)]
+struct Content {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    /// What was written since, in order: where and what; `None` is a new length.
+    unsynced: Vec<(u64, Option<Vec<u8>>)>,
+}
+
+impl FakeDisk {
+    /// The bytes of the store.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.read().unwrap().files.get("").map(|it| it.live.clone()).unwrap_or_default()
+    }
+
+    /// A disk on which the store has these bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        let content = Content { live: bytes.clone(), durable: bytes, unsynced: Vec::new() };
+        Self(Arc::new(RwLock::new(State {
+            files: BTreeMap::from([(String::new(), content)]),
+            ..State::default()
+        })))
+    }
+
+    /// What stands aside.
+    pub(crate) fn aside(&self) -> Vec<String> {
+        let state = self.0.read().unwrap();
+        state
+            .files
+            .keys()
+            .filter(|name| name.starts_with('.') && *name != ".new")
+            .cloned()
+            .collect()
+    }
+
+    /// Writes and syncs so far.
+    pub(crate) fn n_acts(&self) -> usize {
+        self.0.read().unwrap().n_acts
+    }
+
+    /// It is full once so much more was done, or has room again.
+    pub(crate) fn is_full_after(&self, n: Option<usize>) {
+        let mut state = self.0.write().unwrap();
+        state.full_from = n.map(|n| state.n_acts + n);
+    }
+
+    /// Power fails once so much more was done; what is written then is lost.
+    pub(crate) fn fails_after(&self, n: usize) {
+        let mut state = self.0.write().unwrap();
+        state.dead_from = Some(state.n_acts + n);
+    }
+
+    /// The disk after the loss of power: of what was not synced those writes are there of which
+    /// `is_there` is true.
+    pub(crate) fn after_power(&self, mut is_there: impl FnMut() -> bool) -> Self {
+        let mut state = self.0.read().unwrap().clone();
+        for content in state.files.values_mut() {
+            for (offset, data) in std::mem::take(&mut content.unsynced) {
+                if is_there() {
+                    put(&mut content.durable, offset, data.as_deref());
+                }
+            }
+            content.live = content.durable.clone();
+        }
+        (state.n_acts, state.full_from, state.dead_from) = (0, None, None);
+        Self(Arc::new(RwLock::new(state)))
+    }
+
+    fn file(&self, name: &str) -> Box<dyn StorageBackend> {
+        self.0.write().unwrap().files.entry(name.to_owned()).or_default();
+        Box::new(FakeFile { disk: self.clone(), name: name.to_owned() })
+    }
+}
+
+fn put(bytes: &mut Vec<u8>, offset: u64, data: Option<&[u8]>) {
+    let offset = usize::try_from(offset).unwrap();
+    let Some(data) = data else { return bytes.resize(offset, 0) };
+    if bytes.len() < offset + data.len() {
+        bytes.resize(offset + data.len(), 0);
+    }
+    bytes.splice(offset..offset + data.len(), data.iter().copied());
+}
+
+impl Disk for FakeDisk {
+    fn name(&self) -> String {
+        "fake".to_owned()
+    }
+
+    fn size(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(self.file(""))
+    }
+
+    fn fresh(&self) -> io::Result<Box<dyn StorageBackend>> {
+        self.0.write().unwrap().files.remove(".new");
+        Ok(self.file(".new"))
+    }
+
+    fn replace(&self, suffix: &str) -> io::Result<String> {
+        let mut state = self.0.write().unwrap();
+        let old = state.files.get("").cloned().unwrap_or_default();
+        state.files.insert(suffix.to_owned(), old);
+        let new = state.files.remove(".new").unwrap();
+        state.files.insert(String::new(), new);
+        Ok(suffix.to_owned())
+    }
+
+    fn aside(&self, suffix: &str) -> io::Result<(String, Box<dyn StorageBackend>)> {
+        Ok((suffix.to_owned(), self.file(suffix)))
+    }
+}
+
+#[derive(Debug)]
+struct FakeFile {
+    disk: FakeDisk,
+    name: String,
+}
+
+impl FakeFile {
+    fn with<T>(&self, act: impl FnOnce(&mut Content) -> T) -> T {
+        let mut state = self.disk.0.write().unwrap();
+        // What was made afresh and has taken the place of the store since is the store.
+        let name = if state.files.contains_key(&self.name) { self.name.as_str() } else { "" };
+        act(state.files.get_mut(name).unwrap())
+    }
+
+    /// Whether what is to be done now reaches the disk.
+    fn act(&self) -> io::Result<bool> {
+        let mut state = self.disk.0.write().unwrap();
+        state.n_acts += 1;
+        let n = state.n_acts;
+        if state.full_from.is_some_and(|from| n > from) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(state.dead_from.is_none_or(|from| n <= from))
+    }
+
+    fn change(&self, offset: u64, data: Option<&[u8]>) -> io::Result<()> {
+        let reaches = self.act()?;
+        self.with(|content| {
+            put(&mut content.live, offset, data);
+            if reaches {
+                content.unsynced.push((offset, data.map(<[u8]>::to_vec)));
+            }
+        });
+        Ok(())
+    }
+}
+
+impl StorageBackend for FakeFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.with(|content| content.live.len() as u64))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.with(|content| match content.live.get(offset..offset + out.len()) {
+            Some(bytes) => {
+                out.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(len, None)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.act()? {
+            self.with(|content| {
+                for (offset, data) in std::mem::take(&mut content.unsynced) {
+                    put(&mut content.durable, offset, data.as_deref());
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(offset, Some(data))
+    }
+}
