@@ -4,6 +4,7 @@ use crate::text::put;
 use serde_json::{Value, json};
 
 use super::known::Known;
+use super::status::{self, Component, State};
 use super::waits::{Open, Settled, Wait};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::watch::status::{Phase, Progress, Status};
@@ -270,8 +271,26 @@ pub fn pipelinez(known: &Known) -> String {
             books.queued + books.in_flight,
         );
     }
+    let mut states = String::new();
+    for Component { name, state, since, why } in
+        status::components(known).into_iter().chain(status::extensions(known))
+    {
+        let class = match state {
+            State::Ok => "good",
+            State::Recoverable | State::Permanent => "bad",
+            State::Starting | State::Stopped | State::Stopping => "dim",
+        };
+        put!(
+            states,
+            "<tr><td>{}</td><td class={class}>{}</td><td>{}</td><td>{}</td></tr>",
+            escaped(&name),
+            state.name(),
+            time(since),
+            escaped(why.as_deref().unwrap_or_default()),
+        );
+    }
     let body = format!(
-        "<table><tr><th>Exporter</th><th class=n>Spans sent</th><th class=n>Rejected</th><th class=n>Lost</th><th class=n>Waiting</th><th class=n>Queue</th></tr>{rows}</table>"
+        "<table><tr><th>Component</th><th>Status</th><th>Since</th><th>Why</th></tr>{states}</table><br><table><tr><th>Exporter</th><th class=n>Spans sent</th><th class=n>Rejected</th><th class=n>Lost</th><th class=n>Waiting</th><th class=n>Queue</th></tr>{rows}</table>"
     );
     let said = format!(
         "{} spans of {} traces from {}",

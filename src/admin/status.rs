@@ -1,5 +1,5 @@
-//! Health as the status of each component, in the layout of version 2 of the Collector's health check;
-//! pure.
+//! The status of each component as the Collector has it, for pages, and as health in the layout of
+//! version 2 of its health check; pure.
 
 use std::time::Duration;
 
@@ -12,21 +12,24 @@ use crate::watch::status::{Phase, Status};
 
 /// How a component is; the later ones go over the earlier ones where several are told as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+pub(super) enum State {
     Ok,
     Recoverable,
     Permanent,
     Starting,
+    Stopped,
     Stopping,
 }
 
 impl State {
-    fn name(self) -> &'static str {
+    /// As the Collector names it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ok => "StatusOK",
             Self::Recoverable => "StatusRecoverableError",
             Self::Permanent => "StatusPermanentError",
             Self::Starting => "StatusStarting",
+            Self::Stopped => "StatusStopped",
             Self::Stopping => "StatusStopping",
         }
     }
@@ -34,11 +37,12 @@ impl State {
 
 /// A component, since when it is so, and why.
 #[derive(Clone, Debug)]
-struct Component {
-    name: String,
-    state: State,
-    since: UnixNanos,
-    why: Option<String>,
+pub(super) struct Component {
+    /// `exporter:otlp_grpc`
+    pub(super) name: String,
+    pub(super) state: State,
+    pub(super) since: UnixNanos,
+    pub(super) why: Option<String>,
 }
 
 /// Status and body; `None` where `query` names a pipeline that there is not.
@@ -50,42 +54,51 @@ pub(super) fn told(known: &Known, health: ComponentHealth, query: &str) -> Optio
         })
     };
     let is_verbose = asked("verbose").is_some_and(|value| value != "false");
-    let parts = components(known);
-    let all = worst("", &parts, known);
+    let (parts, extensions) = (components(known), extensions(known));
+    let both: Vec<_> = parts.iter().chain(&extensions).cloned().collect();
+    let pipeline = asked("pipeline").filter(|name| !name.is_empty());
+    let all = worst("", if pipeline.is_some() { &parts } else { &both }, known);
     let mut body = event(&all, health, known.snapshot.now);
     body.insert("start_time".to_owned(), json!(time(known.started)));
-    let pipeline = asked("pipeline").filter(|name| !name.is_empty());
     if pipeline.is_some_and(|name| name != "traces") {
         return None;
     }
     if is_verbose {
-        let each: Map<_, _> = parts
-            .iter()
-            .map(|part| (part.name.clone(), event(part, health, known.snapshot.now).into()))
-            .collect();
-        let each = if pipeline.is_some() {
-            each
-        } else {
-            let mut traces = event(&all, health, known.snapshot.now);
-            traces.insert("components".to_owned(), each.into());
-            Map::from_iter([("pipeline:traces".to_owned(), traces.into())])
+        let each = |parts: &[Component]| -> Map<String, Value> {
+            let parts = parts.iter();
+            parts
+                .map(|part| (part.name.clone(), event(part, health, known.snapshot.now).into()))
+                .collect()
         };
-        body.insert("components".to_owned(), each.into());
+        let group = |parts: &[Component]| {
+            let mut of = event(&worst("", parts, known), health, known.snapshot.now);
+            of.insert("components".to_owned(), each(parts).into());
+            Value::from(of)
+        };
+        let groups = [("pipeline:traces", &parts), ("extensions", &extensions)].into_iter();
+        let groups = groups.filter(|(_, parts)| !parts.is_empty());
+        let told = match pipeline {
+            Some(_) => each(&parts),
+            None => groups.map(|(name, parts)| (name.to_owned(), group(parts))).collect(),
+        };
+        body.insert("components".to_owned(), told.into());
     }
     let is_healthy = body.get("healthy") == Some(&Value::Bool(true));
     let code = match all.state {
         _ if !is_healthy => 500,
-        State::Starting | State::Stopping => 503,
+        State::Starting | State::Stopped | State::Stopping => 503,
         State::Ok | State::Recoverable | State::Permanent => 200,
     };
     Some((code, body.into()))
 }
 
-fn components(known: &Known) -> Vec<Component> {
+/// The receiver and the exporters.
+pub(super) fn components(known: &Known) -> Vec<Component> {
     let receiver = format!("receiver:{}", known.snapshot.receiver);
     let at = |state, since, why| Component { name: receiver.clone(), state, since, why };
     let receivers = if known.is_stopping {
-        vec![at(State::Stopping, known.started, None)]
+        // It is the first that stops, and does so at once.
+        vec![at(State::Stopped, known.started, None)]
     } else if let Some(why) = &known.is_starting {
         vec![at(State::Starting, known.started, Some(why.clone()))]
     } else {
@@ -101,11 +114,31 @@ fn components(known: &Known) -> Vec<Component> {
     let mut all = vec![worst(&receiver, &receivers, known)];
     all.extend(known.snapshot.exporters.iter().map(|books| Component {
         name: format!("exporter:{}", books.id),
-        state: if books.last_error.is_some() { State::Recoverable } else { State::Ok },
+        state: match &books.last_error {
+            _ if known.is_stopping && books.is_idle() => State::Stopped,
+            _ if known.is_stopping => State::Stopping,
+            Some(_) if books.is_for_a_person => State::Permanent,
+            Some(_) => State::Recoverable,
+            None => State::Ok,
+        },
         since: books.failing_since.unwrap_or(known.started),
         why: books.last_error.clone(),
     }));
     all
+}
+
+/// What stores.
+pub(super) fn extensions(known: &Known) -> Vec<Component> {
+    let stored = known.snapshot.storage.iter().map(|kept| {
+        let failing = kept.failing.clone();
+        Component {
+            name: "extension:file_storage".to_owned(),
+            state: if failing.is_some() { State::Recoverable } else { State::Ok },
+            since: failing.as_ref().map_or(known.started, |(since, _)| *since),
+            why: failing.map(|(_, why)| why),
+        }
+    });
+    stored.collect()
 }
 
 fn state(status: &Status) -> State {
@@ -135,7 +168,7 @@ fn event(of: &Component, health: ComponentHealth, now: UnixNanos) -> Map<String,
     let is_unhealthy = match of.state {
         State::Permanent => health.includes_permanent,
         State::Recoverable => health.includes_recoverable && lasted >= health.recovery,
-        State::Ok | State::Starting | State::Stopping => false,
+        State::Ok | State::Starting | State::Stopped | State::Stopping => false,
     };
     let mut out = Map::new();
     out.insert("healthy".to_owned(), json!(!is_unhealthy));
@@ -155,7 +188,9 @@ fn time(at: UnixNanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::Kept;
     use crate::export::books::Books;
+    use crate::storage::Figures;
     use crate::telemetry::metrics::Snapshot;
 
     fn known(phase: Phase, is_failing: bool) -> Known {
@@ -202,6 +237,47 @@ mod tests {
         assert_eq!(code(Phase::Watching, true, patient), 200);
         assert_eq!(code(Phase::Forbidden, false, none), 200);
         assert_eq!(code(Phase::Forbidden, false, ALL), 500);
+    }
+
+    /// As the Collector reports it: the state of an exporter or of the storage, and the code.
+    #[test]
+    fn a_component_is_as_the_collector_has_it_from_its_start_to_its_end() {
+        let told_of = |known: &Known, name: &str| {
+            let (code, body) = told(known, ComponentHealth::default(), "verbose").unwrap();
+            let groups = ["pipeline:traces", "extensions"].iter();
+            let mut found = groups.map(|group| &body["components"][group]["components"][name]);
+            let found = found.find(|it| !it.is_null()).unwrap();
+            (code, found["status"].as_str().unwrap().to_owned())
+        };
+        let exporter = "exporter:otlp_grpc";
+        let ok = known(Phase::Watching, false);
+        assert_eq!(told_of(&ok, exporter), (200, "StatusOK".to_owned()));
+        let retrying = known(Phase::Watching, true);
+        assert_eq!(told_of(&retrying, exporter), (200, "StatusRecoverableError".to_owned()));
+        let mut denied = known(Phase::Watching, true);
+        denied.snapshot.exporters[0].is_for_a_person = true;
+        assert_eq!(told_of(&denied, exporter), (200, "StatusPermanentError".to_owned()));
+        let mut stopping = known(Phase::Watching, false);
+        stopping.is_stopping = true;
+        stopping.snapshot.exporters[0].queued = 1;
+        assert_eq!(told_of(&stopping, exporter), (503, "StatusStopping".to_owned()));
+        let receiver = "receiver:k8s_lifecycle";
+        assert_eq!(told_of(&stopping, receiver), (503, "StatusStopped".to_owned()));
+        stopping.snapshot.exporters[0].queued = 0;
+        assert_eq!(told_of(&stopping, exporter), (503, "StatusStopped".to_owned()));
+        let starting = Known { is_starting: Some("refused".to_owned()), ..ok.clone() };
+        assert_eq!(told_of(&starting, receiver), (503, "StatusStarting".to_owned()));
+        let mut full = ok;
+        full.snapshot.storage = Some(Kept {
+            name: "/data/lifespan.store".to_owned(),
+            figures: Figures::default(),
+            failing: Some((UnixNanos::from_seconds(50), "no space left".to_owned())),
+        });
+        let storage = "extension:file_storage";
+        assert_eq!(told_of(&full, storage), (200, "StatusRecoverableError".to_owned()));
+        let (code, body) = told(&full, ALL, "").unwrap();
+        assert_eq!((code, &body["error"]), (500, &"no space left".into()));
+        assert_eq!(told(&full, ALL, "pipeline=traces").unwrap().0, 200);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Books {
     pub requests_in_flight: u64,
     /// The last failure, as one sentence, until a request succeeds: also while it is tried again.
     pub last_error: Option<String>,
+    /// Whether only a person can mend that: the server does not know this client, or this way.
+    pub is_for_a_person: bool,
     /// Since when there is one.
     pub failing_since: Option<UnixNanos>,
     /// What the server last said beside a success.

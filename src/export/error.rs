@@ -123,6 +123,13 @@ impl Failure {
         Self { code: status.code(), why: chain(status), gave_up: None, wire }
     }
 
+    /// Whether nothing but a person can mend it: the server does not know this client, or this way to
+    /// it. A single request that it does not take is not meant.
+    pub(super) fn is_for_a_person(&self) -> bool {
+        use Code::{NotFound, PermissionDenied, Unauthenticated, Unimplemented};
+        matches!(self.code, Unauthenticated | PermissionDenied | Unimplemented | NotFound)
+    }
+
     /// What a human can do about it.
     fn advice(&self) -> &'static str {
         if let Some((_, advice)) = OF_TLS.iter().find(|(said, _)| self.why.contains(said)) {

@@ -242,6 +242,7 @@ impl Worker {
                         books.gave_up += n;
                     }
                 }
+                books.is_for_a_person = failure.as_ref().is_some_and(Failure::is_for_a_person);
                 books.last_error = failure.map(|failure| failure.to_string());
             });
             for ticket in tickets {
