@@ -16,6 +16,7 @@ use crate::engine::{Engine, Trees};
 use crate::export::books::Books;
 use crate::export::{AllBooks, Delivery};
 use crate::facts::span::FinishedSpan;
+use crate::storage::Changes;
 use crate::watch::lanes::{Statuses, Watched, Watches, start};
 use crate::watch::listener::ForCore;
 use crate::watch::target::WatchSettings;
@@ -79,11 +80,18 @@ struct ToExporters {
 }
 
 impl Outlet for ToExporters {
-    fn hand_on(&mut self, spans: Vec<FinishedSpan>, _changed: Vec<Record>) {
-        self.delivery.offer(&spans);
+    fn hand_on(&mut self, spans: Vec<FinishedSpan>, changed: Vec<Record>) {
+        self.delivery.hand_over(&spans, Changes(changed.into_iter().collect()));
+        if spans.is_empty() {
+            return;
+        }
         if let Some(Err(_)) = self.shown.as_ref().map(|shown| shown.try_send(spans)) {
             tracing::warn!("Too much to show; exporters are not affected");
         }
+    }
+
+    async fn free(&self) {
+        self.delivery.free().await;
     }
 }
 

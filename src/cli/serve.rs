@@ -18,10 +18,12 @@ use crate::app::{App, Stopped};
 use crate::clock;
 use crate::cluster::connect::{Cluster, ConnectError, connect};
 use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
-use crate::engine::Engine;
+use crate::engine::state::{FORMAT, Restored};
+use crate::engine::{Engine, Settings};
 use crate::export::Delivery;
+use crate::facts::time::UnixNanos;
 use crate::random;
-use crate::storage::{OpenError, Storage};
+use crate::storage::{OpenError, Origin, Storage, StorageError};
 use crate::telemetry::instance::resource;
 use crate::telemetry::logs;
 use crate::text::Chain;
@@ -148,7 +150,7 @@ async fn watching(
         Ok(storage) => storage,
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
-    let delivery = match Delivery::start_with(config.exporters.clone(), storage) {
+    let delivery = match Delivery::start_with(config.exporters.clone(), storage.clone()) {
         Ok(delivery) => delivery,
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
@@ -161,7 +163,11 @@ async fn watching(
         Err(error) => return Ended::CannotStart(error.to_string()),
     };
     tracing::info!(server = cluster.server, version = cluster.version, "Connected to the cluster");
-    let mut app = start(&config.receiver, &cluster, delivery);
+    let storage = storage.filter(|_| config.receiver.is_stored);
+    let mut app = match start(&config.receiver, &cluster, delivery, storage.as_ref()) {
+        Ok(app) => app,
+        Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
+    };
     let running = (app.view(), cluster.server);
     stage.send_replace(Stage::Running(running.0.clone(), running.1.clone()));
     tracing::info!("Everything is ready. Begin running and processing data.");
@@ -232,14 +238,69 @@ async fn reached(
     }
 }
 
-fn start(receiver: &Receiver, cluster: &Cluster, delivery: Delivery) -> App {
-    let watched = receiver.watched();
+fn start(
+    receiver: &Receiver,
+    cluster: &Cluster,
+    delivery: Delivery,
+    storage: Option<&Storage>,
+) -> Result<App, StorageError> {
+    let mut watched = receiver.watched();
     let mut settings = receiver.settings.clone();
     settings.cluster_uid = settings.cluster_uid.or_else(|| cluster.uid.clone());
     let of = |watched: &Watched<ForCore>| (watched.listener.lane, watched.listener.part);
     settings.targets = watched.iter().map(|it| (of(it), it.target.identity())).collect();
     settings.waits_for = watched.iter().map(of).collect();
-    App::start(cluster, &receiver.watch_settings, watched, Engine::new(settings), delivery, None)
+    let engine = match storage {
+        Some(storage) => gone_on_with(storage, settings, cluster.api.machine().now().at)?,
+        None => Engine::new(settings),
+    };
+    for watched in &mut watched {
+        let (lane, part) = of(watched);
+        watched.from = engine.resumes_at(lane, part);
+    }
+    Ok(App::start(cluster, &receiver.watch_settings, watched, engine, delivery, None))
+}
+
+/// The core that goes on with what is stored of this cluster, if anything is.
+fn gone_on_with(
+    storage: &Storage,
+    settings: Settings,
+    now: UnixNanos,
+) -> Result<Engine, StorageError> {
+    let cluster = settings.cluster_uid.clone().unwrap_or_default();
+    let kept = storage.state(&Origin { cluster, format: FORMAT }, now)?;
+    let records: Vec<_> =
+        kept.0.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    if !records.is_empty() {
+        match Engine::restore(settings.clone(), records, now) {
+            Ok((engine, restored)) => {
+                tell_restored(&restored, now);
+                return Ok(engine);
+            }
+            Err(error) => storage.set_state_aside(&format!("cannot be used: {error}"), now)?,
+        }
+    }
+    let mut engine = Engine::new(settings);
+    engine.store_changes();
+    Ok(engine)
+}
+
+fn tell_restored(restored: &Restored, now: UnixNanos) {
+    let Restored { at, n_trees, n_open, dropped, n_damaged } = restored;
+    let seconds_away = now.since(*at).millis() as f64 / 1_000.0;
+    tracing::info!(
+        trees = n_trees,
+        open_transitions = n_open,
+        seconds_away,
+        "Going on with what was stored"
+    );
+    if *n_damaged > 0 || !dropped.is_empty() {
+        tracing::error!(
+            damaged_records = n_damaged,
+            dropped_trees = dropped.len(),
+            "A part of what was stored cannot be used; lists tell of it anew"
+        );
+    }
 }
 
 /// What became of all spans, and what was still open.

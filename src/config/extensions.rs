@@ -32,8 +32,11 @@ pub(super) type Authenticators = BTreeMap<Id, Option<Auth>>;
 pub(super) struct Named {
     pub(super) authenticators: Authenticators,
     /// Those that store; `None` for those that are not started.
-    pub(super) storages: BTreeMap<Id, Option<storage::Settings>>,
+    pub(super) storages: Storages,
 }
+
+/// The extensions that store; `None` for those that are not started.
+pub(super) type Storages = BTreeMap<Id, Option<storage::Settings>>;
 
 impl Named {
     /// The one that is started.

@@ -223,7 +223,7 @@ fn config(reader: &mut Reader, tree: Node, lookup: &dyn Lookup) -> Option<Config
     // They are read before what names them, and told after it.
     let Extensions { named, mut listening, served } = read_extensions(reader, extensions, &started);
     let of_extensions = std::mem::take(&mut reader.entries);
-    let receiver = used_receiver(reader, receivers, &used_receivers);
+    let receiver = used_receiver(reader, receivers, &used_receivers, &named);
     let mut sent = Vec::new();
     for (id, (place, node)) in exporters {
         let path = vec!["exporters".to_owned(), id.to_string()];
@@ -251,15 +251,21 @@ fn config(reader: &mut Reader, tree: Node, lookup: &dyn Lookup) -> Option<Config
     reader.entries.extend(of_extensions);
     reader.entries.extend(told_last);
     let receiver = receiver?;
-    let is_used = sent.iter().any(Exporter::is_stored);
+    let is_used = receiver.is_stored || sent.iter().any(Exporter::is_stored);
     let storage = named.storage().filter(|_| is_used);
     Some(Config { receiver, exporters: sent, extensions: served, storage, service })
 }
 
-fn used_receiver(reader: &mut Reader, receivers: Written, used: &[Id]) -> Option<Receiver> {
+fn used_receiver(
+    reader: &mut Reader,
+    receivers: Written,
+    used: &[Id],
+    named: &Named,
+) -> Option<Receiver> {
     let mut receiver = None;
     for (id, (place, node)) in receivers {
-        let read = receiver::receiver(reader, vec!["receivers".to_owned(), id.to_string()], node);
+        let path = vec!["receivers".to_owned(), id.to_string()];
+        let read = receiver::receiver(reader, path, node, &named.storages);
         if used.contains(&id) && receiver.replace(read).is_some() {
             reader.fault(
                 &place,

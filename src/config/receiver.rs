@@ -1,5 +1,6 @@
 //! `receivers: k8s_lifecycle`
 
+use super::extensions::{self, Storages};
 use super::namespaces::{excluded_namespaces, namespaces};
 use super::node::Node;
 use super::objects::{HELP, Object, Objects, objects};
@@ -38,6 +39,8 @@ pub struct Receiver {
     pub watch_settings: WatchSettings,
     /// Whether lists may be read as watches; `None` to go by the server's version.
     pub watch_list: Option<bool>,
+    /// What is open is stored, and gone on with.
+    pub is_stored: bool,
     /// How the core understands it. A `cluster_uid` that is not given is asked for.
     pub settings: Settings,
 }
@@ -74,7 +77,12 @@ impl Receiver {
 }
 
 /// Reads the receiver at `path`.
-pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Receiver {
+pub(super) fn receiver(
+    reader: &mut Reader,
+    path: Vec<String>,
+    node: Node,
+    storages: &Storages,
+) -> Receiver {
     let mut section = reader.section(path, node);
     let s = &mut section;
     let access = access(s);
@@ -93,6 +101,8 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
     s.enter_instead(mark, "objects", format!("[{}]", written.join(", ")), HELP);
     let catalog = Arc::new(catalog.with_context(trace_context(s)));
     unsupported(s);
+    let help = "The file_storage that keeps what is open, so that it goes on after a restart; without it a restart takes up what the objects themselves prove in progress";
+    let is_stored = extensions::is_stored(s, storages, help);
     let (watch_settings, watch_list) = watching(s);
     let roots = roots(s, &objects, &catalog);
     let sampling = sampling(s);
@@ -106,6 +116,7 @@ pub(super) fn receiver(reader: &mut Reader, path: Vec<String>, node: Node) -> Re
         catalog,
         watch_settings,
         watch_list,
+        is_stored,
         settings,
     }
 }
@@ -134,10 +145,6 @@ fn unsupported(s: &mut Section<'_>) {
     s.unsupported(
         "k8s_leader_elector",
         "run one replica; two would send every span twice, with the same ids",
-    );
-    s.unsupported(
-        "storage",
-        "what is open at a restart is taken up again from the objects themselves; exporters store what waits for them",
     );
     s.unsupported(
         "include_initial_state",

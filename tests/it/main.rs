@@ -15,6 +15,7 @@ mod ends;
 mod export;
 mod golden;
 mod import;
+mod killed;
 mod kubectl;
 mod lists;
 mod pipeline;

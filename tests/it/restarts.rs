@@ -4,9 +4,10 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use lifespan::engine::Engine;
-use lifespan::engine::state::Restored;
+use lifespan::engine::state::{FORMAT, Restored};
 use lifespan::facts::change::{Change, News};
 use lifespan::facts::ids::{SpanId, TraceId};
 use lifespan::facts::kind::Lane;
@@ -460,4 +461,30 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
         }
     }
     assert!(n > 100, "{n}");
+}
+
+/// Where the state in the form of each number lies that was ever written.
+fn golden(format: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/state/{format}.bin"))
+}
+
+/// What this version stored is read, and gone on with, by every later one that gives its form the same
+/// number. Where this fails the form is another: give it the next number, and add its state with
+/// `UPDATE_EXPECT=1`.
+#[test]
+fn what_was_stored_in_this_form_is_gone_on_with() {
+    let all = heard(&lines::recording("02-rolling-update"));
+    let cut = listed_at(&all) + (all.len() - listed_at(&all)) / 2;
+    let (_, stored, before) = until(&all, cut, |_| true);
+    let file = golden(FORMAT);
+    if std::env::var_os("UPDATE_EXPECT").is_some() && !file.exists() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, postcard::to_allocvec(&stored).unwrap()).unwrap();
+    }
+    let known: Stored = postcard::from_bytes(&std::fs::read(&file).unwrap()).unwrap();
+    let (run, restored) = go_on(known, &all[..cut], &all[cut..], all[cut - 1].at);
+    assert_eq!((restored.n_damaged, restored.dropped.len()), (0, 0), "format {FORMAT}");
+    assert!(restored.n_trees > 0 && restored.n_open > 0, "{restored:?}");
+    let differs = differences(&drive(&all).spans, &[before, run.spans].concat());
+    assert!(differs.is_empty(), "format {FORMAT}: {}", differs.join("\n"));
 }

@@ -494,7 +494,7 @@ impl History {
     /// The objects after the events that were reached.
     fn objects(&self) -> BTreeMap<String, String> {
         let mut objects = self.before.clone();
-        for (_, kind, object) in &self.events[..self.reached] {
+        for (_, kind, object) in &self.events[..self.n_reached()] {
             let uid = text(object, "uid").unwrap_or_default();
             match *kind {
                 "DELETED" => objects.remove(&uid),
@@ -505,7 +505,15 @@ impl History {
     }
 
     fn version(&self) -> u64 {
-        self.events[..self.reached].last().map_or(self.first_version, |(version, ..)| *version)
+        self.events[..self.n_reached()].last().map_or(self.first_version, |(version, ..)| *version)
+    }
+
+    /// How many events a list shows: those that were told, or will be on a watch that is open, and
+    /// where they are played at their pace have happened by now.
+    fn n_reached(&self) -> usize {
+        let Some(began) = self.started else { return self.reached };
+        let have_happened = self.told_at.iter().filter(|at| began + **at <= Instant::now());
+        self.reached.min(have_happened.count())
     }
 }
 
