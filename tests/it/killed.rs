@@ -30,6 +30,9 @@ const CLUSTER: &str = "00000000-0000-4000-8000-000000000000";
 /// The recording lasts 15 s.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// So many seconds after the first start something happens: by then the lists are stored.
+const LEAD: i64 = 6;
+
 /// What can be told of a span without its times: those are of this run.
 type Key = (Vec<u8>, Vec<u8>, Vec<u8>, String);
 
@@ -60,7 +63,8 @@ async fn killed(name: &str, random: &mut Random) -> usize {
     let expected = undisturbed(name);
     assert!(expected.len() > 10, "{name}");
     let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
-    let api = FakeApi::start_live(&lines::recording(name), manner, &[]).await;
+    // What happened before anything was stored a list tells, and Events that came by then are gone.
+    let api = FakeApi::start_live_after(&lines::recording(name), LEAD, manner, &[]).await;
     let mut collector = FakeCollector::start([]).await;
     let store = folder("store");
     let text = format!(
@@ -81,8 +85,9 @@ async fn killed(name: &str, random: &mut Random) -> usize {
         fs::write(at.join("c.yaml"), &text).unwrap();
         let mut service = Service::start(at, &api.url, &["--config", "c.yaml"]);
         let lives = Duration::from_millis(u64::try_from(random.between(300, 3_000)).unwrap());
+        let lives = if n_kills == 0 { lives + Duration::from_secs(5) } else { lives };
         let until = Instant::now() + lives;
-        let is_last = began.elapsed() > Duration::from_secs(18);
+        let is_last = began.elapsed() > Duration::from_secs(24);
         while is_last || Instant::now() < until {
             for span in collector.received().into_iter().flat_map(|it| spans(it.body)) {
                 let id = (span.trace_id.clone(), span.span_id.clone());

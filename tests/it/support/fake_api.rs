@@ -120,8 +120,19 @@ impl FakeApi {
         manner: Manner,
         faults: &[(&str, Vec<Fault>)],
     ) -> Self {
-        let now = lifespan::clock::now();
-        Self::play(&super::moved::moved_to(lines, now.0), Some(now.0), manner, faults).await
+        Self::start_live_after(lines, 0, manner, faults).await
+    }
+
+    /// The same, as if it began `lead` seconds from now.
+    pub(crate) async fn start_live_after(
+        lines: &[Line],
+        lead: i64,
+        manner: Manner,
+        faults: &[(&str, Vec<Fault>)],
+    ) -> Self {
+        let now = lifespan::clock::now().0;
+        let lines = super::moved::moved_to(lines, now + lead * 1_000_000_000);
+        Self::play(&lines, Some(now), manner, faults).await
     }
 
     /// Plays `lines` in one go, with faults by resource.
