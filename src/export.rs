@@ -36,6 +36,7 @@ mod tls;
 mod wire;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
@@ -60,7 +61,7 @@ pub use self::tls::{Tls, Versions};
 use self::worker::Stop;
 use crate::facts::span::FinishedSpan;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, Request, requests};
-use crate::storage::{Changes, Commit, Queued, Storage, StorageError};
+use crate::storage::{Changes, Commit, Queued, Storage, StorageError, Waiting};
 
 /// An exporter cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -222,21 +223,20 @@ impl Delivery {
         let keeper = storage.clone().map(Keeper::new);
         let (tasks, keeping) = (JoinSet::new(), JoinSet::new());
         let mut delivery = Self { intakes: Vec::new(), tasks, stop, keeper, keeping };
-        if let Some(storage) = &storage {
-            tell_queues(storage, &exporters)?;
-        }
+        let mut found = match &storage {
+            Some(storage) => queues_of(storage, &exporters)?,
+            None => BTreeMap::new(),
+        };
         for Exporter { id, to } in exporters {
             let stopped = stopped.clone();
             let intake = match to {
                 To::Server { wire, settings, queue } => {
                     let server = Server::new(wire, &settings)
                         .map_err(|source| StartError::Settings { id: id.clone(), source })?;
-                    let (is_stored, keeper) = (queue.is_stored, delivery.keeper.clone());
+                    let (found, keeper) = (found.remove(&id), delivery.keeper.clone());
                     let (intake, worker) =
-                        worker::server(id.clone(), server, *settings, queue, stopped, keeper);
-                    if let Some(storage) = storage.as_ref().filter(|_| is_stored) {
-                        let found = storage.waiting(&id);
-                        let found = found.map_err(|source| StartError::Storage { id, source })?;
+                        worker::server(id, server, *settings, queue, stopped, keeper);
+                    if let Some(found) = found {
                         intake.restore(&found);
                     }
                     delivery.tasks.spawn(worker.run());
@@ -343,31 +343,37 @@ impl Delivery {
     }
 }
 
-/// What waits in queues of exporters that are not there any more, or store nothing, is kept; and what
-/// others have waiting goes with this process. Both are said.
-fn tell_queues(storage: &Storage, exporters: &[Exporter]) -> Result<(), StartError> {
+/// What waits for the exporters that are stored. What waits in queues of exporters that are not there
+/// any more, or store nothing, is kept; and what others have waiting goes with this process. Both are
+/// said.
+fn queues_of(
+    storage: &Storage,
+    exporters: &[Exporter],
+) -> Result<BTreeMap<String, Waiting>, StartError> {
     let failed = |id: &str| {
         let id = id.to_owned();
         move |source| StartError::Storage { id, source }
     };
     let stored = exporters.iter().filter(|it| it.is_stored());
     let stored: Vec<_> = stored.map(|it| it.id.as_str()).collect();
+    let mut found = BTreeMap::new();
     for id in storage.exporters().map_err(failed("the storage"))? {
-        let waiting = storage.waiting(&id).map_err(failed(&id))?.requests;
-        let spans: u64 = waiting.iter().map(|it| u64::from(it.2)).sum();
-        let (exporter, requests) = (id.as_str(), waiting.len());
-        if waiting.is_empty() {
-            continue;
-        }
-        if stored.contains(&exporter) {
+        let waiting = storage.waiting(&id).map_err(failed(&id))?;
+        let spans: u64 = waiting.requests.iter().map(|it| u64::from(it.2)).sum();
+        let (exporter, requests) = (id.as_str(), waiting.requests.len());
+        let is_stored = stored.contains(&exporter);
+        if requests > 0 && is_stored {
             tracing::info!(exporter, requests, spans, "Sending what waits in the storage");
-        } else {
+        } else if requests > 0 {
             tracing::warn!(
                 exporter,
                 requests,
                 spans,
                 "The storage keeps a queue of an exporter that is not configured with it; it is kept until there is one"
             );
+        }
+        if is_stored {
+            found.insert(id, waiting);
         }
     }
     for Exporter { id, .. } in exporters.iter().filter(|it| !it.is_stored()) {
@@ -377,5 +383,5 @@ fn tell_queues(storage: &Storage, exporters: &[Exporter]) -> Result<(), StartErr
             "What waits for this exporter is lost with this process: sending_queue has no storage"
         );
     }
-    Ok(())
+    Ok(found)
 }

@@ -87,8 +87,8 @@ pub struct RefusedStamp {
     pub problem: String,
 }
 
-/// Reads an object of `lane` (not of [`Lane::Events`]), in JSON or, if it is a Pod, in protobuf, which `catalog` knows, and the trace contexts
-/// on it, of which `catalog` knows where they stand.
+/// Reads an object of `lane` (not of [`Lane::Events`]), in JSON or, if it is a Pod, in protobuf, and the
+/// trace contexts on it. `catalog` knows the lane, and where trace contexts stand.
 ///
 /// # Errors
 /// Tells the object, the key and what is expected where it is not such an object.

@@ -30,6 +30,7 @@
 //! * [`facts`]: the ground, data only: time, ids, what is kept of objects, instants, spans.
 //!   [`facts::kind`] is the one table of built-in kinds; their lanes come from it.
 //! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
+//!   `seldom` has what happens often said now and then.
 //! * [`http_server`]: the one way to answer requests, of the pages and of the webhook.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here, and
 //!   it is all there is without the feature `binary`.
@@ -242,6 +243,8 @@ pub mod recording;
 pub mod report;
 #[cfg(feature = "binary")]
 pub mod sampling;
+#[cfg(feature = "binary")]
+pub(crate) mod seldom;
 #[cfg(feature = "binary")]
 pub mod show;
 #[cfg(feature = "binary")]

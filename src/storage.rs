@@ -30,7 +30,7 @@ use self::frame::Known;
 pub use self::inspect::{Contents, Queue, inspect};
 use self::tables::FORMAT;
 use crate::facts::time::UnixNanos;
-use crate::text::Chain;
+use crate::text::{Chain, utc};
 
 /// Memory for pages that are read again; requests are read once.
 const CACHE: usize = 2 << 20;
@@ -141,6 +141,16 @@ enum Fault {
     Io(redb::Error),
     /// The suffix of the name under which it stands aside, and what is wrong.
     Useless(&'static str, String),
+}
+
+impl From<Fault> for redb::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Held => Self::DatabaseAlreadyOpen,
+            Fault::Io(error) => error,
+            Fault::Useless(_, why) => Self::Corrupted(why),
+        }
+    }
 }
 
 impl Storage {
@@ -281,7 +291,7 @@ impl Storage {
         if open().is_none() {
             let mut place = inner.db.write().unwrap_or_else(PoisonError::into_inner);
             if place.is_none() {
-                *place = Some(inner.reopened()?);
+                *place = Some(inner.checked().map_err(redb::Error::from)?);
             }
         }
         let done = open().as_ref().map_or(Err(redb::Error::DatabaseClosed), act);
@@ -308,25 +318,12 @@ impl Inner {
         }
     }
 
-    fn reopened(&self) -> Result<Database, redb::Error> {
-        self.checked().map_err(|fault| match fault {
-            Fault::Held => redb::Error::DatabaseAlreadyOpen,
-            Fault::Io(error) => error,
-            Fault::Useless(_, why) => redb::Error::Corrupted(why),
-        })
-    }
-
     /// A new store in the place of one that cannot be used, which is set aside; requests whose bytes
     /// are whole are in the new one too.
     fn recreate(&self, suffix: &str, why: &str, at: UnixNanos) -> Result<Database, redb::Error> {
         let (fresh, n_found) = {
             let old = self.disk.open()?;
-            let fresh =
-                opened(self.disk.fresh()?, self.disk.syncs()).map_err(|fault| match fault {
-                    Fault::Io(error) => error,
-                    Fault::Held => redb::Error::DatabaseAlreadyOpen,
-                    Fault::Useless(_, why) => redb::Error::Corrupted(why),
-                })?;
+            let fresh = opened(self.disk.fresh()?, self.disk.syncs())?;
             tables::format(&fresh)?;
             let n_found = salvage(&*old, &fresh, at)?;
             (fresh, n_found)
@@ -426,6 +423,5 @@ fn salvage(
 
 /// A moment as names of files have it: `20261129T230501Z`.
 fn stamp(at: UnixNanos) -> String {
-    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default();
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    utc(at).strftime("%Y%m%dT%H%M%SZ").to_string()
 }

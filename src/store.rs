@@ -1,6 +1,6 @@
 //! All trees, and which tree an object belongs to. The one file that names `DashMap`.
 //!
-//! One task changes trees, debug pages and checkpoints read them beside it. No guard leaves this
+//! One task changes trees, debug pages read them beside it. No guard leaves this
 //! file, so that no lock is held across anything. What is not at rest is kept apart and counted as
 //! it changes, so that to look at it costs nothing that grows with the cluster.
 #![expect(

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::facts::time::UnixNanos;
+
 /// `write!` into a `String`, which does not fail.
 macro_rules! put {
     ($out:expr, $($argument:tt)*) => {
@@ -19,6 +21,12 @@ macro_rules! putln {
 }
 
 pub(crate) use {put, putln};
+
+/// `at` as calendars and RFC 3339 have it.
+#[must_use]
+pub(crate) fn utc(at: UnixNanos) -> jiff::Timestamp {
+    jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default()
+}
 
 /// `text` with every character that could steer a terminal or take no cell replaced. Names come
 /// from recordings, which anybody may have written.

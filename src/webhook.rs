@@ -3,5 +3,4 @@
 
 pub mod certificate;
 pub mod roots;
-mod seldom;
 pub mod server;

@@ -9,6 +9,7 @@ use super::pages;
 use super::status;
 use crate::config::{ComponentHealth, MetricsLevel};
 use crate::telemetry::metrics;
+use crate::text::utc;
 use crate::watch::status::{Phase, Status};
 
 /// What an address serves.
@@ -131,8 +132,8 @@ fn health(known: &Known, is_strict: bool) -> Answer {
     let (status, said) =
         if is_held_up { (503, "Server not available") } else { (200, "Server available") };
     let uptime = format!("{:.1}s", known.snapshot.uptime_seconds);
-    let since = jiff::Timestamp::from_nanosecond(i128::from(known.started.0)).unwrap_or_default();
-    let mut body = json!({"status": said, "upSince": since.to_string(), "uptime": uptime});
+    let since = utc(known.started).to_string();
+    let mut body = json!({"status": said, "upSince": since, "uptime": uptime});
     let reasons = reasons(known);
     if let Some(object) = body.as_object_mut().filter(|_| !reasons.is_empty()) {
         object.insert("reasons".to_owned(), json!(reasons));

@@ -1,6 +1,6 @@
 //! The debug pages, as HTML and as JSON; pure.
 
-use crate::text::put;
+use crate::text::{put, utc};
 use serde_json::{Value, json};
 
 use super::known::Known;
@@ -327,8 +327,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn time(at: UnixNanos) -> String {
-    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default();
-    format!("{at:.3}")
+    format!("{:.3}", utc(at))
 }
 
 fn seconds(nanos: Nanos) -> f64 {

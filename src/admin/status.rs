@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::known::Known;
 use crate::config::ComponentHealth;
 use crate::facts::time::UnixNanos;
+use crate::text::utc;
 use crate::watch::status::{Phase, Status};
 
 /// How a component is; the later ones go over the earlier ones where several are told as one.
@@ -59,7 +60,7 @@ pub(super) fn told(known: &Known, health: ComponentHealth, query: &str) -> Optio
     let pipeline = asked("pipeline").filter(|name| !name.is_empty());
     let all = worst("", if pipeline.is_some() { &parts } else { &both }, known);
     let mut body = event(&all, health, known.snapshot.now);
-    body.insert("start_time".to_owned(), json!(time(known.started)));
+    body.insert("start_time".to_owned(), json!(utc(known.started).to_string()));
     if pipeline.is_some_and(|name| name != "traces") {
         return None;
     }
@@ -176,13 +177,9 @@ fn event(of: &Component, health: ComponentHealth, now: UnixNanos) -> Map<String,
     if let Some(why) = &of.why {
         out.insert("error".to_owned(), json!(why));
     }
-    out.insert("status_time".to_owned(), json!(time(of.since)));
+    out.insert("status_time".to_owned(), json!(utc(of.since).to_string()));
     out.insert("attributes".to_owned(), json!({}));
     out
-}
-
-fn time(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

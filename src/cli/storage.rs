@@ -11,7 +11,7 @@ use super::configured::Sources;
 use crate::clock;
 use crate::facts::time::UnixNanos;
 use crate::storage::{Contents, Queue, inspect};
-use crate::text::{clean, putln};
+use crate::text::{clean, putln, utc};
 
 /// Arguments of `lifespan storage`.
 #[derive(Debug, Args)]
@@ -94,9 +94,10 @@ fn text(of: &Contents, now: UnixNanos) -> String {
         }
     }
     if let Some(origin) = &of.origin {
-        let (n, n_bytes) = of.records.values().fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         let (cluster, format) = (clean(&origin.cluster), origin.format);
-        putln!(out, "state of cluster {cluster}: {n} records, {}, format {format}", size(n_bytes));
+        let (n, n_bytes) = of.records.values().fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let n_bytes = size(n_bytes);
+        putln!(out, "state of cluster {cluster}: {n} records, {n_bytes}, format {format}");
     }
     for (exporter, Queue { requests, spans, n_bytes, oldest }) in &of.queues {
         let (exporter, n_bytes) = (clean(exporter), size(*n_bytes));
@@ -110,7 +111,7 @@ fn text(of: &Contents, now: UnixNanos) -> String {
 fn data(of: &Contents) -> Value {
     let queues = of.queues.iter().map(|(exporter, queue)| {
         let Queue { requests, spans, n_bytes, oldest } = queue;
-        let oldest = oldest.map(time);
+        let oldest = oldest.map(|at| utc(at).to_string());
         json!({"exporter": exporter, "requests": requests, "spans": spans, "bytes": n_bytes, "oldest": oldest})
     });
     let records = of.records.values().map(|it| it.0).sum::<u64>();
@@ -122,15 +123,11 @@ fn data(of: &Contents) -> Value {
         "store": of.name,
         "bytes": of.n_bytes,
         "format": of.format,
-        "committed_at": of.committed_at.map(time),
+        "committed_at": of.committed_at.map(|at| utc(at).to_string()),
         "damage": of.damage,
         "state": state,
         "queues": queues.collect::<Vec<_>>(),
     })
-}
-
-fn time(at: UnixNanos) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default().to_string()
 }
 
 /// A moment, and how long ago it was.

@@ -35,7 +35,6 @@ impl Claims {
     /// before.
     fn seen(&mut self, pod: &PodSnapshot) -> Vec<Note> {
         let uid = pod.meta.uid;
-        self.are_changed = true;
         let is_waiting = pod.node.is_none() && pod.meta.deletion.is_none();
         let mut said = Vec::new();
         for name in &pod.claims {
@@ -51,6 +50,7 @@ impl Claims {
             let pods = self.waiting.entry(claim.clone()).or_default();
             if !pods.contains(&uid) {
                 pods.push(uid);
+                self.are_changed = true;
                 // Bound by this Pod it waits no more.
                 let waits = self.kept.extract_if(.., |note| is_about(note, &claim));
                 said.extend(waits.map(|note| Note { about: About::Uid(uid), ..note }));

@@ -72,20 +72,6 @@ impl Key {
             _ => None,
         }
     }
-
-    /// What records of its sort are of, for people.
-    #[must_use]
-    pub const fn sort(self) -> &'static str {
-        match self {
-            Self::Head => "watches",
-            Self::Tree(_) => "trees",
-            Self::Past(_) | Self::Base(_) => "pasts",
-            Self::Told(_) => "changes",
-            Self::Orphans(_) => "orphans",
-            Self::Claims => "claims",
-            Self::Sampled => "sampled",
-        }
-    }
 }
 
 /// Records that are written.

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::settings::{Queue, Sizer};
 use crate::otlp::batch::Request;
+use crate::seldom::Seldom;
 use crate::storage::Waiting;
 
 /// What is held back before a queue that is full and blocks, in bytes.
@@ -54,6 +54,7 @@ pub(super) struct Line {
     is_stored: bool,
     /// Room is given back when a request is done with, and not when it leaves.
     is_until_done: bool,
+    dropped: Seldom,
 }
 
 #[derive(Debug, Default)]
@@ -66,9 +67,6 @@ struct State {
     /// The last commit that was made.
     committed: u64,
     is_closed: bool,
-    /// When it was last said that something was dropped, and how many spans were since.
-    said: Option<Instant>,
-    unsaid: u64,
 }
 
 impl Line {
@@ -80,6 +78,7 @@ impl Line {
             blocks: queue.blocks,
             is_stored: queue.is_stored,
             is_until_done: queue.is_off || queue.is_stored,
+            dropped: Seldom::new(SAID_EVERY),
         }
     }
 
@@ -231,16 +230,7 @@ impl Line {
 
     /// `n` spans were dropped; how many have been since that was last said, if it is time to say so.
     pub(super) fn dropped(&self, n: u64) -> Option<u64> {
-        let mut told = None;
-        self.state.send_if_modified(|state| {
-            state.unsaid += n;
-            if state.said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
-                state.said = Some(Instant::now());
-                told = Some(std::mem::take(&mut state.unsaid));
-            }
-            false
-        });
-        told
+        self.dropped.times(n).map(|unsaid| unsaid + n)
     }
 }
 

@@ -180,14 +180,6 @@ impl<'a> Deserializer<'a> for One<'a> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
-        visitor.visit_newtype_struct(self)
-    }
-
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -195,7 +187,7 @@ impl<'a> Deserializer<'a> for One<'a> {
     forward_to_deserialize_any! {
         <W: Visitor<'a>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct enum identifier
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 

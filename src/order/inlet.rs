@@ -103,8 +103,6 @@ pub struct Inlet {
     desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
     /// Since when more wait than may.
     full_since: Option<UnixNanos>,
-    /// How many of what waits, or is ready, a list told.
-    n_listed: usize,
     /// How much of what each lane told waits, or is ready, and how much of that a list told.
     n_of: BTreeMap<(Lane, Part), (usize, usize)>,
     n_arrived: u64,
@@ -130,7 +128,6 @@ impl Inlet {
             stair: VecDeque::new(),
             desired: BTreeMap::new(),
             full_since: None,
-            n_listed: 0,
             n_of: BTreeMap::new(),
             n_arrived: 0,
             clock: Clock::default(),
@@ -192,7 +189,6 @@ impl Inlet {
         if Some(version) < self.largest_released {
             self.n_late += 1;
         }
-        self.n_listed += usize::from(released.is_listed);
         let (n, n_listed) = self.n_of.entry((released.lane, released.part)).or_default();
         *n += 1;
         *n_listed += usize::from(released.is_listed);
@@ -253,7 +249,7 @@ impl Inlet {
     /// Whether something waits that a list told.
     #[must_use]
     pub fn has_listed(&self) -> bool {
-        self.n_listed > 0
+        self.n_of.values().any(|(_, n_listed)| *n_listed > 0)
     }
 
     /// How many changes wait.
@@ -294,7 +290,6 @@ impl Inlet {
     }
 
     fn leaves(&mut self, released: &Released) {
-        self.n_listed -= usize::from(released.is_listed);
         if let Some((n, n_listed)) = self.n_of.get_mut(&(released.lane, released.part)) {
             *n -= 1;
             *n_listed -= usize::from(released.is_listed);
@@ -323,12 +318,6 @@ impl Inlet {
         let Kept { stair, desired, n_arrived, largest_released } = kept;
         (self.stair, self.desired) = (stair, desired);
         (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
-    }
-
-    /// How much has arrived in all.
-    #[must_use]
-    pub const fn n_arrived(&self) -> u64 {
-        self.n_arrived
     }
 
     /// Takes the first that is ready.

@@ -1,6 +1,7 @@
 //! What a complete list proves gone.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroU64;
 
 use crate::facts::meta::Uid;
@@ -83,8 +84,17 @@ impl Relist {
 
     fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> Option<Known> {
         let told = Known::told(facts, is_listed);
-        let held = self.known.get(&uid).and_then(|known| known.held);
-        self.known.insert(uid, Known { told, held })
+        match self.known.entry(uid) {
+            Entry::Occupied(mut known) => {
+                let before = *known.get();
+                known.get_mut().told = told;
+                Some(before)
+            }
+            Entry::Vacant(place) => {
+                place.insert(Known { told, held: None });
+                None
+            }
+        }
     }
 
     /// A version with these `facts` was taken out of the inlet.

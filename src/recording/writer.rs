@@ -8,6 +8,7 @@ use crate::facts::instant::Clock;
 use crate::facts::kind::Kind;
 use crate::facts::time::UnixNanos;
 use crate::kinds::{Heard, Refused, Said};
+use crate::text::utc;
 use crate::watch::listener::Listener;
 
 /// Listens to one resource and writes down what it says.
@@ -82,8 +83,7 @@ impl ForRecording {
 
 /// RFC 3339 in UTC, in microseconds.
 fn micros(at: UnixNanos) -> String {
-    let timestamp = jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or_default();
-    format!("{timestamp:.6}")
+    format!("{:.6}", utc(at))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tracing_subscriber::registry;
 
 use crate::config::{LogEncoding, LogLevel, Logs};
 use crate::facts::time::UnixNanos;
+use crate::text::utc;
 
 /// Writes lines to standard error from now on, for the whole process; the first call counts.
 pub fn start(logs: Logs, resource: &BTreeMap<String, String>) -> Logging {
@@ -83,8 +84,7 @@ struct Line {
 
 impl Line {
     fn text(self, encoding: LogEncoding, resource: &BTreeMap<String, String>) -> String {
-        let at = jiff::Timestamp::from_nanosecond(i128::from(self.at.0)).unwrap_or_default();
-        let at = format!("{at:.3}");
+        let at = format!("{:.3}", utc(self.at));
         let level = self.level.as_str().to_ascii_lowercase();
         let mut fields = Map::from_iter([("resource".to_owned(), json!(resource))]);
         fields.extend(self.fields);

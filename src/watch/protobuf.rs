@@ -3,7 +3,9 @@
 //! As of JSON only the object that is being read is held. Each is handed on in an envelope, as it is
 //! known by that it is no JSON.
 
-use super::json::list::{ListMeta, MAX_ASIDE, MAX_ITEM, NotAList};
+use prost::encoding::encode_varint;
+
+use super::json::list::{ListMeta, MAX_ASIDE, MAX_ITEM, Metadata, NotAList};
 use super::json::stream::TooLong;
 use crate::kinds::Said;
 use crate::kinds::protobuf::{Cursor, MAGIC, OBJECT_IN_ENVELOPE, Value, read, schema};
@@ -99,8 +101,7 @@ impl Items {
             }
             rest = rest.get(n..).unwrap_or_default();
             self.goes_on(n, &mut take)?;
-            let is_between = self.at == At::Head && self.held.is_empty();
-            if is_between && self.part == Part::Within(0) {
+            if self.is_between() && self.part == Part::Within(0) {
                 self.part = Part::After;
             }
         }
@@ -112,12 +113,16 @@ impl Items {
     /// # Errors
     /// Tells that it is not whole.
     pub fn end(self) -> Result<ListMeta, NotAList> {
-        let is_between = self.at == At::Head && self.held.is_empty();
-        let is_whole = is_between && self.part == Part::After;
+        let is_whole = self.is_between() && self.part == Part::After;
         if !is_whole {
             return Err(NotAList::Cut(self.n_read));
         }
         self.meta.ok_or(NotAList::NoVersion)
+    }
+
+    /// Whether a field has ended and no other has begun.
+    fn is_between(&self) -> bool {
+        self.at == At::Head && self.held.is_empty()
     }
 
     fn wrong(&self, what: &'static str) -> NotAList {
@@ -145,7 +150,10 @@ impl Items {
             }
             At::Passed(_) => {}
             At::Item(_) => take(&self.held),
-            At::Meta(_) => self.metadata(),
+            At::Meta(_) => {
+                let read: Metadata = read(schema::LIST_META, &self.held).unwrap_or_default();
+                self.meta = read.said();
+            }
         }
         self.held.clear();
         self.at = At::Head;
@@ -188,29 +196,13 @@ impl Items {
     fn long_head(&self) -> Result<(), NotAList> {
         if self.held.len() < MAX_HEAD { Ok(()) } else { Err(self.wrong("a field is expected")) }
     }
-
-    fn metadata(&mut self) {
-        #[derive(Default, serde::Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
-        struct Metadata {
-            resource_version: String,
-            r#continue: String,
-        }
-        let read: Metadata = read(schema::LIST_META, &self.held).unwrap_or_default();
-        self.meta = ListMeta::said(read.resource_version, read.r#continue);
-    }
 }
 
 /// The head of an envelope around an object of so many bytes.
 fn envelope(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(MAGIC);
-    out.push(u8::try_from(OBJECT).unwrap_or_default());
-    let mut rest = length;
-    while rest >= 0x80 {
-        out.push(u8::try_from(rest & 0x7f).unwrap_or_default() | 0x80);
-        rest >>= 7;
-    }
-    out.push(u8::try_from(rest).unwrap_or_default());
+    encode_varint(OBJECT, out);
+    encode_varint(length as u64, out);
 }
 
 /// Puts the frames of a watch together from the pieces in which they arrive.

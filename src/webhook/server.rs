@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::roots::Waiting;
-use super::seldom::Seldom;
 use crate::admission::{Counts, Headers, Policy, Verdict, answer};
 use crate::context::{TRACEPARENT, TRACESTATE};
 use crate::http_server::{Limits, serve};
+use crate::seldom::Seldom;
 use crate::{clock, random};
 
 /// An API server keeps few connections, and each for as long as it speaks on it.

@@ -73,6 +73,7 @@ const SHELL_FILES: &[&str] = &[
     "http_server.rs",
     "main.rs",
     "recording/input.rs",
+    "seldom.rs",
     "storage.rs",
     "storage/disk.rs",
     "storage/inspect.rs",
@@ -84,7 +85,6 @@ const SHELL_FILES: &[&str] = &[
     "watch/reader.rs",
     "watch/trouble.rs",
     "webhook/roots.rs",
-    "webhook/seldom.rs",
     "webhook/server.rs",
 ];
 
@@ -95,6 +95,7 @@ const ROOMS: &[&str] = &[
     "text",
     "clock",
     "random",
+    "seldom",
     "http_server",
     "order",
     "lifecycle",

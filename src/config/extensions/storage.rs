@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::super::component::Id;
 use super::super::reader::Section;
@@ -49,7 +48,7 @@ pub(super) fn read(s: &mut Section<'_>) -> Settings {
         directory: PathBuf::from(directory),
         create_directory,
         directory_permissions: directory_permissions.unwrap_or(0o750),
-        timeout: timeout.max(Duration::ZERO),
+        timeout,
         fsync,
         recreate,
     }

@@ -182,7 +182,7 @@ fn is_read(object: &[u8]) -> bool {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(read::<serde::de::IgnoredAny>(schema::POD, &bytes).is_ok());
+        drop(read::<BTreeMap<String, serde::de::IgnoredAny>>(schema::POD, &bytes));
         is_read(&[MAGIC, &bytes].concat());
         is_read(&enveloped(&bytes));
     }

@@ -205,8 +205,8 @@ impl Pod {
             let Some(known) = waits.filter(|known| known.moment() <= since) else { continue };
             // Nothing tells of it: it has its place in the order behind what was known then.
             let arrival = known.heard.arrival.map(|it| Arrival { at: told, moment: now, ..it });
-            let at = Evidence::event(told, known.order());
-            let at = Evidence { heard: Heard { arrival, ..at.heard }, ..at };
+            let heard = Heard { arrival, order: known.order() };
+            let at = Evidence { heard, ..Evidence::event(told, known.order()) };
             resize.done = Some((at, Outcome::Unfinished));
             ended = Some(at);
         }

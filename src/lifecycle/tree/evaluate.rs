@@ -142,9 +142,12 @@ impl Tree {
 
     /// Whether a Pod that was lost on trial has been made up for.
     fn note_health(&mut self, at: Evidence) {
+        let has_lost = |open: &Transition| open.trial.as_ref().is_some_and(|it| it.lost.is_some());
+        if !self.open_ref().is_some_and(has_lost) {
+            return;
+        }
         let is_healthy = self.is_healthy();
-        let trial = self.open().and_then(|open| open.trial.as_mut());
-        if let Some(trial) = trial.filter(|trial| trial.lost.is_some()) {
+        if let Some(trial) = self.open().and_then(|open| open.trial.as_mut()) {
             trial.well = trial.well.or(Some(at)).filter(|_| is_healthy);
         }
     }

@@ -186,11 +186,7 @@ impl Tree {
     /// All objects of this tree that are not gone.
     #[must_use]
     pub fn uids(&self) -> Vec<Uid> {
-        let root = self.root.as_deref().map(|root| root.meta.uid);
-        root.into_iter()
-            .chain(self.forest.iter().filter(|(_, owned)| !owned.is_gone).map(|(uid, _)| uid))
-            .chain(self.pods.all().keys().copied())
-            .collect()
+        self.kinds().map(|(uid, _)| uid).collect()
     }
 
     /// The same, with their kinds.

@@ -175,10 +175,11 @@ impl Tree {
         let is_by_pods = matches!(open.settles, Settles::ByHealth { .. });
         // What happened after a failure is part of its healing, which comes next.
         let heals = trial.outcome == Outcome::Failed && !is_by_pods;
+        let cuts = is_by_pods || heals;
         // What Pods did since is not part of what had settled by then.
         let from = trial.lost.as_ref().map(|lost| lost.0.at.order().saturating_sub(1));
-        let from = if is_by_pods || heals { Some(order) } else { from };
-        let later = if is_by_pods || heals { open.take_later(order) } else { BTreeMap::new() };
+        let from = if cuts { Some(order) } else { from };
+        let later = if cuts { open.take_later(order) } else { BTreeMap::new() };
         if let Some(from) = from {
             let to = (trial.lost.is_some() || heals).then_some(next);
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));
@@ -350,9 +351,9 @@ impl Tree {
             open.action = Action::Reconcile;
             open.lost = None;
             let is_linked = open.links.iter().any(|link| link.reason == LinkReason::Follows);
-            let follows = last.filter(|_| !is_linked);
-            open.links
-                .extend(follows.map(|last| own_link((last.trace, last.span), LinkReason::Follows)));
+            if let Some(last) = last.filter(|_| !is_linked) {
+                open.link(own_link((last.trace, last.span), LinkReason::Follows));
+            }
         }
     }
 

@@ -23,11 +23,20 @@ pub struct ListMeta {
     pub next: Option<String>,
 }
 
-impl ListMeta {
-    /// What its metadata says; `None` where that is no resourceVersion.
-    pub(crate) fn said(version: String, next: String) -> Option<Self> {
-        let next = Some(next).filter(|next| !next.is_empty());
-        (!version.is_empty()).then_some(Self { version, next })
+/// The metadata of a list, as it stands there in either encoding.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Metadata {
+    resource_version: String,
+    r#continue: String,
+}
+
+impl Metadata {
+    /// What it says; `None` where that is no resourceVersion.
+    pub(crate) fn said(self) -> Option<ListMeta> {
+        let next = Some(self.r#continue).filter(|next| !next.is_empty());
+        let version = self.resource_version;
+        (!version.is_empty()).then_some(ListMeta { version, next })
     }
 }
 
@@ -242,14 +251,8 @@ impl Items {
         }
         self.at = At::AfterValue;
         if self.key == b"metadata" {
-            #[derive(Default, Deserialize)]
-            #[serde(default, rename_all = "camelCase")]
-            struct Metadata {
-                resource_version: String,
-                r#continue: String,
-            }
             let read: Metadata = serde_json::from_slice(&self.held).unwrap_or_default();
-            self.meta = ListMeta::said(read.resource_version, read.r#continue);
+            self.meta = read.said();
         }
     }
 }

@@ -5,26 +5,32 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Says how often something happened since it was last said, but not more often than it may.
-#[derive(Debug)]
-pub(super) struct Seldom {
+/// Says how often something happened since it was last said, but not more often than it may. Clones are
+/// the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Seldom {
     every: Duration,
     /// When it was said, and how often it happened since.
     said: watch::Sender<(Option<Instant>, u64)>,
 }
 
 impl Seldom {
-    pub(super) fn new(every: Duration) -> Self {
+    pub(crate) fn new(every: Duration) -> Self {
         Self { every, said: watch::Sender::new((None, 0)) }
     }
 
     /// It happened again: how often it did unsaid, if it is to be said now.
-    pub(super) fn now(&self) -> Option<u64> {
+    pub(crate) fn now(&self) -> Option<u64> {
+        self.times(1)
+    }
+
+    /// The same where it happened `n` times at once.
+    pub(crate) fn times(&self, n: u64) -> Option<u64> {
         let now = Instant::now();
         let mut unsaid = None;
         self.said.send_modify(|(at, n_unsaid)| {
             if at.is_some_and(|at| now.duration_since(at) < self.every) {
-                *n_unsaid += 1;
+                *n_unsaid += n;
             } else {
                 *at = Some(now);
                 unsaid = Some(std::mem::take(n_unsaid));
