@@ -9,17 +9,12 @@ use lifespan::facts::change::News;
 use lifespan::facts::span::FinishedSpan;
 
 use crate::support::checks::{flag, is_root};
-use crate::support::drive::{Run, Told, decode, drive, drive_stopped};
+use crate::support::drive::{Run, Told, decode, drive, drive_stopped, is_of_lane};
 use crate::support::model::S;
 use crate::support::shape::{difference, histories, shape};
 
 /// How long nobody watches, in seconds.
 const AWAY: [i64; 5] = [1, 5, 20, 60, 600];
-
-/// Whether it tells of the state of a list or watch.
-fn is_of_lane(told: &Told) -> bool {
-    matches!(told.news, News::Listed(_) | News::ListDone(_) | News::Closed)
-}
 
 /// What is heard by someone who is away from the change `i` on for `seconds`, and comes back with
 /// watches that tell what they missed, one after the other.

@@ -1,7 +1,7 @@
 //! The program with a storage, killed at any moment and started again: what arrives in the end is what a
 //! process would have told that was there all the time (DESIGN §11).
 //!
-//! `LIFESPAN_KILLS=200` kills so often, over as many runs as that takes.
+//! `LIFESPAN_KILLS=200` kills so often, over as many runs of each recording as that takes.
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
@@ -11,15 +11,12 @@ use std::time::Duration;
 
 use lifespan::engine::Settings;
 use lifespan::facts::time::Nanos;
-use lifespan::otlp::batch::request;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
 use tokio::time::{Instant, sleep};
 
 use crate::support::drive::{decode, drive_with};
 use crate::support::fake_api::{FakeApi, Manner};
-use crate::support::fake_collector::FakeCollector;
+use crate::support::fake_collector::{FakeCollector, encoded, spans_of};
 use crate::support::lines;
 use crate::support::model::random::Random;
 use crate::support::service::{Service, folder};
@@ -41,11 +38,6 @@ fn key(span: &Span) -> Key {
     (trace_id, span_id, parent_span_id, name)
 }
 
-fn spans(request: ExportTraceServiceRequest) -> impl Iterator<Item = Span> {
-    let scopes = request.resource_spans.into_iter().flat_map(|it| it.scope_spans);
-    scopes.flat_map(|it| it.spans)
-}
-
 /// The spans of an undisturbed run of `name`.
 fn undisturbed(name: &str) -> BTreeSet<Key> {
     let settings = Settings {
@@ -54,8 +46,7 @@ fn undisturbed(name: &str) -> BTreeSet<Key> {
         ..crate::support::drive::settings()
     };
     let run = drive_with(settings, &decode(&lines::recording(name)));
-    let encoded = ExportTraceServiceRequest::decode(request(&run.spans).bytes).unwrap();
-    spans(encoded).map(|span| key(&span)).collect()
+    encoded(&run.spans).iter().map(key).collect()
 }
 
 /// Plays `name` to a program that is killed now and then; how often it was.
@@ -89,7 +80,7 @@ async fn killed(name: &str, random: &mut Random) -> usize {
         let until = Instant::now() + lives;
         let is_last = began.elapsed() > Duration::from_secs(24);
         while is_last || Instant::now() < until {
-            for span in collector.received().into_iter().flat_map(|it| spans(it.body)) {
+            for span in spans_of(collector.received().into_iter().map(|it| it.body)) {
                 let id = (span.trace_id.clone(), span.span_id.clone());
                 // What is sent again is the same to the byte.
                 if let Some(before) = once.insert(id, span.clone()) {
@@ -99,10 +90,12 @@ async fn killed(name: &str, random: &mut Random) -> usize {
             let told: BTreeSet<Key> = once.values().map(key).collect();
             if is_last && told.is_superset(&expected) {
                 service.signal("TERM");
-                service.ended().await;
+                assert_eq!(service.ended().await, Some(0), "{name}: {}", service.said());
+                said.push_str(&service.said());
                 let differs: Vec<_> = told.difference(&expected).collect();
                 assert!(differs.is_empty(), "{name} after {n_kills} kills: {differs:?}\n{said}");
                 assert!(said.contains("Going on with what was stored"), "{said}");
+                assert!(!said.contains("set aside"), "{said}");
                 fs::remove_dir_all(&store).unwrap();
                 return n_kills;
             }
@@ -115,22 +108,28 @@ async fn killed(name: &str, random: &mut Random) -> usize {
             sleep(Duration::from_millis(20)).await;
         }
         service.signal("KILL");
-        service.ended().await;
+        assert_eq!(service.ended().await, None, "{name}: it ended by itself\n{}", service.said());
         said.push_str(&service.said());
         n_kills += 1;
     }
 }
 
+/// As many runs of `name` as it takes.
+async fn however_often(name: &str, seed: u64) {
+    let least: usize = std::env::var("LIFESPAN_KILLS").map_or(5, |n| n.parse().unwrap());
+    let mut random = Random::new(seed);
+    let mut n_kills = 0;
+    while n_kills < least {
+        n_kills += killed(name, &mut random).await;
+    }
+}
+
 #[tokio::test]
 async fn however_often_it_is_killed_every_span_arrives_once_and_none_is_another() {
-    let least: usize = std::env::var("LIFESPAN_KILLS").map_or(5, |n| n.parse().unwrap());
-    let mut random = Random::new(1);
-    let mut n_kills = 0;
-    let names = ["02-rolling-update", "08-bad-image-then-fix"];
-    for name in names.iter().cycle() {
-        n_kills += killed(name, &mut random).await;
-        if n_kills >= least {
-            return;
-        }
-    }
+    however_often("02-rolling-update", 1).await;
+}
+
+#[tokio::test]
+async fn however_often_it_is_killed_a_rollout_that_does_not_come_up_is_told_once() {
+    however_often("08-bad-image-then-fix", 2).await;
 }

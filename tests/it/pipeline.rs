@@ -14,23 +14,19 @@ use lifespan::export::Delivery;
 use lifespan::export::settings::{Exporter, Queue, To, Wire};
 use lifespan::export::{self, Tls};
 use lifespan::facts::kind::Lane;
-use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::Nanos;
 use lifespan::otlp::backoff::Backoff;
-use lifespan::otlp::batch::request;
 use lifespan::watch::lanes::Watched;
 use lifespan::watch::listener::ForCore;
 use lifespan::watch::target::{Target, WatchSettings};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
 use crate::support::cutting::Cutting;
 use crate::support::drive::{decode, drive_with};
 use crate::support::fake_api::{FakeApi, Fault, Manner};
-use crate::support::fake_collector::{Answer, FakeCollector, exhausted_for};
+use crate::support::fake_collector::{Answer, FakeCollector, encoded, exhausted_for, spans_of};
 use crate::support::lines;
 
 /// The recording lasts 15 s, and faults some seconds.
@@ -82,15 +78,6 @@ fn keys(spans: impl IntoIterator<Item = Span>) -> Vec<Key> {
         .collect();
     keys.sort();
     keys
-}
-
-fn spans_of(requests: impl IntoIterator<Item = ExportTraceServiceRequest>) -> Vec<Span> {
-    let resources = requests.into_iter().flat_map(|it| it.resource_spans);
-    resources.flat_map(|it| it.scope_spans).flat_map(|it| it.spans).collect()
-}
-
-fn encoded(spans: &[FinishedSpan]) -> Vec<Span> {
-    spans_of([ExportTraceServiceRequest::decode(request(spans).bytes).unwrap()])
 }
 
 /// Runs until each exporter has delivered `n` spans, then stops; the books balance, before the

@@ -84,13 +84,13 @@ fn all() -> Vec<(String, Vec<Told>)> {
 
 /// What a lane would list now: its objects in their last versions, and how far it has come.
 #[derive(Clone, Debug, Default)]
-struct Listing {
+pub(crate) struct Listing {
     objects: BTreeMap<Uid, News>,
     version: Option<u64>,
 }
 
 /// What each lane would list after `told`.
-fn current(told: &[Told]) -> BTreeMap<Lane, Listing> {
+pub(crate) fn current(told: &[Told]) -> BTreeMap<Lane, Listing> {
     let mut lanes: BTreeMap<Lane, Listing> = BTreeMap::new();
     for told in told {
         let lane = lanes.entry(told.lane).or_default();
@@ -106,7 +106,7 @@ fn current(told: &[Told]) -> BTreeMap<Lane, Listing> {
 }
 
 /// A whole list of a lane at `at`.
-fn list(lanes: &BTreeMap<Lane, Listing>, lane: Lane, at: i64) -> Vec<Told> {
+pub(crate) fn list(lanes: &BTreeMap<Lane, Listing>, lane: Lane, at: i64) -> Vec<Told> {
     let listing = lanes.get(&lane).cloned().unwrap_or_default();
     let done = News::ListDone(listing.version);
     listing.objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()

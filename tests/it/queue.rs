@@ -68,10 +68,15 @@ async fn hand_over(delivery: &Delivery, spans: &[FinishedSpan]) {
 }
 
 /// The process dies: its tasks end where they are.
-async fn dies(delivery: Delivery) {
+async fn dies(delivery: Delivery, disk: &FakeDisk) {
     drop(delivery);
     // What was aborted is dropped when the runtime comes to it, and the storage with it.
-    sleep(Duration::from_millis(50)).await;
+    let gone = async {
+        while !disk.is_let_go() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(GRACE, gone).await.unwrap();
 }
 
 async fn settled(delivery: &Delivery) -> Vec<Books> {
@@ -88,9 +93,11 @@ fn balanced(books: Vec<Books>) -> Vec<Books> {
 }
 
 fn names(received: &[Received]) -> Vec<String> {
-    let resources = received.iter().flat_map(|it| &it.body.resource_spans);
-    let spans = resources.flat_map(|it| &it.scope_spans).flat_map(|it| &it.spans);
-    spans.map(|span| format!("{} {:?}", span.name, span.span_id)).collect()
+    received
+        .iter()
+        .flat_map(Received::spans)
+        .map(|span| format!("{} {:?}", span.name, span.span_id))
+        .collect()
 }
 
 /// The same of what was handed over.
@@ -105,7 +112,7 @@ async fn what_one_process_stored_the_next_one_sends_oldest_first_and_equal() {
     let delivery = start(&disk, vec![exporter("otlp_grpc", NOWHERE, stored())]);
     hand_over(&delivery, &spans()).await;
     assert_eq!(delivery.books().now()[0].queue_size, Some(spans().len() as u64));
-    dies(delivery).await;
+    dies(delivery, &disk).await;
     let mut collector = FakeCollector::start([]).await;
     let delivery = start(&disk, vec![exporter("otlp_grpc", &collector.address, stored())]);
     let books = settled(&delivery).await;
@@ -204,7 +211,7 @@ async fn a_request_of_which_a_part_was_not_delivered_is_sent_again_whole() {
     let books = delivery.books();
     timeout(GRACE, books.until(|books| books.sent == 1)).await.unwrap();
     drop(books);
-    dies(delivery).await;
+    dies(delivery, &disk).await;
     assert!(collector.received().len() <= 2);
     let mut collector = FakeCollector::start([]).await;
     let delivery = start(&disk, vec![exporter("otlp_grpc", &collector.address, queue)]);

@@ -8,15 +8,18 @@ use std::path::PathBuf;
 
 use lifespan::engine::Engine;
 use lifespan::engine::state::{FORMAT, Restored};
-use lifespan::facts::change::{Change, News};
+use lifespan::facts::change::News;
 use lifespan::facts::ids::{SpanId, TraceId};
 use lifespan::facts::kind::Lane;
 use lifespan::facts::meta::Uid;
 use lifespan::facts::span::{FinishedSpan, Value};
 use lifespan::facts::time::UnixNanos;
 
-use crate::support::checks::{faults, is_root, show};
-use crate::support::drive::{Run, Told, decode, drive, hear, settings, snapshot, version};
+use crate::properties::{current, list};
+use crate::support::checks::{faults, flag, is_root, show};
+use crate::support::drive::{
+    Run, Told, decode, drive, drive_on, hear, is_of_lane, settings, version,
+};
 use crate::support::lines;
 use crate::support::model::S;
 use crate::support::shape::histories;
@@ -38,11 +41,6 @@ fn commit(engine: &mut Engine, stored: &mut Stored) {
             None => drop(stored.remove(&key)),
         }
     }
-}
-
-/// Whether it tells of the state of a list or watch.
-fn is_of_lane(told: &Told) -> bool {
-    matches!(told.news, News::Listed(_) | News::ListDone(_) | News::Closed)
 }
 
 /// Where every lane that lists has listed, and its list has entered.
@@ -105,13 +103,9 @@ fn resumed(engine: &Engine, before: &[Told], at: i64) -> Vec<Told> {
 /// and then `rest`.
 fn go_on(stored: Stored, before: &[Told], rest: &[Told], at: i64) -> (Run, Restored) {
     let (mut engine, restored) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
-    let mut run = Run::default();
-    for told in resumed(&engine, before, at).iter().chain(rest) {
-        hear(&mut engine, told.clone(), &mut run.spans);
-    }
-    run.spans.extend(engine.finish());
-    run.counts = engine.counts();
-    (run, restored)
+    let missed = resumed(&engine, before, at);
+    let all = missed.into_iter().chain(rest.iter().cloned());
+    (drive_on(&mut engine, Run::default(), all), restored)
 }
 
 type Id = (TraceId, SpanId);
@@ -157,24 +151,31 @@ fn other_parts(span: &FinishedSpan, other: &FinishedSpan) -> String {
     text
 }
 
+/// A span of both, as it was told without a restart and with one.
+type Pair<'a> = (&'a FinishedSpan, &'a FinishedSpan);
+
+/// What only one of them told, or one twice; and what both did.
+fn paired<'a>(
+    expected: &'a [FinishedSpan],
+    told: &'a [FinishedSpan],
+) -> (Vec<String>, Vec<Pair<'a>>) {
+    let (whole, parts) = (by_id(expected), by_id(told));
+    let n_twice = told.len() - parts.len();
+    let twice = (n_twice > 0).then(|| format!("{n_twice} spans left twice"));
+    let lacks = whole.iter().filter(|(id, _)| !parts.contains_key(*id));
+    let new = parts.iter().filter(|(id, _)| !whole.contains_key(*id));
+    let lacks = lacks.map(|(_, span)| format!("- {}", show(span)));
+    let new = new.map(|(_, span)| format!("+ {}", show(span)));
+    let both = whole.iter().filter_map(|(id, span)| Some((*span, *parts.get(id)?)));
+    (twice.into_iter().chain(lacks).chain(new).collect(), both.collect())
+}
+
 /// What differs between what was told with and without a restart.
 fn differences(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Vec<String> {
-    let (whole, parts) = (by_id(expected), by_id(told));
-    let mut out = Vec::new();
-    if parts.len() != told.len() {
-        out.push(format!("{} spans left twice", told.len() - parts.len()));
+    let (mut out, both) = paired(expected, told);
+    for (span, other) in both.into_iter().filter(|(span, other)| !is_same(span, other)) {
+        out.push(format!("{} is {}{}", show(span), show(other), other_parts(span, other)));
     }
-    for (id, span) in &whole {
-        match parts.get(id) {
-            None => out.push(format!("- {}", show(span))),
-            Some(other) if !is_same(span, other) => {
-                out.push(format!("{} is {}{}", show(span), show(other), other_parts(span, other)));
-            }
-            Some(_) => {}
-        }
-    }
-    let new = parts.iter().filter(|(id, _)| !whole.contains_key(*id));
-    out.extend(new.map(|(_, span)| format!("+ {}", show(span))));
     out
 }
 
@@ -241,25 +242,8 @@ fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
 
 /// What differs in more than times: those are what they are, within what is known of them.
 fn differences_but_times(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Vec<String> {
-    let (whole, parts) = (by_id(expected), by_id(told));
-    let mut out = Vec::new();
-    if parts.len() != told.len() {
-        out.push(format!("{} spans left twice", told.len() - parts.len()));
-    }
-    out.extend(
-        whole
-            .iter()
-            .filter(|(id, _)| !parts.contains_key(*id))
-            .map(|(_, span)| format!("- {}", show(span))),
-    );
-    out.extend(
-        parts
-            .iter()
-            .filter(|(id, _)| !whole.contains_key(*id))
-            .map(|(_, span)| format!("+ {}", show(span))),
-    );
-    for (id, span) in &whole {
-        let Some(other) = parts.get(id) else { continue };
+    let (mut out, both) = paired(expected, told);
+    for (span, other) in both {
         let keys = |span: &FinishedSpan| {
             (span.parent, span.name.clone(), span.outcome, span.error.clone())
         };
@@ -285,7 +269,7 @@ fn differences_but_times(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Ve
 }
 
 fn is_gap(span: &FinishedSpan) -> bool {
-    span.attributes.iter().any(|(key, _)| *key == "lifespan.watch.gap")
+    flag(span, "lifespan.watch.gap")
 }
 
 /// Killed between two commits: what came after the last one is told again, and decided again, and what
@@ -327,21 +311,11 @@ fn whoever_dies_between_two_commits_tells_nothing_twice_and_all_once() {
     assert!(n_gaps * 20 < n, "{n_gaps} of {n} say that they may be wrong");
 }
 
-/// What a lane would list after `told`: its objects in their last versions, and how far it has come.
-fn list(told: &[Told], lane: Lane, at: i64) -> Vec<Told> {
-    let mut objects: BTreeMap<Uid, News> = BTreeMap::new();
-    let mut newest = None;
-    for one in told.iter().filter(|one| one.lane == lane) {
-        newest = newest.max(version(one));
-        let Some(seen) = snapshot(one) else { continue };
-        if matches!(one.news, News::Watched(Change::Deleted(_))) {
-            objects.remove(&seen.meta().uid);
-        } else {
-            objects.insert(seen.meta().uid, News::Listed(seen.clone()));
-        }
-    }
-    let done = News::ListDone(newest);
-    objects.into_values().chain([done]).map(|news| Told { at, lane, news }).collect()
+/// What all lanes of objects with a life would list after `told`.
+fn lists(told: &[Told], at: i64) -> Vec<Told> {
+    let now = current(told);
+    let lanes = now.keys().copied().filter(|lane| lane.has_lives());
+    lanes.flat_map(|lane| list(&now, lane, at)).collect()
 }
 
 /// The server has forgotten where the watches were: what happened meanwhile is told by lists, and what
@@ -359,14 +333,8 @@ fn where_the_server_has_forgotten_the_version_lists_tell_what_happened_meanwhile
             let back = cut + (all.len() - cut) / 3;
             let at = all[back.saturating_sub(1).max(cut - 1)].at;
             let (mut engine, _) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
-            let lanes: BTreeSet<Lane> = all[..back].iter().map(|told| told.lane).collect();
-            let lists = lanes.into_iter().filter(|lane| lane.has_lives());
-            let lists = lists.flat_map(|lane| list(&all[..back], lane, at));
-            let mut spans = Vec::new();
-            for told in lists.chain(all[back..].iter().cloned()) {
-                hear(&mut engine, told, &mut spans);
-            }
-            spans.extend(engine.finish());
+            let rest = lists(&all[..back], at).into_iter().chain(all[back..].iter().cloned());
+            let spans = drive_on(&mut engine, Run::default(), rest).spans;
             let place = format!("{name}, from {cut} to {back} of {}", all.len());
             let wrong = faults(&spans);
             assert!(wrong.is_empty(), "{place}: {wrong}");
@@ -428,23 +396,17 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                         assert_eq!(key, b"h", "{name}");
                         continue;
                     };
-                    assert!(damage == 2 || restored.n_damaged == 1, "{name}: {restored:?}");
+                    assert_eq!(restored.n_damaged, usize::from(damage < 2), "{name}");
                     assert_eq!(restored.dropped.len(), usize::from(damage < 2 && key[0] == b't'));
                     let must_list = engine.resumes_at(Lane::Pods, 0).is_none();
                     assert_eq!(must_list, [b't', b'o'].contains(&key[0]), "{name}");
                     let again = if must_list {
-                        let lanes: BTreeSet<Lane> =
-                            all[..cut].iter().map(|told| told.lane).collect();
-                        let lanes = lanes.into_iter().filter(|lane| lane.has_lives());
-                        lanes.flat_map(|lane| list(&all[..cut], lane, at)).collect()
+                        lists(&all[..cut], at)
                     } else {
                         resumed(&engine, &all[..cut], at)
                     };
-                    let mut spans = Vec::new();
-                    for told in again.iter().chain(&all[cut..]) {
-                        hear(&mut engine, told.clone(), &mut spans);
-                    }
-                    spans.extend(engine.finish());
+                    let rest = again.into_iter().chain(all[cut..].iter().cloned());
+                    let spans = drive_on(&mut engine, Run::default(), rest).spans;
                     let wrong = faults(&spans);
                     assert!(wrong.is_empty(), "{name}, {cut}, {key:?}: {wrong}");
                     let left = by_id(&before);

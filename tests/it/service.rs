@@ -13,7 +13,7 @@ use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::FakeCollector;
 use crate::support::fake_http::FakeHttp;
 use crate::support::lines;
-use crate::support::service::{Gate, Service, folder, free_address, until_answered};
+use crate::support::service::{Gate, PATIENCE, Service, folder, free_address, until_answered};
 
 const READY: &str = "Everything is ready";
 const MANNER: Manner =
@@ -95,7 +95,9 @@ async fn a_process_that_is_killed_leaves_what_waits_to_the_next_one() {
     let is_stored = |_, body: &str| {
         let line = body.lines().find(|it| it.starts_with("otelcol_exporter_queue_size{"));
         line.is_some_and(|line| !line.ends_with(" 0"))
-            && body.contains("otelcol_k8s_lifecycle_storage_bytes")
+            && body.lines().any(|it| {
+                it.starts_with("otelcol_k8s_lifecycle_storage_commits{") && !it.ends_with(" 0")
+            })
     };
     until_answered(&health, "/metrics", is_stored).await;
     let mut held = std::process::Command::new(env!("CARGO_BIN_EXE_lifespan"));
@@ -111,11 +113,14 @@ async fn a_process_that_is_killed_leaves_what_waits_to_the_next_one() {
     let mut service = Service::start(next, "http://127.0.0.1:9", &["--config", "c.yaml"]);
     service.says("Sending what waits in the storage", 1).await;
     gate.is_open.send_replace(true);
-    let mut n = 0;
-    while n < held["queues"][0]["spans"].as_u64().unwrap() {
-        n += collector.received().iter().map(|it| it.n_spans() as u64).sum::<u64>();
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let (mut n, wanted) = (0, held["queues"][0]["spans"].as_u64().unwrap());
+    let arrives = async {
+        while n < wanted {
+            n += collector.received().iter().map(|it| it.n_spans() as u64).sum::<u64>();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, arrives).await.expect("what was stored arrives");
     service.signal("TERM");
     service.ended().await;
     assert!(!service.said().contains("set aside"), "{}", service.said());

@@ -344,12 +344,13 @@ impl Whole {
             found.map(|at| at.saturating_sub(head)..at + queued.bytes.len()).collect()
         };
         let all = all(&opened(&disk)).into_iter();
-        let all = all
+        let all: Vec<Placed> = all
             .map(|(key, queued)| {
                 let places = places(&queued);
                 (key, queued, places)
             })
             .collect();
+        assert!(all.len() > 20 && all.iter().all(|it| !it.2.is_empty()), "each stands there");
         Self { all, bytes }
     }
 

@@ -34,6 +34,11 @@ struct Content {
 }
 
 impl FakeDisk {
+    /// Whether nothing has it but who asks.
+    pub(crate) fn is_let_go(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// The bytes of the store.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.0.read().unwrap().files.get("").map(|it| it.live.clone()).unwrap_or_default()

@@ -43,6 +43,11 @@ pub(crate) fn snapshot(told: &Told) -> Option<&Snapshot> {
     }
 }
 
+/// Whether it tells of the state of a list or watch.
+pub(crate) fn is_of_lane(told: &Told) -> bool {
+    matches!(told.news, News::Listed(_) | News::ListDone(_) | News::Closed)
+}
+
 /// The resourceVersion that `told` brings its lane to, if it says one.
 pub(crate) fn version(told: &Told) -> Option<u64> {
     told.news.version()
@@ -93,13 +98,22 @@ pub(crate) fn drive(all: &[Told]) -> Run {
 /// The same with other settings.
 pub(crate) fn drive_with(settings: Settings, all: &[Told]) -> Run {
     let mut engine = Engine::new(settings);
-    let mut run = Run::default();
-    for told in all {
-        hear(&mut engine, told.clone(), &mut run.spans);
-    }
-    run.spans.extend(engine.finish());
+    let mut run = drive_on(&mut engine, Run::default(), all.iter().cloned());
     let end = all.last().map_or(UnixNanos::default(), |told| UnixNanos(told.at));
     run.open = engine.in_progress(end);
+    run
+}
+
+/// Lets `engine` hear `all`, and end; `run` has what it told before.
+pub(crate) fn drive_on(
+    engine: &mut Engine,
+    mut run: Run,
+    all: impl IntoIterator<Item = Told>,
+) -> Run {
+    for told in all {
+        hear(engine, told, &mut run.spans);
+    }
+    run.spans.extend(engine.finish());
     run.counts = engine.counts();
     run
 }
@@ -116,13 +130,8 @@ pub(crate) fn drive_stopped(all: &[Told], i: usize, nanos: i64) -> Run {
     let stopped = after.first().map_or(0, |told| told.at);
     let back = stopped + nanos;
     engine.stood_still(UnixNanos(stopped), UnixNanos(back));
-    for told in after {
-        let told = Told { at: told.at.max(back), ..told.clone() };
-        hear(&mut engine, told, &mut run.spans);
-    }
-    run.spans.extend(engine.finish());
-    run.counts = engine.counts();
-    run
+    let after = after.iter().map(|told| Told { at: told.at.max(back), ..told.clone() });
+    drive_on(&mut engine, run, after)
 }
 
 /// Runs `all`, and says of each root span when it left.

@@ -5,12 +5,16 @@ use std::collections::VecDeque;
 use std::future;
 use std::time::Duration;
 
+use lifespan::facts::span::FinishedSpan;
+use lifespan::otlp::batch::request;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -43,9 +47,25 @@ pub(crate) struct Received {
 impl Received {
     /// How many spans are in it.
     pub(crate) fn n_spans(&self) -> usize {
-        let groups = self.body.resource_spans.iter().flat_map(|group| &group.scope_spans);
-        groups.map(|scope| scope.spans.len()).sum()
+        self.spans().count()
     }
+
+    /// The spans that are in it.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+        let scopes = self.body.resource_spans.iter().flat_map(|it| &it.scope_spans);
+        scopes.flat_map(|it| &it.spans)
+    }
+}
+
+/// The spans of requests.
+pub(crate) fn spans_of(requests: impl IntoIterator<Item = ExportTraceServiceRequest>) -> Vec<Span> {
+    let resources = requests.into_iter().flat_map(|it| it.resource_spans);
+    resources.flat_map(|it| it.scope_spans).flat_map(|it| it.spans).collect()
+}
+
+/// Spans as a request has them.
+pub(crate) fn encoded(spans: &[FinishedSpan]) -> Vec<Span> {
+    spans_of([ExportTraceServiceRequest::decode(request(spans).bytes).unwrap()])
 }
 
 /// The server; it ends when this is dropped.
