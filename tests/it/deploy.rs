@@ -164,14 +164,31 @@ fn the_metadata_has_exactly_the_metrics_that_bear_the_collectors_prefix() {
     assert_eq!(metadata["type"], "k8s_lifecycle");
 }
 
+/// The headings of a document, as links name them.
+fn headings(document: &Path) -> impl Iterator<Item = String> {
+    let said = fs::read_to_string(document).unwrap();
+    let named = |line: &str| {
+        let kept = line.chars().filter(|it| it.is_alphanumeric() || [' ', '-', '_'].contains(it));
+        kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+    };
+    let found: Vec<_> = said.lines().filter(|it| it.starts_with('#')).map(named).collect();
+    found.into_iter()
+}
+
 #[test]
 fn every_document_that_is_named_is_there() {
     for document in ["README.md", "config/documentation.md", "deploy/README.md"] {
         let folder = Path::new(TOP).join(document);
         let said = text(document);
         for link in said.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let is_file = !link.starts_with("http") && !link.starts_with('#');
-            assert!(!is_file || folder.with_file_name(link).exists(), "{document}: {link}");
+            if link.starts_with("http") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { folder.clone() } else { folder.with_file_name(file) };
+            assert!(file.exists(), "{document}: {link}");
+            let is_there = heading.is_empty() || headings(&file).any(|it| it == heading);
+            assert!(is_there, "{document}: {link}");
         }
     }
 }

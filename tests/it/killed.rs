@@ -88,7 +88,9 @@ async fn killed(name: &str, random: &mut Random) -> usize {
                 }
             }
             let told: BTreeSet<Key> = once.values().map(key).collect();
-            if is_last && told.is_superset(&expected) {
+            // Before it can be told to end, it has begun.
+            let has_begun = || service.said().contains("Going on with what was stored");
+            if is_last && told.is_superset(&expected) && has_begun() {
                 service.signal("TERM");
                 assert_eq!(service.ended().await, Some(0), "{name}: {}", service.said());
                 said.push_str(&service.said());
