@@ -56,7 +56,7 @@ pub struct PodSnapshot {
     pub observed: Option<i64>,
     /// How a resize stands, by its conditions.
     pub resize: Option<ResizeState>,
-    /// Ephemeral containers that have a status.
+    /// Ephemeral containers, from when they were written.
     pub debuggers: Box<[ContainerSnapshot]>,
 }
 

@@ -257,9 +257,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         (spec.init_containers.0, status.init_container_statuses.0),
         (spec.containers.0, status.container_statuses.0),
     );
-    let ephemeral = (spec.ephemeral_containers.0, status.ephemeral_container_statuses.0);
-    pod.debuggers = containers((Vec::new(), Vec::new()), ephemeral);
-    pod.debuggers.iter_mut().for_each(|debugger| debugger.role = Role::Ephemeral);
+    pod.debuggers = debuggers(spec.ephemeral_containers.0, status.ephemeral_container_statuses.0);
     Ok(Decoded { snapshot: Snapshot::Pod(Box::new(pod)), n_stamps, refused_stamps })
 }
 
@@ -333,6 +331,19 @@ fn containers(init: Listed<'_>, main: Listed<'_>) -> Box<[ContainerSnapshot]> {
         }
     }
     kept.into()
+}
+
+/// The ephemeral containers, those too that the kubelet says nothing of yet: they were written.
+fn debuggers(
+    spec: Vec<Container<'_>>,
+    mut statuses: Vec<ContainerStatus<'_>>,
+) -> Box<[ContainerSnapshot]> {
+    let told = spec.into_iter().map(|container| {
+        let at = statuses.iter().position(|status| status.name.0 == container.name.0);
+        let status = at.map(|at| statuses.swap_remove(at)).unwrap_or_default();
+        ContainerSnapshot { role: Role::Ephemeral, ..snapshot(container, status, false) }
+    });
+    told.collect()
 }
 
 fn snapshot(

@@ -347,3 +347,16 @@ fn what_is_written_to_a_container_that_is_not_run_again_is_no_write_in_place() {
         assert_eq!(after.resources != before.resources, resources);
     }
 }
+
+#[test]
+fn an_ephemeral_container_is_there_from_when_it_is_written() {
+    let spec = r#"{"containers":[{"name":"app"}],
+        "ephemeralContainers":[{"name":"shell","image":"busybox"},{"name":"trace"}]}"#;
+    let status = r#"{"ephemeralContainerStatuses":[{"name":"trace","state":{"running":{}}}]}"#;
+    let pod = with(spec, status);
+    assert!(pod.containers.is_empty(), "of which nothing is said yet");
+    let [shell, trace] = &*pod.debuggers else { panic!("{:?}", pod.debuggers) };
+    assert_eq!((shell.role, &*shell.image), (Role::Ephemeral, "busybox"));
+    assert!(matches!(shell.state, ContainerState::Waiting { .. }), "{:?}", shell.state);
+    assert!(matches!(trace.state, ContainerState::Running(_)), "{:?}", trace.state);
+}
