@@ -252,6 +252,8 @@ pub struct Transition {
     pub before: Option<Box<WorkloadStatus>>,
     /// The Pod whose loss opened it.
     pub lost: Option<Box<Lost>>,
+    /// What stood in the way of its replacement last.
+    pub blocked: Option<Box<str>>,
     /// When it waited to be resumed: from, and to where that is over.
     pub waits: Vec<(Evidence, Option<Evidence>)>,
     /// How long it had been suspended before it was opened by its `resume`.

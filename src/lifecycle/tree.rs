@@ -182,6 +182,7 @@ impl Tree {
             Snapshot::Workload(new) => self.owned_seen(new, turn),
             Snapshot::Pod(new) => self.pod_seen(new, turn),
         }
+        self.mark_blocked(snapshot);
         self.mark_late(turn);
         After::Lives
     }

@@ -7,7 +7,7 @@ use crate::facts::span::{Link, LinkReason, Outcome, SpanEvent, Value};
 use crate::facts::stamp::Stamp;
 use crate::facts::time::Nanos;
 use crate::lifecycle::action::Action;
-use crate::lifecycle::pod::{Pod, Unfit};
+use crate::lifecycle::pod::Unfit;
 use crate::lifecycle::transition::GoalChange;
 use crate::spans::attributes::{self, with_refusal};
 use crate::spans::draft::{Draft, Identity, MAX_ON_SPAN};
@@ -202,11 +202,8 @@ impl Build<'_> {
 
     /// What stood in the way of a lost Pod's replacement: a refusal, or a Pod that fits no node.
     fn blocked(&self) -> Option<&str> {
-        let refused = self.refused().map(|(reason, _)| reason);
-        refused.or_else(|| {
-            let is_unplaced = |pod: &Pod| pod.node.is_none();
-            self.cause(is_unplaced).map(|failure| &*failure.reason)
-        })
+        let said = self.transition.blocked.as_deref();
+        said.or_else(|| self.refusal(|_| true).map(|(reason, _)| reason))
     }
 
     /// Pods that were still going when the root ended, and ephemeral containers that still ran: their

@@ -87,6 +87,7 @@ impl Tree {
             trial: None,
             before: None,
             lost: None,
+            blocked: None,
             waits: Vec::new(),
             was_suspended: None,
             n_omitted: 0,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::{Tree, is_ready};
+use crate::facts::change::Snapshot;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -189,6 +190,25 @@ impl Tree {
         let open = self.open_transition(action, settles, "end".to_owned(), at, turn);
         open.lost = Some(Box::new(lost));
         self.close(Outcome::Failed, end, failure, turn);
+    }
+
+    /// What stands in the way of a lost Pod's replacement: a refusal, or a Pod that fits no node. It is
+    /// remembered, as it has gone when the `recover` is told (DESIGN §3.11).
+    pub(super) fn mark_blocked(&mut self, said: &Snapshot) {
+        let reason = match said {
+            Snapshot::Workload(new) => {
+                let refused = new.status.replica_failure.as_deref().filter(|it| it.is_true);
+                refused.map(|it| it.reason.clone())
+            }
+            Snapshot::Pod(new) => {
+                let unplaced = new.scheduled.as_ref().filter(|it| !it.is_true);
+                unplaced.map(|it| it.reason.clone()).filter(|reason| !reason.is_empty())
+            }
+        };
+        let open = self.open().filter(|open| open.action == Action::Recover);
+        if let (Some(open), Some(reason)) = (open, reason) {
+            open.blocked = Some(reason);
+        }
     }
 
     /// The deletion of a bare Pod was asked for.

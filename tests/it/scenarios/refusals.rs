@@ -107,6 +107,51 @@ fn a_refused_pod_that_came_in_the_end_is_no_cause() {
     );
 }
 
+// Its Deployment says it too, but later or never, and by the time all is well again nobody does.
+#[test]
+fn a_recovery_says_what_stood_in_the_way_of_the_lost_pods_replacement() {
+    check(
+        "
+        @0 settled web a
+        @5   pod a going grace=1
+        @5.1 rs web-1 refused=FailedCreate
+        @6   pod a gone
+        @40  rs web-1 status=0/0
+        @40.1 pod b of=web-1
+        @42  pod b running ready
+        @42.1 rs web-1 status=1/1
+        @90 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..42 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, blocked.reason=FailedCreate}
+              terminate Pod a 5..6 completed
+              start Pod b 40.1..42 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_recovery_says_that_its_pod_fitted_no_node() {
+    check(
+        "
+        @0 settled web a
+        @5   pod a going grace=1
+        @5.1 pod b of=web-1
+        @5.2 pod b unschedulable
+        @6   pod a gone
+        @40  pod b scheduled
+        @42  pod b running ready
+        @42.1 rs web-1 status=1/1
+        @90 wait
+        ",
+        expect![[r#"
+            recover Deployment web 5..42 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000005, blocked.reason=Unschedulable}
+              terminate Pod a 5..6 completed
+              start Pod b 5.1..42 completed
+        "#]],
+    );
+}
+
 #[test]
 fn a_deadline_is_told_with_what_its_pod_ran_into() {
     check(

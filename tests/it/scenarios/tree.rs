@@ -202,6 +202,7 @@ fn marks(span: &FinishedSpan, detail: Detail) -> Vec<String> {
         "owner.kind",
         "owner.name",
         "reason",
+        "blocked.reason",
         "forced",
         "exit_code",
         "exit_codes",
