@@ -28,14 +28,17 @@ impl Build<'_> {
         self.drafts.iter().enumerate().rev().map(|(at, draft)| (draft.id, at)).collect()
     }
 
-    /// Children lie within their parents: a parent reaches from the first of them to the last,
-    /// unless it was cut off at its closing; `terminate Pod` may outlive it.
+    /// Children lie within their parents: a parent reaches from the first of them to the last;
+    /// `terminate Pod` may outlive it. Where the transition was cut off it reaches at most to that, and
+    /// what its parts waited for ends with it.
     pub(super) fn nest(&mut self, places: &Places) {
         let is_cut = !self.closing.is_settled;
         for at in 0..self.drafts.len() {
             let Some(child) = self.drafts.get(at) else { return };
-            let (parent, start, end) = (child.parent, child.start, child.end);
-            let outlives = child.may_outlive;
+            let (parent, start) = (child.parent, child.start);
+            let is_beyond = is_cut && child.end.best > self.end.best;
+            let end = if is_beyond { self.end } else { child.end };
+            let outlives = child.may_outlive || (is_cut && child.is_phase);
             let place = parent.and_then(|parent| places.get(&parent));
             let Some(above) = place.and_then(|at| self.drafts.get_mut(*at)) else { continue };
             if start.best < above.start.best {
@@ -44,7 +47,7 @@ impl Build<'_> {
                 above.start.hi = above.start.hi.max(start.best);
                 above.start.source = start.source;
             }
-            if !outlives && end.best > above.end.best && !is_cut {
+            if !outlives && end.best > above.end.best {
                 above.end = end;
             }
         }

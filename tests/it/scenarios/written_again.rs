@@ -192,3 +192,44 @@ fn a_replica_set_that_reaches_over_two_spans_of_its_deployment_stands_beside_the
         "#]],
     );
 }
+
+// An old revision of a rollout that hangs, of which a Pod is evicted.
+#[test]
+fn what_had_settled_reaches_to_the_last_of_what_is_below_it_though_its_transition_is_cut_off() {
+    check(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 deploy inner of=Database.example.org/db replicas=1 by=operator
+        @1.2 rs inner-1 of=inner replicas=1 revision=1
+        @1.3 pod a of=inner-1
+        @2   pod a running ready
+        @2.1 rs inner-1 status=1/1
+        @2.2 deploy inner status=1/1/1
+        @3   deploy inner image=bad by=operator
+        @3.1 rs inner-2 of=inner replicas=1 image=bad
+        @3.2 pod b of=inner-2
+        @40  pod a going grace=1
+        @40.1 pod c of=inner-1
+        @40.2 rs inner-1 status=1/0
+        @41  pod c running ready
+        @41.1 rs inner-1 status=1/1
+        @42  pod a gone
+        @50  cr Database.example.org db spec.tier=b by=kubectl
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..50 superseded {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..41.1 completed
+                create ReplicaSet inner-1 1.2..41.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+                  terminate Pod a 40..42 completed
+                  start Pod c 40.1..41 completed
+              update Deployment inner 3..50 unfinished
+                create ReplicaSet inner-2 3.1..50 unfinished {replicas.from=0, replicas.to=1}
+                  start Pod b 3.2..50 unfinished
+                    schedule Pod b 3.2..50 unfinished
+            open: update Database db spec:2
+        "#]],
+    );
+}
