@@ -2,11 +2,13 @@
 
 use super::{Facts, Pod, PodRun, Seq, Start};
 use crate::facts::instant::Evidence;
+use crate::facts::span::Outcome;
 
 impl Pod {
-    /// The transition `seq` has closed, and ended at `order`: what is open of it here stays
+    /// The transition `seq` has closed, and ended at `end`: what is open of it here stays
     /// unfinished, as it was then. Of one that has not settled that is all that was open then.
-    pub fn cut(&mut self, seq: Seq, order: u64, is_settled: bool) {
+    pub fn cut(&mut self, seq: Seq, end: Evidence, is_settled: bool) {
+        let order = end.order();
         let Some(facts) = self.facts.as_deref_mut().filter(|_| !self.is_going) else { return };
         if !is_settled {
             facts.reopen(seq, order);
@@ -21,6 +23,9 @@ impl Pod {
         }
         for restart in &mut facts.restarts {
             restart.is_cut |= restart.seq == seq && restart.done.is_none();
+        }
+        for resize in facts.resizes.iter_mut().filter(|resize| resize.seq == seq) {
+            resize.done.get_or_insert((end, Outcome::Unfinished));
         }
     }
 
@@ -125,6 +130,9 @@ impl Facts {
         }
         for restart in self.restarts.iter_mut().filter(|restart| restart.seq == seq) {
             restart.done.take_if(is_later);
+        }
+        for resize in self.resizes.iter_mut().filter(|resize| resize.seq == seq) {
+            resize.done.take_if(|(at, _)| at.order() > order);
         }
     }
 }

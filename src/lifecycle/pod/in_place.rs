@@ -166,13 +166,13 @@ impl Pod {
         facts.debuggers.extract_if(.., is_over).collect()
     }
 
-    /// Why it could not be resized as the transition `seq` wanted: reason and message.
+    /// Why it is not of the size that the transition `seq` wanted last: reason and message. One that
+    /// goes wants none any more.
     #[must_use]
     pub fn refused_in_place(&self, seq: Seq) -> Option<(Box<str>, String)> {
-        let mut failed = self.resizes().iter().filter(|resize| {
-            resize.seq == seq && matches!(resize.done, Some((_, Outcome::Failed)))
-        });
-        let unfit = failed.next()?.unfit.as_ref()?;
+        let last = self.resizes().iter().rfind(|resize| resize.seq == seq && !self.is_going);
+        let failed = last.filter(|it| matches!(it.done, Some((_, Outcome::Failed))));
+        let unfit = failed?.unfit.as_ref()?;
         Some((unfit.reason().into(), unfit.message().to_owned()))
     }
 

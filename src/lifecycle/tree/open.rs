@@ -155,7 +155,7 @@ impl Tree {
         };
         open.closed = Some(Box::new(closing));
         let (seq, cause) = (open.seq, open.cause.clone());
-        self.pods.each(|(_, pod)| pod.cut(seq, end.order(), is_settled));
+        self.pods.each(|(_, pod)| pod.cut(seq, end, is_settled));
         if !waits {
             self.emit(turn);
         }

@@ -125,6 +125,58 @@ fn a_reconcile_in_which_a_pod_cannot_be_resized_fails_when_all_others_are_done()
 }
 
 #[test]
+fn a_pod_that_could_not_be_resized_fails_nothing_once_it_was_replaced_or_written_again() {
+    check(
+        "
+        @0 settled web a b
+        @30   pod a resources=2
+        @30.1 pod a infeasible said=node_too_small
+        @31   pod b resources=2
+        @31.1 pod b infeasible said=node_too_small
+        @33   pod a going grace=1
+        @33.1 pod c of=web-1
+        @34   pod a gone
+        @35   pod c running ready
+        @36   pod b resources=3
+        @36.5 pod b resized
+        @90 wait
+        ",
+        expect![[r#"
+            reconcile Deployment web 30..36.5 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:2}
+              resize Pod a 30..30.1 failed ERROR Infeasible: node too small {reason=Infeasible}
+              resize Pod b 31..31.1 failed ERROR Infeasible: node too small {reason=Infeasible}
+              terminate Pod a 33..34 completed
+              start Pod c 33.1..35 completed
+              resize Pod b 36..36.5 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_resize_that_is_not_done_when_its_rollout_completes_is_unfinished() {
+    check(
+        "
+        @0 settled web a
+        @30   deploy web replicas=2 by=hpa
+        @30.1 rs web-1 replicas=2
+        @30.2 pod b of=web-1
+        @30.5 pod a resources=2
+        @31   pod b running ready
+        @31.1 rs web-1 status=2/2
+        @31.2 deploy web status=2/2/2
+        @33   pod a resized
+        @60 wait
+        ",
+        expect![[r#"
+            scale Deployment web 30..31.2 completed {cause=spec:2, manager=hpa, changed=replicas}
+              scale ReplicaSet web-1 30.1..31.2 completed {replicas.from=1, replicas.to=2}
+                start Pod b 30.2..31 completed
+                resize Pod a 30.5..31.2 unfinished
+        "#]],
+    );
+}
+
+#[test]
 fn an_image_written_to_a_bare_pod_is_an_update_until_its_container_runs_and_is_ready_again() {
     check(
         "

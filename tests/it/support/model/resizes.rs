@@ -76,7 +76,7 @@ impl World {
         if !pod.is_active() || !pod.ready.0 || !is_free {
             return;
         }
-        pod.cpu = if is_refused { TOO_MUCH } else { pod.cpu % 200 + 10 };
+        pod.cpu = pod.cpu % 200 + 10 + if is_refused { TOO_MUCH } else { 0 };
         pod.sizing = Sizing::Written;
         pod.meta.generation += 1;
         pod.meta.wrote("vpa-updater", "resize", now);
@@ -89,7 +89,7 @@ impl World {
     pub(super) fn resize_step(&mut self, at: usize, step: Resize) {
         let now = self.now;
         let pod = &mut self.pods[at];
-        let is_refused = pod.cpu == TOO_MUCH;
+        let is_refused = pod.cpu > TOO_MUCH;
         match step {
             Resize::See if is_refused => {
                 pod.sizing = Sizing::Infeasible(now);

@@ -422,7 +422,7 @@ impl Truth {
             uid: meta.uid.clone(),
             name: meta.name.clone(),
             created: now,
-            start_in: self.trees[at].open,
+            start_in: self.trees[at].open.filter(|open| !self.transitions[*open].is_end()),
             is_run: self.trees[at].is_run,
             ..PodTruth::default()
         });

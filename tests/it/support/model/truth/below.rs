@@ -6,6 +6,11 @@
 use super::{Cause, Facts, Meta, Resized, Rule, S, STABLE, Transition, Truth};
 
 impl Transition {
+    /// It is the end of its tree: what controllers still make then is no part of it.
+    pub(super) fn is_end(&self) -> bool {
+        self.actions == ["delete"]
+    }
+
     /// Whether what must last some time is so; `None` for what counts at once. What was deleted in it
     /// is gone then, and what was written below has settled.
     pub(super) fn lasts(&self, facts: &Facts) -> Option<bool> {
@@ -107,11 +112,12 @@ impl Truth {
     /// What had to last has; a Pod that cannot be what was written has it fail, and all stays well.
     pub(super) fn close_lasted(&mut self, at: usize, since: i64) {
         let Some(open) = self.trees[at].open else { return };
-        let resizes = self.pods.iter().flat_map(|pod| &pod.resizes);
-        let refused = resizes.filter(|it| it.within == Some(open)).any(|it| {
-            let rule = self.transitions[open].rule;
-            matches!(it.done, Some((_, "failed"))) && matches!(rule, Rule::Health | Rule::Below)
-        });
+        let is_by_pods = matches!(self.transitions[open].rule, Rule::Health | Rule::Below);
+        // What counts is what was written last to those that are there.
+        let pods = self.pods.iter().filter(|pod| is_by_pods && pod.requested.is_none());
+        let mut last =
+            pods.filter_map(|pod| pod.resizes.iter().rfind(|it| it.within == Some(open)));
+        let refused = last.any(|it| matches!(it.done, Some((_, "failed"))));
         if refused {
             self.transitions[open].error = Some("Infeasible");
         }
