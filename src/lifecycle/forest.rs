@@ -167,6 +167,7 @@ impl Forest {
                 && owned.workload.kind != Kind::Deployment
                 && !owned.workload.is_queue
                 && owned.workload.meta.deletion.is_none()
+                && !owned.is_gone
                 && !owners.contains(&uid)
         };
         let wanted = self.iter().filter(|(uid, owned)| holds_pods(*uid, owned));

@@ -37,6 +37,8 @@ fn attempt(step: &Step) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StepSpan {
     id: SpanId,
+    /// Its Pods may come before what tells of it.
+    begins_with_pods: bool,
     from: u64,
     to: u64,
 }
@@ -49,19 +51,22 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
             ids::span_id(transition.seed, uid, id_step(transition, uid, step), None, attempt(step));
         let over = step.settled.or(step.failed).filter(|_| step.is_over());
         let to = over.map_or(u64::MAX, |over| over.order());
-        spans.entry(uid).or_default().push(StepSpan { id, from: step.start.order(), to });
+        // For a node that came or went a Pod did before its DaemonSet said so.
+        let is_of_nodes = step.kind == Kind::DaemonSet && action(step) == "scale";
+        let begins_with_pods = is_set(&step.kind) || is_of_nodes;
+        let from = step.start.order();
+        spans.entry(uid).or_default().push(StepSpan { id, begins_with_pods, from, to });
     }
     spans
 }
 
 /// Of the spans of a workload that which takes in what happened from one place of the order to
-/// another; the only one takes in all.
+/// another. What began before the first is no part of that, unless it begins with its Pods.
 pub(super) fn taking_in(spans: &[StepSpan], from: u64, to: u64) -> Option<SpanId> {
-    if let [only] = spans {
-        return Some(only.id);
-    }
     let begun = spans.iter().rev().find(|span| span.from <= from);
-    begun.or(spans.first()).filter(|span| to <= span.to).map(|span| span.id)
+    let begun = begun.or(spans.first().filter(|first| first.begins_with_pods))?;
+    // The only one takes in all that comes later.
+    (spans.len() == 1 || to <= begun.to).then_some(begun.id)
 }
 
 impl Build<'_> {

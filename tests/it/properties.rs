@@ -155,10 +155,12 @@ fn told_truly_of(history: impl Fn(u64) -> History, seeds: std::ops::Range<u64>, 
         }
         if !faults.is_empty() && wrong.len() < 20_000 {
             writeln!(wrong, "seed {seed}:\n{faults}").unwrap();
-            // To look at one: a folder that its recording is written to.
+            // To look at one: a folder that its recording and its truth are written to.
             if let Ok(folder) = std::env::var("LIFESPAN_WRONG") {
-                let path = format!("{folder}/{seed}.jsonl");
-                std::fs::write(path, lines::write(&history.lines)).unwrap();
+                let recording = lines::write(&history.lines);
+                std::fs::write(format!("{folder}/{seed}.jsonl"), recording).unwrap();
+                let truth = format!("{:#?}", history.truth);
+                std::fs::write(format!("{folder}/{seed}.txt"), truth).unwrap();
             }
         }
     }

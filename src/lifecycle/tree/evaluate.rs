@@ -9,6 +9,7 @@ use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::is_set;
 use crate::lifecycle::settle::{self, Standing};
+use crate::lifecycle::step::Step;
 use crate::lifecycle::transition::{Settles, Transition, Trial};
 use crate::lifecycle::turn::Turn;
 
@@ -179,9 +180,22 @@ impl Tree {
         open.stands(Outcome::Completed, start, start, None);
     }
 
-    /// Whether what was written below has settled, which a good verdict does not come before.
+    /// Whether what was written below has settled, which a good verdict does not come before; what was
+    /// deleted before that may still go.
     pub(super) fn has_all_settled(&self, open: &Transition, trial: &Trial) -> bool {
-        trial.outcome != Outcome::Completed || !self.has_verdict() || have_settled(open)
+        let is_going = |step: &Step| step.is_deleted && !is_since(trial, step);
+        let has_settled = |step: &Step| step.settled.is_some() || is_going(step);
+        let is_judged = trial.outcome == Outcome::Completed && self.has_verdict();
+        !is_judged || open.steps.values().all(has_settled)
+    }
+
+    /// What is open is on trial, and counts if something else begins: what was written below since it
+    /// came to that has settled.
+    pub(super) fn would_count(&self) -> bool {
+        let Some(open) = self.open_ref() else { return false };
+        let Some(trial) = &open.trial else { return false };
+        let is_open = |step: &Step| step.settled.is_none() && is_since(trial, step);
+        trial.outcome != Outcome::Completed || !open.steps.values().any(is_open)
     }
 
     /// A run ends with its terminal condition.
@@ -218,7 +232,7 @@ impl Tree {
                 have_settled(open)
             } else {
                 // How a ReplicaSet is, its Pods say.
-                open.steps.values().all(|it| is_set(&it.kind) || it.is_deleted || it.is_over())
+                open.steps.values().all(|it| is_set(&it.kind) || it.is_over())
             };
             let has_pods = open.action != Action::Reconcile || self.wanted().is_some();
             let is_up = !has_pods || self.is_healthy();
@@ -268,6 +282,11 @@ impl Transition {
     }
 }
 
+/// It was written after the transition came to what is on trial.
+fn is_since(trial: &Trial, step: &Step) -> bool {
+    step.last_write() > trial.end.order()
+}
+
 /// What was written below and failed by its own rule: a `reconcile` has failed then.
 fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
     let failed = open.steps.values().filter(|step| step.failed.is_some() && !step.is_run);
@@ -276,7 +295,7 @@ fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
     failed.map(|(reason, message)| (reason.clone(), message.to_string()))
 }
 
-/// What was written below has settled, and what runs below has ended.
+/// What was written below has settled, what runs below has ended, and what was deleted is gone.
 fn have_settled(open: &Transition) -> bool {
-    open.steps.values().all(|step| step.is_deleted || step.settled.is_some())
+    open.steps.values().all(|step| step.settled.is_some())
 }

@@ -109,6 +109,7 @@ impl Tree {
         start: Evidence,
         turn: &mut Turn<'_>,
     ) -> Option<(TraceId, SpanId)> {
+        let would_count = self.would_count();
         let pending = self.pending.as_deref_mut()?;
         if let Some(closed) = &mut pending.closed {
             let within = closed.hold_until.is_some_and(|until| start.moment() <= until);
@@ -116,7 +117,7 @@ impl Tree {
             self.emit(turn);
             return None;
         }
-        if pending.trial.is_some() {
+        if would_count {
             self.has_lasted(turn);
             return None;
         }

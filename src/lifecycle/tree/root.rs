@@ -200,7 +200,7 @@ impl Tree {
 
     /// A transition is open, and has not settled but for the time that it must last.
     fn is_busy(&self) -> bool {
-        self.open_ref().is_some_and(|open| open.trial.is_none())
+        self.is_open() && !self.would_count()
     }
 
     fn situation(&self, new: &Workload) -> Situation {

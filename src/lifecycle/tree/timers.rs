@@ -64,12 +64,11 @@ impl Tree {
             } else if timers.lasted == Some(first) {
                 self.has_lasted(turn);
             } else if timers.limit == Some(first) {
-                // A verdict that still stands counts, whatever is open below.
-                let open = self.open_ref();
+                // A verdict that still stands counts, whatever it left open below.
                 let end = Evidence::event(first.plus(turn.ahead), turn.seen.heard.order);
-                if open.is_some_and(|open| open.trial.is_some()) {
+                if self.would_count() {
                     self.has_lasted(turn);
-                } else if let Some(open) = open.filter(|open| open.is_waiting()) {
+                } else if let Some(open) = self.open_ref().filter(|open| open.is_waiting()) {
                     let is_run = open.settles == Settles::WithRun;
                     let outcome = if is_run { Outcome::Suspended } else { Outcome::Paused };
                     self.close(outcome, end, None, turn);

@@ -352,3 +352,129 @@ fn what_was_written_below_after_a_failure_and_is_still_open_is_told_by_what_come
         "#]],
     );
 }
+
+#[test]
+fn a_reconcile_lasts_until_what_was_deleted_in_it_is_gone_and_what_comes_soon_after_is_of_it() {
+    check(
+        "
+        @30   deploy inner gone
+        @30.1 rs inner-1 gone
+        @30.2 pod a going grace=9
+        @30.5 deploy inner2 of=Database.example.org/db replicas=1 by=operator
+        @30.6 rs inner2-1 of=inner2 replicas=1 revision=1
+        @30.7 pod b of=inner2-1
+        @32   pod b running ready
+        @32.2 rs inner2-1 status=1/1
+        @32.3 deploy inner2 status=1/1/1
+        @38   pod a gone
+        @45   deploy inner2 image=v2 by=operator
+        @45.1 deploy inner2 status=1/1/1
+        @90 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 30..45.1 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:gone}
+              -> follows create Database spec:1
+              delete Deployment inner 30..38 completed
+                delete ReplicaSet inner-1 30.1..38 completed
+                  terminate Pod a 30.2..38 completed
+              create Deployment inner2 30.5..32.3 completed
+                create ReplicaSet inner2-1 30.6..32.2 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 30.7..32 completed
+              update Deployment inner2 45..45.1 completed
+            counted: churn 1
+        "#]],
+    );
+}
+
+// Its Pods go on for as long as they need, and no others come for them.
+#[test]
+fn a_workload_below_that_is_gone_wants_no_pods_any_more() {
+    check(
+        "
+        @30   cr Database.example.org db spec.tier=b by=kubectl progressing
+        @30.1 deploy inner gone
+        @30.2 rs inner-1 gone
+        @30.3 pod a going grace=9
+        @30.5 deploy inner2 of=Database.example.org/db replicas=2 by=operator
+        @30.6 rs inner2-1 of=inner2 replicas=2 revision=1
+        @30.7 pod b of=inner2-1
+        @30.8 pod c of=inner2-1
+        @32   pod b running ready
+        @32.1 pod c running ready
+        @32.2 rs inner2-1 status=2/2
+        @32.3 deploy inner2 status=2/2/2
+        @32.5 cr Database.example.org db settled
+        @35   deploy inner2 replicas=1 by=hpa
+        @35.1 rs inner2-1 replicas=1
+        @35.2 pod c going grace=1
+        @35.3 rs inner2-1 status=1/1
+        @35.4 deploy inner2 status=1/1/1
+        @36   pod c gone
+        @38   pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            update Database db 30..38 completed {cause=spec:2, manager=kubectl, changed=tier}
+              delete Deployment inner 30.1..38 completed
+                delete ReplicaSet inner-1 30.2..38 completed
+                  terminate Pod a 30.3..38 completed
+              create Deployment inner2 30.5..32.3 completed
+              create ReplicaSet inner2-1 30.6..35.3 completed {replicas.from=0, replicas.to=1}
+                * 35.1 replicas changed replicas.from=2 replicas.to=1
+                start Pod b 30.7..32 completed
+                start Pod c 30.8..32.1 completed
+                terminate Pod c 35.2..36 completed {reason=scaled down}
+              scale Deployment inner2 35..35.4 completed
+            counted: churn 2
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_was_lost_before_a_workload_was_written_stands_beside_what_that_does() {
+    check(
+        "
+        @29   sts other of=Database.example.org/db replicas=1 revision=r1 by=operator
+        @29.1 pod other-0 of=sts/other revision=r1
+        @29.2 pod other-0 running ready
+        @29.3 sts other status=1/1/1
+        @60   pod other-0 going grace=9
+        @61   sts other replicas=2 by=hpa
+        @61.5 pod other-1 of=sts/other revision=r1
+        @62   pod other-1 running ready
+        @63   cr Database.example.org db spec.tier=b by=kubectl
+        @64   pod other-0 gone
+        @64.1 pod other-0b name=other-0 of=sts/other revision=r1
+        @65   pod other-0b running ready
+        @65.1 sts other status=2/2/2
+        @66   cr Database.example.org db settled
+        @90 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            reconcile Database db 29..29.3 completed {cause=owned:65f3f7e4-e106-911d-d857-2c91208e90be:1, manager=operator}
+              -> follows create Database spec:1
+              create StatefulSet other 29..29.3 completed
+                start Pod other-0 29.1..29.2 completed
+            recover Database db 60..63 superseded {cause=pods:3a224294-336c-a730-b98a-c583a19121fc:1700000060, pods.terminating=1}
+              terminate Pod other-0 60..64 completed
+              scale StatefulSet other 61..63 unfinished
+                start Pod other-1 61.5..62 completed
+            update Database db 63..66 completed {cause=spec:2, manager=kubectl, changed=tier}
+              -> supersedes recover Database pods:3a224294-336c-a730-b98a-c583a19121fc:1700000060
+              start Pod other-0 64.1..65 completed
+            counted: churn 2
+        "#]],
+    );
+}

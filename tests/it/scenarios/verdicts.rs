@@ -98,3 +98,36 @@ fn an_agreement_that_nobody_said_is_told_as_unconfirmed() {
         "#]],
     );
 }
+
+#[test]
+fn a_verdict_does_not_count_before_what_was_written_below_on_trial_has_settled() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 sts inner of=Database.example.org/db replicas=1 revision=r1 by=operator
+        @1.2 pod inner-0 of=sts/inner revision=r1
+        @2   pod inner-0 running ready
+        @2.1 sts inner status=1/1/1
+        @2.5 cr Database.example.org db settled
+        @5   sts inner replicas=2 by=hpa
+        @5.1 pod inner-1 of=sts/inner revision=r1
+        @6   cr Database.example.org db spec.tier=b by=kubectl
+        @7   pod inner-1 running ready
+        @7.1 sts inner status=2/2/2
+        @7.5 cr Database.example.org db settled
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..6 superseded {cause=spec:1, manager=kubectl}
+              create StatefulSet inner 1.1..2.1 completed
+                start Pod inner-0 1.2..2 completed
+              scale StatefulSet inner 5..6 unfinished
+                start Pod inner-1 5.1..6 unfinished
+                  schedule Pod inner-1 5.1..6 unfinished
+            update Database db 6..7.5 completed {cause=spec:2, manager=kubectl, changed=tier}
+              -> supersedes create Database spec:1
+            counted: churn 2
+        "#]],
+    );
+}

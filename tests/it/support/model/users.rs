@@ -4,6 +4,7 @@
 
 use super::actions::STAMP;
 use super::objects::Template;
+use super::stacks::Below;
 use super::stateful_sets::revision_of;
 use super::truth::{Intent, Why};
 use super::workloads::{Form, Job, TEMPLATE_GENERATION};
@@ -274,6 +275,8 @@ impl World {
         match workload.stack {
             None if workload.cron_job.is_some() => self.job_of_cron_job_gone(at),
             None => self.truth.deleted(workload.tree, self.now),
+            // What neither has nor wants Pods goes without a word, whatever Pods of it still go.
+            Some(_) if self.is_void(at) => {}
             Some(stack) => {
                 self.stacks[stack].gone_at = self.now;
                 self.truth.gone_below(workload.tree, &workload.meta, self.now);
@@ -287,6 +290,12 @@ impl World {
             }
         }
         self.judge_workload(at);
+    }
+
+    /// It neither has Pods that are not going nor wants any.
+    fn is_void(&self, at: usize) -> bool {
+        let (wanted, ..) = self.standing(Below::Workload(at));
+        wanted == 0 && !self.workloads[at].pods.iter().any(|pod| self.pods[*pod].is_active())
     }
 
     pub(super) fn lose_one(&mut self, at: usize, is_eviction: bool) {
