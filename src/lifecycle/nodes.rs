@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// What is known of the nodes that the DaemonSet at the top wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes {
-    /// How many it wanted before that became another number, while nothing is open and no Pod has
-    /// come or gone yet.
+    /// How many it wanted before that became another number, while nothing is open, and until a Pod
+    /// comes or goes for it or none has to.
     before: Option<i64>,
 }
 
@@ -21,6 +21,18 @@ impl Nodes {
     #[must_use]
     pub fn are_moving(self) -> bool {
         self.before.is_some()
+    }
+
+    /// It wants `wanted` now, and so many have a Pod: no Pod has to come or go any more.
+    pub fn have(&mut self, placed: i64, wanted: i64) {
+        self.before = self.before.filter(|_| placed != wanted);
+    }
+
+    /// Whether a Pod that comes where `placed` nodes have one comes for a new node: all that were known
+    /// when `wanted` was said have theirs.
+    #[must_use]
+    pub fn are_exceeded(self, placed: i64, wanted: i64) -> bool {
+        placed >= self.before.unwrap_or(wanted)
     }
 
     /// How many were wanted before, once.

@@ -11,10 +11,8 @@ pub struct Tally {
     pub present: i64,
     /// Of these, Ready with all containers running.
     pub ready: i64,
-    /// Going.
-    pub going: i64,
-    /// Finished, not going.
-    pub finished: i64,
+    /// All but those that go and have finished: until then no other takes their place.
+    pub placed: i64,
 }
 
 impl Tally {
@@ -24,8 +22,7 @@ impl Tally {
         Self {
             present: self.present - old.present + new.present,
             ready: self.ready - old.ready + new.ready,
-            going: self.going - old.going + new.going,
-            finished: self.finished - old.finished + new.finished,
+            placed: self.placed - old.placed + new.placed,
         }
     }
 }
@@ -68,8 +65,7 @@ impl Pod {
         Tally {
             present: i64::from(present),
             ready: i64::from(present && self.is_ready && runs),
-            going: i64::from(self.is_going),
-            finished: i64::from(self.is_finished && !self.is_going),
+            placed: i64::from(!(self.is_going && self.is_finished)),
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) const SILENT_AFTER: Nanos = Nanos::from_seconds(60);
 impl Tree {
     /// Looks whether what was just told settles or fails what is open.
     pub(super) fn evaluate(&mut self, at: Evidence, turn: &mut Turn<'_>) {
+        let n_placed = self.pods.tally().placed;
+        self.nodes.have(n_placed, self.root.as_deref().map_or(0, Workload::count));
         let Some(pending) = self.pending.as_deref() else { return };
         // What a list tells is looked at when it has told all: see `Tree::evaluate_listed`.
         let is_listing = turn.seen.is_listed && pending.settles != Settles::WhenGone;

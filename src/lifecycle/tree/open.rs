@@ -309,7 +309,12 @@ impl Tree {
         turn: &mut Turn<'_>,
     ) {
         self.pods.change(by.uid, Pod::tell_loss);
-        let cause = format!("pods:{}:{}", by.uid, by.second);
+        let mut cause = format!("pods:{}:{}", by.uid, by.second);
+        let created = self.pods.of(by.uid).map(|pod| pod.created.seconds());
+        if action != Action::Scale && created == Some(by.second) {
+            // That it came is a cause of its own.
+            cause.push_str(":lost");
+        }
         let known = self.root.as_deref().map_or(0, Workload::count);
         let is_of_nodes = self.top().kind == Kind::DaemonSet && by.comes_or_goes;
         let desired = turn.seen.desired.filter(|_| is_of_nodes).unwrap_or(known);

@@ -99,7 +99,7 @@ impl Tree {
             let open = self.open_transition(action, settles, "spec:1".to_owned(), at, turn);
             open.generation = new.meta.generation;
             self.link_stamps(new.stamps.to_vec(), false);
-        } else if self.is_of_new_node(turn.seen.desired) {
+        } else if self.is_of_new_node() {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
             self.open_by_pod(Action::Scale, by, None, turn);
         } else if self.is_of_new_node_below(pod) {
@@ -219,17 +219,13 @@ impl Tree {
         }
     }
 
-    /// A DaemonSet gets a Pod more than the nodes that it is known to want, or wants more of them, as
-    /// has been heard: one of them is new.
-    fn is_of_new_node(&self, desired: Option<i64>) -> bool {
-        let is_surplus = |wanted: i64| {
-            self.nodes.are_moving()
-                || desired.is_some_and(|desired| desired > wanted)
-                || self.pods.tally().present >= wanted
-        };
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want. One that goes has its node
+    /// until it has finished: then another takes its place.
+    fn is_of_new_node(&self) -> bool {
+        let n_placed = self.pods.tally().placed;
         self.top().kind == Kind::DaemonSet
             && self.may_recover()
-            && self.wanted().is_some_and(is_surplus)
+            && self.wanted().is_some_and(|wanted| self.nodes.are_exceeded(n_placed, wanted))
     }
 
     /// A DaemonSet below gets a Pod more than the nodes that it is known to want.
@@ -239,7 +235,7 @@ impl Tree {
             let workload = &owned.workload;
             let is_known = workload.kind == Kind::DaemonSet && workload.status.observed.is_some();
             let n_wanted = workload.wanted().filter(|_| is_known);
-            n_wanted.is_some_and(|wanted| self.pods.share(uid).present >= wanted)
+            n_wanted.is_some_and(|wanted| self.pods.share(uid).placed >= wanted)
         })
     }
 

@@ -247,3 +247,97 @@ fn a_node_that_joins_while_a_pod_of_an_old_revision_goes_is_a_scale_all_the_same
         "#]],
     );
 }
+
+// The Pod of the node goes already, for an update: nothing has to come or go for the node.
+#[test]
+fn a_node_that_left_with_a_pod_that_went_anyway_makes_no_scale_of_a_later_loss() {
+    check(
+        "
+        @-101 missed ds agent ondelete
+        @0 settled ds/agent a1 a2
+        @20   ds agent image=v2 by=kubectl revision=r2
+        @20.1 pod a1 going grace=30
+        @20.2 ds agent status=0/2/2
+        @21   ds agent status=0/1/1 desired=1
+        @23   pod a1 succeeded
+        @24   pod a1 gone
+        @40   pod a2 going grace=30
+        @42   pod a2 succeeded
+        @42.1 pod a3 of=ds/agent revision=r2
+        @43   pod a2 gone
+        @44   pod a3 running ready
+        @44.1 ds agent status=1/1/1
+        @80 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 20..20.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              terminate Pod a1 20.1..24 completed
+            update DaemonSet agent 40..44 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000040}
+              -> follows update DaemonSet spec:2
+              terminate Pod a2 40..43 completed
+              start Pod a3 42.1..44 completed
+        "#]],
+    );
+}
+
+// The update is over when its template is the old one again, though one that it replaced still goes.
+#[test]
+fn a_pod_in_the_place_of_one_that_went_before_is_not_that_of_a_node_that_joins() {
+    check(
+        "
+        @0 settled ds/agent a1 a2
+        @20   ds agent image=v2 by=kubectl revision=r2
+        @20.1 pod a1 going grace=30
+        @20.2 ds agent status=0/2/2
+        @21   ds agent image=v1 by=kubectl revision=r1
+        @21.1 ds agent status=2/2/2
+        @23   pod a1 succeeded
+        @23.1 pod a3 of=ds/agent revision=r1
+        @23.2 ds agent status=2/2/1
+        @24   pod a4 of=ds/agent revision=r1
+        @24.1 ds agent status=3/3/1 desired=3
+        @25   pod a3 running ready
+        @25.1 pod a1 gone
+        @26   pod a4 running ready
+        @26.1 ds agent status=3/3/3
+        @80 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 20..21 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
+              terminate Pod a1 20.1..25.1 completed
+            rollback DaemonSet agent 21..21.1 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update DaemonSet spec:2
+            scale DaemonSet agent 24..26.1 completed {cause=pods:6b371653-863c-64bf-6f4a-d73bdefbb3ec:1700000024}
+              start Pod a4 24..26 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_comes_with_its_node_and_is_lost_in_the_same_second_is_two_causes() {
+    check(
+        "
+        @0 settled ds/agent a1
+        @20.1 pod a2 of=ds/agent revision=r1
+        @20.2 ds agent status=2/2/1 desired=2
+        @20.4 pod a2 running ready
+        @20.5 ds agent status=2/2/2
+        @20.8 pod a2 going grace=30
+        @22   pod a2 succeeded
+        @22.1 pod a3 of=ds/agent revision=r1
+        @22.2 ds agent status=2/2/1
+        @23   pod a2 gone
+        @23.1 pod a3 running ready
+        @23.2 ds agent status=2/2/2
+        @80 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20.1..20.5 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, unstable}
+              start Pod a2 20.1..20.4 completed
+            recover DaemonSet agent 20.8..23.1 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020:lost}
+              -> follows scale DaemonSet pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020
+              terminate Pod a2 20.8..23 completed
+              start Pod a3 22.1..23.1 completed
+        "#]],
+    );
+}

@@ -45,6 +45,36 @@ fn a_recovery_begins_again_when_health_does_not_last() {
     );
 }
 
+// Its Pods go, one of them Ready once more, when their StatefulSet has settled.
+#[test]
+fn a_pod_that_exits_before_it_was_ever_ready_is_lost_where_nothing_is_open() {
+    check_counts(
+        "
+        @0 settled sts/db db-0
+        @20   pod db-0 going grace=30
+        @20.1 sts db image=v2 by=kubectl ondelete
+        @20.2 sts db status=0/1/1
+        @22   pod db-0 succeeded
+        @23   pod db-0 gone
+        @23.1 pod db-1 of=sts/db name=db-0
+        @24   pod db-1 running
+        @25   pod db-1 exit=3
+        @26   pod db-1 running ready
+        @80 wait
+        ",
+        expect![[r#"
+            recover StatefulSet db 20..20.1 superseded {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, pods.terminating=1}
+              terminate Pod db-0 20..23 completed
+            update StatefulSet db 20.1..20.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image+updateStrategy.type, unstable}
+              -> supersedes recover StatefulSet pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020
+            recover StatefulSet db 25..26 completed {cause=pods:b191784c-eb65-9ba7-a71a-24ea4e1925b5:1700000025, reason=Error}
+              -> follows update StatefulSet spec:2
+              restart container db-0 [app] 25..26 completed {reason=Error, exit_code=3}
+            counted: pods 1, baseline 1, churn 1
+        "#]],
+    );
+}
+
 #[test]
 fn a_healing_holds_what_happened_since_the_failure_and_is_named_by_it() {
     check_counts(

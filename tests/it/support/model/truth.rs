@@ -517,9 +517,7 @@ impl Truth {
     }
 
     pub(super) fn pod_exited(&mut self, at: usize, pod: usize, finished: i64, now: i64) {
-        if self.pods[pod].ready.is_some() {
-            self.loses(at, pod, Why::Wanted, finished, now);
-        }
+        self.loses(at, pod, Why::Wanted, finished, now);
         self.pods[pod].restarts.push((finished, None));
     }
 
