@@ -90,7 +90,7 @@ impl Engine {
         let meta = snapshot.meta();
         let mut part = None;
         self.change(top, Seen::NOTHING, out, |tree, _| {
-            part = tree.split(snapshot, None);
+            part = tree.split(snapshot, None, at);
         });
         let Some(part) = part else { return false };
         for uid in part.uids() {
@@ -114,8 +114,11 @@ impl Engine {
         let Some(top) = self.store.top_of(meta.uid) else { return };
         let at = written(snapshot, heard);
         let seen = Seen { heard, is_late: true, ..Seen::NOTHING };
-        if top != meta.uid && !self.split_off(snapshot, top, at, seen, out) {
-            return;
+        if top != meta.uid {
+            self.change(top, seen, out, |tree, turn| tree.loses_sight(meta.uid, at, turn));
+            if !self.split_off(snapshot, top, at, seen, out) {
+                return;
+            }
         }
         if let Snapshot::Pod(pod) = snapshot {
             self.forget_claims(pod);
@@ -164,7 +167,8 @@ impl Engine {
         self.touch(part);
         let Some(tree) = self.store.fell(part) else { return };
         self.deadlines.set(part, None);
-        for uid in tree.uids() {
+        // Its topmost object too where that has only begun to match again.
+        for uid in tree.uids().into_iter().chain([part]) {
             self.store.enter(uid, host);
         }
         self.change(host, Seen::NOTHING, out, |into, _| into.absorb(tree, owner));

@@ -28,11 +28,10 @@ impl Nodes {
         self.before = self.before.filter(|_| placed != wanted);
     }
 
-    /// Whether a Pod that comes where `placed` nodes have one comes for a new node: all that were known
-    /// when `wanted` was said have theirs.
+    /// How many were known before any moved; they are `wanted` now.
     #[must_use]
-    pub fn are_exceeded(self, placed: i64, wanted: i64) -> bool {
-        placed >= self.before.unwrap_or(wanted)
+    pub fn known(self, wanted: i64) -> i64 {
+        self.before.unwrap_or(wanted)
     }
 
     /// How many were wanted before, once.

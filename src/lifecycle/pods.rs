@@ -65,14 +65,6 @@ pub struct Share {
     pub n: i64,
     /// Of these, neither going nor finished.
     pub present: i64,
-    /// See [`Tally::placed`].
-    pub placed: i64,
-}
-
-impl Share {
-    fn of(tally: Tally) -> Self {
-        Self { n: 1, present: tally.present, placed: tally.placed }
-    }
 }
 
 impl Pods {
@@ -219,10 +211,10 @@ impl Counted {
         let tally = |part: Option<Part>| part.map(|part| part.tally).unwrap_or_default();
         self.tally = self.tally.replacing(tally(before), tally(after));
         if let Some(part) = after {
-            self.add_share(part.owner, Share::of(part.tally), 1);
+            self.add_share(part.owner, Share { n: 1, present: part.tally.present });
         }
         if let Some(part) = before {
-            self.add_share(part.owner, Share::of(part.tally), -1);
+            self.add_share(part.owner, Share { n: -1, present: -part.tally.present });
         }
         if let Some(at) = before.and_then(|part| part.unready) {
             self.unready.remove(&(at.moment(), uid));
@@ -232,18 +224,19 @@ impl Counted {
         }
     }
 
-    fn add_share(&mut self, owner: Option<Uid>, share: Share, sign: i64) {
+    fn add_share(&mut self, owner: Option<Uid>, share: Share) {
         let Some(owner) = owner else { return };
-        let at = self.shares.binary_search_by_key(&owner, |(uid, _)| *uid).unwrap_or_else(|at| {
-            self.shares.insert(at, (owner, Share::default()));
-            at
-        });
-        let Some((_, known)) = self.shares.get_mut(at) else { return };
-        known.n += sign * share.n;
-        known.present += sign * share.present;
-        known.placed += sign * share.placed;
-        if *known == Share::default() {
-            self.shares.remove(at);
+        match self.shares.binary_search_by_key(&owner, |(uid, _)| *uid) {
+            Ok(at) => {
+                if let Some((_, known)) = self.shares.get_mut(at) {
+                    known.n += share.n;
+                    known.present += share.present;
+                    if *known == Share::default() {
+                        self.shares.remove(at);
+                    }
+                }
+            }
+            Err(at) => self.shares.insert(at, (owner, share)),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Step {
     pub settled: Option<Evidence>,
     /// It was deleted before it had settled, or ended.
     pub is_cut_short: bool,
+    /// It left the selector of its watch: what becomes of it is not known, and not waited for.
+    pub is_unseen: bool,
     /// Its controller gave it up, then.
     pub failed: Option<Evidence>,
     /// Its template differs only by `restartedAt`.
@@ -69,6 +71,12 @@ impl Step {
     pub const fn is_over(&self) -> bool {
         let is_set = matches!(self.kind, Kind::ReplicaSet | Kind::ReplicationController);
         (self.settled.is_some() || self.failed.is_some()) && !is_set
+    }
+
+    /// It has not settled, as far as that is seen.
+    #[must_use]
+    pub const fn is_awaited(&self) -> bool {
+        self.settled.is_none() && !self.is_unseen
     }
 
     /// Where the last write that is part of it stands in the order.

@@ -268,6 +268,8 @@ pub struct Transition {
     pub is_healing: bool,
     /// Pods that are gone and still have spans here.
     pub departed: BTreeMap<Uid, Arc<Pod>>,
+    /// When Pods of it were lost sight of: they left the selector of their watch.
+    pub unseen: BTreeMap<Uid, Evidence>,
     /// Set when it has ended and waits for its hold.
     pub closed: Option<Box<Closing>>,
     /// What its lists could not take in any more.

@@ -84,6 +84,8 @@ pub struct Tree {
     is_muted: bool,
     /// Its topmost object left the selector of its watch, and may match again.
     waits_for_top: bool,
+    /// What left the selectors of their watches below: how many Pods there are is not known.
+    unseen: BTreeSet<Uid>,
     /// First seen in a list, not judged yet.
     is_unjudged: bool,
     /// Until then it is not quite known what has lasted, see [`Tree::pass_before`].
@@ -168,6 +170,7 @@ impl Tree {
             next_seq: Seq::FIRST,
             is_muted: false,
             waits_for_top: false,
+            unseen: BTreeSet::new(),
             is_unjudged: false,
             coarse_until: UnixNanos::LEAST,
             is_adopted: false,

@@ -109,6 +109,12 @@ impl<'a> Build<'a> {
         asked.map(|asked| (asked.not_before(&chain.created), outcome))
     }
 
+    /// When what is open of a Pod ends: with the transition, or when it was lost sight of.
+    pub(super) fn seen_until(&self, uid: Uid) -> Instant {
+        let unseen = self.transition.unseen.get(&uid);
+        unseen.map_or(self.end, |at| at.instant(Nanos(0)))
+    }
+
     /// `start Pod` with its phases; of a bare Pod these stand below the root.
     fn start(
         &mut self,
@@ -122,7 +128,7 @@ impl<'a> Build<'a> {
         let is_bare = uid == self.top() && !start.is_of_run;
         let (end, outcome) = match self.start_end(pod, start, chain) {
             Some(known) => known,
-            None => (self.end, Outcome::Unfinished),
+            None => (self.seen_until(uid), Outcome::Unfinished),
         };
         let is_cut = outcome == Outcome::Unfinished && !self.is_shown;
         if is_bare {
@@ -172,7 +178,7 @@ impl<'a> Build<'a> {
         let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let (end, outcome) = match (done, asked) {
-            _ if restart.is_cut => (self.end.not_before(&from), Outcome::Unfinished),
+            _ if restart.is_cut => (self.seen_until(uid).not_before(&from), Outcome::Unfinished),
             (Some(done), _) => (done, Outcome::Completed),
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),

@@ -29,7 +29,7 @@ impl Build<'_> {
         let of = Identity::of(self.transition.seed, parent, &object);
         let skew = chain.map_or(Nanos(0), |chain| chain.skew);
         let created = chain.map_or_else(|| run.created.instant(Nanos(0)), |chain| chain.created);
-        let (end, outcome) = self.run_end(pod, run, skew, &created);
+        let (end, outcome) = self.run_end((uid, pod), run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
         self.push_pod(&mut draft, pod);
         let has_failed = outcome == Outcome::Failed
@@ -49,7 +49,7 @@ impl Build<'_> {
 
     fn run_end(
         &self,
-        pod: &Pod,
+        (uid, pod): (Uid, &Pod),
         run: &PodRun,
         skew: Nanos,
         created: &Instant,
@@ -80,7 +80,7 @@ impl Build<'_> {
         };
         match known {
             Some(known) => known,
-            None => (self.end, Outcome::Unfinished),
+            None => (self.seen_until(uid), Outcome::Unfinished),
         }
     }
 
@@ -136,7 +136,8 @@ impl Build<'_> {
             }
             None => {
                 let gone = pod.end().and_then(|end| end.gone).map(|gone| gone.instant(Nanos(0)));
-                (gone.unwrap_or(self.end).not_before(&from), Outcome::Unfinished)
+                let end = gone.unwrap_or_else(|| self.seen_until(uid));
+                (end.not_before(&from), Outcome::Unfinished)
             }
         };
         let mut draft = Draft::new(of, "run", "run container", from, end).outcome(outcome);

@@ -3,13 +3,14 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lifespan::facts::change::{Change, News};
+use lifespan::facts::change::{Change, News, Snapshot};
+use lifespan::facts::meta::Uid;
 use lifespan::facts::span::FinishedSpan;
 
 use crate::properties::seeds;
-use crate::support::checks::{faults, is_root, show, text};
+use crate::support::checks::{faults, is_root, outcome, show, text};
 use crate::support::drive::{Told, decode, drive};
 use crate::support::model::random::Random;
 use crate::support::model::{self, History, Make, S};
@@ -22,6 +23,9 @@ const UNSETTLED: i64 = 90 * S;
 #[derive(Clone, Debug)]
 struct Hidden {
     uid: String,
+    /// The topmost object of its tree, and whether that is it.
+    top: String,
+    is_top: bool,
     from: i64,
     to: i64,
     /// What had begun by `to` has ended.
@@ -37,83 +41,169 @@ impl Hidden {
     }
 }
 
-/// The history as a watch with a selector tells it: writes of what users made take some of them out of
-/// it, and later ones in again.
-fn select(told: &mut Vec<Told>, make: Make, random: &mut Random) -> Vec<Hidden> {
-    let mut hidden: Vec<Hidden> = Vec::new();
-    let (mut known, mut is_hidden) = (BTreeSet::new(), BTreeSet::new());
-    told.retain_mut(|one| {
-        let News::Watched(change) = &mut one.news else { return true };
-        let Some(seen) = change.snapshot().filter(|seen| seen.kind().name() == make.kind()) else {
-            return true;
-        };
-        let uid = seen.meta().uid;
-        // What never matched is the owner of nothing that is told.
-        let is_new = known.insert(uid);
-        let is_write = !is_new && matches!(change, Change::Seen(_)) && random.chance(6);
-        match (is_hidden.contains(&uid), is_write) {
-            (false, true) => {
-                is_hidden.insert(uid);
-                let from = one.at;
-                hidden.push(Hidden { uid: uid.to_string(), from, to: i64::MAX, over: i64::MAX });
-                *change = Change::Unmatched(seen.clone());
-                true
-            }
-            (true, true) => {
-                is_hidden.remove(&uid);
-                let last = hidden.iter_mut().rfind(|it| it.uid == uid.to_string()).unwrap();
-                last.to = one.at;
-                true
-            }
-            (is_hidden, false) => !is_hidden,
-        }
-    });
-    hidden
+/// What a watch with a selector tells of a history: writes of objects of some kinds take some of them
+/// out of it, and later ones in again.
+#[derive(Debug, Default)]
+struct Selection {
+    owners: BTreeMap<Uid, Uid>,
+    /// As they last matched.
+    last: BTreeMap<Uid, Snapshot>,
+    is_hidden: BTreeSet<Uid>,
+    hidden: Vec<Hidden>,
 }
 
-/// What begins in a window, or is going on then, is not certain; nor is what follows from it.
-fn blur(history: &mut History, hidden: &mut [Hidden]) {
-    let truth = &mut history.truth;
-    let uids: Vec<String> =
-        truth.transitions.iter().map(|one| truth.uid(one.tree).to_owned()).collect();
-    for window in hidden {
-        window.over = window.to;
-        for (one, _) in
-            truth.transitions.iter_mut().zip(&uids).filter(|(_, uid)| **uid == window.uid)
-        {
-            let end = one.end.map_or(i64::MAX, |(end, _)| end);
-            if window.blurs(one.start, end, false, 3 * S) {
-                window.over = window.over.max(end);
-            }
-            one.is_certain &= !window.blurs(one.start, end, one.cause.is_by_pods(), 3 * S);
-            // An older template may have been written while nobody looked.
-            if one.start > window.from && one.actions.contains(&"rollback") {
-                one.actions.push("update");
+impl Selection {
+    fn of(told: &mut Vec<Told>, kinds: &[&str], random: &mut Random) -> Self {
+        let mut selection = Self::default();
+        told.retain_mut(|one| {
+            let at = one.at;
+            let News::Watched(change) = &mut one.news else { return true };
+            selection.tells(change, at, kinds, random)
+        });
+        selection
+    }
+
+    /// Whether this is told, and as what.
+    fn tells(&mut self, change: &mut Change, at: i64, kinds: &[&str], random: &mut Random) -> bool {
+        let Some(seen) = change.snapshot().cloned() else { return true };
+        let uid = seen.meta().uid;
+        if let Some(owner) = &seen.meta().owner {
+            self.owners.insert(uid, owner.uid);
+        }
+        if !kinds.contains(&seen.kind().name()) {
+            return true;
+        }
+        let version = seen.meta().resource_version;
+        // What never matched is the owner of nothing that is told.
+        let before = self.last.insert(uid, seen);
+        let is_write = matches!(change, Change::Seen(_)) && random.chance(6);
+        if before.is_none() && kinds.contains(&"Pod") && random.chance(5) {
+            // What does not match at first, others do not belong to.
+            if change.snapshot().is_some_and(|seen| matches!(seen, Snapshot::Pod(_))) {
+                self.is_hidden.insert(uid);
+                self.hide(uid, at);
+                return false;
             }
         }
+        match (self.is_hidden.contains(&uid), before) {
+            (false, Some(mut before)) if is_write => {
+                self.is_hidden.insert(uid);
+                // The version before that write, with the number of the write.
+                match &mut before {
+                    Snapshot::Workload(workload) => workload.meta.resource_version = version,
+                    Snapshot::Pod(pod) => pod.meta.resource_version = version,
+                }
+                self.hide(uid, at);
+                *change = Change::Unmatched(before);
+                true
+            }
+            (true, _) if is_write => {
+                self.is_hidden.remove(&uid);
+                let mut hidden = self.hidden.iter_mut();
+                hidden.rfind(|it| it.uid == uid.to_string()).unwrap().to = at;
+                true
+            }
+            (is_hidden, _) => !is_hidden,
+        }
+    }
+
+    fn hide(&mut self, uid: Uid, at: i64) {
+        let top = self.top_of(uid);
+        self.hidden.push(Hidden {
+            uid: uid.to_string(),
+            top: top.to_string(),
+            is_top: top == uid,
+            from: at,
+            to: i64::MAX,
+            over: i64::MAX,
+        });
+    }
+
+    fn top_of(&self, uid: Uid) -> Uid {
+        self.owners.get(&uid).map_or(uid, |owner| self.top_of(*owner))
+    }
+
+    /// Whether this, or what it belongs to below the topmost object, is `hidden`.
+    fn is_part_of(&self, uid: &str, hidden: &Hidden) -> bool {
+        let is_it = |uid: &Uid| uid.to_string() == hidden.uid;
+        let owner =
+            self.owners.iter().find(|(it, _)| it.to_string() == uid).map(|(_, owner)| owner);
+        !hidden.is_top && (uid == hidden.uid || owner.is_some_and(is_it))
+    }
+
+    /// What begins in a window, or is going on then, is not certain; nor is what follows from it.
+    fn blur(&mut self, history: &mut History) {
+        let truth = &mut history.truth;
+        let uids: Vec<String> =
+            truth.transitions.iter().map(|one| truth.uid(one.tree).to_owned()).collect();
+        let mut hidden = std::mem::take(&mut self.hidden);
+        for window in &mut hidden {
+            window.over = window.to;
+            for (one, _) in
+                truth.transitions.iter_mut().zip(&uids).filter(|(_, uid)| **uid == window.top)
+            {
+                // An older template may have been written while nobody looked.
+                if one.start > window.from && one.actions.contains(&"rollback") {
+                    one.actions.push("update");
+                }
+                let end = one.end.map_or(i64::MAX, |(end, _)| end);
+                let start = one.start - one.queued.unwrap_or(0);
+                let is_by_pods = one.cause.is_by_pods();
+                let is_of_all = is_by_pods || one.actions.contains(&"delete");
+                // What is written to the topmost object is told by what that says.
+                if !(window.is_top || is_of_all) {
+                    continue;
+                }
+                if window.blurs(start, end, false, 3 * S) {
+                    window.over = window.over.max(end);
+                }
+                one.is_certain &= !window.blurs(start, end, is_by_pods, 3 * S);
+            }
+            for pod in truth.pods.iter_mut().filter(|pod| self.is_part_of(&pod.uid, window)) {
+                if window.blurs(pod.created, pod.gone.unwrap_or(i64::MAX), false, S) {
+                    (pod.start_in, pod.end_in) = (None, None);
+                }
+            }
+        }
+        self.hidden = hidden;
     }
 }
 
-fn wrong(makes: &'static [Make], seed: u64, happened: &mut BTreeSet<&'static str>) -> String {
-    let make = makes[0];
+fn wrong(
+    makes: &'static [Make],
+    kinds: &[&str],
+    seed: u64,
+    happened: &mut BTreeSet<&'static str>,
+) -> String {
     let mut history = model::history_of(makes, seed, 30);
     let mut told = decode(&history.lines);
-    let mut hidden = select(&mut told, make, &mut Random::new(seed));
-    blur(&mut history, &mut hidden);
+    let mut selection = Selection::of(&mut told, kinds, &mut Random::new(seed));
+    selection.blur(&mut history);
     let run = drive(&told);
     let mut wrong = faults(&run.spans);
-    let of = |root: &FinishedSpan, window: &Hidden| {
-        is_root(root) && root.object.uid.to_string() == window.uid
-    };
     let mut blurred = BTreeSet::new();
-    for window in &hidden {
-        for root in run.spans.iter().filter(|root| of(root, window)) {
-            let cause = text(root, "lifespan.cause");
-            if root.end.0 > window.from + S && root.end.0 < window.to - S {
-                wrong.push_str(&format!("told while it did not match: {}\n", show(root)));
+    for window in &selection.hidden {
+        let is_part = |span: &&FinishedSpan| {
+            let uid = span.object.uid.to_string();
+            uid == window.uid || (span.name.ends_with(" Pod") && selection.is_part_of(&uid, window))
+        };
+        for span in run.spans.iter().filter(is_part) {
+            // What was open then is cut off with what is above it, the end of a Pod that matches all
+            // the while is seen, and a part that is back in time says how it has fared.
+            let is_known = outcome(span) == "unfinished"
+                || (span.name == "terminate Pod" && span.object.uid.to_string() != window.uid)
+                || (!window.is_top && window.to < i64::MAX);
+            if !is_known && span.end.0 > window.from + S && span.end.0 < window.to - S {
+                wrong.push_str(&format!("told while it did not match: {}\n", show(span)));
             }
+        }
+        let is_of =
+            |root: &&FinishedSpan| is_root(root) && root.object.uid.to_string() == window.top;
+        for root in run.spans.iter().filter(is_of) {
+            let cause = text(root, "lifespan.cause");
             let is_below = cause.starts_with("pods:") || cause.starts_with("owned:");
-            if window.blurs(root.start.0, root.end.0, is_below, S) {
+            let is_of_all = window.is_top || is_below || cause == "delete";
+            if is_of_all && window.blurs(root.start.0, root.end.0, is_below, S) {
                 blurred.insert(root.trace_id);
             }
         }
@@ -128,18 +218,19 @@ fn wrong(makes: &'static [Make], seed: u64, happened: &mut BTreeSet<&'static str
     }
     let roots = run.spans.iter().filter(|span| is_root(span)).map(show);
     let roots: Vec<String> = roots.collect();
-    format!("seed {seed} of {}:\n{wrong}{hidden:#?}\n{}\n", make.kind(), roots.join("\n"))
+    let hidden = &selection.hidden;
+    format!("seed {seed} of {}:\n{wrong}{hidden:#?}\n{}\n", makes[0].kind(), roots.join("\n"))
 }
 
-#[test]
-fn what_leaves_its_selector_and_matches_again_is_told_as_it_truly_happened() {
+const MAKES: [&[Make]; 4] =
+    [&[Make::Deployment], &[Make::StatefulSet], &[Make::DaemonSet], &[Make::Job]];
+
+fn told_truly(kinds: impl Fn(&'static [Make]) -> Vec<&'static str>) {
     let mut happened = BTreeSet::new();
     let mut all = String::new();
-    let makes: [&'static [Make]; 4] =
-        [&[Make::Deployment], &[Make::StatefulSet], &[Make::DaemonSet], &[Make::Job]];
-    for makes in makes {
+    for makes in MAKES {
         for seed in seeds(20) {
-            let wrong = wrong(makes, seed, &mut happened);
+            let wrong = wrong(makes, &kinds(makes), seed, &mut happened);
             if all.len() < 20_000 {
                 all.push_str(&wrong);
             }
@@ -147,4 +238,20 @@ fn what_leaves_its_selector_and_matches_again_is_told_as_it_truly_happened() {
     }
     assert!(all.is_empty(), "{all}");
     assert_eq!(happened.len(), 2, "{happened:?}");
+}
+
+#[test]
+fn what_leaves_its_selector_and_matches_again_is_told_as_it_truly_happened() {
+    told_truly(|makes| vec![makes[0].kind()]);
+}
+
+#[test]
+fn of_parts_that_leave_their_selector_and_match_again_the_rest_is_told_as_it_truly_happened() {
+    told_truly(|_| vec!["ReplicaSet", "Pod"]);
+}
+
+#[test]
+fn of_objects_that_leave_their_selectors_with_their_owners_or_without_the_rest_is_told_as_it_truly_happened()
+ {
+    told_truly(|makes| vec![makes[0].kind(), "ReplicaSet", "Pod"]);
 }

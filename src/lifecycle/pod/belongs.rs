@@ -74,6 +74,23 @@ impl Pod {
             || facts.imaged.is_some_and(|imaged| imaged.seq == seq)
     }
 
+    /// Whether its start is told by the transition `seq`.
+    #[must_use]
+    pub fn is_started_in(&self, seq: Seq) -> bool {
+        self.start().is_some_and(|start| start.seq == Some(seq))
+    }
+
+    /// It leaves the tree of the transition `seq`, which tells of it what is known `at` that moment.
+    #[must_use]
+    pub fn as_known_at(&self, seq: Seq, at: Evidence) -> Self {
+        let mut known = self.clone();
+        known.cut(seq, at, true);
+        if let Some(end) = known.end_mut().filter(|end| end.gone.is_none()) {
+            end.seq = None;
+        }
+        known
+    }
+
     /// It becomes part of another tree: no transition of that has had a part in it.
     pub fn detach(&mut self) {
         if let Some(end) = self.end_mut() {

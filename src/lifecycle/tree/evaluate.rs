@@ -24,6 +24,7 @@ impl Tree {
     pub(super) fn evaluate(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let n_placed = self.pods.tally().placed;
         self.nodes.have(n_placed, self.root.as_deref().map_or(0, Workload::count));
+        self.misses_nothing();
         let Some(pending) = self.pending.as_deref() else { return };
         // What a list tells is looked at when it has told all: see `Tree::evaluate_listed`.
         let is_listing = turn.seen.is_listed && pending.settles != Settles::WhenGone;
@@ -93,8 +94,14 @@ impl Tree {
             Standing::Settled(_) | Standing::Progressing => {
                 let tally = self.pods.tally();
                 let is_scale = pending.action == Action::Scale;
-                let is_sized = !is_scale || tally.present == root.count();
-                let is_ready = tally.present == tally.ready && have_settled(pending);
+                // Where not all Pods are seen, their controller counts them.
+                let (present, ready) = if self.unseen.is_empty() {
+                    (tally.present, tally.ready)
+                } else {
+                    (root.status.replicas, root.status.ready)
+                };
+                let is_sized = !is_scale || present == root.count();
+                let is_ready = present == ready && have_settled(pending);
                 if settle::is_observed(root) && is_ready && is_sized {
                     self.close(Outcome::Paused, at, None, turn);
                 }
@@ -186,7 +193,7 @@ impl Tree {
     /// deleted before that may still go.
     pub(super) fn has_all_settled(&self, open: &Transition, trial: &Trial) -> bool {
         let is_going = |step: &Step| step.is_deleted && !is_since(trial, step);
-        let has_settled = |step: &Step| step.settled.is_some() || is_going(step);
+        let has_settled = |step: &Step| !step.is_awaited() || is_going(step);
         let is_judged = trial.outcome == Outcome::Completed && self.has_verdict();
         !is_judged || open.steps.values().all(has_settled)
     }
@@ -196,7 +203,7 @@ impl Tree {
     pub(super) fn would_count(&self) -> bool {
         let Some(open) = self.open_ref() else { return false };
         let Some(trial) = &open.trial else { return false };
-        let is_open = |step: &Step| step.settled.is_none() && is_since(trial, step);
+        let is_open = |step: &Step| step.is_awaited() && is_since(trial, step);
         trial.outcome != Outcome::Completed || !open.steps.values().any(is_open)
     }
 
@@ -299,5 +306,5 @@ fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
 
 /// What was written below has settled, what runs below has ended, and what was deleted is gone.
 fn have_settled(open: &Transition) -> bool {
-    open.steps.values().all(|step| step.settled.is_some())
+    !open.steps.values().any(Step::is_awaited)
 }

@@ -13,8 +13,10 @@ use crate::facts::meta::{Owner, Uid};
 use crate::facts::span::{LinkReason, Outcome};
 use crate::facts::time::Nanos;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::transition::Settles;
 use crate::lifecycle::tree::open::own_link;
 use crate::lifecycle::turn::Turn;
 
@@ -90,6 +92,7 @@ impl Tree {
     /// The topmost object no longer matches the selector of its watch: what becomes of it is not known.
     pub fn unmatched(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
         self.mark_late(turn);
+        self.has_lasted(turn);
         self.close(Outcome::Unfinished, at, None, turn);
         self.emit(turn);
         // Until here all is told that was written.
@@ -99,6 +102,31 @@ impl Tree {
         self.is_muted = true;
         self.waits_for_top = self.lacks_top();
         self.after()
+    }
+
+    /// A part of it no longer matches the selector of its watch: until it does again nobody knows how
+    /// many Pods there are, and a recovery comes to no end that can be seen.
+    pub fn loses_sight(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
+        self.unseen.insert(uid);
+        let Some(open) = self.open() else { return };
+        if let Some(step) = open.steps.get_mut(&uid) {
+            step.is_unseen = true;
+        }
+        let is_by_health = matches!(open.settles, Settles::ByHealth { .. });
+        if is_by_health && open.action != Action::Reconcile {
+            open.has_gap |= open.trial.is_none();
+            // What is true by now has lasted as long as anybody saw.
+            self.has_lasted(turn);
+            self.close(Outcome::Unfinished, at, None, turn);
+        }
+    }
+
+    /// As many Pods as wanted are there: what was lost from sight is not wanted any more.
+    pub(super) fn misses_nothing(&mut self) {
+        let is_whole = || self.asked_for() == Some(self.pods.tally().present);
+        if !self.unseen.is_empty() && !self.is_open() && is_whole() {
+            self.unseen.clear();
+        }
     }
 
     /// Whether its topmost object left the selector of its watch: what is below it is kept until it
@@ -183,13 +211,14 @@ impl Tree {
         })
     }
 
-    /// All objects of this tree that are not gone.
+    /// All objects of this tree that are not gone, its topmost one too if that may match again.
     #[must_use]
     pub fn uids(&self) -> Vec<Uid> {
-        self.kinds().map(|(uid, _)| uid).collect()
+        let unseen = self.lacks_top().then_some(self.portrait.top.uid);
+        self.kinds().map(|(uid, _)| uid).chain(unseen).collect()
     }
 
-    /// The same, with their kinds.
+    /// Those that are seen, with their kinds.
     pub fn kinds(&self) -> impl Iterator<Item = (Uid, &Kind)> {
         let root = self.root.as_deref().map(|root| (root.meta.uid, &root.kind));
         let owned = self.forest.iter().filter(|(_, owned)| !owned.is_gone);
@@ -240,16 +269,25 @@ impl Tree {
         self.pods.absorb(part.pods);
         self.guests.remove(&top);
         self.guests.append(&mut part.guests);
+        self.unseen.remove(&top);
+        self.unseen.append(&mut part.unseen);
+        if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&top)) {
+            step.is_unseen = false;
+        }
     }
 
     /// Takes out an object that belongs to nobody any more, or to something else, with all below
     /// it, as a tree of its own in which nothing is open.
-    pub fn split(&mut self, snapshot: &Snapshot, owner: Option<Owner>) -> Option<Self> {
+    pub fn split(
+        &mut self,
+        snapshot: &Snapshot,
+        owner: Option<Owner>,
+        at: Evidence,
+    ) -> Option<Self> {
         let uid = snapshot.meta().uid;
         let mut part = Self::new(snapshot, owner, false);
         if self.pods.of(uid).is_some() {
             part.pods = self.pods.split(|it, _| it == uid);
-            part.pods.change(uid, |pod| pod.set_owner(None));
         } else {
             let owned = self.forest.remove(uid)?;
             part.root = Some(Arc::new(owned.workload));
@@ -260,7 +298,17 @@ impl Tree {
                 .pods
                 .split(|_, pod| pod.owner().is_some_and(|of| of == uid || forest.of(of).is_some()));
         }
+        if let Some(pending) = self.pending.as_deref_mut() {
+            let seq = pending.seq;
+            for (uid, pod) in part.pods.all().iter().filter(|(_, pod)| pod.has_part_in(seq)) {
+                if pod.is_started_in(seq) {
+                    pending.unseen.insert(*uid, at);
+                }
+                pending.keep_departed(*uid, Arc::new(pod.as_known_at(seq, at)));
+            }
+        }
         part.pods.each(|(_, pod)| pod.detach());
+        part.pods.change(uid, |pod| pod.set_owner(None));
         Some(part)
     }
 }

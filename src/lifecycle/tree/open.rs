@@ -61,7 +61,7 @@ impl Tree {
             seed: trace,
             span: ids::span_id(trace, self.top().uid, "root", None, 0),
             start,
-            has_gap: false,
+            has_gap: !self.unseen.is_empty(),
             has_vanished: false,
             generation: self.root.as_deref().and_then(|root| root.meta.generation),
             skipped: 0,
@@ -95,6 +95,7 @@ impl Tree {
             is_without_verdict: false,
             is_healing: false,
             departed: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             closed: None,
             n_crowded: 0,
         };
@@ -273,8 +274,14 @@ impl Tree {
             && self.wanted().is_some()
     }
 
-    /// How many Pods are wanted; `None` where the object is gone or going, or does not say it.
+    /// How many Pods are wanted of those that are seen; `None` where the object is gone or going, or
+    /// does not say it, or where not all of them can be seen.
     pub(super) fn wanted(&self) -> Option<i64> {
+        self.asked_for().filter(|_| self.unseen.is_empty())
+    }
+
+    /// How many Pods are wanted in all.
+    pub(super) fn asked_for(&self) -> Option<i64> {
         match &self.root {
             Some(root) if root.mode != Mode::Rollout => None,
             // What a custom resource asks for, the workloads below it may be scaled away from.
@@ -310,9 +317,10 @@ impl Tree {
     ) {
         self.pods.change(by.uid, Pod::tell_loss);
         let mut cause = format!("pods:{}:{}", by.uid, by.second);
-        let created = self.pods.of(by.uid).map(|pod| pod.created.seconds());
-        if action != Action::Scale && created == Some(by.second) {
-            // That it came is a cause of its own.
+        let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
+        let held = self.pending.as_deref().map(|pending| pending.trace);
+        if held == Some(trace) || self.last.is_some_and(|last| last.trace == trace) {
+            // That it came was a cause of its own.
             cause.push_str(":lost");
         }
         let known = self.root.as_deref().map_or(0, Workload::count);

@@ -334,6 +334,7 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         writes: Vec::new(),
         settled: None,
         is_cut_short: false,
+        is_unseen: false,
         failed: None,
         is_restart: false,
         before: None,

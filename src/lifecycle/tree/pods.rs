@@ -69,12 +69,18 @@ impl Tree {
     /// A Pod joins, of which nothing has been taken over yet.
     fn pod_first_seen(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
+        let was_unseen = self.unseen.remove(&uid);
         let is_bare = uid == self.top().uid;
         let owner = new.meta.owner.as_ref().map(|owner| owner.uid).filter(|_| !is_bare);
         let mut pod = Pod::new(new, owner);
-        // Listed, but created inside the open transition: in a gap of the watch.
-        let is_of_open =
-            !self.is_unjudged && self.open().is_some_and(|open| open.start.lo <= new.meta.created);
+        // Listed, but created inside the open transition: in a gap of the watch, or before it left its
+        // selector.
+        let is_unjudged = self.is_unjudged;
+        let is_of_open = self.open().is_some_and(|open| {
+            let was_in_it = open.unseen.remove(&uid).is_some();
+            let is_later = !was_unseen && open.start.lo <= new.meta.created;
+            !is_unjudged && (was_in_it || is_later)
+        });
         if pod.is_untraced {
             // Nothing begins with it.
         } else if turn.seen.is_listed && !is_of_open {
@@ -99,7 +105,7 @@ impl Tree {
             let open = self.open_transition(action, settles, "spec:1".to_owned(), at, turn);
             open.generation = new.meta.generation;
             self.link_stamps(new.stamps.to_vec(), false);
-        } else if self.is_of_new_node() {
+        } else if self.is_of_new_node(turn.seen.desired) {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
             self.open_by_pod(Action::Scale, by, None, turn);
         } else if self.is_of_new_node_below(pod) {
@@ -219,13 +225,19 @@ impl Tree {
         }
     }
 
-    /// A DaemonSet gets a Pod more than the nodes that it is known to want. One that goes has its node
-    /// until it has finished: then another takes its place.
-    fn is_of_new_node(&self) -> bool {
-        let n_placed = self.pods.tally().placed;
+    /// A DaemonSet gets a Pod more than the nodes that it is known to want. Where it wants more of them,
+    /// as has been heard, a Pod that goes has its node until it has finished: only then another takes
+    /// its place.
+    fn is_of_new_node(&self, desired: Option<i64>) -> bool {
+        let tally = self.pods.tally();
+        let is_surplus = |wanted: i64| {
+            let known = self.nodes.known(wanted);
+            let wants_more = desired.unwrap_or(wanted) > known;
+            tally.present >= known || (wants_more && tally.placed >= known)
+        };
         self.top().kind == Kind::DaemonSet
             && self.may_recover()
-            && self.wanted().is_some_and(|wanted| self.nodes.are_exceeded(n_placed, wanted))
+            && self.wanted().is_some_and(is_surplus)
     }
 
     /// A DaemonSet below gets a Pod more than the nodes that it is known to want.
@@ -235,7 +247,7 @@ impl Tree {
             let workload = &owned.workload;
             let is_known = workload.kind == Kind::DaemonSet && workload.status.observed.is_some();
             let n_wanted = workload.wanted().filter(|_| is_known);
-            n_wanted.is_some_and(|wanted| self.pods.share(uid).placed >= wanted)
+            n_wanted.is_some_and(|wanted| self.pods.share(uid).present >= wanted)
         })
     }
 

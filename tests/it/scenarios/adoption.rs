@@ -271,3 +271,83 @@ fn what_was_cut_when_it_left_its_selector_is_not_told_again_when_it_is_back() {
         "#]],
     );
 }
+
+#[test]
+fn a_replica_set_that_matches_its_selector_again_is_back_below_its_deployment() {
+    check(
+        "
+        @0 settled web a
+        @20   rs web-1 unmatched
+        @30   rs web-1 status=1/1
+        @60   pod a going grace=1
+        @60.1 pod b of=web-1
+        @61   pod a gone
+        @62   pod b running ready
+        @90 wait
+        ",
+        expect![[r#"
+            recover Deployment web 60..62 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060}
+              terminate Pod a 60..61 completed
+              start Pod b 60.1..62 completed
+        "#]],
+    );
+}
+
+// How many Pods there are nobody knows before it is back: of a loss until then nothing is told.
+#[test]
+fn a_recovery_that_loses_sight_of_a_pod_ends_unfinished_with_a_gap() {
+    check_also(
+        &["lifespan.watch.gap"],
+        "
+        @0 settled web a b
+        @20   pod a going grace=1
+        @20.1 pod c of=web-1
+        @21   pod a gone
+        @22   pod b unmatched
+        @23   pod c running ready
+        @50   pod c exit=1
+        @51   pod c running restarts=1 ready
+        @60   pod b running ready
+        @90   pod c exit=1
+        @91   pod c running restarts=2 ready
+        @4000 wait
+        ",
+        expect![[r#"
+            recover Deployment web 20..22 unfinished {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, watch.gap, watch.gap=true}
+              terminate Pod a 20..21 completed
+              start Pod c 20.1..22 unfinished
+                schedule Pod c 20.1..22 unfinished
+            recover Deployment web 90..91 completed {cause=pods:f6ab8143-a283-d94f-7081-74e62f081fa6:1700000090, reason=Error}
+              restart container c [app] 90..91 completed {reason=Error, exit_code=1}
+        "#]],
+    );
+}
+
+#[test]
+fn of_a_pod_that_leaves_its_selector_is_told_what_was_known_of_its_start() {
+    check_also(
+        &["lifespan.watch.gap"],
+        "
+        @0 settled web a
+        @20   deploy web image=v2 by=kubectl
+        @20.1 rs web-2 of=web image=v2 replicas=1
+        @20.2 pod b of=web-2
+        @20.4 pod b scheduled
+        @21   pod b unmatched
+        @23   rs web-2 status=1/1
+        @23.1 rs web-1 replicas=0
+        @23.2 pod a going grace=1
+        @24   pod a gone
+        @24.1 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 20..24.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap, watch.gap=true}
+              create ReplicaSet web-2 20.1..23 completed {replicas.from=0, replicas.to=1}
+                start Pod b 20.2..21 unfinished
+                  prepare Pod sandbox b 20.4..21 unfinished
+              scale ReplicaSet web-1 23.1..24.1 unfinished {replicas.from=1, replicas.to=0}
+                terminate Pod a 23.2..24 completed {reason=scaled down}
+        "#]],
+    );
+}

@@ -341,3 +341,40 @@ fn a_pod_that_comes_with_its_node_and_is_lost_in_the_same_second_is_two_causes()
         "#]],
     );
 }
+
+// The update is over when the last of its Pods is Ready, though that goes by then, and so does the
+// Pod of a node that left.
+#[test]
+fn a_pod_in_the_place_of_another_is_of_no_new_node_though_one_of_a_node_that_left_still_goes() {
+    check(
+        "
+        @0 settled ds/agent a1 a2
+        @20   ds agent image=v2 by=kubectl revision=r2
+        @20.1 pod a1 going grace=30
+        @21   pod a1 succeeded
+        @21.1 pod b1 of=ds/agent revision=r2
+        @21.2 ds agent status=1/2/1
+        @22   pod a2 going grace=30
+        @22.1 ds agent status=1/1/0 desired=1
+        @23   pod a1 gone
+        @23.1 pod b1 going grace=30
+        @23.2 ds agent status=1/1/1
+        @24   pod b1 succeeded
+        @24.1 pod b2 of=ds/agent revision=r2
+        @24.2 ds agent status=1/1/0
+        @25   pod a2 succeeded
+        @25.1 pod a2 gone
+        @25.2 pod b1 gone
+        @26   pod b2 running ready
+        @26.1 ds agent status=1/1/1
+        @4000 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 20..23.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=2}
+              terminate Pod a1 20.1..23 completed
+              start Pod b1 21.1..23.1 deleted
+              terminate Pod a2 22..25.1 completed
+              terminate Pod b1 23.1..25.2 completed
+        "#]],
+    );
+}

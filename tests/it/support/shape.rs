@@ -27,7 +27,8 @@ fn below(span: &FinishedSpan, all: &[&FinishedSpan], pad: &str, out: &mut Vec<St
     let (object, container) = (&span.object.name, span.container.as_deref().unwrap_or_default());
     // A cause by Pods names the second of a kubelet.
     let cause = text(span, "lifespan.cause");
-    let cause = if cause.starts_with("pods:") { cause.rsplit_once(':').unwrap().0 } else { cause };
+    let by_pod = cause.strip_prefix("pods:").and_then(|cause| cause.split(':').next());
+    let cause = by_pod.unwrap_or(cause);
     let unstable = span.attributes.iter().any(|(key, _)| *key == "lifespan.unstable");
     let outcome = outcome(span);
     let name = &span.name;
