@@ -63,14 +63,16 @@ impl Instant {
         self
     }
 
-    /// Raises the lower bound and the estimate to those of a step that came before.
+    /// Raises the lower bound and the estimate to those of a step that came before. It stays as
+    /// unsure as it was above that: only where it could not be later is it the moment of that step.
     #[must_use]
     pub fn not_before(mut self, earlier: &Self) -> Self {
         self.lo = self.lo.max(earlier.lo.min(self.hi));
         if self.best < earlier.best {
             self.best = earlier.best;
-            self.source = earlier.source;
-            self.hi = self.hi.max(self.best);
+            if self.hi <= self.best {
+                (self.hi, self.source) = (self.best, earlier.source);
+            }
         }
         self
     }
@@ -321,6 +323,16 @@ mod tests {
         let before = Evidence::object(T, came(at(700))).instant(Nanos(0));
         let step = Evidence::object(T, Heard::FIRST).instant(Nanos(0)).not_before(&before);
         assert_eq!(step.best, at(700));
+    }
+
+    #[test]
+    fn a_step_that_may_be_later_than_the_one_before_it_says_how_much() {
+        let before = Evidence::event(at(700), 0).instant(Nanos(0));
+        let step = Evidence::object(T, Heard::FIRST).instant(Nanos(0)).not_before(&before);
+        assert_eq!((step.best, step.source), (at(700), Source::Object));
+        assert_eq!(step.uncertainty(), Nanos(299_999_999));
+        let step = Evidence::object(T, came(at(300))).instant(Nanos(0)).not_before(&before);
+        assert_eq!((step.best, step.source), (at(700), Source::Event), "by another clock");
     }
 
     #[test]
