@@ -6,10 +6,14 @@
 #![expect(clippy::print_stdout, reason = "a bench says what it measured")]
 
 use std::alloc::System;
+use std::num::NonZeroU64;
 
 use cap::Cap;
 use lifespan::engine::{Engine, Settings};
+use lifespan::facts::meta::Uid;
 use lifespan::facts::time::{Nanos, UnixNanos};
+use lifespan::order::relist::Relist;
+use lifespan::store::Store;
 
 use support::drive::{Told, hear, told};
 use support::lines::{Line, recording};
@@ -94,36 +98,75 @@ fn copy(lines: &[Line], n: u64, of: u64) -> Vec<Line> {
 
 const VERSION: &str = "\"resourceVersion\":\"";
 
+/// Bytes a settled Pod by part: what its Deployment and ReplicaSet take without Pods, the index of
+/// objects, what lists are compared with, and the Pod itself.
 fn settled() {
+    println!(
+        "{:>24} {:>6} {:>9} {:>6} {:>6} {:>6}",
+        "", "all", "workloads", "index", "lists", "Pods"
+    );
     for pods in [1, 3, 10, 200] {
         let deployments = PODS / pods;
-        let actions = u32::try_from(deployments).unwrap_or(u32::MAX);
-        let steady = i64::try_from(pods).ok();
-        let lines = run(Plan {
-            seed: 1,
-            makes: &[Make::Deployment],
-            actions,
-            steady,
-            deployments,
-            ends_namespace: false,
-        })
-        .lines;
-        let news: Vec<Told> = lines.iter().filter_map(told).collect();
-        let before = HEAP.allocated();
-        let mut spans = Vec::new();
-        let mut engine = Engine::new(Settings::default());
-        for one in &news {
-            hear(&mut engine, one.clone(), &mut spans);
-            spans.clear();
+        let (all, n_objects) = settled_trees(deployments, pods);
+        let (workloads, n_workloads) = settled_trees(deployments, 0);
+        let (index, lists) = (index(n_objects), lists(n_objects));
+        let workloads =
+            workloads.saturating_sub(self::index(n_workloads) + self::lists(n_workloads));
+        let rest = all.saturating_sub(workloads + index + lists);
+        print!("{deployments:>5} trees of {pods:>3} Pods: ");
+        for (part, width) in [(all, 6), (workloads, 9), (index, 6), (lists, 6), (rest, 6)] {
+            print!(" {:>width$}", part / PODS);
         }
-        engine.finish();
-        drop(spans);
-        let held = HEAP.allocated().saturating_sub(before);
-        let counts = engine.counts();
-        println!(
-            "{deployments:>5} Deployments of {pods:>3} Pods: {:>5} bytes a settled Pod ({} objects)",
-            held / PODS,
-            counts.objects
-        );
+        println!();
     }
+}
+
+/// What so many Deployments of so many Pods take when all is settled, and how many objects they are.
+fn settled_trees(deployments: usize, pods: usize) -> (usize, usize) {
+    let lines = run(Plan {
+        seed: 1,
+        makes: &[Make::Deployment],
+        actions: u32::try_from(deployments).unwrap_or(u32::MAX),
+        steady: i64::try_from(pods).ok(),
+        deployments,
+        ends_namespace: false,
+    })
+    .lines;
+    let news: Vec<Told> = lines.iter().filter_map(told).collect();
+    let before = HEAP.allocated();
+    let mut spans = Vec::new();
+    let mut engine = Engine::new(Settings::default());
+    for one in &news {
+        hear(&mut engine, one.clone(), &mut spans);
+        spans.clear();
+    }
+    engine.finish();
+    drop(spans);
+    let held = HEAP.allocated().saturating_sub(before);
+    (held, usize::try_from(engine.counts().objects).unwrap_or(0))
+}
+
+/// Uids as the API server draws them.
+fn uids(n: usize) -> impl Iterator<Item = Uid> {
+    let mix = |n: u64| {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    (1..=n as u64).filter_map(move |n| Uid::new(u128::from(mix(n)) << 64 | u128::from(n)))
+}
+
+fn index(n_objects: usize) -> usize {
+    let before = HEAP.allocated();
+    let store = Store::default();
+    uids(n_objects).for_each(|uid| store.enter(uid, uid));
+    HEAP.allocated().saturating_sub(before)
+}
+
+fn lists(n_objects: usize) -> usize {
+    let before = HEAP.allocated();
+    let mut relist = Relist::default();
+    for uid in uids(n_objects) {
+        relist.seen(uid, 2);
+        relist.hold(uid, NonZeroU64::new(2));
+    }
+    HEAP.allocated().saturating_sub(before)
 }

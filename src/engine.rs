@@ -18,7 +18,6 @@ mod past;
 pub mod records;
 mod rehome;
 mod settings;
-mod shared;
 pub mod state;
 mod view;
 
@@ -28,7 +27,7 @@ use std::sync::Arc;
 use changed::Changed;
 use claims::Claims;
 pub use counts::Counts;
-use derived::{Deadlines, Shared};
+use derived::Deadlines;
 use lanes::LaneState;
 use lists::Entry;
 use orphans::Orphans;
@@ -44,6 +43,7 @@ use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
+use crate::lifecycle::shared::Shared;
 use crate::lifecycle::tree::{After, Tree};
 use crate::lifecycle::turn::{Seen, Turn};
 use crate::order::inlet::{Inlet, Place, Released};
@@ -389,9 +389,11 @@ impl Engine {
         seen.heard.order = self.n_entered;
         let ahead = self.inlet.clock.ahead;
         let (rules, counts) = (&self.rules, &mut self.counts.untraced);
+        let shared = &mut self.shared;
         let mut ended = Vec::new();
         let Some((after, deadline, joins)) = self.store.change(top, |tree| {
-            let after = change(tree, &mut Turn { rules, seen, ahead, out: &mut ended, counts });
+            let mut turn = Turn { rules, seen, ahead, out: &mut ended, counts, shared };
+            let after = change(tree, &mut turn);
             (after.into(), tree.next_deadline(rules), tree.joins_adopter())
         }) else {
             return;
@@ -405,8 +407,9 @@ impl Engine {
             && let Some(mut tree) = self.store.fell(top)
         {
             let mut ended = Vec::new();
-            let counts = &mut self.counts.untraced;
-            let mut turn = Turn { rules: &self.rules, seen, ahead, out: &mut ended, counts };
+            let (counts, shared) = (&mut self.counts.untraced, &mut self.shared);
+            let mut turn =
+                Turn { rules: &self.rules, seen, ahead, out: &mut ended, counts, shared };
             tree.release_hold(&mut turn);
             self.tell(top, &ended, out);
             self.store.leave(top);

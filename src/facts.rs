@@ -1,5 +1,6 @@
 //! The ground that all rooms stand on: data, and what follows from it alone. Pure.
 
+pub mod by_uid;
 pub mod change;
 pub mod duration;
 pub mod hash;

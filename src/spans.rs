@@ -357,7 +357,7 @@ fn pod_ref(tree: &Portrait, uid: Uid, pod: &Pod) -> ObjectRef {
     ObjectRef {
         kind: Kind::Pod,
         namespace: tree.top.namespace.clone(),
-        name: Arc::clone(&pod.name),
+        name: Arc::from(&*pod.name),
         uid,
     }
 }

@@ -1,10 +1,7 @@
-//! What follows from the trees, or saves memory: nothing of it has to be kept to go on.
+//! What follows from the trees: nothing of it has to be kept to go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::shared::share;
-use crate::facts::change::Snapshot;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
 
@@ -47,23 +44,6 @@ impl Deadlines {
             if let Some(deadline) = deadline {
                 self.by_time.insert((deadline, top));
             }
-        }
-    }
-}
-
-/// Values that many objects have, held once.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) nodes: BTreeSet<Arc<str>>,
-    pub(super) paths: BTreeSet<Arc<[Box<str>]>>,
-}
-
-impl Shared {
-    /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
-    pub(super) fn share(&mut self, snapshot: &mut Snapshot) {
-        match snapshot {
-            Snapshot::Pod(pod) => pod.node.iter_mut().for_each(|node| share(&mut self.nodes, node)),
-            Snapshot::Workload(workload) => share(&mut self.paths, &mut workload.spec.paths),
         }
     }
 }

@@ -12,7 +12,6 @@ use super::claims::Claims;
 use super::lanes::Kept as KeptLane;
 use super::orphans::Waiting;
 use super::records::{Key, Read, Record, Written};
-use super::shared::share;
 use super::{Engine, Settings, orphans};
 use crate::facts::change::Change;
 use crate::facts::kind::{Kind, Lane, Part};
@@ -249,10 +248,7 @@ impl Engine {
 
     fn restore_tree(&mut self, top: Uid, of: OfTree, parts: &Parts) {
         let OfTree { mut tree, left, objects } = of;
-        tree.share(
-            |node| share(&mut self.shared.nodes, node),
-            |paths| share(&mut self.shared.paths, paths),
-        );
+        tree.share(&mut self.shared);
         for uid in tree.uids() {
             self.store.enter(uid, top);
         }

@@ -12,8 +12,11 @@ use super::time::UnixNanos;
 
 /// `metadata.uid`: the identity of an object. The API server draws UUIDs, nothing else; the nil UUID
 /// is none. It is stored as its sixteen bytes.
+///
+/// It is packed, for else it would have everything that holds one padded to sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "[u8; 16]", try_from = "[u8; 16]")]
+#[repr(packed(8))]
 pub struct Uid(NonZeroU128);
 
 impl Uid {
@@ -35,7 +38,8 @@ impl Uid {
     /// The number that it is.
     #[must_use]
     pub const fn number(self) -> u128 {
-        self.0.get()
+        let Self(number) = self;
+        number.get()
     }
 }
 

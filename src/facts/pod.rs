@@ -148,6 +148,17 @@ pub struct ContainerSnapshot {
     pub started: bool,
 }
 
+/// What is always known of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KnownContainer {
+    /// Its name.
+    pub name: Box<str>,
+    /// `restartCount`.
+    pub restarts: u32,
+    /// It exited and does not run again yet.
+    pub has_exited: bool,
+}
+
 /// `state` of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ContainerState {

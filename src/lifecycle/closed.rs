@@ -64,7 +64,7 @@ pub struct Portrait {
     /// What it says its service is.
     pub service: Option<Box<str>>,
     /// The owner that is not part of the tree.
-    pub owner: Option<Owner>,
+    pub owner: Option<Box<Owner>>,
     /// That owner is of a kind that is watched, and yet unknown.
     pub is_owner_missing: bool,
 }

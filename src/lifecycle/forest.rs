@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::closed::Below;
 use super::settle;
+use super::shared::Shared;
+use crate::facts::by_uid::ByUid;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::workload::{Mode, SpecHashes, Workload};
@@ -20,7 +22,7 @@ const MAX_DEPTH: usize = 16;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Forest {
     /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
-    by_uid: BTreeMap<Uid, Arc<Owned>>,
+    by_uid: ByUid<Arc<Owned>>,
 }
 
 /// A workload below the topmost one.
@@ -45,7 +47,7 @@ impl Forest {
     /// One of them.
     #[must_use]
     pub fn of(&self, uid: Uid) -> Option<&Owned> {
-        self.by_uid.get(&uid).map(|owned| &**owned)
+        self.by_uid.get(uid).map(|owned| &**owned)
     }
 
     /// How many there are.
@@ -64,7 +66,7 @@ impl Forest {
     pub fn keep(&mut self, new: &Workload, top: Uid) -> Option<Workload> {
         let workload = slim(new);
         let version = NonZeroU64::new(new.meta.resource_version);
-        if let Some(owned) = self.by_uid.get_mut(&new.meta.uid) {
+        if let Some(owned) = self.by_uid.get_mut(new.meta.uid) {
             let owned = Arc::make_mut(owned);
             owned.version = version;
             return Some(mem::replace(&mut owned.workload, workload));
@@ -81,19 +83,21 @@ impl Forest {
 
     /// One leaves.
     pub fn remove(&mut self, uid: Uid) -> Option<Owned> {
-        self.by_uid.remove(&uid).map(Arc::unwrap_or_clone)
+        self.by_uid.remove(uid).map(Arc::unwrap_or_clone)
     }
 
     /// One is gone, though not what is below it.
     pub fn set_gone(&mut self, uid: Uid) {
-        if let Some(owned) = self.by_uid.get_mut(&uid) {
+        if let Some(owned) = self.by_uid.get_mut(uid) {
             Arc::make_mut(owned).is_gone = true;
         }
     }
 
     /// Takes in those of another tree.
-    pub fn absorb(&mut self, mut part: Self) {
-        self.by_uid.append(&mut part.by_uid);
+    pub fn absorb(&mut self, part: Self) {
+        for (uid, owned) in part.by_uid {
+            self.by_uid.insert(uid, owned);
+        }
     }
 
     /// Takes out all below `top`.
@@ -103,7 +107,9 @@ impl Forest {
         while let Some(of) = above.pop() {
             let below: Vec<Uid> = self.below(of).map(|(uid, _)| uid).collect();
             for uid in below {
-                part.by_uid.extend(self.by_uid.remove_entry(&uid));
+                if let Some(owned) = self.by_uid.remove(uid) {
+                    part.by_uid.insert(uid, owned);
+                }
                 above.push(uid);
             }
         }
@@ -118,9 +124,9 @@ impl Forest {
     }
 
     /// Values that many of them have are held once.
-    pub fn share_paths(&mut self, mut paths: impl FnMut(&mut Arc<[Box<str>]>)) {
+    pub fn share(&mut self, shared: &mut Shared) {
         for owned in self.by_uid.values_mut() {
-            paths(&mut Arc::make_mut(owned).workload.spec.paths);
+            shared.workload(&mut Arc::make_mut(owned).workload);
         }
     }
 

@@ -29,9 +29,12 @@ pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start, Told};
 pub use waits::Waits;
 
+use super::shared::Shared;
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
-use crate::facts::pod::{ContainerSnapshot, ContainerState, InPlace, PodPhase, PodSnapshot, Role};
+use crate::facts::pod::{
+    ContainerSnapshot, ContainerState, InPlace, KnownContainer, PodPhase, PodSnapshot, Role,
+};
 use crate::facts::reason;
 use crate::facts::reason::Failure;
 use crate::facts::time::UnixNanos;
@@ -58,7 +61,7 @@ const MAX_NOTES: usize = 128;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pod {
     /// `metadata.name`.
-    pub name: Arc<str>,
+    pub name: Box<str>,
     /// The workload it belongs to; `None` where it is the top of its tree.
     owner: Option<Uid>,
     /// resourceVersion of the version held; `None` where none is, or one of a history that is over.
@@ -84,7 +87,7 @@ pub struct Pod {
     /// What of its spec may be written in place.
     in_place: InPlace,
     /// Its containers.
-    pub containers: Box<[Known]>,
+    pub containers: Arc<[KnownContainer]>,
     /// What transitions need of it; `None` for most of its life.
     facts: Option<Box<Facts>>,
 }
@@ -132,23 +135,12 @@ struct FailedProbe {
     is_fatal: bool,
 }
 
-/// What is always known of a container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// Its name.
-    pub name: Box<str>,
-    /// `restartCount`.
-    pub restarts: u32,
-    /// It exited and does not run again yet.
-    pub has_exited: bool,
-}
-
 impl Pod {
     /// A Pod of which nothing but what never changes has been taken over yet.
     #[must_use]
     pub fn new(seen: &PodSnapshot, owner: Option<Uid>) -> Self {
         Self {
-            name: Arc::from(&*seen.meta.name),
+            name: seen.meta.name.clone(),
             owner,
             version: None,
             created: seen.meta.created,
@@ -161,7 +153,7 @@ impl Pod {
             restarts_always: seen.restarts_always,
             n_debuggers: 0,
             in_place: InPlace::default(),
-            containers: Box::default(),
+            containers: Arc::default(),
             facts: None,
         }
     }
@@ -182,6 +174,12 @@ impl Pod {
     #[must_use]
     pub fn owner(&self) -> Option<Uid> {
         self.owner
+    }
+
+    /// What many have is held once.
+    pub fn share(&mut self, shared: &mut Shared) {
+        shared.name(&mut self.node);
+        shared.containers(&mut self.containers);
     }
 
     /// Says what it belongs to.
@@ -320,7 +318,7 @@ impl Pod {
             facts.unready = None;
             self.is_going = true;
         }
-        self.containers = new.containers.iter().map(Known::of).collect();
+        self.containers = new.containers.iter().map(known).collect();
         n_crowded
     }
 
@@ -404,14 +402,12 @@ impl Facts {
     }
 }
 
-impl Known {
-    fn of(container: &ContainerSnapshot) -> Self {
-        Self {
-            name: container.name.clone(),
-            restarts: container.restarts,
-            has_exited: has_exited(container)
-                && (container.role != Role::Init || has_failed(container)),
-        }
+fn known(container: &ContainerSnapshot) -> KnownContainer {
+    KnownContainer {
+        name: container.name.clone(),
+        restarts: container.restarts,
+        has_exited: has_exited(container)
+            && (container.role != Role::Init || has_failed(container)),
     }
 }
 

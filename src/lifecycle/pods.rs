@@ -6,16 +6,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::pod::{Pod, Seq, Tally};
+use super::shared::Shared;
+use crate::facts::by_uid::ByUid;
 use crate::facts::instant::Evidence;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
 
 /// The Pods of a tree.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "BTreeMap<Uid, Arc<Pod>>")]
+#[serde(from = "ByUid<Arc<Pod>>")]
 pub struct Pods {
     /// Shared with what is kept of the tree as it was (DESIGN §2, late lanes).
-    by_uid: BTreeMap<Uid, Arc<Pod>>,
+    by_uid: ByUid<Arc<Pod>>,
     counted: Counted,
 }
 
@@ -26,8 +28,8 @@ impl Serialize for Pods {
     }
 }
 
-impl From<BTreeMap<Uid, Arc<Pod>>> for Pods {
-    fn from(by_uid: BTreeMap<Uid, Arc<Pod>>) -> Self {
+impl From<ByUid<Arc<Pod>>> for Pods {
+    fn from(by_uid: ByUid<Arc<Pod>>) -> Self {
         let mut pods = Self::default();
         by_uid.into_iter().for_each(|(uid, pod)| pods.put(uid, pod));
         pods
@@ -70,14 +72,14 @@ pub struct Share {
 impl Pods {
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> &BTreeMap<Uid, Arc<Pod>> {
+    pub fn all(&self) -> &ByUid<Arc<Pod>> {
         &self.by_uid
     }
 
     /// One of them.
     #[must_use]
     pub fn of(&self, uid: Uid) -> Option<&Pod> {
-        self.by_uid.get(&uid).map(|pod| &**pod)
+        self.by_uid.get(uid).map(|pod| &**pod)
     }
 
     /// The one of this name.
@@ -144,14 +146,14 @@ impl Pods {
 
     /// A Pod leaves.
     pub fn remove(&mut self, uid: Uid) -> Option<Arc<Pod>> {
-        let pod = self.by_uid.remove(&uid)?;
+        let pod = self.by_uid.remove(uid)?;
         self.counted.replace(uid, Some(Part::of(&pod)), None);
         Some(pod)
     }
 
     /// Changes a Pod.
     pub fn change<T>(&mut self, uid: Uid, change: impl FnOnce(&mut Pod) -> T) -> Option<T> {
-        let pod = Arc::make_mut(self.by_uid.get_mut(&uid)?);
+        let pod = Arc::make_mut(self.by_uid.get_mut(uid)?);
         let before = Part::of(pod);
         let changed = change(pod);
         let after = Part::of(pod);
@@ -171,9 +173,9 @@ impl Pods {
     }
 
     /// Values that many of them have are held once.
-    pub fn share_nodes(&mut self, mut nodes: impl FnMut(&mut Arc<str>)) {
+    pub fn share_values(&mut self, shared: &mut Shared) {
         for pod in self.by_uid.values_mut() {
-            Arc::make_mut(pod).node.iter_mut().for_each(&mut nodes);
+            Arc::make_mut(pod).share(shared);
         }
     }
 
@@ -236,7 +238,11 @@ impl Counted {
                     }
                 }
             }
-            Err(at) => self.shares.insert(at, (owner, share)),
+            Err(at) => {
+                // As a rule there is one.
+                self.shares.reserve_exact(1);
+                self.shares.insert(at, (owner, share));
+            }
         }
     }
 }

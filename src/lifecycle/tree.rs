@@ -21,6 +21,7 @@ mod reconcile;
 mod root;
 mod stamps;
 mod timers;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -34,7 +35,7 @@ use super::forest::Forest;
 use super::nodes::Nodes;
 use super::pod::{Noted, Pod, Seq};
 use super::pods::Pods;
-use super::transition::{Closing, GoalChange, Transition};
+use super::transition::{Closing, Transition};
 use super::turn::Turn;
 use crate::facts::change::Snapshot;
 use crate::facts::ids::{SpanId, TraceId};
@@ -43,11 +44,10 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::note::Note;
 use crate::facts::pod::PodSnapshot;
-use crate::facts::span::{Link, ObjectRef, Outcome};
-use crate::facts::stamp::Stamp;
+use crate::facts::span::{ObjectRef, Outcome};
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::Workload;
-use reconcile::Reconciled;
+use waiting::MayWait;
 
 /// How many Events about workloads a transition keeps.
 const MAX_NOTES: usize = 1_000;
@@ -64,15 +64,9 @@ pub struct Tree {
     pods: Pods,
     nodes: Nodes,
     pending: Option<Box<Transition>>,
-    last: Option<Last>,
-    /// Stamps that were written without a spec change, and when.
-    waiting_stamps: Vec<(Stamp, UnixNanos)>,
-    /// What was written to a paused workload, for the `resume`.
-    while_paused: Vec<(GoalChange, Vec<Stamp>)>,
-    /// Stamps of what waited for too long, for the `resume`.
-    taken_over: Vec<Link>,
-    /// Writes below while nothing was open.
-    writes_below: Reconciled,
+    last: Option<Box<Last>>,
+    /// What was written and waits to be told.
+    waiting: MayWait,
     /// Earlier templates of the topmost workload.
     templates: Vec<u64>,
     /// Runs that this tree owns and that are trees of their own.
@@ -152,7 +146,7 @@ impl Tree {
             uid: meta.uid,
         };
         Self {
-            portrait: Portrait { top, service, owner, is_owner_missing },
+            portrait: Portrait { top, service, owner: owner.map(Box::new), is_owner_missing },
             root: None,
             root_version: None,
             forest: Forest::default(),
@@ -160,10 +154,7 @@ impl Tree {
             nodes: Nodes::default(),
             pending: None,
             last: None,
-            waiting_stamps: Vec::new(),
-            while_paused: Vec::new(),
-            taken_over: Vec::new(),
-            writes_below: Reconciled::default(),
+            waiting: MayWait::default(),
             templates: Vec::new(),
             generation: None,
             guests: BTreeSet::new(),

@@ -2,6 +2,7 @@
 
 use super::closed::Ended;
 use super::rules::Rules;
+use super::shared::Shared;
 use crate::facts::instant::Heard;
 use crate::facts::time::Nanos;
 
@@ -37,6 +38,8 @@ pub struct Turn<'a> {
     pub out: &'a mut Vec<Ended>,
     /// What was decided without a span.
     pub counts: &'a mut Untraced,
+    /// What many objects have.
+    pub shared: &'a mut Shared,
 }
 
 /// What was decided without a span.

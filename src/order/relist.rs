@@ -1,7 +1,6 @@
 //! What a complete list proves gone.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::num::NonZeroU64;
 
 use crate::facts::meta::Uid;
@@ -13,21 +12,17 @@ use crate::facts::meta::Uid;
 #[derive(Clone, Debug, Default)]
 pub struct Relist {
     known: BTreeMap<Uid, Known>,
+    /// What was last taken out of the inlet, where something else was told since.
+    waiting: BTreeMap<Uid, Option<NonZeroU64>>,
     /// What is told to be gone, until that is taken out of the inlet: the facts of the version before.
     leaving: BTreeMap<Uid, Option<NonZeroU64>>,
     is_listing: bool,
 }
 
-/// What is known of an object.
+/// The hash of the facts of an object as last told; its lowest bit instead says whether the list in
+/// progress contains it.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    /// The hash of its facts as last seen; the lowest bit instead says whether the list in progress
-    /// contains it.
-    told: u64,
-    /// The hash as last taken out of the inlet: what is told after that is told again by a watch that
-    /// goes on where all had been taken out.
-    held: Option<NonZeroU64>,
-}
+struct Known(u64);
 
 impl Known {
     const LISTED: u64 = 1;
@@ -35,16 +30,20 @@ impl Known {
     /// The facts of something of which none are known.
     const NOTHING: u64 = 0;
 
-    fn told(facts: u64, is_listed: bool) -> u64 {
-        facts & !Self::LISTED | u64::from(is_listed)
+    fn told(facts: u64, is_listed: bool) -> Self {
+        Self(facts & !Self::LISTED | u64::from(is_listed))
+    }
+
+    fn facts(self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.0 & !Self::LISTED)
     }
 
     fn has(self, facts: u64) -> bool {
-        self.told & !Self::LISTED == facts & !Self::LISTED
+        self.facts() == Self(facts).facts()
     }
 
     fn is_listed(self) -> bool {
-        self.told & Self::LISTED != 0
+        self.0 & Self::LISTED != 0
     }
 }
 
@@ -53,7 +52,7 @@ impl Relist {
     pub fn begin(&mut self) {
         self.is_listing = true;
         for known in self.known.values_mut() {
-            known.told = Known::told(known.told, false);
+            *known = Known::told(known.0, false);
         }
     }
 
@@ -82,34 +81,35 @@ impl Relist {
         is_news
     }
 
-    fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> Option<Known> {
-        let told = Known::told(facts, is_listed);
-        match self.known.entry(uid) {
-            Entry::Occupied(mut known) => {
-                let before = *known.get();
-                known.get_mut().told = told;
-                Some(before)
-            }
-            Entry::Vacant(place) => {
-                place.insert(Known { told, held: None });
-                None
-            }
+    /// Returns whether it is another than was told before.
+    fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> bool {
+        let before = self.known.insert(uid, Known::told(facts, is_listed));
+        let is_other = before.is_none_or(|known| !known.has(facts));
+        if is_other {
+            // What was told last had been taken out, unless something waits already.
+            self.waiting.entry(uid).or_insert_with(|| before.and_then(Known::facts));
         }
+        is_other
     }
 
     /// A version with these `facts` was taken out of the inlet.
     pub fn hold(&mut self, uid: Uid, facts: Option<NonZeroU64>) {
-        if let Some(known) = self.known.get_mut(&uid) {
-            known.held = facts;
+        let Some(known) = self.known.get(&uid) else { return };
+        if known.has(facts.map_or(Known::NOTHING, NonZeroU64::get)) {
+            self.waiting.remove(&uid);
+        } else {
+            self.waiting.insert(uid, facts);
         }
     }
 
     /// The facts of the version of `uid` that was last taken out of the inlet; `None` where `uid` is
-    /// not there.
+    /// not there. What is told after that is told again by a watch that goes on where all had been
+    /// taken out.
     #[must_use]
     pub fn held(&self, uid: Uid) -> Option<Option<NonZeroU64>> {
-        let known = self.known.get(&uid).map(|known| known.held);
-        known.or_else(|| self.leaving.get(&uid).copied())
+        let known = || self.known.get(&uid).map(|known| known.facts());
+        let held = self.waiting.get(&uid).copied().or_else(known);
+        held.or_else(|| self.leaving.get(&uid).copied())
     }
 
     /// That `uid` is gone was taken out of the inlet.
@@ -121,19 +121,19 @@ impl Relist {
     /// whatever is told is news.
     pub fn resume(&mut self, uid: Uid, held: Option<NonZeroU64>) {
         let told = held.map_or(Known::NOTHING, NonZeroU64::get);
-        self.known.insert(uid, Known { told: Known::told(told, false), held });
+        self.known.insert(uid, Known::told(told, false));
     }
 
     /// What is told of `uid` has these `facts`. Returns whether the hash of them is news.
     pub fn seen(&mut self, uid: Uid, facts: u64) -> bool {
-        let before = self.tell(uid, facts, self.is_listing);
-        before.is_none_or(|known| !known.has(facts))
+        self.tell(uid, facts, self.is_listing)
     }
 
     /// A delete event named `uid`.
     pub fn deleted(&mut self, uid: Uid) {
         if let Some(known) = self.known.remove(&uid) {
-            self.leaving.insert(uid, known.held);
+            let held = self.waiting.remove(&uid).unwrap_or_else(|| known.facts());
+            self.leaving.insert(uid, held);
         }
     }
 
@@ -143,14 +143,9 @@ impl Relist {
         if !std::mem::take(&mut self.is_listing) {
             return Vec::new();
         }
-        let mut gone = Vec::new();
-        self.known.retain(|uid, known| {
-            if !known.is_listed() {
-                gone.push(*uid);
-                self.leaving.insert(*uid, known.held);
-            }
-            known.is_listed()
-        });
+        let gone = self.known.iter().filter(|(_, known)| !known.is_listed());
+        let gone: Vec<Uid> = gone.map(|(uid, _)| *uid).collect();
+        gone.iter().for_each(|uid| self.deleted(*uid));
         gone
     }
 }

@@ -223,7 +223,7 @@ impl<'a> Build<'a> {
         let longest = phases.iter().max_by_key(|phase| phase.length());
         if let Some(longest) = longest.filter(|_| is_later) {
             let phase = longest.name.clone();
-            self.gating = Some(Gating { ready, pod: Arc::clone(&pod.name), phase });
+            self.gating = Some(Gating { ready, pod: Arc::from(&*pod.name), phase });
         }
     }
 

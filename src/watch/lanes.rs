@@ -1,10 +1,11 @@
 //! All lists and watches of a cluster: started owners first, ended together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::listener::Listener;
 use super::reach::Reach;
@@ -52,10 +53,20 @@ impl Statuses {
             drop(status.wait_for(has_tried).await);
         }
     }
+
+    /// The same, but for no longer than `patience` for each of them from when its list began: one that
+    /// never ends keeps no other from being read.
+    async fn have_had(&mut self, patience: Duration) {
+        for status in &mut self.0 {
+            let begun = |status: &Status| has_tried(status) || status.phase == Phase::Listing;
+            drop(status.wait_for(begun).await);
+            drop(timeout(patience, status.wait_for(has_tried)).await);
+        }
+    }
 }
 
-/// Starts to list and watch; a kind's list begins when all before it have listed or failed, so
-/// that owners are known before what they own.
+/// Starts to list and watch; a kind's list begins when all before it have listed or failed, or have
+/// had their time, so that owners are known before what they own.
 #[must_use]
 pub fn start<E>(
     cluster: &Cluster,
@@ -97,9 +108,9 @@ where
             told: Instant::now(),
         };
         let mut before = statuses.clone();
-        let has_watch_list = cluster.has_watch_list;
+        let (has_watch_list, head_start) = (cluster.has_watch_list, settings.head_start);
         tasks.spawn(async move {
-            before.settled().await;
+            before.have_had(head_start).await;
             reader.run(has_watch_list).await
         });
         statuses.0.push(seen);

@@ -43,6 +43,8 @@ pub struct WatchSettings {
     pub watch_timeout: Duration,
     /// After which a kind that may not be read, or is not there, is asked for again.
     pub denied: Duration,
+    /// For how long the list of a kind is waited for before those of what it may own begin.
+    pub head_start: Duration,
     /// In what form objects are asked for.
     pub encoding: Encoding,
 }
@@ -63,6 +65,7 @@ impl Default for WatchSettings {
             page_size: 500,
             watch_timeout: Duration::from_secs(200),
             denied: DENIED,
+            head_start: Duration::from_secs(60),
             encoding: Encoding::Json,
         }
     }

@@ -13,6 +13,7 @@ mod deploy;
 mod driver;
 mod ends;
 mod export;
+mod fairness;
 mod golden;
 mod import;
 mod killed;

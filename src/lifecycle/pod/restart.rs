@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Known, Pod, Probe, Seq, is_finished, lower_bound};
+use super::{Pod, Probe, Seq, is_finished, lower_bound};
 use crate::facts::instant::{Evidence, Heard};
-use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
+use crate::facts::pod::{
+    ContainerSnapshot, ContainerState, Exit, KnownContainer, PodSnapshot, Role,
+};
 
 /// How many restarts of one Pod a transition keeps; the rest is counted.
 const MAX_RESTARTS: usize = 100;
@@ -65,7 +67,8 @@ impl Pod {
     /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
     pub(super) fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
         let known = self.containers.iter().find(|known| known.name == container.name);
-        let is_known = |known: &Known| known.has_exited && known.restarts == container.restarts;
+        let is_known =
+            |known: &KnownContainer| known.has_exited && known.restarts == container.restarts;
         if known.is_some_and(is_known) {
             return None;
         }

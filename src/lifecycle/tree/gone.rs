@@ -54,7 +54,7 @@ impl Tree {
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
             let was_open = self.is_open();
-            let (pod, node) = (Arc::clone(&pod.name), pod.node.clone());
+            let (pod, node) = (Arc::from(&*pod.name), pod.node.clone());
             let lost = Lost { pod, node, reason: None, message: None };
             self.opens_by_loss(uid, &Loss::Vanished(gone), Action::Recover, lost, turn);
             if let Some(open) = self.open().filter(|_| !was_open) {

@@ -25,7 +25,7 @@ impl Tree {
     /// What happens after a failure is kept, and told once the tree is well again.
     pub(super) fn begin_healing(&mut self, cause: &str, failed: Evidence, turn: &mut Turn<'_>) {
         let is_rollout = self.root.as_deref().is_some_and(|root| root.mode == Mode::Rollout);
-        let is_over = self.last.is_some_and(|last| last.is_end);
+        let is_over = self.last.as_deref().is_some_and(|last| last.is_end);
         if is_over || (self.wanted().is_none() && !is_rollout) || self.pending.is_some() {
             return;
         }

@@ -85,7 +85,7 @@ impl Tree {
         let trace = ids::trace_id(rules.cluster(), self.top().uid, cause);
         let written = cause.strip_prefix("spec:").and_then(|number| number.parse::<i64>().ok());
         let is_known = written.is_some_and(|number| Some(number) <= self.generation);
-        is_known || self.last.is_some_and(|last| last.trace == trace)
+        is_known || self.last.as_deref().is_some_and(|last| last.trace == trace)
     }
 
     fn judge_bare(&self) -> Option<Proof> {

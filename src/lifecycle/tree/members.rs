@@ -16,6 +16,7 @@ use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::shared::Shared;
 use crate::lifecycle::transition::Settles;
 use crate::lifecycle::tree::open::own_link;
 use crate::lifecycle::turn::Turn;
@@ -157,7 +158,7 @@ impl Tree {
     #[must_use]
     pub fn owner_of(&self, uid: Uid) -> Option<Uid> {
         if uid == self.top().uid {
-            return self.portrait.owner.as_ref().map(|owner| owner.uid);
+            return self.portrait.owner.as_deref().map(|owner| owner.uid);
         }
         let pod = self.pods.of(uid).and_then(Pod::owner);
         pod.or_else(|| self.forest.of(uid).map(|owned| owned.owner))
@@ -165,7 +166,7 @@ impl Tree {
 
     /// The topmost object belongs to another owner, or to nobody any more.
     pub fn set_owner(&mut self, owner: Option<Owner>) {
-        self.portrait.owner = owner;
+        self.portrait.owner = owner.map(Box::new);
         self.portrait.is_owner_missing = false;
         self.is_adopted = false;
     }
@@ -224,13 +225,13 @@ impl Tree {
         let owned = self.forest.iter().filter(|(_, owned)| !owned.is_gone);
         root.into_iter()
             .chain(owned.map(|(uid, owned)| (uid, &owned.workload.kind)))
-            .chain(self.pods.all().keys().map(|uid| (*uid, &Kind::Pod)))
+            .chain(self.pods.all().iter().map(|(uid, _)| (*uid, &Kind::Pod)))
     }
 
     /// The owner of its topmost object, which is not part of it.
     #[must_use]
     pub fn owner(&self) -> Option<&Owner> {
-        self.portrait.owner.as_ref()
+        self.portrait.owner.as_deref()
     }
 
     /// The runs that it owns and that are trees of their own.
@@ -240,14 +241,11 @@ impl Tree {
     }
 
     /// Values that many objects have are held once.
-    pub fn share(
-        &mut self,
-        mut nodes: impl FnMut(&mut Arc<str>),
-        mut paths: impl FnMut(&mut Arc<[Box<str>]>),
-    ) {
-        self.pods.share_nodes(&mut nodes);
-        self.root.iter_mut().for_each(|root| paths(&mut Arc::make_mut(root).spec.paths));
-        self.forest.share_paths(&mut paths);
+    pub fn share(&mut self, shared: &mut Shared) {
+        shared.name(&mut self.portrait.top.namespace);
+        self.pods.share_values(shared);
+        self.root.iter_mut().for_each(|root| shared.workload(Arc::make_mut(root)));
+        self.forest.share(shared);
     }
 
     /// Whether the topmost object is a run.

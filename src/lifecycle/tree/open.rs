@@ -36,7 +36,7 @@ impl Tree {
         });
         let superseded = self.close_for(action, start, turn);
         let link = superseded.map(|of| own_link(of, LinkReason::Supersedes)).or_else(|| {
-            let last = self.last?;
+            let last = self.last.as_deref()?;
             let of = (last.trace, last.span);
             if action == Action::Resume && last.is_paused {
                 Some(own_link(of, LinkReason::Resumes))
@@ -46,8 +46,10 @@ impl Tree {
                 is_followed.then(|| own_link(of, LinkReason::Follows))
             }
         });
-        self.writes_below.tell_all();
-        let taken_over = std::mem::take(&mut self.taken_over);
+        let taken_over = self.waiting.change(|waiting| {
+            waiting.writes_below.tell_all();
+            std::mem::take(&mut waiting.taken_over)
+        });
         let taken_over = taken_over.into_iter().filter(|_| action == Action::Resume);
         let seq = self.take_seq();
         let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
@@ -239,8 +241,9 @@ impl Tree {
         let waits =
             pending.is_waiting() && matches!(closing.outcome, Outcome::Paused | Outcome::Suspended);
         let stamps = pending.links.iter().filter(|link| link.reason == LinkReason::Stamp && waits);
-        self.taken_over = stamps.cloned().collect();
-        self.last = Some(Last {
+        let stamps = stamps.cloned().collect();
+        self.waiting.change(|waiting| waiting.taken_over = stamps);
+        self.last = Some(Box::new(Last {
             trace: pending.trace,
             span: pending.span,
             is_followed: closing.is_unstable
@@ -250,7 +253,7 @@ impl Tree {
             is_waiting: pending.is_waiting() && closing.outcome == Outcome::Paused,
             is_end: pending.action.is_end(),
             end: closing.end,
-        });
+        }));
         turn.counts.crowded += pending.n_crowded;
         let seq = pending.seq;
         let closed = self.closed(*pending, *closing);
@@ -359,7 +362,7 @@ impl Tree {
 
     /// The number of nodes that a DaemonSet below wants is another: what its Pods opened is no loss.
     pub(super) fn nodes_below_moved(&mut self) {
-        let last = self.last;
+        let last = self.last.as_deref().copied();
         let Some(open) = self.open() else { return };
         let may_be_of_nodes = matches!(open.settles, Settles::ByHealth { may_be_of_nodes: true });
         if open.action == Action::Recover && may_be_of_nodes {
@@ -377,7 +380,11 @@ impl Tree {
         let Some((_, uid, at)) = self.pods.longest_unready() else { return };
         // What another transition has told already, and a write came over, begins anew after that.
         let is_told = self.pods.change(uid, Pod::tell_loss) == Some(true);
-        let last = self.last.map(|last| last.end).filter(|end| is_told && end.order() > at.order());
+        let last = self
+            .last
+            .as_deref()
+            .map(|last| last.end)
+            .filter(|end| is_told && end.order() > at.order());
         let at = last.unwrap_or(at);
         let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: false, at };
         let lost = self.pods.of(uid).map(Lost::of_unready);
@@ -390,7 +397,7 @@ impl Lost {
     fn of_unready(pod: &Pod) -> Self {
         let failure = pod.failure().map(|(failure, _)| failure);
         Self {
-            pod: Arc::clone(&pod.name),
+            pod: Arc::from(&*pod.name),
             node: pod.node.clone(),
             reason: Some(
                 failure.map_or_else(|| "Unready".into(), |failure| failure.reason.clone()),
@@ -409,7 +416,7 @@ impl Lost {
             (None, _) => reason::of_loss(seen),
         };
         let (reason, message) = why.unzip();
-        Self { pod: Arc::clone(&known.name), node: known.node.clone(), reason, message }
+        Self { pod: Arc::from(&*known.name), node: known.node.clone(), reason, message }
     }
 }
 

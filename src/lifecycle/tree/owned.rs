@@ -69,7 +69,7 @@ impl Tree {
         } else if write.is_updated && !self.is_open() {
             turn.counts.churn += 1;
         } else if settle::is_complete(new) {
-            self.writes_below.has_settled(uid);
+            self.waiting.change(|waiting| waiting.writes_below.has_settled(uid));
         }
         if let Some(deletion) = new.meta.deletion.as_ref() {
             if !was_going {

@@ -39,6 +39,12 @@ pub(super) struct Reconciled {
 }
 
 impl Reconciled {
+    /// Whether nothing was.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { left, told, n_omitted, hushed } = self;
+        left.is_empty() && told.is_empty() && *n_omitted == 0 && hushed.is_empty()
+    }
+
     /// Whether a spec is put back to what it was not long ago; the one before it is left now. Numbers
     /// of Pods and of nodes go to and fro, and each time Pods come or go.
     fn is_back(&mut self, new: &Workload, old: &Workload, at: UnixNanos, within: Nanos) -> bool {
@@ -112,12 +118,14 @@ impl Tree {
             return;
         }
         let within = self.limit().unwrap_or(turn.rules.max_transition_duration);
-        let is_back =
-            old.is_some_and(|old| self.writes_below.is_back(new, old, at.moment(), within));
+        let is_back = old.is_some_and(|old| {
+            self.waiting
+                .change(|waiting| waiting.writes_below.is_back(new, old, at.moment(), within))
+        });
         let cause = format!("owned:{}:{}", new.meta.uid, number);
         let follows = new.meta.owner.as_ref().is_some_and(|owner| self.is_hushed(owner.uid));
         if is_back || follows || !self.reconcile(cause, at, turn) {
-            self.writes_below.hush(new.meta.uid);
+            self.waiting.change(|waiting| waiting.writes_below.hush(new.meta.uid));
             turn.counts.churn += 1;
         } else if let Some(open) = self.open() {
             open.manager = manager;
@@ -127,7 +135,9 @@ impl Tree {
     /// Whether what happens below `owner`, or below what is above that, follows from what was only
     /// counted.
     pub(super) fn is_hushed(&self, owner: Uid) -> bool {
-        let hushed = &self.writes_below.hushed;
+        let Some(hushed) = self.waiting.get().map(|waiting| &waiting.writes_below.hushed) else {
+            return false;
+        };
         let owner_of = |uid: &Uid| self.forest.of(*uid).map(|owned| owned.owner);
         !hushed.is_empty()
             && std::iter::successors(Some(owner), owner_of).take(16).any(|it| hushed.contains(&it))
@@ -148,10 +158,11 @@ impl Tree {
         if !self.may_reconcile() {
             return self.is_open();
         }
-        let Some(n_omitted) = self.writes_below.may_tell(at.moment()) else { return false };
+        let may_tell = self.waiting.change(|it| it.writes_below.may_tell(at.moment()));
+        let Some(n_omitted) = may_tell else { return false };
         self.end_hold(turn);
         // What waited for too long is moved on by this.
-        let waited = self.last.filter(|last| last.is_waiting).map(|last| last.end);
+        let waited = self.last.as_deref().filter(|last| last.is_waiting).map(|last| last.end);
         let (action, settles) = match waited {
             Some(_) => (Action::Resume, Settles::ByStatus),
             None => (Action::Reconcile, Settles::ByHealth { may_be_of_nodes: false }),

@@ -185,11 +185,11 @@ impl Tree {
         } else if self.is_busy() {
             self.goal_changes(&write, false);
         }
-        if self.while_paused.len() < MAX_KEPT {
-            self.while_paused.push((template, told));
-        } else {
-            turn.counts.crowded += 1;
-        }
+        turn.counts.crowded += self.waiting.change(|waiting| {
+            let has_room = waiting.while_paused.len() < MAX_KEPT;
+            waiting.while_paused.extend(has_room.then_some((template, told)));
+            u64::from(!has_room)
+        });
     }
 
     fn link_some(&mut self, fresh: Vec<Stamp>) {
@@ -210,7 +210,7 @@ impl Tree {
             is_over: is_run && settle::is_over(new),
             is_busy: if is_run { self.is_open() } else { self.is_busy() },
             awaits_resume: is_run && self.open_ref().is_some_and(Transition::is_waiting),
-            has_waiting_writes: !self.while_paused.is_empty(),
+            has_waiting_writes: self.waiting.get().is_some_and(|it| !it.while_paused.is_empty()),
         }
     }
 
@@ -260,7 +260,10 @@ impl Tree {
     fn open_spec(&mut self, action: Action, write: Write<'_>, turn: &mut Turn<'_>) {
         let Write { old, new, change, at, manager, mut fresh } = write;
         let is_resume = action == Action::Resume;
-        let resumed = if is_resume { std::mem::take(&mut self.while_paused) } else { Vec::new() };
+        let resumed = self.waiting.change(|waiting| match is_resume {
+            true => std::mem::take(&mut waiting.while_paused),
+            false => Vec::new(),
+        });
         // What is told a second time would be two traces in one.
         let number = if new.meta.generation > self.generation {
             new.meta.write_number()
@@ -271,7 +274,8 @@ impl Tree {
         let has_gap = turn.seen.is_listed;
         self.end_hold(turn);
         let is_resumed = action == Action::Resume && new.mode == Mode::Run;
-        let queued = self.last.filter(|last| is_resumed && last.is_paused).map(|last| last.end);
+        let queued =
+            self.last.as_deref().filter(|last| is_resumed && last.is_paused).map(|last| last.end);
         let open = self.open_transition(action, settles(new), format!("spec:{number}"), at, turn);
         open.manager = manager;
         open.skipped = new
@@ -360,13 +364,13 @@ impl Tree {
         let seq = self.open_ref().filter(is_by_pods).map(|it| it.seq);
         let Some(seq) = seq.filter(|_| self.pods.tally().present == 0) else { return false };
         let departed = self.open_ref().map(|open| &open.departed).into_iter().flatten();
-        let mut pods = self.pods.all().iter().chain(departed).filter(|(_, it)| it.has_part_in(seq));
         let was_asked = |pod: &Pod| {
             let is_old = pod.start().is_none_or(|start| start.seq != Some(seq));
             let is_of_it = pod.end().is_some_and(|end| end.seq == Some(seq) && !end.has_vanished);
             is_old && is_of_it && pod.restarts().is_empty()
         };
-        if !pods.all(|(_, pod)| was_asked(pod)) {
+        let pods = self.pods.all().iter().chain(departed).filter(|(_, it)| it.has_part_in(seq));
+        if !pods.map(|(_, pod)| pod).all(|pod| was_asked(pod)) {
             return false;
         }
         let top = self.top().uid;

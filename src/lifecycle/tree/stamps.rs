@@ -19,7 +19,7 @@ impl Tree {
         if !self.is_open() {
             return;
         }
-        let waiting = std::mem::take(&mut self.waiting_stamps);
+        let waiting = self.waiting.change(|waiting| std::mem::take(&mut waiting.stamps));
         let Some(open) = self.open() else { return };
         let opened = open.start.moment();
         let waited = waiting.into_iter().filter(|(_, at)| opened.since(*at) <= STAMP_WAITS);
@@ -36,11 +36,14 @@ impl Tree {
             }
             return;
         }
-        self.waiting_stamps.retain(|(_, since)| at.since(*since) <= STAMP_WAITS);
-        self.waiting_stamps.extend(fresh.into_iter().map(|it| (it, at)));
-        let extra = self.waiting_stamps.len().saturating_sub(MAX_WAITING_STAMPS);
+        let extra = self.waiting.change(|waiting| {
+            waiting.stamps.retain(|(_, since)| at.since(*since) <= STAMP_WAITS);
+            waiting.stamps.extend(fresh.into_iter().map(|it| (it, at)));
+            let extra = waiting.stamps.len().saturating_sub(MAX_WAITING_STAMPS);
+            waiting.stamps.drain(..extra);
+            extra
+        });
         turn.counts.crowded += u64::try_from(extra).unwrap_or(u64::MAX);
-        self.waiting_stamps.drain(..extra);
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     CutList,
     /// The second page of a list has expired.
     ExpiredPage,
+    /// After each page of a list comes another one, for ever.
+    EndlessList,
     /// A watch is closed after so many events.
     CloseAfter(usize),
     /// A watch breaks off in the middle of the event after so many.
@@ -401,8 +403,12 @@ fn list(
     let objects: Vec<_> = history.objects().into_values().collect();
     let from: usize = query.get("continue").and_then(|it| it.parse().ok()).unwrap_or(0);
     let until = (from + manner.page.max(1)).min(objects.len());
-    let next =
-        if until < objects.len() { format!(r#","continue":"{until}""#) } else { String::new() };
+    let is_endless = history.faults.front() == Some(&Fault::EndlessList);
+    let next = match until {
+        _ if is_endless => r#","continue":"0""#.to_owned(),
+        until if until < objects.len() => format!(r#","continue":"{until}""#),
+        _ => String::new(),
+    };
     let body = format!(
         r#"{{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"{next}}},"items":[{}]}}"#,
         history.version(),
