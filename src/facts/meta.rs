@@ -16,7 +16,7 @@ use super::time::UnixNanos;
 /// It is packed, for else it would have everything that holds one padded to sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "[u8; 16]", try_from = "[u8; 16]")]
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 pub struct Uid(NonZeroU128);
 
 impl Uid {
@@ -89,16 +89,15 @@ impl FromStr for Uid {
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.number();
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            v >> 96,
-            (v >> 80) & 0xffff,
-            (v >> 64) & 0xffff,
-            (v >> 48) & 0xffff,
-            v & 0xffff_ffff_ffff
-        )
+        // It stands on every span, as a rule twice: written digit by digit it takes half as long.
+        let hex = |digit: u8| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        let bytes = self.number().to_be_bytes();
+        let digits = bytes.into_iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 0xf)]);
+        let mut text = [b'-'; 36];
+        let places = text.iter_mut().enumerate();
+        let places = places.filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+        places.zip(digits).for_each(|((_, place), digit)| *place = digit);
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

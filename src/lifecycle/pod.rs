@@ -92,7 +92,8 @@ pub struct Pod {
     facts: Option<Box<Facts>>,
 }
 
-/// What happened to a Pod, until its spans have left.
+/// What happened to a Pod, until its spans have left. Its parts are shared with what is told of it, and
+/// with what is kept of the Pod as it was.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Facts {
     /// Since when it is not Ready, though it had been.
@@ -100,19 +101,19 @@ struct Facts {
     /// A transition that it opened since it was Ready tells that it is lost.
     is_loss_told: bool,
     /// The failure state it is in, and since when.
-    failure: Option<(Failure, Evidence)>,
+    failure: Option<Arc<(Failure, Evidence)>>,
     /// The kubelet evicts it: the message of the Event that says so.
     evicted: Option<Box<str>>,
     /// What an Event says keeps it from starting, until it has a sandbox.
-    obstacle: Option<(Failure, Evidence)>,
+    obstacle: Option<Arc<(Failure, Evidence)>>,
     /// The liveness or startup probe that failed last.
-    probe: Option<FailedProbe>,
+    probe: Option<Box<FailedProbe>>,
     /// Its start, until the spans of that have left.
-    start: Option<Start>,
+    start: Option<Arc<Start>>,
     /// Its run, where it runs to its end, until the spans of that have left.
-    run: Option<PodRun>,
+    run: Option<Arc<PodRun>>,
     /// Its end, from the request on.
-    end: Option<End>,
+    end: Option<Arc<End>>,
     /// Restarts whose spans have not left.
     restarts: Vec<Restart>,
     /// The same of resizes in place.
@@ -196,28 +197,28 @@ impl Pod {
     /// Its start, until the spans of that have left.
     #[must_use]
     pub fn start(&self) -> Option<&Start> {
-        self.facts.as_deref()?.start.as_ref()
+        self.facts.as_deref()?.start.as_deref()
     }
 
     /// The same, to be changed.
     pub fn start_mut(&mut self) -> Option<&mut Start> {
-        self.facts.as_deref_mut()?.start.as_mut()
+        self.facts.as_deref_mut()?.start.as_mut().map(Arc::make_mut)
     }
 
     /// Its run, until the spans of that have left.
     #[must_use]
     pub fn run(&self) -> Option<&PodRun> {
-        self.facts.as_deref()?.run.as_ref()
+        self.facts.as_deref()?.run.as_deref()
     }
 
     /// The same, to be changed.
     pub fn run_mut(&mut self) -> Option<&mut PodRun> {
-        self.facts.as_deref_mut()?.run.as_mut()
+        self.facts.as_deref_mut()?.run.as_mut().map(Arc::make_mut)
     }
 
     /// Says that it runs to its end.
     pub fn set_run(&mut self, run: PodRun) {
-        self.facts().run = Some(run);
+        self.facts().run = Some(Arc::new(run));
     }
 
     /// What was seen of it in a list belongs to the transition `seq`, which a list proves open.
@@ -232,23 +233,23 @@ impl Pod {
 
     /// Says when its start began.
     pub fn set_start(&mut self, start: Start) {
-        self.facts().start = Some(start);
+        self.facts().start = Some(Arc::new(start));
     }
 
     /// Its end, from the request on.
     #[must_use]
     pub fn end(&self) -> Option<&End> {
-        self.facts.as_deref()?.end.as_ref()
+        self.facts.as_deref()?.end.as_deref()
     }
 
     /// The same, to be changed.
     pub fn end_mut(&mut self) -> Option<&mut End> {
-        self.facts.as_deref_mut()?.end.as_mut()
+        self.facts.as_deref_mut()?.end.as_mut().map(Arc::make_mut)
     }
 
     /// Says when its end was asked for.
     pub fn set_end(&mut self, end: End) {
-        self.facts().end = Some(end);
+        self.facts().end = Some(Arc::new(end));
     }
 
     /// Restarts whose spans have not left.
@@ -285,7 +286,7 @@ impl Pod {
     #[must_use]
     pub fn failure(&self) -> Option<(&Failure, &Evidence)> {
         let facts = self.facts.as_deref()?;
-        let failure = facts.failure.as_ref().or(facts.obstacle.as_ref());
+        let failure = facts.failure.as_deref().or(facts.obstacle.as_deref());
         failure.map(|(failure, since)| (failure, since))
     }
 
@@ -313,8 +314,8 @@ impl Pod {
             // The deletion of what had finished is no span.
             let seq = seq.filter(|_| !had_finished);
             let facts = self.facts();
-            let requested = || End::new(seq, deletion_request(new, heard), deletion);
-            facts.end.get_or_insert_with(requested).apply(new);
+            let requested = || Arc::new(End::new(seq, deletion_request(new, heard), deletion));
+            Arc::make_mut(facts.end.get_or_insert_with(requested)).apply(new);
             facts.unready = None;
             self.is_going = true;
         }
@@ -324,7 +325,9 @@ impl Pod {
 
     fn apply_start(&mut self, new: &PodSnapshot, heard: Heard) {
         // A start ends when its deletion is asked for: what the Pod still does is its end.
-        if let Some(start) = self.start_mut().filter(|start| start.is_open()) {
+        if self.start().is_some_and(Start::is_open)
+            && let Some(start) = self.start_mut()
+        {
             start.apply(new, heard);
         }
     }
@@ -355,7 +358,7 @@ impl Pod {
             }
             Some(failure) if self.facts.as_deref().is_none_or(|it| it.failure.is_none()) => {
                 let since = Evidence::arrival(lower_bound(new), heard);
-                self.facts().failure = Some((failure, since));
+                self.facts().failure = Some(Arc::new((failure, since)));
             }
             // The first reason of a failure is its cause: ErrImagePull, not the back-off after it.
             Some(_) => {}

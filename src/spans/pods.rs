@@ -101,7 +101,7 @@ impl<'a> Build<'a> {
         if let Some(ready) = chain.ready {
             return Some((ready, Outcome::Completed));
         }
-        if let Some(failed) = start.failed {
+        if let Some(failed) = &start.failed {
             return Some((failed.instant(chain.skew), Outcome::Failed));
         }
         let vanished = pod.end().is_some_and(|end| end.has_vanished);

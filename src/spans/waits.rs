@@ -44,14 +44,14 @@ impl Chain {
             } else {
                 ("schedule Pod", "scheduler", free)
             });
-            let within = |it: Option<Evidence>| {
+            let within = |it: Option<&Evidence>| {
                 let it = it?.instant(Nanos(0));
                 let it = self.scheduled.map_or(it, |scheduled| it.before(&scheduled));
                 Some(it.not_before(&free))
             };
-            let volume = within(waits.provisioning.filter(|_| !is_volume));
+            let volume = within(waits.provisioning.as_deref().filter(|_| !is_volume));
             begins.extend(volume.map(|at| ("await volume", "controller", at)));
-            begins.extend(within(waits.node).map(|at| ("await node", "controller", at)));
+            begins.extend(within(waits.node.as_deref()).map(|at| ("await node", "controller", at)));
         }
         begins.sort_by_key(|(.., from)| from.best);
         let ends = begins.iter().skip(1).map(|(.., from)| Some(*from)).chain([self.scheduled]);

@@ -1,5 +1,7 @@
 //! To which transition belongs what happened to a Pod, and for how long it is kept.
 
+use std::sync::Arc;
+
 use super::{Facts, Pod, PodRun, Seq, Start};
 use crate::facts::instant::Evidence;
 use crate::facts::span::Outcome;
@@ -13,13 +15,13 @@ impl Pod {
         if !is_settled {
             facts.reopen(seq, order);
         }
-        let is_open = |start: &&mut Start| start.seq == Some(seq) && start.is_open();
+        let is_open = |start: &&mut Arc<Start>| start.seq == Some(seq) && start.is_open();
         if let Some(start) = facts.start.as_mut().filter(is_open) {
-            start.cut(order);
+            Arc::make_mut(start).cut(order);
         }
-        let is_open = |run: &&mut PodRun| run.seq == Some(seq) && run.finished.is_none();
+        let is_open = |run: &&mut Arc<PodRun>| run.seq == Some(seq) && run.finished.is_none();
         if let Some(run) = facts.run.as_mut().filter(is_open) {
-            run.cut(order);
+            Arc::make_mut(run).cut(order);
         }
         for restart in &mut facts.restarts {
             restart.is_cut |= restart.seq == seq && restart.done.is_none();
@@ -35,10 +37,10 @@ impl Pod {
         let Some(facts) = self.facts.as_deref_mut() else { return };
         let is_later = |of: Option<Seq>, since: &Evidence| of == Some(seq) && since.order() > order;
         if let Some(start) = facts.start.as_mut().filter(|it| is_later(it.seq, &it.created)) {
-            start.seq = to;
+            Arc::make_mut(start).seq = to;
         }
         if let Some(run) = facts.run.as_mut().filter(|it| is_later(it.seq, &it.created)) {
-            run.seq = to;
+            Arc::make_mut(run).seq = to;
         }
         facts.restarts.retain_mut(|restart| {
             let is_later = is_later(Some(restart.seq), &restart.finished);
@@ -46,7 +48,7 @@ impl Pod {
             !is_later || to.is_some()
         });
         if let Some(end) = facts.end.as_mut().filter(|it| is_later(it.seq, &it.requested)) {
-            end.seq = to;
+            Arc::make_mut(end).seq = to;
         }
         facts.start.take_if(|start| to.is_none() && start.seq.is_none());
         facts.run.take_if(|run| to.is_none() && run.seq.is_none());
@@ -101,8 +103,10 @@ impl Pod {
 
     /// The transition `seq` has left, and all before it.
     pub fn leave(&mut self, seq: Seq) {
-        if let Some(end) = self.end_mut() {
-            end.has_left |= end.seq == Some(seq);
+        if self.end().is_some_and(|end| end.seq == Some(seq))
+            && let Some(end) = self.end_mut()
+        {
+            end.has_left = true;
         }
         for debugger in self.facts.as_deref_mut().into_iter().flat_map(|it| &mut it.debuggers) {
             let is_running = debugger.started.is_some() && debugger.ended.is_none();
@@ -139,11 +143,12 @@ impl Facts {
     fn reopen(&mut self, seq: Seq, order: u64) {
         let is_later = |at: &mut Evidence| at.order() > order;
         if let Some(start) = self.start.as_mut().filter(|start| start.seq == Some(seq)) {
+            let start = Arc::make_mut(start);
             start.ready.take_if(is_later);
-            start.failed.take_if(is_later);
+            start.failed.take_if(|at| is_later(at));
         }
         if let Some(run) = self.run.as_mut().filter(|run| run.seq == Some(seq)) {
-            run.finished.take_if(is_later);
+            Arc::make_mut(run).finished.take_if(is_later);
         }
         for restart in self.restarts.iter_mut().filter(|restart| restart.seq == seq) {
             restart.done.take_if(is_later);

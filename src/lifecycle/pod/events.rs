@@ -1,5 +1,7 @@
 //! What Kubernetes Events say of a Pod.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
@@ -99,7 +101,7 @@ impl Pod {
                 if let Some((kind, output)) = said {
                     let (container, output) = (container.clone(), output.into());
                     let probe = FailedProbe { container, kind, output, is_fatal: false };
-                    self.facts().probe = Some(probe);
+                    self.facts().probe = Some(Box::new(probe));
                 }
             }
             "Killing" if note.message.contains("will be restarted") => {
@@ -130,22 +132,22 @@ impl Facts {
     /// What an Event says of the obstacles, the start and the end.
     fn note(&mut self, note: &Note, order: u64) {
         if let Some(start) = self.start.as_mut() {
-            start.note_wait(note, order);
+            Arc::make_mut(start).note_wait(note, order);
         }
-        if note.is_warning && self.start.as_ref().is_some_and(Start::waits_for_sandbox) {
-            self.obstacle = reason::of_event(note, order).or(self.obstacle.take());
+        if note.is_warning && self.start.as_deref().is_some_and(Start::waits_for_sandbox) {
+            self.obstacle = reason::of_event(note, order).map(Arc::new).or(self.obstacle.take());
         }
         let Some(exact) = note.exact else { return };
         if let Some(end) = self.end.as_mut()
             && &*note.reason == "Killing"
             && exact >= end.requested.lo
         {
-            end.requested.add_event(exact);
+            Arc::make_mut(end).requested.add_event(exact);
         }
         // What the Pod still does when it is asked to go, or its transition has ended, is no part of it.
         let is_over = self.end.is_some();
         let start = self.start.as_mut().filter(|start| !is_over && !start.is_cut);
-        let Some(start) = start else { return };
+        let Some(start) = start.map(Arc::make_mut) else { return };
         match &*note.reason {
             "Scheduled" => {
                 if let Some(scheduled) = &mut start.scheduled {

@@ -30,7 +30,7 @@ pub struct Start {
     /// Ready for the first time.
     pub ready: Option<Evidence>,
     /// Failed for good before it was Ready.
-    pub failed: Option<Evidence>,
+    pub failed: Option<Box<Evidence>>,
     /// Trace contexts on the Pod itself.
     pub stamps: Vec<Stamp>,
     /// Its transition closed before it was Ready: what comes later is not part of it.
@@ -168,7 +168,7 @@ impl Start {
             self.ready = self.all_run(new);
         }
         if self.ready.is_none() && super::is_finished(new) {
-            self.failed = self.failed.or_else(|| Some(finish(new, heard)));
+            self.failed.get_or_insert_with(|| Box::new(finish(new, heard)));
         }
     }
 

@@ -17,13 +17,13 @@ pub struct Waits {
     /// The last of them was taken away.
     pub ungated: Option<Evidence>,
     /// An autoscaler was to make a node for it.
-    pub node: Option<Evidence>,
+    pub node: Option<Box<Evidence>>,
     /// A claim of it waits for a Pod that uses it, so that the scheduler sees to both.
     pub is_first_consumer: bool,
     /// It fits no node, or did not for a while.
     pub was_unschedulable: bool,
     /// A volume for it is being made.
-    pub provisioning: Option<Evidence>,
+    pub provisioning: Option<Box<Evidence>>,
     /// The last time that one of its volumes was attached or mapped.
     pub attached: Option<Told>,
     /// The last time that one could not be.
@@ -60,8 +60,8 @@ impl Waits {
     pub(super) fn cut(&mut self, order: u64) {
         let is_later = |at: &mut Evidence| at.order() > order;
         self.ungated.take_if(is_later);
-        self.node.take_if(is_later);
-        self.provisioning.take_if(is_later);
+        self.node.take_if(|at| is_later(at));
+        self.provisioning.take_if(|at| is_later(at));
         self.containers_ready.take_if(is_later);
         self.attached.take_if(|told| told.order > order);
         self.not_attached.take_if(|told| told.order > order);
@@ -71,10 +71,12 @@ impl Waits {
     fn note(&mut self, note: &Note, order: u64) {
         let at = Told { at: note.exact.unwrap_or(note.seconds), order };
         match &*note.reason {
-            "TriggeredScaleUp" => self.node = self.node.or_else(|| Some(note.evidence(order))),
+            "TriggeredScaleUp" => {
+                self.node.get_or_insert_with(|| Box::new(note.evidence(order)));
+            }
             "WaitForFirstConsumer" | "WaitForPodScheduled" => self.is_first_consumer = true,
             reason if is_of_claim(reason) => {
-                self.provisioning = self.provisioning.or_else(|| Some(note.evidence(order)));
+                self.provisioning.get_or_insert_with(|| Box::new(note.evidence(order)));
             }
             "SuccessfulAttachVolume" | "SuccessfulMountVolume" => {
                 self.attached = self.attached.max(Some(at));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::waiting::Waiting;
 use super::{Last, Tree};
 use crate::facts::ids;
 use crate::facts::ids::{SpanId, TraceId};
@@ -46,11 +47,8 @@ impl Tree {
                 is_followed.then(|| own_link(of, LinkReason::Follows))
             }
         });
-        let taken_over = self.waiting.change(|waiting| {
-            waiting.writes_below.tell_all();
-            std::mem::take(&mut waiting.taken_over)
-        });
-        let taken_over = taken_over.into_iter().filter(|_| action == Action::Resume);
+        let taken_over = self.waiting.change(Waiting::opens).into_iter();
+        let taken_over = taken_over.filter(|_| action == Action::Resume);
         let seq = self.take_seq();
         let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
         let transition = Transition {
@@ -322,7 +320,7 @@ impl Tree {
         let mut cause = format!("pods:{}:{}", by.uid, by.second);
         let trace = ids::trace_id(turn.rules.cluster(), self.top().uid, &cause);
         let held = self.pending.as_deref().map(|pending| pending.trace);
-        if held == Some(trace) || self.last.is_some_and(|last| last.trace == trace) {
+        if held == Some(trace) || self.last.as_deref().is_some_and(|last| last.trace == trace) {
             // That it came was a cause of its own.
             cause.push_str(":lost");
         }

@@ -22,6 +22,12 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// A transition opens, which tells all; returns what a `resume` takes over.
+    pub(super) fn opens(&mut self) -> Vec<Link> {
+        self.writes_below.tell_all();
+        std::mem::take(&mut self.taken_over)
+    }
+
     fn is_empty(&self) -> bool {
         let Self { stamps, while_paused, taken_over, writes_below } = self;
         stamps.is_empty()
