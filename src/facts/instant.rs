@@ -54,7 +54,7 @@ impl Instant {
         let bound = later.hi.minus(Nanos(1));
         if bound < self.hi {
             self.hi = bound.max(self.lo);
-            if self.source != Source::Object || self.best > self.hi {
+            if self.best > self.hi {
                 self.best = self.hi;
                 self.source =
                     if self.source == Source::Object { self.source } else { later.source };
@@ -137,7 +137,7 @@ impl Heard {
 /// When a watched change came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
-    /// It was written no later than this, by the API server's clock as far as that is known.
+    /// When that was, by the API server's clock as far as that is known.
     pub at: UnixNanos,
     /// The moment that it is taken to be of, for what must last and for limits: its arrival, unless
     /// that came late (DESIGN §7).
@@ -168,6 +168,13 @@ impl Clock {
     #[must_use]
     pub fn corrected(self) -> UnixNanos {
         self.at.plus(self.ahead)
+    }
+}
+
+impl Arrival {
+    /// It was written no later than this.
+    fn latest(&self) -> UnixNanos {
+        self.at.plus(self.unsure)
     }
 }
 
@@ -231,7 +238,7 @@ impl Evidence {
     /// the arrival of what tells of it: a length above zero.
     #[must_use]
     pub fn ahead(&self) -> Option<Nanos> {
-        let ahead = self.lo.since(self.heard.arrival?.at);
+        let ahead = self.lo.since(self.heard.arrival?.latest());
         (ahead.0 > 0).then_some(ahead)
     }
 
@@ -251,7 +258,7 @@ impl Evidence {
         let mut source = Source::Object;
         for (bound, from) in [
             (self.event.map(|at| at.plus(shift)), Source::Event),
-            (self.heard.arrival.map(|it| it.at), Source::Watch),
+            (self.heard.arrival.map(|it| it.latest()), Source::Watch),
         ] {
             if let Some(bound) = bound
                 && bound < hi
@@ -262,10 +269,13 @@ impl Evidence {
         if hi.0 == i64::MAX {
             hi = lo;
         }
-        let unsure = self.heard.arrival.filter(|_| source == Source::Watch).map(|it| it.unsure);
-        let lo = lo.min(hi).min(hi.minus(unsure.unwrap_or(Nanos(0))));
-        let live = self.event.is_some() || self.heard.arrival.is_some();
-        Instant { lo, hi, best: if live { hi } else { lo }, source }
+        let lo = lo.min(hi);
+        let best = match (source, self.heard.arrival, self.event) {
+            (Source::Watch, Some(arrival), _) => arrival.at.max(lo),
+            (_, None, None) => lo,
+            _ => hi,
+        };
+        Instant { lo, hi, best, source }
     }
 }
 
@@ -299,6 +309,28 @@ mod tests {
         evidence.add_event(at(95));
         let instant = evidence.instant(Nanos(0));
         assert_eq!((instant.best, instant.source), (at(90), Source::Event));
+    }
+
+    #[test]
+    fn of_an_arrival_by_a_clock_that_was_corrected_only_so_much_is_known() {
+        let unsure = Nanos(400_000_000);
+        let heard = |ms| {
+            let arrival = Arrival { at: at(ms), moment: at(ms), unsure };
+            Heard { order: 1, arrival: Some(arrival) }
+        };
+        let instant = Evidence::object(T, heard(120)).instant(Nanos(0));
+        assert_eq!((instant.lo, instant.best, instant.hi), (T, at(120), at(520)));
+        assert_eq!(instant.uncertainty(), Nanos(520_000_000));
+        // A time that may well come before its arrival is of no other clock.
+        let mut evidence = Evidence::object(at(300), heard(0));
+        assert_eq!((evidence.ahead(), evidence.instant(Nanos(0)).best), (None, at(300)));
+        evidence.lo = at(500);
+        assert_eq!(evidence.ahead(), Some(Nanos(100_000_000)));
+        // An Event is exact, and within what is known of the arrival.
+        let mut evidence = Evidence::object(T, heard(120));
+        evidence.add_event(at(400));
+        let instant = evidence.instant(Nanos(0));
+        assert_eq!((instant.best, instant.source), (at(400), Source::Event));
     }
 
     #[test]
