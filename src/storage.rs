@@ -11,32 +11,27 @@ mod commit;
 mod disk;
 mod frame;
 mod inspect;
+mod open;
 mod tables;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread;
 use std::time::Duration;
 
-use redb::{Builder, Database, DatabaseError};
+use redb::Database;
 
 pub use self::commit::{Changes, Commit, Origin, Queued, Waiting};
+use self::disk::Directory;
 pub use self::disk::Disk;
-use self::disk::{Bytes, Directory};
-use self::frame::Known;
 pub use self::inspect::{Contents, Queue, inspect};
-use self::tables::FORMAT;
+use self::open::Fault;
 use crate::facts::time::UnixNanos;
-use crate::text::{Chain, utc};
 
 /// Memory for pages that are read again; requests are read once.
 const CACHE: usize = 2 << 20;
-
-/// A damaged store is searched in pieces of this size, each twice: what is larger is not found.
-const PIECE: u64 = 16 << 20;
 
 /// `file_storage`, with the names and meanings of the Collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +119,9 @@ struct Inner {
     disk: Box<dyn Disk>,
     /// `None` after a failure of the disk, until it is opened again.
     db: RwLock<Option<Database>>,
+    /// Writing through has failed: what was written before may never reach the disk, whatever later tries
+    /// say.
+    is_doubtful: Arc<AtomicBool>,
     commits: AtomicU64,
     failures: AtomicU64,
     set_aside: AtomicU64,
@@ -132,24 +130,6 @@ struct Inner {
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Storage({})", self.0.disk.name())
-    }
-}
-
-/// Why bytes are no store that can be used.
-enum Fault {
-    Held,
-    Io(redb::Error),
-    /// The suffix of the name under which it stands aside, and what is wrong.
-    Useless(&'static str, String),
-}
-
-impl From<Fault> for redb::Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Held => Self::DatabaseAlreadyOpen,
-            Fault::Io(error) => error,
-            Fault::Useless(_, why) => Self::Corrupted(why),
-        }
     }
 }
 
@@ -172,6 +152,7 @@ impl Storage {
         let inner = Inner {
             disk,
             db: RwLock::new(None),
+            is_doubtful: Arc::default(),
             commits: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             set_aside: AtomicU64::new(0),
@@ -225,6 +206,14 @@ impl Storage {
             tables::begin_state(db, origin)?;
             Ok(Changes::default())
         })
+    }
+
+    /// What its state is of, if it has any.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn origin(&self) -> Result<Option<Origin>, StorageError> {
+        self.with(tables::origin)
     }
 
     /// Sets the state aside because of `why`: `is of …`. There is none then.
@@ -291,7 +280,7 @@ impl Storage {
         if open().is_none() {
             let mut place = inner.db.write().unwrap_or_else(PoisonError::into_inner);
             if place.is_none() {
-                *place = Some(inner.checked().map_err(redb::Error::from)?);
+                *place = Some(inner.reopened().map_err(redb::Error::from)?);
             }
         }
         let done = open().as_ref().map_or(Err(redb::Error::DatabaseClosed), act);
@@ -301,127 +290,4 @@ impl Storage {
         }
         Ok(done?)
     }
-}
-
-impl Inner {
-    /// The store as it stands there, each page of it checked.
-    fn checked(&self) -> Result<Database, Fault> {
-        let bytes = self.disk.open().map_err(|error| Fault::Io(redb::Error::Io(error)))?;
-        let db = opened(bytes, self.disk.syncs())?;
-        match tables::format(&db) {
-            Ok(FORMAT) => Ok(db),
-            Ok(other) => {
-                let why = format!("has format {other}, and this version reads {FORMAT}");
-                Err(Fault::Useless("format", why))
-            }
-            Err(error) => Err(fault(error)),
-        }
-    }
-
-    /// A new store in the place of one that cannot be used, which is set aside; requests whose bytes
-    /// are whole are in the new one too.
-    fn recreate(&self, suffix: &str, why: &str, at: UnixNanos) -> Result<Database, redb::Error> {
-        let (fresh, n_found) = {
-            let old = self.disk.open()?;
-            let fresh = opened(self.disk.fresh()?, self.disk.syncs())?;
-            tables::format(&fresh)?;
-            let n_found = salvage(&*old, &fresh, at)?;
-            (fresh, n_found)
-        };
-        let aside = self.disk.replace(&format!(".{suffix}-{}", stamp(at)))?;
-        self.set_aside.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(
-            storage = self.disk.name(),
-            why,
-            aside,
-            requests = n_found,
-            "The storage cannot be used and is set aside; requests that are whole in it will be sent"
-        );
-        Ok(fresh)
-    }
-
-    fn state_aside(
-        &self,
-        db: &Database,
-        known: &Origin,
-        why: &str,
-        at: UnixNanos,
-    ) -> Result<(), redb::Error> {
-        let state = tables::state(db)?;
-        let (aside, bytes) = self.disk.aside(&format!(".state-{}", stamp(at)))?;
-        let copy = opened(bytes, self.disk.syncs())
-            .map_err(|_| redb::Error::Corrupted(format!("{aside} cannot be written")))?;
-        tables::write_state(&copy, known, &state)?;
-        self.set_aside.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(
-            storage = self.disk.name(),
-            why,
-            aside,
-            records = state.0.len(),
-            "What was stored of transitions cannot be used and is set aside; queues are kept"
-        );
-        Ok(())
-    }
-}
-
-/// Opens bytes as a store. Whatever they are, nothing but the thread that does so can end by it.
-fn opened(of: Box<dyn redb::StorageBackend>, syncs: bool) -> Result<Database, Fault> {
-    let open = move || {
-        let mut builder = Builder::new();
-        builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
-        builder.create_with_backend(Bytes { of, syncs })
-    };
-    match thread::spawn(open).join() {
-        Ok(Ok(db)) => Ok(db),
-        Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => Err(Fault::Held),
-        Ok(Err(error)) => Err(fault(error.into())),
-        Err(_) => Err(Fault::Useless("damaged", "is damaged: it cannot be opened".to_owned())),
-    }
-}
-
-/// Whether it is the disk that fails, or what stands on it.
-fn fault(error: redb::Error) -> Fault {
-    let is_content = |it: &io::Error| {
-        matches!(it.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-    };
-    let is_of_disk = matches!(error, redb::Error::PreviousIo)
-        || matches!(&error, redb::Error::Io(error) if !is_content(error));
-    if is_of_disk {
-        return Fault::Io(error);
-    }
-    Fault::Useless("damaged", format!("is damaged: {}", Chain(&error)))
-}
-
-/// Puts each request that is whole in `old` into the queues of `fresh`; how many there were.
-fn salvage(
-    old: &dyn redb::StorageBackend,
-    fresh: &Database,
-    at: UnixNanos,
-) -> Result<usize, redb::Error> {
-    let len = old.len()?;
-    let piece = |from: u64| -> io::Result<Vec<u8>> {
-        let n = usize::try_from((len - from).min(2 * PIECE)).map_err(io::Error::other)?;
-        let mut piece = vec![0; n];
-        old.read(from, &mut piece)?;
-        Ok(piece)
-    };
-    let starts = || (0..len).step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
-    let mut known = Known::default();
-    for from in starts() {
-        known.hear(&piece(from)?);
-    }
-    for from in starts() {
-        let pushes = known.kept(&piece(from)?);
-        tables::commit(fresh, &Commit { at, pushes, ..Commit::default() })?;
-    }
-    let mut n = 0;
-    for exporter in tables::exporters(fresh)? {
-        n += tables::waiting(fresh, &exporter)?.requests.len();
-    }
-    Ok(n)
-}
-
-/// A moment as names of files have it: `20261129T230501Z`.
-fn stamp(at: UnixNanos) -> String {
-    utc(at).strftime("%Y%m%dT%H%M%SZ").to_string()
 }

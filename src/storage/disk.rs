@@ -5,7 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
@@ -40,12 +42,18 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Why they cannot be made.
     fn fresh(&self) -> io::Result<Box<dyn StorageBackend>>;
 
-    /// Lets those of `fresh` take their place. The bytes that were there stand aside from then on,
-    /// under a name that ends in `suffix`, which is returned. At no moment is there nothing.
+    /// Lets those of `fresh` take their place. At no moment is there nothing.
     ///
     /// # Errors
     /// Why they cannot.
-    fn replace(&self, suffix: &str) -> io::Result<String>;
+    fn replace(&self) -> io::Result<()>;
+
+    /// The same, and the bytes that were there stand aside from then on, under a name that ends in
+    /// `suffix`, which is returned.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    fn set_aside(&self, suffix: &str) -> io::Result<String>;
 
     /// New bytes that stand aside under a name that ends in `suffix`.
     ///
@@ -124,11 +132,15 @@ impl Disk for Directory {
         }
     }
 
-    fn replace(&self, suffix: &str) -> io::Result<String> {
-        let to = self.named(suffix);
-        fs::hard_link(&self.path, &to)?;
+    fn replace(&self) -> io::Result<()> {
         fs::rename(self.named(".new"), &self.path)?;
-        self.sync_directory()?;
+        self.sync_directory()
+    }
+
+    fn set_aside(&self, suffix: &str) -> io::Result<String> {
+        let to = self.named(suffix);
+        linked(&self.path, &to, |from, to| fs::hard_link(from, to))?;
+        self.replace()?;
         Ok(to.display().to_string())
     }
 
@@ -138,12 +150,31 @@ impl Disk for Directory {
     }
 }
 
+/// Gives a file a second name; where the file system has none (some of networks and of SD cards), a copy
+/// has it.
+fn linked(
+    from: &Path,
+    to: &Path,
+    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    match link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
 /// What a disk gave, as redb takes it. Locks are delegated too, or there would be none.
 #[derive(Debug)]
 pub(super) struct Bytes {
     pub(super) of: Box<dyn StorageBackend>,
     /// Whether they are written through to the disk when redb asks for it.
     pub(super) syncs: bool,
+    /// Whether that has failed.
+    pub(super) is_doubtful: Arc<AtomicBool>,
 }
 
 impl StorageBackend for Bytes {
@@ -160,7 +191,10 @@ impl StorageBackend for Bytes {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.syncs { self.of.sync_data() } else { Ok(()) }
+        if !self.syncs {
+            return Ok(());
+        }
+        self.of.sync_data().inspect_err(|_| self.is_doubtful.store(true, Ordering::Relaxed))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -197,5 +231,36 @@ impl StorageBackend for Bytes {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.of.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_are_no_hard_links_what_is_set_aside_is_a_copy() {
+        let at = std::env::temp_dir().join(format!("lifespan-links-{}", std::process::id()));
+        fs::create_dir_all(&at).unwrap();
+        let settings = Settings {
+            directory: at.clone(),
+            create_directory: false,
+            directory_permissions: 0o750,
+            timeout: std::time::Duration::ZERO,
+            fsync: true,
+            recreate: true,
+        };
+        let directory = Directory::new(&settings).unwrap();
+        fs::write(&directory.path, "old").unwrap();
+        let none = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
+        let to = directory.named(".damaged");
+        linked(&directory.path, &to, none).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        // What stands aside is not written over.
+        let there = |_: &Path, _: &Path| Err(io::ErrorKind::AlreadyExists.into());
+        fs::write(&directory.path, "another").unwrap();
+        linked(&directory.path, &to, there).unwrap_err();
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        fs::remove_dir_all(at).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
 use redb::{Builder, Database, StorageBackend};
@@ -101,7 +101,11 @@ fn look(copy: Copy) -> Contents {
     let look = move || -> Result<Contents, redb::Error> {
         let mut builder = Builder::new();
         builder.set_cache_size(super::CACHE).set_check_integrity_on_open(true);
-        read(&builder.create_with_backend(Bytes { of: Box::new(copy), syncs: true })?)
+        read(&builder.create_with_backend(Bytes {
+            of: Box::new(copy),
+            syncs: false,
+            is_doubtful: Arc::default(),
+        })?)
     };
     let damage = match thread::spawn(look).join() {
         Ok(Ok(contents)) => return contents,

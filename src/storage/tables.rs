@@ -162,6 +162,30 @@ pub(super) fn state(db: &Database) -> Done<Changes> {
     Ok(state)
 }
 
+/// Copies all that stands in `from` into a store that has nothing yet.
+pub(super) fn copy(from: &Database, to: &Database) -> Done<()> {
+    let (from, to) = (from.begin_read()?, to.begin_write()?);
+    rows(&from, &to, ABOUT)?;
+    rows(&from, &to, QUEUES)?;
+    rows(&from, &to, NUMBERS)?;
+    rows(&from, &to, STATE)?;
+    Ok(to.commit()?)
+}
+
+fn rows<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Done<()> {
+    let Some(from) = opened(from, table)? else { return Ok(()) };
+    let mut to = to.open_table(table)?;
+    for row in from.iter()? {
+        let (key, value) = row?;
+        to.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}
+
 /// What the state is of, if there is any.
 pub(super) fn origin(db: &Database) -> Done<Option<Origin>> {
     let txn = db.begin_read()?;

@@ -17,7 +17,7 @@ use lifespan::storage::{
 use proptest::prelude::*;
 use prost::bytes::Bytes;
 
-use crate::support::disk::FakeDisk;
+use crate::support::disk::{FakeDisk, serves};
 use crate::support::service::folder;
 
 const NOW: UnixNanos = UnixNanos::from_seconds(1_795_000_000);
@@ -388,6 +388,18 @@ fn a_store_that_is_cut_off_anywhere_is_opened_or_set_aside_and_whole_requests_ar
     }
 }
 
+/// What the fuzz target begins with.
+#[test]
+fn a_store_that_was_written_serves_whole_or_not() {
+    let whole = fs::read(GOLDEN).unwrap();
+    for bytes in [&whole, &b"".to_vec(), &filled().bytes()] {
+        serves(bytes);
+        for n in [1, 4_096, bytes.len() / 2] {
+            serves(&bytes[..n.min(bytes.len())]);
+        }
+    }
+}
+
 #[test]
 fn a_store_in_which_a_page_is_empty_is_opened_or_set_aside_and_whole_requests_are_kept() {
     let whole = Whole::new();
@@ -417,7 +429,7 @@ proptest! {
 
     #[test]
     fn whatever_the_bytes_a_store_is_opened(bytes in prop::collection::vec(any::<u8>(), 1..9_000)) {
-        drop(opened(&FakeDisk::of(bytes)));
+        serves(&bytes);
     }
 
     /// Twice in a row: once at work, once while it is opened again.
@@ -455,6 +467,34 @@ proptest! {
         prop_assert!(then.iter().any(|it| (it.0, it.1) == (n, n_queued)), "{n} {n_queued}: {then:?}");
         let safe = then.iter().filter(|it| !it.2).map(|it| it.0).max().unwrap_or(0);
         prop_assert!(n >= safe, "{n} of {then:?}");
+    }
+
+    /// What could not be written through is not relied on, whatever the disk says of it later.
+    #[test]
+    fn a_commit_that_was_made_after_a_failed_sync_outlasts_a_loss_of_power(
+        sizes in prop::collection::vec((1..4_u64, 0..6_000_usize), 2..8),
+        fails in 0..40_usize,
+        there in prop::collection::vec(any::<bool>(), 1..20),
+    ) {
+        let disk = FakeDisk::default();
+        let storage = opened(&disk);
+        storage.state(&origin(), NOW).unwrap();
+        disk.fails_to_sync_after(fails);
+        let mut next = 0;
+        for (n, (n_pushed, len)) in sizes.iter().enumerate() {
+            let changes = changes(&[("n", Some(&n.to_string()))]);
+            let pushes = pushes("a", next..next + n_pushed, *len);
+            next += n_pushed;
+            let commit = Commit { at: NOW, changes, pushes, ..Commit::default() };
+            while storage.commit(&commit).is_err() {}
+        }
+        let mut there = there.iter().cycle();
+        let disk = disk.after_power(|| *there.next().unwrap());
+        let storage = opened(&disk);
+        prop_assert_eq!(disk.aside(), Vec::<String>::new());
+        let n = (sizes.len() - 1).to_string();
+        prop_assert_eq!(storage.state(&origin(), NOW).unwrap(), changes(&[("n", Some(&n))]));
+        prop_assert_eq!(all(&storage).len() as u64, next);
     }
 
     #[test]

@@ -75,6 +75,7 @@ const SHELL_FILES: &[&str] = &[
     "recording/input.rs",
     "seldom.rs",
     "storage.rs",
+    "storage/open.rs",
     "storage/disk.rs",
     "storage/inspect.rs",
     "store.rs",

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, RwLock};
 
-use lifespan::storage::Disk;
+use lifespan::facts::time::UnixNanos;
+use lifespan::storage::{Changes, Commit, Disk, Origin, Storage};
 use redb::StorageBackend;
 
 /// The disk; clones are the same one. Files by the ends of their names, the store's own is "".
@@ -22,6 +23,8 @@ struct State {
     full_from: Option<usize>,
     /// From this one on nothing reaches the disk any more.
     dead_from: Option<usize>,
+    /// The first sync from this one on fails.
+    unsynced_from: Option<usize>,
 }
 
 /// What was written, and what of it would outlast a loss of power.
@@ -73,6 +76,13 @@ impl FakeDisk {
     pub(crate) fn is_full_after(&self, n: Option<usize>) {
         let mut state = self.0.write().unwrap();
         state.full_from = n.map(|n| state.n_acts + n);
+    }
+
+    /// Once so much more was done a sync fails. What was to be written through is taken for written
+    /// afterwards, as by Linux, and never is.
+    pub(crate) fn fails_to_sync_after(&self, n: usize) {
+        let mut state = self.0.write().unwrap();
+        state.unsynced_from = Some(state.n_acts + n);
     }
 
     /// Power fails once so much more was done; what is written then is lost.
@@ -130,12 +140,17 @@ impl Disk for FakeDisk {
         Ok(self.file(".new"))
     }
 
-    fn replace(&self, suffix: &str) -> io::Result<String> {
+    fn replace(&self) -> io::Result<()> {
         let mut state = self.0.write().unwrap();
-        let old = state.files.get("").cloned().unwrap_or_default();
-        state.files.insert(suffix.to_owned(), old);
         let new = state.files.remove(".new").unwrap();
         state.files.insert(String::new(), new);
+        Ok(())
+    }
+
+    fn set_aside(&self, suffix: &str) -> io::Result<String> {
+        let old = self.0.read().unwrap().files.get("").cloned().unwrap_or_default();
+        self.0.write().unwrap().files.insert(suffix.to_owned(), old);
+        self.replace()?;
         Ok(suffix.to_owned())
     }
 
@@ -202,7 +217,17 @@ impl StorageBackend for FakeFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.act()? {
+        let reaches = self.act()?;
+        let fails = {
+            let mut state = self.disk.0.write().unwrap();
+            let n = state.n_acts;
+            state.unsynced_from.take_if(|from| n > *from).is_some()
+        };
+        if fails {
+            self.with(|content| content.unsynced.clear());
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        if reaches {
             self.with(|content| {
                 for (offset, data) in std::mem::take(&mut content.unsynced) {
                     put(&mut content.durable, offset, data.as_deref());
@@ -215,4 +240,27 @@ impl StorageBackend for FakeFile {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.change(offset, Some(data))
     }
+}
+
+/// Whatever `bytes` stand where a store should, one is opened: all that is in its queues can be read, and
+/// what is stored then stays. Which bytes these are `cargo fuzz` may choose (tests/fuzz).
+pub(crate) fn serves(bytes: &[u8]) {
+    let disk = FakeDisk::of(bytes.to_vec());
+    let now = UnixNanos::from_seconds(1_795_000_000);
+    let open = || Storage::on(Box::new(disk.clone()), true, now).unwrap();
+    let origin = Origin { cluster: "c0ffee".to_owned(), format: 1 };
+    let storage = open();
+    storage.state(&origin, now).unwrap();
+    for exporter in storage.exporters().unwrap() {
+        for (number, _, n_spans, n_bytes) in storage.waiting(&exporter).unwrap().requests {
+            let queued = storage.request(&exporter, number).unwrap().unwrap();
+            assert_eq!((queued.n_spans, queued.bytes.len()), (n_spans, n_bytes));
+        }
+    }
+    let changes = Changes([(b"a key".to_vec(), Some(b"a value".to_vec()))].into());
+    storage.commit(&Commit { at: now, changes, ..Commit::default() }).unwrap();
+    let state = storage.state(&origin, now).unwrap();
+    assert_eq!(state.0.get(b"a key".as_slice()), Some(&Some(b"a value".to_vec())));
+    drop(storage);
+    assert_eq!(open().state(&origin, now).unwrap(), state);
 }
