@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Method, Request};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Limited};
 use kube_client::Client;
 pub use kube_client::client::Body;
@@ -19,7 +19,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::client::{Access, client};
 use super::machine::Machine;
+use super::offset;
 use super::refusal::{Failed, refused};
+use crate::facts::time::UnixNanos;
+use crate::otlp::verdict::retry_after;
 use crate::text::Chain;
 
 /// Who waits for a whole answer is told so after this.
@@ -202,8 +205,8 @@ impl ApiServer {
                     let is_protobuf = content.is_some_and(|it| it.starts_with(PROTOBUF.as_bytes()));
                     return Ok(Answer { body, is_protobuf });
                 }
-                let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                refused(head.status.as_u16(), after, &start(body, until).await)
+                let asked = asked_to_wait(&head.headers, || self.0.machine.now().corrected());
+                refused(head.status.as_u16(), asked, &start(body, until).await)
             }
             Ok(Err(error)) => Failed::Unreachable(chain(&error)),
             Err(_) => Failed::Unreachable(silent(patience)),
@@ -232,6 +235,14 @@ impl ApiServer {
     }
 }
 
+/// What `Retry-After` asks to wait. A date is one of the server's clock, which tells `Date` too, and is
+/// `now` where it does not.
+fn asked_to_wait(headers: &HeaderMap, now: impl FnOnce() -> UnixNanos) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let now = || text(DATE).and_then(offset::date).unwrap_or_else(now);
+    text(RETRY_AFTER).and_then(|asked| retry_after(asked, now()))
+}
+
 /// An error with its causes, as one line.
 fn chain(error: &dyn std::error::Error) -> String {
     Chain(error).to_string()
@@ -251,4 +262,26 @@ async fn start(mut body: Body, until: Instant) -> Vec<u8> {
         }
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_asks_to_wait_some_seconds_or_until_a_moment_of_its_own_clock() {
+        let here = || UnixNanos::from_seconds(1_792_567_670);
+        let asked = |headers: &[(http::HeaderName, &'static str)]| {
+            let headers = headers.iter().cloned();
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            asked_to_wait(&headers.collect(), here).map(|it| it.as_secs())
+        };
+        let until = (RETRY_AFTER, "Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(asked(&[(RETRY_AFTER, " 17 ")]), Some(17));
+        assert_eq!(asked(&[(DATE, "Wed, 21 Oct 2026 07:27:18 GMT"), until.clone()]), Some(42));
+        assert_eq!(asked(&[(DATE, "Wed, 21 Oct 2026 09:00:00 GMT"), until.clone()]), Some(0));
+        assert_eq!(asked(&[until]), Some(10));
+        assert_eq!(asked(&[(RETRY_AFTER, "soon")]), None);
+        assert_eq!(asked(&[]), None);
+    }
 }

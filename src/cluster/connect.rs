@@ -82,7 +82,9 @@ impl ConnectError {
         let asked = format!("GET {path}: {failed}");
         match failed {
             Failed::Refused { code: 401, .. } => Self::Unauthorized { server, problem },
-            Failed::Refused { code: 500.., .. } => Self::Unreachable { server, problem: asked },
+            Failed::Refused { code: 429 | 500.., .. } => {
+                Self::Unreachable { server, problem: asked }
+            }
             Failed::Refused { .. } => Self::Strange { server, problem: asked },
             Failed::Unreachable(_) | Failed::Broken(_) => Self::Unreachable { server, problem },
         }
@@ -131,7 +133,8 @@ async fn identified(
     let read = if needs_uid { api.get(namespace).await.map(Some) } else { Ok(None) };
     let uid = match read {
         Ok(said) => said.and_then(|said| uid(&said)),
-        Err(Failed::Refused { code, message, .. }) if code != 401 => {
+        // A server that is too busy to say it is another matter: without its uid, ids are others.
+        Err(Failed::Refused { code: code @ (403 | 404), message, .. }) => {
             tracing::debug!(code, message, "The namespace kube-system cannot be read");
             None
         }

@@ -46,9 +46,9 @@ struct Details {
     retry_after_seconds: u64,
 }
 
-/// What an answer with an error status means. `retry_after` is the header of that name.
+/// What an answer with an error status means. `asked` is what its header `Retry-After` asks to wait.
 #[must_use]
-pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Failed {
+pub fn refused(code: u16, asked: Option<Duration>, body: &[u8]) -> Failed {
     let status: Status = peek(schema::STATUS, body).unwrap_or_default();
     let message = match (status.message.as_str(), status.reason.as_str()) {
         ("", "") if body.starts_with(MAGIC) => String::new(),
@@ -56,9 +56,8 @@ pub fn refused(code: u16, retry_after: Option<&str>, body: &[u8]) -> Failed {
         ("", reason) => reason.to_owned(),
         (message, _) => message.chars().take(MAX_MESSAGE).collect(),
     };
-    let asked = retry_after.and_then(|text| text.trim().parse().ok());
     let told = status.details.map(|it| it.retry_after_seconds).filter(|seconds| *seconds > 0);
-    let retry_after = asked.or(told).map(Duration::from_secs);
+    let retry_after = asked.or(told.map(Duration::from_secs));
     Failed::Refused { code, message: message.trim().to_owned(), retry_after }
 }
 
@@ -96,18 +95,19 @@ mod tests {
                 "429 slow down",
                 Some(3),
             ),
-            ("", 503, Some("17"), "503", Some(17)),
+            ("", 503, Some(17), "503", Some(17)),
             (
-                "upstream connect error",
-                502,
-                Some("Wed, 21 Oct 2026 07:28:00 GMT"),
-                "502 upstream connect error",
-                None,
+                r#"{"message":"slow down","details":{"retryAfterSeconds":3}}"#,
+                429,
+                Some(1),
+                "429 slow down",
+                Some(1),
             ),
+            ("upstream connect error", 502, None, "502 upstream connect error", None),
             (r#"{"reason":"Timeout"}"#, 504, None, "504 Timeout", None),
         ];
         for (body, code, header, message, seconds) in cases {
-            let failed = refused(code, header, body.as_bytes());
+            let failed = refused(code, header.map(Duration::from_secs), body.as_bytes());
             assert_eq!(failed.to_string(), message);
             let Failed::Refused { code: of, retry_after, .. } = failed else { panic!("{body}") };
             assert_eq!((of, retry_after), (code, seconds.map(Duration::from_secs)));

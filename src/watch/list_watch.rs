@@ -26,6 +26,12 @@ pub const DENIED: Duration = Duration::from_secs(30);
 /// A watch that ends sooner than this without a word has failed, whatever it says.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
+/// So often a list is read again that is older than what had been watched.
+const STALE_LISTS: u32 = 3;
+
+/// What is said of such a list.
+pub const STALE: &str = "the list is older than what was watched";
+
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -91,7 +97,13 @@ pub struct ListWatch {
     last: Request,
     /// Where the watch stands; `None` if there must be a list first.
     version: Option<String>,
+    /// The newest version that was reached; 0 where versions are no numbers.
+    newest: u64,
+    /// How many lists in a row were older.
+    n_stale: u32,
     n_failed: u32,
+    /// How often the server had forgotten where the watch stood, since a watch went well.
+    n_expired: u32,
     denied: Duration,
 }
 
@@ -104,7 +116,10 @@ impl ListWatch {
             has_no_backlog,
             last: Request::WatchList,
             version: None,
+            newest: 0,
+            n_stale: 0,
             n_failed: 0,
+            n_expired: 0,
             denied: DENIED,
         };
         list_watch.last = list_watch.list();
@@ -115,6 +130,7 @@ impl ListWatch {
     #[must_use]
     pub fn from(mut self, version: Option<u64>) -> Self {
         self.version = version.map(|version| version.to_string());
+        self.newest = version.unwrap_or_default();
         self.last = self.same();
         self
     }
@@ -137,8 +153,19 @@ impl ListWatch {
         self.version.as_deref()
     }
 
+    /// Whether a list of this version shall not be believed: a server that lags behind the others, or its
+    /// cache, shows what has been. It is read again; one that stays older is of a cluster that was
+    /// restored from a backup.
+    pub fn is_stale(&mut self, version: &str) -> bool {
+        let is_older = version.parse().is_ok_and(|version: u64| version < self.newest);
+        let is_stale = is_older && self.n_stale < STALE_LISTS;
+        self.n_stale = if is_stale { self.n_stale + 1 } else { 0 };
+        is_stale
+    }
+
     /// The watch said this version, or a WatchList was complete at it.
     pub fn reached(&mut self, version: String) {
+        self.newest = version.parse().unwrap_or_default();
         self.version = Some(version);
         self.n_failed = 0;
     }
@@ -157,7 +184,7 @@ impl ListWatch {
             }
             Ended::Closed { .. } | Ended::Silent if is_listing => self.without_watch_list(jitter),
             Ended::Closed { lasted, was_heard } if was_heard || lasted >= TOO_SHORT => {
-                self.n_failed = 0;
+                (self.n_failed, self.n_expired) = (0, 0);
                 self.now(self.same(), Phase::Watching)
             }
             Ended::Closed { .. } => {
@@ -222,11 +249,15 @@ impl ListWatch {
         }
     }
 
-    /// The server has forgotten where the watch stood, or the rest of the list.
+    /// The server has forgotten where the watch stood, or the rest of the list. Where it has forgotten that
+    /// as soon as it was listed, another list is no better: the next one waits.
     fn expired(&mut self, jitter: f64, message: String) -> Next {
         if self.version.take().is_some() {
+            let wait = BACKOFF.delay(self.n_expired, jitter, Duration::ZERO, None);
+            let wait = wait.filter(|_| self.n_expired > 0).unwrap_or_default();
+            self.n_expired = self.n_expired.saturating_add(1);
             let now = self.now(self.list(), Phase::Listing);
-            return Next { is_away: true, error: Some(message), ..now };
+            return Next { wait, is_away: true, error: Some(message), ..now };
         }
         self.again(jitter, None, message)
     }
@@ -253,175 +284,4 @@ impl ListWatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HALF: f64 = 0.5;
-
-    fn token(next: &str) -> Option<String> {
-        Some(next.to_owned()).filter(|next| !next.is_empty())
-    }
-
-    fn page(next: &str) -> Request {
-        Request::Page { next: token(next) }
-    }
-
-    fn watch(version: &str) -> Request {
-        Request::Watch { version: version.to_owned() }
-    }
-
-    fn paged(version: &str, next: &str) -> Ended {
-        Ended::Page(ListMeta { version: version.to_owned(), next: token(next) })
-    }
-
-    fn refused(code: u16) -> Ended {
-        Ended::Failed(Failed::Refused { code, message: String::new(), retry_after: None })
-    }
-
-    fn broken(why: &str) -> Ended {
-        Ended::Failed(Failed::Broken(why.to_owned()))
-    }
-
-    /// One that watches at version 7.
-    fn watching() -> ListWatch {
-        let mut list_watch = ListWatch::new(false, false);
-        assert_eq!(list_watch.after(paged("7", ""), HALF).request, watch("7"));
-        list_watch
-    }
-
-    #[test]
-    fn a_list_is_read_page_by_page_and_then_watched_from_its_version() {
-        let mut list_watch = ListWatch::new(false, false);
-        assert_eq!(list_watch.request(), &page(""));
-        assert_eq!(list_watch.after(paged("5", "token"), HALF).request, page("token"));
-        let next = list_watch.after(paged("5", ""), HALF);
-        assert_eq!((next.request, next.wait, next.is_away), (watch("5"), Duration::ZERO, false));
-    }
-
-    #[test]
-    fn a_watch_goes_on_where_it_ended() {
-        let mut list_watch = watching();
-        list_watch.reached("9".to_owned());
-        let closed = Ended::Closed { lasted: Duration::from_secs(200), was_heard: false };
-        for ended in [closed, Ended::Silent] {
-            let next = list_watch.after(ended, HALF);
-            assert_eq!(
-                (next.request, next.wait, next.is_away),
-                (watch("9"), Duration::ZERO, false)
-            );
-        }
-    }
-
-    #[test]
-    fn a_watch_that_goes_on_from_a_version_lists_only_if_that_is_forgotten() {
-        let mut list_watch = ListWatch::new(false, false).from(Some(7));
-        assert_eq!(list_watch.request(), &watch("7"));
-        let next = list_watch.after(refused(410), HALF);
-        assert_eq!((next.request, next.is_away), (page(""), true));
-        assert_eq!(ListWatch::new(false, false).from(None).request(), &page(""));
-    }
-
-    #[test]
-    fn a_broken_watch_goes_on_after_a_growing_wait_and_the_lane_is_away() {
-        let mut list_watch = watching();
-        let waits: Vec<_> = (0..7)
-            .map(|_| list_watch.after(broken("reset"), HALF))
-            .map(|next| {
-                assert_eq!((next.request, next.is_away), (watch("7"), true));
-                next.wait.as_millis()
-            })
-            .collect();
-        assert_eq!(waits, [800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
-        list_watch.reached("8".to_owned());
-        assert_eq!(
-            list_watch.after(refused(500), HALF).wait.as_millis(),
-            800,
-            "success starts anew"
-        );
-    }
-
-    #[test]
-    fn a_watch_that_ends_at_once_is_not_begun_again_in_a_tight_loop() {
-        let closed = Ended::Closed { lasted: Duration::from_millis(3), was_heard: false };
-        assert!(watching().after(closed, HALF).wait > Duration::ZERO);
-        let busy = Ended::Closed { lasted: Duration::from_millis(3), was_heard: true };
-        assert_eq!(watching().after(busy, HALF).wait, Duration::ZERO);
-    }
-
-    #[test]
-    fn a_forgotten_version_means_a_list() {
-        let next = watching().after(refused(410), HALF);
-        assert_eq!((next.request, next.wait, next.is_away), (page(""), Duration::ZERO, true));
-    }
-
-    #[test]
-    fn a_forgotten_page_begins_the_list_again_but_not_at_once() {
-        let mut list_watch = ListWatch::new(false, false);
-        list_watch.after(paged("5", "token"), HALF);
-        let next = list_watch.after(refused(410), HALF);
-        assert_eq!((next.request, next.is_away), (page(""), true));
-        assert!(next.wait > Duration::ZERO);
-    }
-
-    #[test]
-    fn a_list_that_breaks_off_begins_again() {
-        let mut list_watch = ListWatch::new(false, false);
-        list_watch.after(paged("5", "token"), HALF);
-        assert_eq!(list_watch.after(broken("cut"), HALF).request, page(""));
-    }
-
-    #[test]
-    fn what_the_server_asks_to_wait_is_waited() {
-        let ended = Ended::Failed(Failed::Refused {
-            code: 429,
-            message: "too many requests".to_owned(),
-            retry_after: Some(Duration::from_secs(12)),
-        });
-        let next = watching().after(ended, HALF);
-        assert_eq!((next.wait, next.request), (Duration::from_secs(12), watch("7")));
-    }
-
-    #[test]
-    fn a_kind_that_may_not_be_read_is_asked_for_again() {
-        let next = watching().after(refused(403), HALF);
-        assert_eq!((next.phase, next.wait, next.request), (Phase::Forbidden, DENIED, watch("7")));
-    }
-
-    #[test]
-    fn a_kind_that_is_gone_is_listed_when_it_comes_back() {
-        let next = watching().after(refused(404), HALF);
-        assert_eq!((next.phase, next.wait, next.request), (Phase::Missing, DENIED, page("")));
-    }
-
-    #[test]
-    fn a_server_without_watch_list_is_listed_in_pages() {
-        let closed = Ended::Closed { lasted: Duration::from_secs(200), was_heard: true };
-        for ended in [refused(422), refused(400), Ended::Silent, closed] {
-            let mut list_watch = ListWatch::new(true, false);
-            assert_eq!(list_watch.request(), &Request::WatchList);
-            let next = list_watch.after(ended.clone(), HALF);
-            assert_eq!((next.request, next.wait), (page(""), Duration::ZERO), "{ended:?}");
-            list_watch.after(paged("3", ""), HALF);
-            assert_eq!(
-                list_watch.after(refused(410), HALF).request,
-                page(""),
-                "and not tried again"
-            );
-        }
-    }
-
-    #[test]
-    fn a_watch_list_that_is_complete_is_an_ordinary_watch() {
-        let mut list_watch = ListWatch::new(true, false);
-        list_watch.reached("12".to_owned());
-        assert_eq!(list_watch.after(Ended::Silent, HALF).request, watch("12"));
-        assert_eq!(list_watch.after(refused(410), HALF).request, Request::WatchList);
-    }
-
-    #[test]
-    fn of_a_kind_without_backlog_only_the_version_is_asked_for() {
-        let mut list_watch = ListWatch::new(true, true);
-        assert_eq!(list_watch.request(), &page(""));
-        assert_eq!(list_watch.after(paged("5", "more"), HALF).request, watch("5"));
-    }
-}
+mod tests;

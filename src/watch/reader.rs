@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::cut::{Page, Stream};
 use super::left::are_there;
-use super::list_watch::{Ended, ListWatch, Request};
+use super::list_watch::{Ended, ListWatch, Request, STALE};
 use super::listener::Listener;
 use super::reading::{Piece, Reading, Tally};
 use super::status::{Phase, Progress, Status};
@@ -62,6 +62,12 @@ impl<E: Listener> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
         let is_discovered = self.target.version.is_none();
+        if let Some(from) = self.from
+            && self.newest().await.is_some_and(|newest| newest < from)
+        {
+            // The cluster was restored from a backup: a watch from there would say nothing for long.
+            self.from = None;
+        }
         let mut list_watch = ListWatch::new(has_watch_list, self.has_no_backlog)
             .with_denied(self.settings.denied)
             .from(self.from);
@@ -88,6 +94,16 @@ impl<E: Listener> Reader<E> {
             }
             sleep(next.wait).await;
         }
+    }
+
+    /// The newest resourceVersion there is, if the server says it.
+    async fn newest(&mut self) -> Option<u64> {
+        self.discover().await.ok()?;
+        let uri = self.target.uri(&Request::Page { next: None }, &self.settings, true);
+        let said = self.api.get(&uri).await.ok()?;
+        let mut page = Page::new(false);
+        page.read(&said, |_| {}).ok()?;
+        page.end().ok()?.version.parse().ok()
     }
 
     fn begin(&mut self, list_watch: &ListWatch) {
@@ -187,14 +203,14 @@ impl<E: Listener> Reader<E> {
             self.status.send_modify(|status| status.is_synced = true);
         }
         match request {
-            Request::Page { .. } => self.page(answer).await,
+            Request::Page { .. } => self.page(answer, list_watch).await,
             Request::WatchList | Request::Watch { .. } => {
                 self.watch(answer, *request == Request::WatchList, list_watch).await
             }
         }
     }
 
-    async fn page(&mut self, answer: Answer) -> Result<Ended, Stopped> {
+    async fn page(&mut self, answer: Answer, list_watch: &mut ListWatch) -> Result<Ended, Stopped> {
         let Answer { mut body, is_protobuf } = answer;
         let mut items = Page::new(is_protobuf);
         loop {
@@ -230,6 +246,9 @@ impl<E: Listener> Reader<E> {
         };
         self.status.send_modify(|status| status.list.n_pages += 1);
         if meta.next.is_none() || self.has_no_backlog {
+            if list_watch.is_stale(&meta.version) {
+                return Ok(broken(STALE));
+            }
             self.list_done(&meta.version).await?;
         }
         Ok(Ended::Page(meta))
@@ -318,6 +337,9 @@ impl<E: Listener> Reader<E> {
                     Piece::Said(one) => self.hand_on(Some(one)).await?,
                     Piece::ListDone(version) => {
                         let version = version.to_string();
+                        if list_watch.is_stale(&version) {
+                            return Ok(broken(STALE));
+                        }
                         self.list_done(&version).await?;
                         list_watch.reached(version);
                     }

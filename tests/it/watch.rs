@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
-use std::sync::Arc;
-
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lifespan::cluster::connect::{Access, connect, served};
@@ -19,13 +19,19 @@ use lifespan::watch::lanes::{Watched, start};
 use lifespan::watch::listener::{Arrived, ForCore};
 use lifespan::watch::status::{Phase, Status};
 use lifespan::watch::target::{Encoding, Target, WatchSettings};
-use tokio::sync::mpsc;
+use lifespan::webhook::certificate::{Source, certificate};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::support::checks::faults as faults_of;
 use crate::support::drive::{Told, decode, drive, version};
 use crate::support::fake_api::{FakeApi, Fault, Manner};
 use crate::support::lines::{self, Line, Type};
+use crate::support::service::folder;
 
 /// Longer than every scripted fault takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -596,24 +602,33 @@ async fn those_presets_are_found_that_the_cluster_serves() {
     assert_eq!(names, ["rollouts.argoproj.io"]);
 }
 
-/// A kubeconfig whose token is another one now, as after a rotation.
+/// A process goes on where another one had come; a cluster that was restored from a backup since has not
+/// come so far, and a watch from there would say nothing.
 #[tokio::test]
-async fn credentials_that_are_no_longer_accepted_are_read_again() {
-    let lines = lines::recording(RECORDING);
-    let path = std::env::temp_dir().join(format!("lifespan-rotated-{}", std::process::id()));
-    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
-    let write = |token: &str| {
-        let url = &api.url;
-        let text = format!(
-            "{{clusters: [{{name: c, cluster: {{server: '{url}'}}}}], users: [{{name: u, user: {{token: {token}}}}}], \
-             contexts: [{{name: c, context: {{cluster: c, user: u}}}}], current-context: c}}"
-        );
-        std::fs::write(&path, text).unwrap();
-        api.token.send_replace(token.to_owned());
-    };
-    write("first");
-    let access = Access::KubeConfig { file: Some(path.clone()), context: None };
-    let cluster = connect(&access, true).await.unwrap();
+async fn a_watch_goes_on_where_another_had_come_unless_the_cluster_is_behind_that() {
+    let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+    let cluster = api.cluster().await;
+    for (from, is_listed) in [(Some(1), false), (Some(u64::MAX), true), (None, true)] {
+        let watched = Watched {
+            target: Target::built_in("pods", "", ""),
+            has_no_backlog: false,
+            from,
+            listener: ForCore::new(Arc::default(), Lane::Pods, 0),
+        };
+        let (say, mut said) = mpsc::channel(1_000);
+        let watches = start(&cluster, &WatchSettings::default(), vec![watched], &say);
+        let first = timeout(PATIENCE, said.recv()).await.unwrap().unwrap();
+        let is_from = matches!(first.news, News::Bookmark(_)) && first.news.version() == from;
+        assert_eq!(is_from, !is_listed, "{from:?}");
+        timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+        assert_eq!(watches.statuses().now().remove(0).n_lists, u64::from(is_listed), "{from:?}");
+    }
+}
+
+/// Watches through `access`, lets `rotate` do what makes the credentials another, and waits until all watches
+/// go on where they were.
+async fn goes_on_after(access: &Access, api: &FakeApi, rotate: impl AsyncFnOnce()) {
+    let cluster = connect(access, true).await.unwrap();
     let watched = Lane::ALL.into_iter().map(|lane| Watched {
         target: Target::built_in(lane.resource().unwrap(), "", ""),
         has_no_backlog: !lane.has_lives(),
@@ -624,7 +639,7 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
     let watches = start(&cluster, &WatchSettings::default(), watched.collect(), &say);
     timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
     let n_before = api.requests.lock().await.len();
-    write("second");
+    rotate().await;
     let goes_on = async {
         let paths = ["/deployments?", "/replicasets?", "/pods?", "/events?"];
         loop {
@@ -639,7 +654,79 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
         }
     };
     let in_time = timeout(PATIENCE, goes_on).await;
-    std::fs::remove_file(&path).unwrap();
     assert!(in_time.is_ok(), "{:?}", watches.statuses().now());
     assert!(watches.statuses().now().iter().all(|it| it.n_relists == 0));
+}
+
+/// A kubeconfig in `folder` with this cluster and this user.
+fn kubeconfig(folder: &Path, cluster: &str, user: &str) -> Access {
+    let path = folder.join("kubeconfig");
+    let text = format!(
+        "{{clusters: [{{name: c, cluster: {{{cluster}}}}}], users: [{{name: u, user: {{{user}}}}}], \
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}], current-context: c}}"
+    );
+    std::fs::write(&path, text).unwrap();
+    Access::KubeConfig { file: Some(path), context: None }
+}
+
+/// A token in the kubeconfig, or in a file that it names, as of a service account.
+#[tokio::test]
+async fn credentials_that_are_no_longer_accepted_are_read_again() {
+    for is_in_file in [false, true] {
+        let folder = folder("rotated");
+        let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+        let file = folder.join("token");
+        let write = |token: &str| {
+            std::fs::write(&file, token).unwrap();
+            let user = match is_in_file {
+                true => format!("tokenFile: '{}'", file.display()),
+                false => format!("token: {token}"),
+            };
+            api.token.send_replace(token.to_owned());
+            kubeconfig(&folder, &format!("server: '{}'", api.url), &user)
+        };
+        let access = write("first");
+        goes_on_after(&access, &api, async || drop(write("second"))).await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+/// The API server shows a certificate of another authority, and the file has that one too.
+#[tokio::test]
+async fn a_certificate_authority_that_is_another_now_is_read_again() {
+    let folder = folder("authority");
+    let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+    let made = || certificate(&Source::SelfMade(vec!["127.0.0.1".to_owned()])).unwrap();
+    let (first, second) = (made(), made());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let shown = watch::Sender::new(first.config);
+    let (mut seen, to) = (shown.subscribe(), api.url.trim_start_matches("http://").to_owned());
+    let mut proxy = JoinSet::new();
+    proxy.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let acceptor = TlsAcceptor::from(seen.borrow_and_update().clone());
+            let (mut seen, to) = (seen.clone(), to.clone());
+            connections.spawn(async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = TcpStream::connect(&to).await.unwrap();
+                tokio::select! {
+                    done = copy_bidirectional(&mut client, &mut server) => drop(done),
+                    changed = seen.changed() => drop(changed),
+                }
+            });
+        }
+    });
+    let file = folder.join("ca.crt");
+    std::fs::write(&file, first.ca_bundle.unwrap()).unwrap();
+    let cluster = format!("server: '{url}', certificate-authority: '{}'", file.display());
+    let access = kubeconfig(&folder, &cluster, "token: any");
+    let rotate = async || {
+        std::fs::write(&file, second.ca_bundle.unwrap()).unwrap();
+        shown.send_replace(second.config);
+    };
+    goes_on_after(&access, &api, rotate).await;
+    std::fs::remove_dir_all(&folder).unwrap();
 }
