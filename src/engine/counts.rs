@@ -27,6 +27,8 @@ pub struct Counts {
     pub early: u64,
     /// Spans of traces that were not kept.
     pub dropped: Dropped,
+    /// Transitions that were open, or waited for their hold, in what another process had stored.
+    pub restored: u64,
     /// What was decided without a span.
     pub untraced: Untraced,
 }

@@ -208,10 +208,11 @@ impl Engine {
         if !engine.restore_waiting(&mut read, &parts) || !are_all_there {
             engine.list_anew();
         }
+        engine.counts.restored = engine.store.n_open() + engine.store.n_settling();
         let restored = Restored {
             at: head.now,
             n_trees: engine.store.n_trees(),
-            n_open: engine.store.n_open() + engine.store.n_settling(),
+            n_open: engine.counts.restored,
             dropped,
             n_damaged: read.damaged.len() + read.strange.len(),
         };

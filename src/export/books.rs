@@ -10,6 +10,8 @@ pub struct Books {
     pub id: String,
     /// Handed to it since it started, or found in its stored queue.
     pub offered: u64,
+    /// Of these: found in its stored queue when it started.
+    pub found: u64,
     /// Taken by the back end.
     pub sent: u64,
     /// Not taken by the back end, in an answer that was otherwise a success.

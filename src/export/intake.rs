@@ -107,6 +107,7 @@ impl Intake {
         let n = self.account.line.restore(found);
         self.account.write(|books| {
             books.offered += n;
+            books.found += n;
             books.queued += n;
         });
     }

@@ -76,6 +76,10 @@ fn families(of: &Snapshot, level: MetricsLevel) -> Families {
             page.one(names::STORAGE_FAILURES, &[], figures.failures);
             page.one(names::STORAGE_SET_ASIDE, &[], figures.set_aside);
             page.one(names::STORAGE_BYTES, &[], figures.n_bytes);
+            page.one(names::STORAGE_RESTORED_TRANSITIONS, &[], of.counts.restored);
+            let found = of.exporters.iter().filter(|books| books.queue_size.is_some());
+            let found = found.map(|books| (vec![("exporter", books.id.clone())], books.found));
+            page.many(names::STORAGE_RESTORED_SPANS, found.collect());
         }
         watches(&mut page, of);
         contexts(&mut page, of);
@@ -264,6 +268,7 @@ mod tests {
             sent: 24,
             failed: 3,
             gave_up: 2,
+            found: 5,
             queue_size: Some(2),
             queue_capacity: Some(1_000),
             ..Books::default()
@@ -285,7 +290,7 @@ mod tests {
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into(),
             uptime_seconds: 5.5,
-            counts: Counts { objects: 12, spans: 27, ..Counts::default() },
+            counts: Counts { objects: 12, spans: 27, restored: 2, ..Counts::default() },
             watches: vec![status],
             exporters: vec![books, debug],
             storage: Some(Kept {

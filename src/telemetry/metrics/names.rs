@@ -87,6 +87,10 @@ metrics! {
         "Stores that were damaged and states that could not be used, which were set aside. [Development]";
     STORAGE_BYTES = gauge "otelcol_k8s_lifecycle_storage_bytes",
         "Size of the file of the storage. [Development]";
+    STORAGE_RESTORED_TRANSITIONS = gauge "otelcol_k8s_lifecycle_storage_restored_transitions",
+        "Transitions in progress or held that this process found in the storage when it started. [Development]";
+    STORAGE_RESTORED_SPANS = gauge "otelcol_k8s_lifecycle_storage_restored_spans",
+        "Spans that this process found in the queue of an exporter when it started. [Development]";
     WATCH_SYNCED = gauge "otelcol_k8s_lifecycle_watch_synced",
         "Whether a list of the resource was ever complete. [Development]";
     WATCH_FAILING = gauge "otelcol_k8s_lifecycle_watch_failing",
