@@ -247,6 +247,10 @@ fn start(
     let mut watched = receiver.watched();
     let mut settings = receiver.settings.clone();
     settings.cluster_uid = settings.cluster_uid.or_else(|| cluster.uid.clone());
+    if let (None, Some(storage)) = (&settings.cluster_uid, storage) {
+        // An API server that has just begun refuses what it grants later: that is no other cluster.
+        settings.cluster_uid = storage.origin()?.map(|it| it.cluster).filter(|it| !it.is_empty());
+    }
     let of = |watched: &Watched<ForCore>| (watched.listener.lane, watched.listener.part);
     settings.targets = watched.iter().map(|it| (of(it), it.target.identity())).collect();
     settings.waits_for = watched.iter().map(of).collect();
