@@ -70,6 +70,47 @@ fn probes_and_ports_are_those_that_are_served() {
     }
 }
 
+/// Whichever overlay it is added to: nothing of that goes missing, and what is configured is mounted.
+#[test]
+fn a_storage_stands_on_a_volume_that_outlasts_the_pod_and_that_it_may_write_to() {
+    let folder = "deploy/kustomize/components/storage";
+    for overlay in ["cluster", "namespaced"] {
+        let files = [format!("deploy/kustomize/overlays/{overlay}/lifespan.yaml")];
+        let with = [files[0].clone(), format!("{folder}/storage.yaml")];
+        let read = |files: &[String]| {
+            let sources: Vec<_> = files.iter().cloned().map(Source::Config).collect();
+            load(&sources, &Pod).unwrap_or_else(|faults| panic!("{faults}")).config
+        };
+        let (plain, stored) = (read(&files), read(&with));
+        assert!(plain.extensions.keys().all(|id| stored.extensions.contains_key(id)), "{overlay}");
+        let (_, settings) = stored.storage.unwrap();
+        assert!(stored.receiver.is_stored && stored.exporters.iter().all(|it| it.is_stored()));
+        let patch = manifest(&format!("{folder}/deployment.yaml"));
+        let added = |end: &str| -> Vec<&Value> {
+            let all = patch.as_array().unwrap().iter();
+            all.filter(|it| it["path"].as_str().unwrap().ends_with(end))
+                .map(|it| &it["value"])
+                .collect()
+        };
+        let mounts = added("/volumeMounts/-");
+        let at = |path: &str| {
+            let mount = mounts.iter().find(|it| it["mountPath"] == path).unwrap();
+            let volumes = added("/volumes/-");
+            (*volumes.iter().find(|it| it["name"] == mount["name"]).unwrap()).clone()
+        };
+        let claim = manifest(&format!("{folder}/claim.yaml"));
+        let volume = at(settings.directory.to_str().unwrap());
+        assert_eq!(volume["persistentVolumeClaim"]["claimName"], claim["metadata"]["name"]);
+        assert_eq!(added("/args/-"), [&json!("--config"), &json!("/storage/storage.yaml")]);
+        assert_eq!(at("/storage")["configMap"]["name"], "lifespan-storage");
+        let deployment = manifest("deploy/kustomize/base/deployment.yaml");
+        assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
+        let security = &deployment["spec"]["template"]["spec"]["securityContext"];
+        assert_eq!(added("/fsGroup"), [&security["runAsGroup"]]);
+        assert_eq!(claim["spec"]["accessModes"], json!(["ReadWriteOnce"]));
+    }
+}
+
 fn manifest(path: &str) -> Value {
     serde_json::from_str(&as_json(&text(path)).unwrap()).unwrap()
 }
