@@ -32,6 +32,7 @@ mod selectors;
 mod service;
 mod stamp;
 mod storage;
+mod stored;
 mod support;
 mod tidy;
 mod verdicts;

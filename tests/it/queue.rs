@@ -161,6 +161,38 @@ async fn nothing_leaves_before_it_is_stored_not_even_to_who_stores_nothing() {
     });
 }
 
+/// Whichever write it is that finds no room.
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_holds_up_what_leaves_and_loses_nothing_once_it_has_room() {
+    for n in 0..8 {
+        let disk = FakeDisk::default();
+        let mut collector = FakeCollector::start([]).await;
+        let delivery = start(&disk, vec![exporter("otlp_grpc", &collector.address, stored())]);
+        hand_over(&delivery, &spans()[..2]).await;
+        settled(&delivery).await;
+        disk.is_full_after(Some(n));
+        for span in &spans()[2..] {
+            delivery.hand_over(std::slice::from_ref(span), Changes::default());
+        }
+        let books = delivery.books();
+        let is_told = async {
+            while books.kept().unwrap().failing.is_none() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(GRACE, is_told).await.unwrap();
+        let (_, why) = books.kept().unwrap().failing.unwrap();
+        assert!(why.contains("full") || why.contains("no storage space"), "{why}");
+        disk.is_full_after(None);
+        let books = settled(&delivery).await;
+        assert_eq!((books[0].sent, books[0].lost()), (spans().len() as u64, 0), "{n}");
+        assert_eq!(delivery.books().kept().unwrap().failing, None, "{n}");
+        assert_eq!(names(&collector.received()), expected(&spans()), "{n}");
+        balanced(delivery.drain(GRACE).await);
+        assert_eq!(opened(&disk).waiting("otlp_grpc").unwrap().requests, [], "{n}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_delivered_has_left_the_queue_and_state_is_stored_with_what_left_it() {
     let disk = FakeDisk::default();

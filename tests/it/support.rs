@@ -1,5 +1,6 @@
 //! What tests stand on.
 
+pub(crate) mod arrived;
 pub(crate) mod checks;
 pub(crate) mod cutting;
 pub(crate) mod disk;
@@ -14,4 +15,5 @@ pub(crate) mod moved;
 pub(crate) mod protobuf;
 pub(crate) mod service;
 pub(crate) mod shape;
+pub(crate) mod together;
 pub(crate) mod truth;

@@ -70,18 +70,70 @@ pub(crate) enum Fault {
 struct History {
     /// Objects before the first event, by uid.
     before: BTreeMap<String, String>,
-    /// Events: resourceVersion, type, object.
-    events: Vec<(u64, &'static str, String)>,
-    /// When each event is told, after the start; those of a cluster that does not live are told
-    /// at once.
-    told_at: Vec<Duration>,
-    started: Option<Instant>,
+    events: Arc<Vec<Event>>,
+    /// At what pace it is played; without one all of it is told at once.
+    pace: Option<Pace>,
     /// Events that were sent, or lie before what was listed.
     reached: usize,
     first_version: u64,
     /// What the last bookmark told, or the last list; older versions are forgotten with bookmarks.
     marked: u64,
     faults: VecDeque<Fault>,
+}
+
+#[derive(Debug)]
+struct Event {
+    /// When it is told, after the start.
+    after: Duration,
+    version: u64,
+    kind: &'static str,
+    uid: String,
+    object: String,
+}
+
+/// What befalls the server while it plays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weather {
+    /// So much of what it plays was passed over in no time.
+    pub(crate) skipped: Duration,
+    /// A watch from before this resourceVersion is refused.
+    pub(crate) forgotten: u64,
+    /// Nothing is said of this resource, of none if this is empty.
+    pub(crate) silent: String,
+    /// Requests with this in their path are refused with this status.
+    pub(crate) refuses: Option<(&'static str, u16)>,
+}
+
+/// When what is played happens.
+#[derive(Clone, Debug)]
+struct Pace {
+    started: Instant,
+    weather: watch::Receiver<Weather>,
+}
+
+impl Pace {
+    fn due(&self, after: Duration) -> Instant {
+        self.started + after.saturating_sub(self.weather.borrow().skipped)
+    }
+
+    fn has_come(&self, after: Duration) -> bool {
+        self.due(after) <= Instant::now()
+    }
+
+    /// Waits until what happens `after` the start has, and is told of `resource`.
+    async fn until(&mut self, after: Duration, resource: &str) {
+        loop {
+            let is_silent = self.weather.borrow_and_update().silent == resource;
+            if !is_silent && self.has_come(after) {
+                return;
+            }
+            let due = self.due(after);
+            tokio::select! {
+                () = tokio::time::sleep_until(due), if !is_silent => {}
+                changed = self.weather.changed() => if changed.is_err() { return },
+            }
+        }
+    }
 }
 
 /// The server; it ends when this is dropped.
@@ -93,6 +145,8 @@ pub(crate) struct FakeApi {
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
     /// The one token that is accepted; any if empty. Whoever came with another one is cut off.
     pub(crate) token: watch::Sender<String>,
+    /// What befalls it.
+    pub(crate) weather: watch::Sender<Weather>,
     _server: JoinSet<()>,
 }
 
@@ -134,7 +188,17 @@ impl FakeApi {
     ) -> Self {
         let now = lifespan::clock::now().0;
         let lines = super::moved::moved_to(lines, now + lead * 1_000_000_000);
-        Self::play(&lines, Some(now), manner, faults).await
+        Self::start_at(&lines, now, manner, faults).await
+    }
+
+    /// Plays `lines` as they are at their pace, from now on, which is `begin` for the server.
+    pub(crate) async fn start_at(
+        lines: &[Line],
+        begin: i64,
+        manner: Manner,
+        faults: &[(&str, Vec<Fault>)],
+    ) -> Self {
+        Self::play(lines, Some(begin), manner, faults).await
     }
 
     /// Plays `lines` in one go, with faults by resource.
@@ -152,39 +216,12 @@ impl FakeApi {
         manner: Manner,
         faults: &[(&str, Vec<Fault>)],
     ) -> Self {
-        let mut histories: BTreeMap<String, History> = BTreeMap::new();
-        for line in lines {
-            if matches!(line.kind, Type::Added | Type::Modified | Type::Deleted) {
-                let after = begin.map_or(0, |begin| line.at - begin);
-                let after = Duration::from_nanos(after.try_into().unwrap_or(0));
-                histories.entry(line.resource.to_string()).or_default().told_at.push(after);
-            }
-            let history = histories.entry(line.resource.to_string()).or_default();
-            let version = text(&line.object, "resourceVersion").and_then(|it| it.parse().ok());
-            let uid = text(&line.object, "uid").unwrap_or_default();
-            match line.kind {
-                Type::List => {
-                    history.before.insert(uid, line.object.clone());
-                }
-                Type::ListDone => history.first_version = version.unwrap_or(1),
-                Type::Added => {
-                    history.events.push((version.unwrap(), "ADDED", line.object.clone()));
-                }
-                Type::Modified => {
-                    history.events.push((version.unwrap(), "MODIFIED", line.object.clone()));
-                }
-                Type::Deleted => {
-                    history.events.push((version.unwrap(), "DELETED", line.object.clone()));
-                }
-                Type::Bookmark | Type::Closed | Type::Error => {}
-            }
-        }
+        let weather = watch::Sender::new(Weather::default());
+        let pace = Pace { started: Instant::now(), weather: weather.subscribe() };
+        let mut histories = read(lines, begin, &pace);
         for (resource, faults) in faults {
             let history = histories.get_mut(*resource).expect("the recording has the resource");
             history.faults = faults.iter().cloned().collect();
-        }
-        for history in histories.values_mut() {
-            history.started = begin.map(|_| Instant::now());
         }
         let histories: Histories = Arc::new(
             histories.into_iter().map(|(name, history)| (name, Mutex::new(history))).collect(),
@@ -195,6 +232,9 @@ impl FakeApi {
         let mut server = JoinSet::new();
         let seen = requests.clone();
         let token = watch::Sender::new(String::new());
+        // How far its clock is behind this machine's where it plays what has been.
+        let behind = begin.map_or(0, |begin| lifespan::clock::now().0 - begin);
+        let befalls = weather.subscribe();
         let accepted = token.subscribe();
         server.spawn(async move {
             let mut connections = JoinSet::new();
@@ -202,17 +242,26 @@ impl FakeApi {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (histories, seen) = (histories.clone(), seen.clone());
                 let mut changed = accepted.clone();
-                let accepted = accepted.clone();
+                let (accepted, befalls) = (accepted.clone(), befalls.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (histories, seen) = (histories.clone(), seen.clone());
                     let accepted = accepted.borrow().clone();
+                    let Weather { skipped, refuses, .. } = befalls.borrow().clone();
+                    let skipped = skipped.as_nanos();
+                    let refuses = refuses.filter(|(path, _)| request.uri().path().contains(path));
+                    let behind = behind - i64::try_from(skipped).unwrap();
                     async move {
                         if !accepted.is_empty() && !is_from(&request, &accepted) {
                             return Ok(status(401, None));
                         }
                         seen.lock().await.push(request.uri().to_string());
+                        if let Some((_, code)) = refuses {
+                            return Ok(status(code, Some(1)));
+                        }
                         let mut answer = answer(&histories, manner, &request).await;
-                        answer.headers_mut().insert(DATE, date(manner.ahead));
+                        answer
+                            .headers_mut()
+                            .insert(DATE, date(manner.ahead * 1_000_000_000 - behind));
                         Ok::<_, Infallible>(answer)
                     }
                 });
@@ -226,7 +275,7 @@ impl FakeApi {
                 });
             }
         });
-        Self { url, requests, token, _server: server }
+        Self { url, requests, token, weather, _server: server }
     }
 
     /// The cluster, as a client finds it.
@@ -235,6 +284,39 @@ impl FakeApi {
         config.default_retry = false;
         identify(Client::try_from(config).unwrap(), self.url.clone()).await.unwrap()
     }
+}
+
+/// The histories of `lines`; where they are played at a pace, their clock shows `begin` now.
+fn read(lines: &[Line], begin: Option<i64>, pace: &Pace) -> BTreeMap<String, History> {
+    let mut histories: BTreeMap<String, (History, Vec<Event>)> = BTreeMap::new();
+    for line in lines {
+        let (history, events) = histories.entry(line.resource.to_string()).or_default();
+        let version = text(&line.object, "resourceVersion").and_then(|it| it.parse().ok());
+        let uid = text(&line.object, "uid").unwrap_or_default();
+        let kind = match line.kind {
+            Type::Added => "ADDED",
+            Type::Modified => "MODIFIED",
+            Type::Deleted => "DELETED",
+            Type::List => {
+                history.before.insert(uid, line.object.clone());
+                continue;
+            }
+            Type::ListDone => {
+                history.first_version = version.unwrap_or(1);
+                continue;
+            }
+            Type::Bookmark | Type::Closed | Type::Error => continue,
+        };
+        let after = begin.map_or(0, |begin| line.at - begin);
+        let after = Duration::from_nanos(after.try_into().unwrap_or(0));
+        let object = line.object.clone();
+        events.push(Event { after, version: version.unwrap(), kind, uid, object });
+    }
+    let whole = |(name, (history, events))| {
+        let pace = begin.map(|_| pace.clone());
+        (name, History { events: Arc::new(events), pace, ..history })
+    };
+    histories.into_iter().map(whole).collect()
 }
 
 fn is_from(request: &Request<Incoming>, token: &str) -> bool {
@@ -247,9 +329,9 @@ const WIDGETS: &str = r#"{"components":{"schemas":{"com.example.v1.Widget":{"pro
     "status":{"type":"object","properties":{"revision":{"type":"integer"}}}},
     "x-kubernetes-group-version-kind":[{"group":"example.com","kind":"Widget","version":"v1"}]}}}}"#;
 
-/// The head of an answer tells the second it was made in.
+/// The head of an answer tells the second it was made in, by a clock that is ahead by so much.
 fn date(ahead: i64) -> HeaderValue {
-    let now = lifespan::clock::now().seconds() + ahead;
+    let now = (lifespan::clock::now().0 + ahead).div_euclid(1_000_000_000);
     let now = jiff::Timestamp::from_second(now).unwrap();
     HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap()
 }
@@ -320,6 +402,7 @@ async fn answer(
 }
 
 /// In what form a resource is told.
+#[derive(Clone)]
 struct Form {
     is_protobuf: bool,
     resource: String,
@@ -353,8 +436,8 @@ impl History {
     /// label `no-longer`.
     fn still(&self, name: &str) -> Response<Body> {
         let is_it = |object: &str| text(object, "name").is_some_and(|it| it == name);
-        let events = self.events.iter().filter(|(_, kind, _)| *kind == "DELETED");
-        let mut objects = events.map(|(_, _, object)| object).filter(|object| is_it(object));
+        let events = self.events.iter().filter(|event| event.kind == "DELETED");
+        let mut objects = events.map(|event| &event.object).filter(|object| is_it(object));
         match objects.find(|object| object.contains("\"no-longer\"")) {
             Some(object) => whole(200, object),
             None => status(404, None),
@@ -418,9 +501,9 @@ fn list(
     if history.faults.front() == Some(&Fault::CutList) && body.len() > 200 {
         history.faults.pop_front();
         body.truncate(body.len() - 100);
-        return stream(200, vec![(None, Ok(body)), (None, Err(()))], false);
+        return stream(200, [Ok(body), Err(())].map(at_once), false, None);
     }
-    stream(200, vec![(None, Ok(body))], false)
+    stream(200, [at_once(Ok(body))], false, None)
 }
 
 fn watched(
@@ -430,30 +513,32 @@ fn watched(
     is_initial: bool,
     form: &Form,
 ) -> Response<Body> {
-    let event = |kind: &str, object: &str| form.event(kind, object);
-    let mut out = Pieces::new();
     let mut version = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0);
-    if manner.bookmarks > 0 && !is_initial && version < history.marked {
+    let forgotten = history.pace.as_ref().map_or(0, |pace| pace.weather.borrow().forgotten);
+    if !is_initial && version < forgotten && version.is_multiple_of(2) {
+        return stream(200, [at_once(Ok(form.event("ERROR", EXPIRED)))], false, None);
+    }
+    let is_behind = manner.bookmarks > 0 && version < history.marked;
+    if !is_initial && (is_behind || version < forgotten) {
         return status(410, None);
     }
+    let mut first = Vec::new();
     if is_initial {
         version = history.version();
-        for object in history.objects().values() {
-            out.push((None, Ok(event("ADDED", object))));
-        }
+        first.extend(history.objects().values().map(|it| at_once(Ok(form.event("ADDED", it)))));
         let bookmark = format!(
             r#"{{"metadata":{{"resourceVersion":"{version}","annotations":{{"k8s.io/initial-events-end":"true"}}}}}}"#
         );
-        out.push((None, Ok(event("BOOKMARK", &bookmark))));
+        first.push(at_once(Ok(form.event("BOOKMARK", &bookmark))));
     }
-    let mut begin =
-        history.events.iter().position(|(at, ..)| *at > version).unwrap_or(history.events.len());
+    let events = Arc::clone(&history.events);
+    let mut begin = events.iter().position(|it| it.version > version).unwrap_or(events.len());
     let mut fault = history.faults.pop_front();
     if let Some(Fault::Repeat(n)) = fault {
         begin = begin.saturating_sub(n);
         fault = None;
     }
-    let rest = history.events.len() - begin;
+    let rest = events.len() - begin;
     let (n, ending) = match &fault {
         Some(Fault::CloseAfter(n)) => (*n, Ending::Close),
         Some(Fault::CutAfter(n)) => (*n, Ending::Cut),
@@ -464,40 +549,51 @@ fn watched(
         Some(other) => panic!("{other:?} cannot happen to a watch"),
     };
     let n = n.min(rest);
-    for (at, (version, kind, object)) in history.events.iter().enumerate().skip(begin).take(n) {
-        let due = history.started.and_then(|it| Some(it + *history.told_at.get(at)?));
-        out.push((due, Ok(event(kind, object))));
-        let told = at + 1 - begin;
-        // Other kinds were written meanwhile: a bookmark is ahead of the events before it.
-        let next = history.events.get(at + 1).map_or(version + 1_000, |(version, ..)| *version);
-        if manner.bookmarks > 0 && told % manner.bookmarks == 0 && next > version + 1 {
-            history.marked = next - 1;
-            let mark = format!(r#"{{"metadata":{{"resourceVersion":"{}"}}}}"#, next - 1);
-            out.push((None, Ok(event("BOOKMARK", &mark))));
-        }
-    }
+    // Other kinds were written meanwhile: a bookmark is ahead of the events before it.
+    let next = move |events: &[Event], at: usize| {
+        events.get(at + 1).map_or(events[at].version + 1_000, |event| event.version)
+    };
+    let is_marked = move |events: &[Event], at: usize| {
+        let is_due = manner.bookmarks > 0 && (at + 1 - begin).is_multiple_of(manner.bookmarks);
+        is_due && next(events, at) > events[at].version + 1
+    };
+    let mut marks = (begin..begin + n).filter(|at| is_marked(&events, *at));
+    history.marked = marks.next_back().map_or(history.marked, |at| next(&events, at) - 1);
     history.reached = history.reached.max(begin + n);
+    let mut last = Vec::new();
     match ending {
-        Ending::Stay => return stream(200, out, true),
-        Ending::Close => {}
+        Ending::Stay | Ending::Close => {}
         Ending::Cut => {
-            let (_, kind, object) = &history.events[(begin + n).min(history.events.len() - 1)];
-            let mut cut = event(kind, object);
+            let Event { kind, object, .. } = &events[(begin + n).min(events.len() - 1)];
+            let mut cut = form.event(kind, object);
             cut.truncate(cut.len() / 2);
-            out.extend([(None, Ok(cut)), (None, Err(()))]);
+            last.extend([Ok(cut), Err(())].map(at_once));
         }
         Ending::Expire(lost) => {
-            history.reached = (history.reached + lost).min(history.events.len());
-            let error = event(
-                "ERROR",
-                r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#,
-            );
-            out.push((None, Ok(error)));
+            history.reached = (history.reached + lost).min(events.len());
+            last.push(at_once(Ok(form.event("ERROR", EXPIRED))));
         }
-        Ending::Garbage => out.push((None, Ok(b"<html>\n".to_vec()))),
+        Ending::Garbage => last.push(at_once(Ok(b"<html>\n".to_vec()))),
     }
-    stream(200, out, false)
+    let own = form.clone();
+    // What a recording holds is put in form when it is told: that may be never.
+    let told = (begin..begin + n).flat_map(move |at| {
+        let Event { after, kind, object, .. } = &events[at];
+        let mark = is_marked(&events, at).then(|| {
+            let mark = next(&events, at) - 1;
+            let mark = format!(r#"{{"metadata":{{"resourceVersion":"{mark}"}}}}"#);
+            at_once(Ok(own.event("BOOKMARK", &mark)))
+        });
+        [(Some(*after), Ok(own.event(kind, object)))].into_iter().chain(mark)
+    });
+    let pace = history.pace.clone().map(|pace| (pace, form.resource.clone()));
+    let is_open = matches!(ending, Ending::Stay);
+    stream(200, first.into_iter().chain(told).chain(last), is_open, pace)
 }
+
+/// What is said of a resourceVersion that is forgotten.
+const EXPIRED: &str =
+    r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}"#;
 
 enum Ending {
     Stay,
@@ -511,25 +607,29 @@ impl History {
     /// The objects after the events that were reached.
     fn objects(&self) -> BTreeMap<String, String> {
         let mut objects = self.before.clone();
-        for (_, kind, object) in &self.events[..self.n_reached()] {
-            let uid = text(object, "uid").unwrap_or_default();
+        for Event { kind, uid, object, .. } in &self.events[..self.n_reached()] {
             match *kind {
-                "DELETED" => objects.remove(&uid),
-                _ => objects.insert(uid, object.clone()),
+                "DELETED" => objects.remove(uid),
+                _ => objects.insert(uid.clone(), object.clone()),
             };
         }
         objects
     }
 
     fn version(&self) -> u64 {
-        self.events[..self.n_reached()].last().map_or(self.first_version, |(version, ..)| *version)
+        let (told, rest) = self.events.split_at(self.n_reached());
+        let last = told.last().map_or(self.first_version, |event| event.version);
+        // A list is not older than what a bookmark told, or what is forgotten.
+        let next = rest.first().map_or(u64::MAX, |event| event.version);
+        let forgotten = self.pace.as_ref().map_or(0, |pace| pace.weather.borrow().forgotten);
+        last.max(self.marked.max(forgotten).min(next - 1))
     }
 
     /// How many events a list shows: those that were told, or will be on a watch that is open, and
     /// where they are played at their pace have happened by now.
     fn n_reached(&self) -> usize {
-        let Some(began) = self.started else { return self.reached };
-        let have_happened = self.told_at.iter().filter(|at| began + **at <= Instant::now());
+        let Some(pace) = &self.pace else { return self.reached };
+        let have_happened = self.events.iter().filter(|event| pace.has_come(event.after));
         self.reached.min(have_happened.count())
     }
 }
@@ -541,7 +641,7 @@ fn text(object: &str, key: &str) -> Option<String> {
 }
 
 fn whole(code: u16, body: &str) -> Response<Body> {
-    stream(code, vec![(None, Ok(body.as_bytes().to_vec()))], false)
+    stream(code, [at_once(Ok(body.as_bytes().to_vec()))], false, None)
 }
 
 fn status(code: u16, after: Option<u64>) -> Response<Body> {
@@ -553,17 +653,31 @@ fn status(code: u16, after: Option<u64>) -> Response<Body> {
     response
 }
 
-/// What is said, and when, if not at once; an error breaks the connection.
-type Pieces = Vec<(Option<Instant>, Result<Vec<u8>, ()>)>;
+/// What is said, and how long after the start, if not at once; an error breaks the connection.
+type Piece = (Option<Duration>, Result<Vec<u8>, ()>);
 
-/// The pieces one after the other. The connection may stay open.
-fn stream(code: u16, pieces: Pieces, stays_open: bool) -> Response<Body> {
-    let (say, said) = mpsc::channel(pieces.len() + 1);
+fn at_once(said: Result<Vec<u8>, ()>) -> Piece {
+    (None, said)
+}
+
+/// The pieces one after the other, at the pace at which this resource is told. The connection may stay
+/// open.
+fn stream(
+    code: u16,
+    pieces: impl IntoIterator<Item = Piece, IntoIter: Send + 'static>,
+    stays_open: bool,
+    mut pace: Option<(Pace, String)>,
+) -> Response<Body> {
+    let (say, said) = mpsc::channel(64);
+    let pieces = pieces.into_iter();
     #[expect(clippy::disallowed_methods, reason = "it ends with the connection")]
     tokio::spawn(async move {
-        for (due, piece) in pieces {
-            if let Some(due) = due {
-                tokio::time::sleep_until(due).await;
+        for (after, piece) in pieces {
+            if let Some(((pace, resource), after)) = pace.as_mut().zip(after) {
+                tokio::select! {
+                    () = pace.until(after, resource) => {}
+                    () = say.closed() => return,
+                }
             }
             let frame = match piece {
                 Ok(bytes) => Ok(Frame::data(Bytes::from(bytes))),

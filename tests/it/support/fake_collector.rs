@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
@@ -25,7 +25,7 @@ use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 /// What the server answers to one request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// Takes it.
     Accept,
@@ -42,6 +42,8 @@ pub(crate) enum Answer {
 pub(crate) struct Received {
     pub(crate) headers: MetadataMap,
     pub(crate) body: ExportTraceServiceRequest,
+    /// It was taken, as far as the server says.
+    pub(crate) is_taken: bool,
 }
 
 impl Received {
@@ -73,6 +75,8 @@ pub(crate) fn encoded(spans: &[FinishedSpan]) -> Vec<Span> {
 pub(crate) struct FakeCollector {
     /// `127.0.0.1:port`
     pub(crate) address: String,
+    /// What it answers once nothing of its script is left.
+    pub(crate) mood: watch::Sender<Answer>,
     requests: mpsc::Receiver<Received>,
     _server: JoinSet<()>,
 }
@@ -100,14 +104,16 @@ impl FakeCollector {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (arrived, requests) = mpsc::channel(256);
-        let service = Scripted { script: Mutex::new(script.into_iter().collect()), arrived };
+        let mood = watch::Sender::new(Answer::Accept);
+        let script = Mutex::new(script.into_iter().collect());
+        let service = Scripted { script, mood: mood.subscribe(), arrived };
         let service = TraceServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let incoming = TcpListenerStream::new(listener);
             server.add_service(service).serve_with_incoming(incoming).await.unwrap();
         });
-        Self { address, requests, _server: tasks }
+        Self { address, mood, requests, _server: tasks }
     }
 
     /// All requests that arrived so far.
@@ -122,6 +128,7 @@ impl FakeCollector {
 
 struct Scripted {
     script: Mutex<VecDeque<Answer>>,
+    mood: watch::Receiver<Answer>,
     arrived: mpsc::Sender<Received>,
 }
 
@@ -131,9 +138,11 @@ impl TraceService for Scripted {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let answer = self.script.lock().await.pop_front().unwrap_or(Answer::Accept);
+        let scripted = self.script.lock().await.pop_front();
+        let answer = scripted.unwrap_or_else(|| self.mood.borrow().clone());
         let headers = request.metadata().clone();
-        let received = Received { headers, body: request.into_inner() };
+        let is_taken = matches!(answer, Answer::Accept | Answer::Partly(..));
+        let received = Received { headers, body: request.into_inner(), is_taken };
         self.arrived.send(received).await.map_err(|_| Status::internal("the test is over"))?;
         let partial_success = match answer {
             Answer::Accept => None,

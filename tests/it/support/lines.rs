@@ -48,6 +48,14 @@ pub(crate) struct Line {
     pub(crate) object: String,
 }
 
+impl Line {
+    /// The resourceVersion of its object.
+    pub(crate) fn version(&self) -> Option<u64> {
+        let object: serde_json::Value = serde_json::from_str(&self.object).unwrap();
+        object.get("metadata")?.get("resourceVersion")?.as_str()?.parse().ok()
+    }
+}
+
 #[derive(Deserialize)]
 struct Written<'a> {
     at: &'a str,

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -52,16 +53,44 @@ fn program() -> Command {
     command
 }
 
+/// What a program is given that shall have another wall clock; whoever builds this has a C compiler.
+fn clock_ahead() -> &'static PathBuf {
+    static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/ahead.c");
+        let built = folder("ahead").join("ahead.so");
+        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+        let mut compile = Command::new(compiler);
+        compile.args(["-shared", "-fPIC", "-o"]).arg(&built).args([source, "-ldl"]);
+        assert!(compile.status().unwrap().success());
+        built
+    });
+    &BUILT
+}
+
 impl Service {
     /// Starts the program in `folder`, with a kubeconfig that names `server`.
     pub(crate) fn start(folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
+        Self::start_ahead(folder, server, arguments, 0)
+    }
+
+    /// The same by a wall clock that is so many seconds ahead, as if so much time had passed.
+    pub(crate) fn start_ahead(
+        folder: PathBuf,
+        server: &str,
+        arguments: &[&str],
+        ahead: u64,
+    ) -> Self {
         let kubeconfig = folder.join("kubeconfig");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
         );
         fs::write(&kubeconfig, text).unwrap();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let child = program()
+        let mut program = program();
+        if ahead > 0 {
+            program.env("LD_PRELOAD", clock_ahead()).env("CLOCK_AHEAD", ahead.to_string());
+        }
+        let child = program
             .args(arguments)
             .env("KUBECONFIG", &kubeconfig)
             .current_dir(&folder)
@@ -137,6 +166,19 @@ pub(crate) async fn get(address: &str, path: &str) -> Option<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, body.to_owned()))
+}
+
+/// A configuration that sends to `collector` and keeps all in `store`; `receiver` is more of that,
+/// `key: value, `.
+pub(crate) fn with_storage(collector: &str, store: &Path, receiver: &str) -> String {
+    let store = store.display();
+    format!(
+        "receivers: {{k8s_lifecycle: {{{receiver}auth_type: kubeConfig, storage: file_storage}}}}\n\
+         exporters: {{otlp_grpc: {{endpoint: '{collector}', timeout: 1s, tls: {{insecure: true}}, sending_queue: {{storage: file_storage}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 200ms, max_elapsed_time: 0s}}}}}}\n\
+         extensions: {{file_storage: {{directory: '{store}', create_directory: true, timeout: 10s}}}}\n\
+         service:\n  extensions: [file_storage]\n  telemetry: {{metrics: {{level: none}}}}\n  \
+         pipelines: {{traces: {{receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}}}\n"
+    )
 }
 
 /// Waits until a GET is answered so; the body.
