@@ -272,7 +272,7 @@ impl Tree {
         let n_crowded = self.pods.change(uid, |pod| {
             let seq = seq.filter(|_| !pod.is_untraced);
             let n_crowded = pod.apply(new, turn.seen.heard, seq);
-            pod.share(turn.shared);
+            turn.shared.containers(&mut pod.containers);
             let Some(end) = pod.end_mut() else { return n_crowded };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
