@@ -65,6 +65,7 @@ fn lengths_that_lie_are_told_by_their_place() {
     assert_eq!(told(b"k8s\0\x12\x04\x12\x03abc"), format!("{long} 8"));
     assert_eq!(told(b"k8s\0\x12\x02\x12\x01abc"), format!("{long} 8"));
     assert_eq!(told(b"k8s\0\x12\x01\x12\x01abc"), format!("{long} 8"));
+    assert_eq!(told(b"k8s\0\x12\x01\x08\x01"), format!("{long} 8"));
     assert_eq!(
         told(b"k8s\0\x12\x05\x0b"),
         "the answer is not a list: a field is expected at byte 7"

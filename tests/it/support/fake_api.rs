@@ -422,10 +422,12 @@ impl Form {
 
     /// The answer, which says in what form it is.
     fn marked(&self, mut answer: Response<Body>) -> Response<Body> {
-        if self.is_protobuf && answer.status().is_success() {
-            let content =
-                HeaderValue::from_static("application/vnd.kubernetes.protobuf;stream=watch");
-            answer.headers_mut().insert(CONTENT_TYPE, content);
+        let content = match self.is_protobuf {
+            true => "application/vnd.kubernetes.protobuf;stream=watch",
+            false => "application/json",
+        };
+        if answer.status().is_success() {
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
         }
         answer
     }
