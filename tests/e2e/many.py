@@ -11,6 +11,7 @@ ids, names, outcomes, of each span; and as many objects. What each needed is pri
 everything was listed, CPU-seconds, peak and last memory.
 """
 import argparse
+import atexit
 import concurrent.futures
 import http.client
 import json
@@ -37,14 +38,14 @@ def pod(number):
             "spec": {"schedulerName": "none", "containers": containers}}
 
 
-def each(base, numbers, method, path, body, content="application/json"):
+def each(base, numbers, method, path, body=lambda _: None, content="application/json"):
     """One request for each number, eight at a time."""
     host = urllib.parse.urlsplit(base).netloc
 
     def some(part):
         connection = http.client.HTTPConnection(host, timeout=60)
         for number in part:
-            connection.request(method, path(number), json.dumps(body(number)), {"content-type": content})
+            connection.request(method, path(number), json.dumps(body(number)) if body(number) else None, {"content-type": content})
             answer = connection.getresponse()
             said = answer.read()
             if answer.status >= 300:
@@ -70,6 +71,7 @@ class Run:
             json.dump(config, file)
         self.log = open(os.path.join(folder, "-".join(way) + ".log"), "w", encoding="utf-8")
         self.process = subprocess.Popen([lifespan, "--config", place], stdout=self.log, stderr=self.log)
+        atexit.register(self.process.kill)
         while not self.is_ready(port):
             time.sleep(0.02)
         self.ready = time.monotonic() - self.began
@@ -122,8 +124,7 @@ def main():
         labels = {"metadata": {"labels": {"again": "yes"}}}
         each(base, numbers, "PATCH", lambda number: f"{pods}/p-{number}", lambda _: labels, "application/merge-patch+json")
         after = [run.needs() for run in runs]
-        request = urllib.request.Request(f"{base}{pods}", method="DELETE")
-        urllib.request.urlopen(request, timeout=600).read()
+        each(base, numbers, "DELETE", lambda number: f"{pods}/p-{number}")
         time.sleep(LAST)
     for run, patched in zip(runs, after):
         code = run.stop()
