@@ -131,3 +131,31 @@ fn a_verdict_does_not_count_before_what_was_written_below_on_trial_has_settled()
         "#]],
     );
 }
+
+// An hour after it was created.
+#[test]
+fn a_verdict_does_not_count_at_the_limit_while_what_was_written_below_since_hangs() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 sts inner of=Database.example.org/db replicas=1 revision=r1 by=operator
+        @1.2 pod inner-0 of=sts/inner revision=r1
+        @2   pod inner-0 running ready
+        @2.1 sts inner status=1/1/1
+        @2.5 cr Database.example.org db settled
+        @5   sts inner replicas=2 by=hpa
+        @5.1 pod inner-1 of=sts/inner revision=r1
+        @3700 wait
+        ",
+        expect![[r#"
+            create Database db 1..3601 timed_out ERROR timed_out: the transition timed_out {cause=spec:1, manager=kubectl}
+              create StatefulSet inner 1.1..2.1 completed
+                start Pod inner-0 1.2..2 completed
+              scale StatefulSet inner 5..3601 unfinished
+                start Pod inner-1 5.1..3601 unfinished
+                  schedule Pod inner-1 5.1..3601 unfinished
+            counted: churn 1
+        "#]],
+    );
+}
