@@ -264,7 +264,8 @@ impl World {
     /// Runs it for a while, and kills it.
     async fn one_life(&mut self) {
         let mut service = self.start();
-        let lives = self.storm.milliseconds(300, 3_000);
+        // Nothing is decided by who lives for less than changes wait for each other.
+        let lives = self.storm.milliseconds(300, 6_000);
         let lives = if self.n_kills == 0 { lives + Duration::from_secs(5) } else { lives };
         let until = Instant::now() + lives;
         let mut strikes_at = Some(until - lives.mul_f64(0.7)).filter(|_| self.storm.is_wide);
