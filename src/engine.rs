@@ -83,7 +83,7 @@ pub struct Engine {
     /// A history began anew, and trees still hold versions of the one before.
     is_new_history: bool,
     /// Trees that were first seen in a list.
-    unjudged: BTreeSet<Uid>,
+    unjudged: BTreeMap<Uid, bool>,
     /// Trees of which a later list told: looked at when those of all kinds are in.
     relisted: BTreeSet<Uid>,
     deadlines: Deadlines,
@@ -169,7 +169,7 @@ impl Engine {
             history: 0,
             before: Vec::new(),
             is_new_history: false,
-            unjudged: BTreeSet::new(),
+            unjudged: BTreeMap::new(),
             relisted: BTreeSet::new(),
             deadlines: Deadlines::default(),
             shared: Shared::default(),
@@ -331,7 +331,7 @@ impl Engine {
                 let Some(top) = self.store.top_of(uid) else { return Vec::new() };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                self.is_to_judge(top);
+                self.is_to_judge(top, false);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(note, out),
@@ -352,6 +352,10 @@ impl Engine {
         let is_new = is_back || self.store.top_of(uid).is_none();
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
+        let has_relisted = |of: Lane| {
+            self.lanes.iter().any(|((lane, _), state)| *lane == of && state.has_relisted)
+        };
+        let is_of_gap = is_listed && is_new && has_relisted(lane);
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
             is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
@@ -367,7 +371,7 @@ impl Engine {
         self.counts.changes += 1;
         self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
         if seen.is_listed {
-            self.is_to_judge(top);
+            self.is_to_judge(top, is_of_gap);
         }
         if let Snapshot::Pod(pod) = snapshot {
             self.hear_of_claims(pod, out);

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
 use crate::lifecycle::tree::Tree;
-use crate::lifecycle::turn::Seen;
+use crate::lifecycle::turn::{Seen, Turn};
 
 impl Engine {
     /// Trees of which lists told are judged, or looked at, when all that those tell is in.
@@ -17,8 +17,9 @@ impl Engine {
         let is_listing =
             self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
         self.not_again(out, |engine, out| {
-            for top in std::mem::take(&mut engine.unjudged) {
-                engine.change(top, Seen::NOTHING, out, |tree, turn| tree.judge(now, turn));
+            for (top, is_of_gap) in std::mem::take(&mut engine.unjudged) {
+                let judge = |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, is_of_gap, turn);
+                engine.change(top, Seen::NOTHING, out, judge);
             }
             if is_listing {
                 return;
@@ -29,12 +30,13 @@ impl Engine {
         });
     }
 
-    /// A list told of a tree: it is judged, or looked at, when all that it tells is in.
-    pub(super) fn is_to_judge(&mut self, top: Uid) {
+    /// A list told of a tree, of what came to be while nobody watched if it `is_of_gap`: it is judged,
+    /// or looked at, when all that it tells is in.
+    pub(super) fn is_to_judge(&mut self, top: Uid, is_of_gap: bool) {
         if self.store.read(top, Tree::is_unjudged) == Some(true) {
             self.relisted.remove(&top);
-            self.unjudged.insert(top);
-        } else if !self.unjudged.contains(&top) {
+            *self.unjudged.entry(top).or_default() |= is_of_gap;
+        } else if !self.unjudged.contains_key(&top) {
             self.relisted.insert(top);
         }
     }

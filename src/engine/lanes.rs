@@ -26,6 +26,8 @@ pub(super) struct LaneState {
     /// The first list, complete, until those of its owners are.
     pub(super) first: Option<Vec<(Snapshot, Option<NonZeroU64>)>>,
     pub(super) has_listed: bool,
+    /// It has listed again: what is told first by that came to be while nobody watched.
+    pub(super) has_relisted: bool,
     /// It has told anything at all.
     has_spoken: bool,
     /// Up to when it has told all.

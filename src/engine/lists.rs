@@ -147,6 +147,7 @@ impl Engine {
         (state.must_list, state.listed) = (false, version);
         self.is_told = true;
         let is_first = !std::mem::replace(&mut state.has_listed, true);
+        state.has_relisted |= !is_first;
         if is_first && !self.have_lists_entered {
             state.first = Some(list);
             self.first_list = self.first_list.or(Some(at));

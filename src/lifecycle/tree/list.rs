@@ -53,8 +53,9 @@ impl Tree {
         self.is_unjudged
     }
 
-    /// All lists are in: what they prove to be in progress goes on, all else is baseline.
-    pub fn judge(&mut self, now: UnixNanos, turn: &mut Turn<'_>) {
+    /// All lists are in: what they prove to be in progress goes on, all else is baseline. What came to
+    /// be while nobody watched says that there was a gap: parts of it may have come and gone.
+    pub fn judge(&mut self, now: UnixNanos, is_of_gap: bool, turn: &mut Turn<'_>) {
         if !self.is_unjudged {
             return;
         }
@@ -72,6 +73,9 @@ impl Tree {
                     && !self.has_told(&proof.cause, turn.rules) =>
             {
                 self.go_on(proof, turn);
+                if let Some(open) = self.open() {
+                    open.has_gap |= is_of_gap;
+                }
             }
             Some(_) | None => {
                 turn.counts.baseline += 1;

@@ -513,6 +513,29 @@ fn a_list_that_breaks_off_proves_nothing_and_a_complete_one_that_something_vanis
 }
 
 #[test]
+fn what_a_later_list_tells_first_began_while_nobody_watched_and_says_so() {
+    check(
+        "
+        @0 list
+        @5   closed deploys
+        @6   missed deploy web replicas=1 by=kubectl
+        @6.1 rs web-1 of=web replicas=1
+        @6.2 pod a of=web-1
+        @8   list deploys web
+        @9   pod a running ready
+        @9.1 rs web-1 status=1/1
+        @9.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Deployment web 6..9.2 completed {cause=spec:1, watch.gap}
+              create ReplicaSet web-1 6..9.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 6.2..9 completed
+        "#]],
+    );
+}
+
+#[test]
 fn a_deployment_that_a_complete_list_lacks_has_vanished() {
     check(
         "

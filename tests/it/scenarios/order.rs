@@ -400,7 +400,7 @@ fn an_object_waits_for_its_owner_while_the_lane_of_that_is_away() {
             "
         ),
         expect![[r#"
-            create Deployment web 1..20.1 completed {cause=spec:1}
+            create Deployment web 1..20.1 completed {cause=spec:1, watch.gap}
               create ReplicaSet web-1 1.2..3.1 completed {replicas.from=0, replicas.to=1}
                 start Pod a 1.3..3 completed
         "#]],
