@@ -58,3 +58,22 @@ async fn a_list_without_end_keeps_no_other_kind_from_being_ready() {
     assert_eq!((endless.is_synced, endless.phase), (false, Phase::Listing));
     assert!(n_endless > 1 && endless.list.n_pages > 1, "{endless:?}");
 }
+
+#[tokio::test]
+async fn what_is_owned_is_listed_when_its_owners_are_known() {
+    let lines = lines::recording("03-scale-with-stale-stamp");
+    let manner = Manner { page: 1, ..Manner::default() };
+    let api = FakeApi::start(&lines, manner, &[]).await;
+    let lanes = [Lane::Deployments, Lane::ReplicaSets, Lane::Pods];
+    let (say, _said) = mpsc::channel(10_000);
+    let watched = lanes.map(of).into_iter().collect();
+    let watches = start(&api.cluster().await, &WatchSettings::default(), watched, &say);
+    timeout(PATIENCE, watches.statuses().settled()).await.unwrap();
+    let requests = api.requests.lock().await;
+    let asked = requests.iter().filter(|it| !it.contains("watch=true"));
+    let place = |request: &&String| {
+        ["/deployments?", "/replicasets?", "/pods?"].iter().position(|of| request.contains(of))
+    };
+    let places: Vec<usize> = asked.filter_map(|request| place(&request)).collect();
+    assert!(places.is_sorted() && places.contains(&0) && places.contains(&2), "{requests:?}");
+}
