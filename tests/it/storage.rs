@@ -338,8 +338,8 @@ impl Whole {
         let disk = filled();
         let bytes = disk.bytes();
         let places = |queued: &Queued| -> Vec<_> {
-            // The head of a frame has 54 bytes and the name of the exporter.
-            let head = 54 + queued.exporter.len();
+            // The head of a frame has 58 bytes and the name of the exporter.
+            let head = 58 + queued.exporter.len();
             let found = memchr::memmem::find_iter(&bytes, &queued.bytes);
             found.map(|at| at.saturating_sub(head)..at + queued.bytes.len()).collect()
         };
