@@ -82,7 +82,7 @@ pub struct Engine {
     before: Vec<Released>,
     /// A history began anew, and trees still hold versions of the one before.
     is_new_history: bool,
-    /// Trees that were first seen in a list.
+    /// Trees that were first seen in a list, and whether what that told came to be while nobody watched.
     unjudged: BTreeMap<Uid, bool>,
     /// Trees of which a later list told: looked at when those of all kinds are in.
     relisted: BTreeSet<Uid>,
@@ -350,12 +350,12 @@ impl Engine {
         let uid = snapshot.meta().uid;
         let is_back = self.matches_again(snapshot, seen, out);
         let is_new = is_back || self.store.top_of(uid).is_none();
-        // A lane that has not listed tells of objects that were there before.
-        let has_listed = self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_listed);
-        let has_relisted = |of: Lane| {
-            self.lanes.iter().any(|((lane, _), state)| *lane == of && state.has_relisted)
+        let any_part = |is: fn(&LaneState) -> bool| {
+            self.lanes.iter().any(|((of, _), state)| *of == lane && is(state))
         };
-        let is_of_gap = is_listed && is_new && has_relisted(lane);
+        // A lane that has not listed tells of objects that were there before.
+        let has_listed = any_part(|state| state.has_listed);
+        let is_of_gap = is_listed && is_new && any_part(|state| state.has_relisted);
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
             is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));

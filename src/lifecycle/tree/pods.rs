@@ -201,19 +201,19 @@ impl Tree {
     /// What stands in the way of a lost Pod's replacement: a refusal, or a Pod that fits no node. It is
     /// remembered, as it has gone when the `recover` is told (DESIGN §3.11).
     pub(super) fn mark_blocked(&mut self, said: &Snapshot) {
-        let reason = match said {
+        let open = self.open().filter(|open| open.action == Action::Recover);
+        let Some(open) = open else { return };
+        let obstacle = match said {
             Snapshot::Workload(new) => {
-                let refused = new.status.replica_failure.as_deref().filter(|it| it.is_true);
-                refused.map(|it| it.reason.clone())
+                new.status.replica_failure.as_deref().filter(|it| it.is_true)
             }
             Snapshot::Pod(new) => {
                 let unplaced = new.scheduled.as_ref().filter(|it| !it.is_true);
-                unplaced.map(|it| it.reason.clone()).filter(|reason| !reason.is_empty())
+                unplaced.filter(|it| !it.reason.is_empty())
             }
         };
-        let open = self.open().filter(|open| open.action == Action::Recover);
-        if let (Some(open), Some(reason)) = (open, reason) {
-            open.blocked = Some(reason);
+        if let Some(obstacle) = obstacle {
+            open.blocked = Some(obstacle.reason.clone());
         }
     }
 
