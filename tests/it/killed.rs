@@ -16,13 +16,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lifespan::engine::Settings;
 use lifespan::storage::inspect;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use crate::support::arrived::{Arrived, Compared, Expected};
-use crate::support::drive::{decode, drive_with, settings};
 use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::{Answer, FakeCollector, exhausted_for};
 use crate::support::lines::{self, Line};
@@ -31,9 +29,6 @@ use crate::support::model::{self, Make, S};
 use crate::support::moved::moved_to;
 use crate::support::service::{Gate, Service, folder, with_storage};
 use crate::support::together::together;
-
-/// The uid that the fake cluster tells.
-const CLUSTER: &str = "00000000-0000-4000-8000-000000000000";
 
 /// What is to arrive has come this long after its time.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -60,8 +55,7 @@ impl Scene {
             let now = lifespan::clock::now().0;
             let begin = now + takes;
             let lines = moved_to(lines, begin + LEAD * S);
-            let settings = Settings { cluster_uid: Some(CLUSTER.to_owned()), ..settings() };
-            let expected = Expected::new(&drive_with(settings, &decode(&lines)).spans);
+            let expected = Expected::of(&lines);
             let took = lifespan::clock::now().0 - now;
             if took < takes {
                 return Self { lines, begin, expected };
@@ -110,6 +104,12 @@ struct Storm {
 const KILLED: &[&str] = &["KILL"];
 
 impl Storm {
+    /// It is killed, and nothing else befalls it.
+    fn new(seed: u64) -> Self {
+        let random = Random::new(seed);
+        Self { random, passed_over: Vec::new(), is_wide: false, forgets: false, ends: KILLED }
+    }
+
     fn milliseconds(&mut self, low: i64, high: i64) -> Duration {
         Duration::from_millis(u64::try_from(self.random.between(low, high)).unwrap())
     }
@@ -373,10 +373,7 @@ async fn however_often_it_is_killed_every_span_arrives_once_and_none_is_another(
     let name = "killed";
     however_often(name, async |seed, seconds| {
         let scene = Scene::of_clusters(10, seed, seconds);
-        let random = Random::new(seed);
-        let storm =
-            Storm { random, passed_over: Vec::new(), is_wide: false, forgets: false, ends: KILLED };
-        killed(name, scene, storm).await
+        killed(name, scene, Storm::new(seed)).await
     })
     .await;
 }
@@ -386,10 +383,8 @@ async fn whatever_it_speaks_to_may_fail_too() {
     let name = "storm";
     however_often(name, async |seed, seconds| {
         let scene = Scene::of_clusters(10, seed, seconds);
-        let random = Random::new(seed);
         let ends = &["KILL", "KILL", "KILL", "TERM"];
-        let storm =
-            Storm { random, passed_over: Vec::new(), is_wide: true, forgets: is_long(), ends };
+        let storm = Storm { is_wide: true, forgets: is_long(), ends, ..Storm::new(seed) };
         killed(name, scene, storm).await
     })
     .await;
@@ -406,7 +401,7 @@ async fn however_long_nobody_watches_what_happens_meanwhile_is_told() {
         let passed_over = lengths.iter().sum::<i64>();
         let scene = Scene::of_clusters(2, seed, seconds + passed_over);
         let forgets = is_long() && seed % 2 == 0;
-        let storm = Storm { random, passed_over: lengths, is_wide: false, forgets, ends: KILLED };
+        let storm = Storm { random, passed_over: lengths, forgets, ..Storm::new(seed) };
         killed(name, scene, storm).await
     })
     .await;
@@ -424,7 +419,5 @@ async fn told_to_end_in_the_middle_of_a_rollout_it_goes_on_with_it_when_it_is_st
 
 async fn recorded(name: &str, ends: &'static [&'static str]) {
     let scene = Scene::new(&lines::recording(name));
-    let random = Random::new(2);
-    let storm = Storm { random, passed_over: Vec::new(), is_wide: false, forgets: false, ends };
-    killed(name, scene, storm).await;
+    killed(name, scene, Storm { ends, ..Storm::new(2) }).await;
 }

@@ -25,15 +25,12 @@ use tonic::Status;
 
 use crate::support::cutting::Cutting;
 use crate::support::drive::{decode, drive_with};
-use crate::support::fake_api::{FakeApi, Fault, Manner};
+use crate::support::fake_api::{CLUSTER, FakeApi, Fault, Manner};
 use crate::support::fake_collector::{Answer, FakeCollector, encoded, exhausted_for, spans_of};
 use crate::support::lines;
 
 /// The recording lasts 15 s, and faults some seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The uid that the fake cluster tells.
-const CLUSTER: &str = "00000000-0000-4000-8000-000000000000";
 
 fn exporter(id: &str, address: &str) -> Exporter {
     let retry = Backoff {

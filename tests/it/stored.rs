@@ -7,12 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lifespan::engine::Settings;
 use lifespan::storage::inspect;
 use tokio::time::{Instant, sleep};
 
 use crate::support::arrived::{Arrived, Expected};
-use crate::support::drive::{decode, drive_with, settings};
 use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::FakeCollector;
 use crate::support::lines;
@@ -82,9 +80,7 @@ fn spans_in(store: &Path) -> u64 {
 
 /// What the program makes of the recording, which it hears long after that was made.
 fn expected() -> Expected {
-    let uid = Some("00000000-0000-4000-8000-000000000000".to_owned());
-    let settings = Settings { cluster_uid: uid, ..settings() };
-    Expected::new(&drive_with(settings, &decode(&lines::recording(RECORDING))).spans)
+    Expected::of(&lines::recording(RECORDING))
 }
 
 async fn ends(mut service: Service, signal: &str) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use lifespan::facts::span::FinishedSpan;
+use lifespan::engine::Settings;
 use lifespan::otlp::batch::request;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -14,7 +14,10 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use super::drive::{decode, drive_with, settings};
+use super::fake_api::CLUSTER;
 use super::fake_collector::Received;
+use super::lines::Line;
 
 /// What is known of a time is this close where nothing else is said of it, in milliseconds.
 const CLOSE: i64 = 50;
@@ -67,8 +70,11 @@ pub(crate) struct Compared {
 }
 
 impl Expected {
-    pub(crate) fn new(spans: &[FinishedSpan]) -> Self {
-        let body = ExportTraceServiceRequest::decode(request(spans).bytes).unwrap();
+    /// What a process tells that was there while the cluster said `lines`.
+    pub(crate) fn of(lines: &[Line]) -> Self {
+        let settings = Settings { cluster_uid: Some(CLUSTER.to_owned()), ..settings() };
+        let spans = drive_with(settings, &decode(lines)).spans;
+        let body = ExportTraceServiceRequest::decode(request(&spans).bytes).unwrap();
         let mut traces = Traces::new();
         for one in ones(&body) {
             let trace = traces.entry(one.span.trace_id.clone()).or_default();

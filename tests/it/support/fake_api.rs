@@ -37,6 +37,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::lines::{Line, Type};
 use super::protobuf;
 
+/// The uid of the cluster that it is.
+pub(crate) const CLUSTER: &str = "00000000-0000-4000-8000-000000000000";
+
 /// What is asked for in protobuf first.
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
@@ -354,7 +357,7 @@ async fn answer(
     let resource = match parts.as_slice() {
         ["version"] => return whole(200, r#"{"major":"1","minor":"36","gitVersion":"v1.36.0"}"#),
         ["api", "v1", "namespaces", "kube-system"] => {
-            return whole(200, r#"{"metadata":{"uid":"00000000-0000-4000-8000-000000000000"}}"#);
+            return whole(200, &format!(r#"{{"metadata":{{"uid":"{CLUSTER}"}}}}"#));
         }
         ["apis"] => {
             let names: BTreeSet<_> = histories.keys().filter_map(|it| group_of(it)).collect();
