@@ -64,11 +64,15 @@ def told(lines):
     return traces, resources
 
 
+def ids_of(service, since):
+    """The ids of all traces of a service since a time in microseconds."""
+    with urllib.request.urlopen(f"{QUERY}/api/traces?service={service}&start={since}&limit=5000") as answer:
+        return [trace["traceID"] for trace in json.load(answer)["data"]]
+
+
 def stored_of(service, since):
-    """The spans of all traces of a service since a time in microseconds, by trace."""
-    with urllib.request.urlopen(f"{QUERY}/api/traces?service={service}&start={since}&limit=1000") as answer:
-        ids = [trace["traceID"] for trace in json.load(answer)["data"]]
-    return {trace_id: stored(trace_id)[0] for trace_id in ids}
+    """The spans of those, by trace."""
+    return {trace_id: stored(trace_id)[0] for trace_id in ids_of(service, since)}
 
 
 def stored(trace_id):

@@ -30,7 +30,7 @@ import threading
 import time
 import urllib.request
 
-from jaeger import QUERY, sent, stored
+from jaeger import ids_of, sent, stored
 from live import STAMP, manifest as probed
 from side_by_side import STABLE, TOLERANCE_US, Cluster, cluster_uid, tag, tops
 
@@ -192,16 +192,6 @@ def watch_cost(program, until):
             print(f"{(time.monotonic() - began) / 60:4.0f} min: {rss / 2**20:5.1f} MiB, {queue:.0f} in the queue, store {size / 2**10:.0f} KiB, {cpu:.2f} CPU-seconds", flush=True)
 
 
-def ids_since(since):
-    with urllib.request.urlopen(f"{QUERY}/api/services") as answer:
-        services = [name for name in json.load(answer)["data"] if name in NAMES]
-    ids = set()
-    for service in services:
-        with urllib.request.urlopen(f"{QUERY}/api/traces?service={service}&start={since}&limit=5000") as answer:
-            ids |= {trace["traceID"] for trace in json.load(answer)["data"]}
-    return ids
-
-
 def unsure(span):
     return (tag(span, "lifespan.time.uncertainty_ms") or 0) * 1000
 
@@ -276,7 +266,7 @@ def main():
     time.sleep(2)
     replayed = sent(arguments.lifespan, recording, "--cluster-uid", cluster_uid())
     live, warnings = {}, []
-    for trace_id in ids_since(since):
+    for trace_id in {found for name in NAMES for found in ids_of(name, since)}:
         spans, said, _ = stored(trace_id)
         live[trace_id] = spans
         warnings += [f"{trace_id}: warning: {text}" for text in said]
