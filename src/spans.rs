@@ -61,7 +61,7 @@ pub struct Left {
     /// The span.
     parent: SpanId,
     /// When that span began: nothing below it begins earlier.
-    begin: UnixNanos,
+    begin: Instant,
 }
 
 /// The spans of what has ended; of a Pod or an ephemeral container, that its transition had `left`
@@ -115,8 +115,7 @@ fn noted(draft: Draft, pod: &Pod) -> Draft {
 impl Left {
     /// What was learned since cannot move a span before the one above, which has left.
     fn bound(&self, draft: &mut Draft) {
-        draft.start.best = draft.start.best.max(self.begin);
-        draft.start.hi = draft.start.hi.max(self.begin);
+        draft.start = draft.start.not_before(&self.begin);
     }
 }
 
@@ -221,7 +220,7 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     build.notes();
     let begin = |id: SpanId| {
         let draft = places.get(&id).and_then(|at| build.drafts.get(*at));
-        draft.map_or(build.end.best, |draft| draft.start.best)
+        draft.map_or(build.end, |draft| draft.start)
     };
     let context = transition.context();
     let left = build.left.iter().map(|(outliving, parent)| {

@@ -42,8 +42,6 @@ pub(super) struct LaneState {
     pub(super) released: Option<u64>,
     /// Up to here its watch has told all, by its own word.
     pub(super) bookmark: Option<u64>,
-    /// Up to here its watch had told another process.
-    pub(super) told_before: Option<u64>,
     /// Another process knew objects of it that are not known any more.
     pub(super) must_list: bool,
     /// Its resourceVersions count another history than those of the other lanes.
@@ -125,20 +123,18 @@ impl Engine {
                     return;
                 }
                 state.last_version = version.or(state.last_version);
-                let is_again = version.is_some() && version <= state.told_before;
                 let (is_news, facts) = state.take_note(&mut change);
                 let version = version.filter(|_| !state.is_foreign);
                 if is_news {
                     self.is_told = true;
                     let ahead = self.inlet.clock.ahead;
                     let told = Told { lane, part, change, facts };
-                    self.inlet.watched(told, version, at, |change, bound| {
-                        let moment = state.moment_of(change, bound, at, ahead, is_again);
-                        if moment.plus(SECOND) < at {
-                            state.reach.tells_of_before(at, until, &mut self.none_behind_from);
-                        }
-                        moment
+                    let moment = self.inlet.watched(told, version, at, |change, bound| {
+                        state.moment_of(change, bound, at, ahead)
                     });
+                    if moment.plus(SECOND) < at {
+                        state.reach.tells_of_before(at, until, &mut self.none_behind_from);
+                    }
                 } else {
                     self.counts.untraced.unchanged += 1;
                     // It bounds when that was written which still waits.
@@ -204,19 +200,13 @@ impl LaneState {
     /// The moment that a change is taken to be of, which arrived at `at` and was written no later than
     /// `bound`: what came late tells of it by the newest time that stands on the object, never before
     /// what its lane told before.
-    ///
-    /// What another process had been told before `is_again` of the moment when that was.
     fn moment_of(
         &mut self,
         change: &Change,
         bound: UnixNanos,
         at: UnixNanos,
         ahead: Nanos,
-        is_again: bool,
     ) -> UnixNanos {
-        if is_again {
-            return bound;
-        }
         let is_resumed = self.reach.catches_up(at);
         let is_late = bound.plus(SECOND) < at;
         let mut moment = bound;

@@ -40,7 +40,7 @@ impl Engine {
         self.inlet.clock = clock;
         self.lanes.values_mut().for_each(|state| {
             (state.released, state.listed) = (None, None);
-            (state.bookmark, state.told_before) = (None, None);
+            state.bookmark = None;
         });
         (self.inlet.n_late, self.inlet.n_early) = (n_late, n_early);
     }
@@ -115,6 +115,7 @@ impl Engine {
         out: &mut Vec<FinishedSpan>,
     ) {
         let until = at.plus(self.rules.settle_time);
+        self.inlet.lists(lane, part);
         let state = self.lanes.entry((lane, part)).or_default();
         let is_older = lane.has_lives() && version.is_some() && version < state.last_version;
         if is_older && state.history == self.history {

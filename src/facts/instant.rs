@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
 
 /// Where the best estimate of an instant comes from: `lifespan.{start,end}.source`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// The exact time of a Kubernetes Event.
     Event,
@@ -32,7 +32,7 @@ impl Source {
 }
 
 /// An interval that holds the true time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instant {
     /// Not before.
     pub lo: UnixNanos,

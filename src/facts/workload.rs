@@ -208,6 +208,14 @@ pub struct WorkloadStatus {
 }
 
 impl WorkloadStatus {
+    /// When it was written, if that was after it was `old`: its time is another, or what it counts, and
+    /// both were written within one second.
+    #[must_use]
+    pub fn written_since(&self, old: &Self) -> Option<UnixNanos> {
+        let counts = |it: &Self| [it.replicas, it.updated, it.ready, it.available, it.desired];
+        self.written.filter(|_| self.written != old.written || counts(self) != counts(old))
+    }
+
     /// The newest time in it.
     #[must_use]
     pub fn newest_time(&self) -> Option<UnixNanos> {

@@ -170,20 +170,20 @@ impl Tree {
 
     /// Takes in an object in a version.
     pub fn step(&mut self, snapshot: &Snapshot, turn: &mut Turn<'_>) -> After {
-        self.pass_before(turn);
+        let may_differ = self.pass_before(turn);
         match snapshot {
             Snapshot::Workload(new) if new.meta.uid == self.top().uid => self.root_seen(new, turn),
             Snapshot::Workload(new) => self.owned_seen(new, turn),
             Snapshot::Pod(new) => self.pod_seen(new, turn),
         }
         self.mark_blocked(snapshot);
-        self.mark_late(turn);
+        self.has_gap(may_differ || turn.seen.is_late);
         After::Lives
     }
 
     /// Takes in that an object is gone, with its last version.
     pub fn delete(&mut self, last: &Snapshot, turn: &mut Turn<'_>) -> After {
-        self.pass_before(turn);
+        let may_differ = self.pass_before(turn);
         let uid = last.meta().uid;
         match last {
             Snapshot::Workload(_) => {
@@ -194,20 +194,21 @@ impl Tree {
             }
             Snapshot::Pod(last) => self.pod_deleted(uid, last, turn),
         }
-        self.mark_late(turn);
+        self.has_gap(may_differ || turn.seen.is_late);
         self.after()
     }
 
-    /// What it was told could not be put in its place: what that touches says so.
-    fn mark_late(&mut self, turn: &Turn<'_>) {
-        if let Some(pending) = self.pending.as_deref_mut().filter(|_| turn.seen.is_late) {
+    /// What it was told could not be put in its place, or came so near a limit that it may mean another
+    /// thing: what that touches says so.
+    fn has_gap(&mut self, has_gap: bool) {
+        if let Some(pending) = self.pending.as_deref_mut().filter(|_| has_gap) {
             pending.has_gap = true;
         }
     }
 
     /// Takes in that a complete list no longer contained an object.
     pub fn vanish(&mut self, uid: Uid, turn: &mut Turn<'_>) -> After {
-        self.pass_before(turn);
+        let may_differ = self.pass_before(turn);
         if self.pods.of(uid).is_some() {
             self.pod_vanished(uid, turn);
         } else {
@@ -217,6 +218,7 @@ impl Tree {
                 self.workload_gone(uid, gone, turn);
             }
         }
+        self.has_gap(may_differ);
         self.after()
     }
 

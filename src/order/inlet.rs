@@ -68,6 +68,8 @@ pub struct Kept {
     desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
     n_arrived: u64,
     largest_released: Option<u64>,
+    /// How what waits arrived: it is told again.
+    arrivals: Vec<(Lane, Part, u64, Arrival)>,
 }
 
 impl Released {
@@ -106,6 +108,9 @@ pub struct Inlet {
     /// How much of what each lane told waits, or is ready, and how much of that a list told.
     n_of: BTreeMap<(Lane, Part), (usize, usize)>,
     n_arrived: u64,
+    /// How what waited arrived when that was stored, and has not been told again: by the
+    /// resourceVersion that its lane tells of it.
+    again: BTreeMap<(Lane, Part, u64), Arrival>,
     /// How far this machine's clock is off: of what arrives from now on.
     pub clock: Clock,
     largest_released: Option<u64>,
@@ -130,6 +135,7 @@ impl Inlet {
             full_since: None,
             n_of: BTreeMap::new(),
             n_arrived: 0,
+            again: BTreeMap::new(),
             clock: Clock::default(),
             largest_released: None,
             n_late: 0,
@@ -140,24 +146,33 @@ impl Inlet {
     /// A watched change, with its resourceVersion, or with none where its lane counts another
     /// history: then it takes its place by arrival.
     ///
-    /// `moment` gets the bound on when it was written, and says of which moment it is taken to be.
+    /// `moment` gets the bound on when it was written, and says of which moment it is taken to be. What
+    /// had arrived before it was stored arrived then. Returns its moment.
     pub fn watched(
         &mut self,
         told: Told,
         version: Option<u64>,
         at: UnixNanos,
         moment: impl FnOnce(&Change, UnixNanos) -> UnixNanos,
-    ) {
+    ) -> UnixNanos {
         let place = version.or(self.newest()).unwrap_or(BEFORE_ALL);
-        let bound = self.bound(place, at);
-        let moment = moment(&told.change, bound);
+        let again = told.change.version();
+        let again = again.and_then(|version| self.again.remove(&(told.lane, told.part, version)));
+        let arrival = again.unwrap_or_else(|| {
+            let bound = self.bound(place, at);
+            let Clock { ahead, unsure, .. } = self.clock;
+            Arrival { at: bound.plus(ahead), moment: moment(&told.change, bound), unsure }
+        });
         if let Some(version) = version {
             self.arrived(version, at);
         }
-        let clock = self.clock;
-        let at_server = bound.plus(clock.ahead);
-        let arrival = Some(Arrival { at: at_server, moment, unsure: clock.unsure });
-        self.put(at, told.released(arrival, false, (place, 0, 0)));
+        self.put(at, told.released(Some(arrival), false, (place, 0, 0)));
+        arrival.moment
+    }
+
+    /// A lane lists: what it had told is not told again.
+    pub fn lists(&mut self, lane: Lane, part: Part) {
+        self.again.retain(|(of, of_part, _), _| (*of, *of_part) != (lane, part));
     }
 
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
@@ -302,10 +317,16 @@ impl Inlet {
         self.n_of.get(&(lane, part)).copied().unwrap_or_default()
     }
 
-    /// What is to be stored of it: of what waits only when it came, for that is told again.
+    /// What is to be stored of it: of what waits only how it arrived, for that is told again.
     #[must_use]
     pub fn kept(&self) -> Kept {
+        let waits = self.ready.values().chain(self.waiting.values()).filter_map(|it| {
+            Some((it.lane, it.part, it.change.version()?, it.arrival.filter(|_| !it.is_listed)?))
+        });
+        let again =
+            self.again.iter().map(|((lane, part, version), at)| (*lane, *part, *version, *at));
         Kept {
+            arrivals: waits.chain(again).collect(),
             stair: self.stair.clone(),
             desired: self.desired.clone(),
             n_arrived: self.n_arrived,
@@ -315,7 +336,10 @@ impl Inlet {
 
     /// Goes on where another was.
     pub fn resume(&mut self, kept: Kept) {
-        let Kept { stair, desired, n_arrived, largest_released } = kept;
+        let Kept { stair, desired, n_arrived, largest_released, arrivals } = kept;
+        let again =
+            arrivals.into_iter().map(|(lane, part, version, at)| ((lane, part, version), at));
+        self.again = again.collect();
         (self.stair, self.desired) = (stair, desired);
         (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
     }

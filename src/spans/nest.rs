@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::{Build, MAX_DEPTH};
 use crate::facts::ids::SpanId;
+use crate::facts::instant::Instant;
 
 /// Where each span stands among the drafts.
 pub(super) type Places = BTreeMap<SpanId, usize>;
@@ -81,7 +82,8 @@ impl Build<'_> {
                 && !child.may_outlive
                 && child.end.best > bound.best
             {
-                child.end = bound;
+                // It may have ended before that, as far as is known.
+                child.end = Instant { lo: child.end.lo.min(bound.lo), ..bound };
                 child.start.best = child.start.best.min(bound.best);
                 child.start.lo = child.start.lo.min(child.start.best);
             }

@@ -19,6 +19,7 @@ mod import;
 mod killed;
 mod kubectl;
 mod lists;
+mod lives;
 mod pipeline;
 mod properties;
 mod protobuf;

@@ -25,16 +25,16 @@ use crate::support::model::S;
 use crate::support::shape::histories;
 
 /// What a process hears, to which time does not run back as between the lines of a recording.
-fn heard(lines: &[lines::Line]) -> Vec<Told> {
+pub(crate) fn heard(lines: &[lines::Line]) -> Vec<Told> {
     let mut all = decode(lines);
     all.sort_by_key(|told| told.at);
     all
 }
 
 /// What is stored: the records of all commits.
-type Stored = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type Stored = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn commit(engine: &mut Engine, stored: &mut Stored) {
+pub(crate) fn commit(engine: &mut Engine, stored: &mut Stored) {
     for (key, value) in engine.changed() {
         match value {
             Some(value) => drop(stored.insert(key, value)),
@@ -44,7 +44,7 @@ fn commit(engine: &mut Engine, stored: &mut Stored) {
 }
 
 /// Where every lane that lists has listed, and its list has entered.
-fn listed_at(all: &[Told]) -> usize {
+pub(crate) fn listed_at(all: &[Told]) -> usize {
     let last = all.iter().rposition(is_of_lane).map_or(0, |last| last + 1);
     let until = all[last.saturating_sub(1)].at + 2 * S;
     all.iter().position(|told| told.at > until).unwrap_or(all.len()).max(last)
@@ -74,7 +74,7 @@ fn until(
 
 /// What a process is told at `at` that goes on with what was `stored`: by each watch what came after
 /// the version that it goes on at.
-fn resumed(engine: &Engine, before: &[Told], at: i64) -> Vec<Told> {
+pub(crate) fn resumed(engine: &Engine, before: &[Told], at: i64) -> Vec<Told> {
     let lanes: BTreeSet<Lane> = before.iter().map(|told| told.lane).collect();
     let mut out: Vec<Told> = Vec::new();
     for lane in &lanes {
@@ -181,7 +181,7 @@ fn differences(expected: &[FinishedSpan], told: &[FinishedSpan]) -> Vec<(TraceId
 
 /// What differs without saying so: a trace says it of itself alone, and of one of the same object and
 /// time that it was told in place of. How many traces said it, and were others.
-fn unsaid(
+pub(crate) fn unsaid(
     expected: &[FinishedSpan],
     told: &[FinishedSpan],
     differs: Vec<(TraceId, String)>,
@@ -267,7 +267,7 @@ fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
 }
 
 /// What differs in more than times: those are what they are, within what is known of them.
-fn differences_but_times(
+pub(crate) fn differences_but_times(
     expected: &[FinishedSpan],
     told: &[FinishedSpan],
 ) -> Vec<(TraceId, String)> {
@@ -290,7 +290,13 @@ fn differences_but_times(
             };
             let apart = is.since(other_is).millis().abs();
             if apart > unsure(span) + unsure(other) + 1 && !is_gap(other) {
-                let what = format!("{} is off by {apart} ms: {}", show(span), unsure(other));
+                let what = format!(
+                    "{} is {apart} ms off, and says {}: {}{}",
+                    show(span),
+                    unsure(other),
+                    show(other),
+                    other_parts(span, other)
+                );
                 out.push((span.trace_id, what));
             }
         }

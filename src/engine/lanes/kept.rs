@@ -19,8 +19,6 @@ pub(in crate::engine) struct Kept {
     /// Where its watch goes on: all before has been taken out of the inlet. `None` where it must
     /// list.
     version: Option<u64>,
-    /// Up to here its watch has told.
-    told: Option<u64>,
     has_listed: bool,
     has_spoken: bool,
     moment: Option<UnixNanos>,
@@ -63,7 +61,6 @@ impl Engine {
             let kept = Kept {
                 target: self.target(*lane, *part),
                 version: self.version_of(*lane, *part, state),
-                told: state.last_version.max(state.told_before),
                 has_listed: state.has_listed && state.first.is_none(),
                 has_spoken: state.has_spoken,
                 moment: state.moment,
@@ -97,10 +94,10 @@ impl Engine {
     ) {
         let history = self.history;
         let state = self.lanes.entry((lane, part)).or_default();
-        let Kept { version, told, has_listed, has_spoken, moment, is_foreign, behind, .. } = kept;
+        let Kept { version, has_listed, has_spoken, moment, is_foreign, behind, .. } = kept;
         (state.has_listed, state.has_spoken) = (has_listed, has_spoken);
         (state.moment, state.is_foreign, state.history) = (moment, is_foreign, history);
-        (state.last_version, state.released, state.told_before) = (version, version, told);
+        (state.last_version, state.released) = (version, version);
         if has_listed {
             let was_empty = !state.relist.has_any();
             let since = behind.map_or(since, |behind| behind.min(since));

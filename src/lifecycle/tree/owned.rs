@@ -80,10 +80,8 @@ impl Tree {
             }
         }
         let stamps = if write.created { self.own_stamps(new) } else { Vec::new() };
-        let said = new
-            .status
-            .written
-            .filter(|said| old.as_ref().is_none_or(|old| old.status.written != Some(*said)));
+        let said =
+            old.as_ref().map_or(new.status.written, |old| new.status.written_since(&old.status));
         let status = Evidence::object_or(said, write.at.lo, turn.seen.heard);
         self.count_available(new, status);
         self.write_step(new, &write, stamps, status);

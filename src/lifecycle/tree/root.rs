@@ -57,7 +57,7 @@ impl Tree {
         self.written(&old, new, turn);
         // A status that was not written again says nothing of when.
         let lo = old.meta.written.unwrap_or(old.meta.created);
-        let said = new.status.written.filter(|_| new.status.written != old.status.written);
+        let said = new.status.written_since(&old.status);
         let said = said.or(new.meta.written.filter(|_| new.meta.written != old.meta.written));
         let status = Evidence::object_or(said, lo, turn.seen.heard);
         if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {

@@ -88,9 +88,10 @@ impl Tree {
     }
 
     /// What was waited for before a change comes before it. Of a change that came late only the second
-    /// is known: what was to last until then, or since, may have lasted or not, and says so.
-    pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) {
-        let Some(arrival) = turn.seen.heard.arrival else { return };
+    /// is known: what was to last until then, or since, may have lasted or not, and says so. Returns
+    /// whether that is so.
+    pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Some(arrival) = turn.seen.heard.arrival else { return false };
         let moment = arrival.moment;
         if moment.plus(turn.ahead) < arrival.at {
             self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);
@@ -99,13 +100,7 @@ impl Tree {
             && self.timers(turn.rules).limits().any(|limit| is_within_a_second(moment, limit));
         self.has_gap(may_differ);
         self.pass(moment, turn);
-        self.has_gap(may_differ);
-    }
-
-    fn has_gap(&mut self, has_gap: bool) {
-        if let Some(open) = self.pending.as_deref_mut().filter(|_| has_gap) {
-            open.has_gap = true;
-        }
+        may_differ
     }
 
     /// What is waited for: one place that says when there is something to do and what it is.
