@@ -28,7 +28,6 @@ use changed::Changed;
 use claims::Claims;
 pub use counts::Counts;
 use derived::Deadlines;
-use lanes::LaneState;
 use lists::Entry;
 use orphans::Orphans;
 use past::{Entry as PastEntry, Pasts};
@@ -70,7 +69,7 @@ pub struct Engine {
     /// Objects whose tree is being looked for, each owned by the one after it.
     entering: Vec<Uid>,
     store: Arc<Store>,
-    lanes: BTreeMap<(Lane, Part), LaneState>,
+    lanes: BTreeMap<(Lane, Part), lanes::LaneState>,
     /// When the first list of any lane was complete, until all have entered.
     first_list: Option<UnixNanos>,
     have_lists_entered: bool,
@@ -84,6 +83,8 @@ pub struct Engine {
     is_new_history: bool,
     /// Trees that were first seen in a list, and whether what that told came to be while nobody watched.
     unjudged: BTreeMap<Uid, bool>,
+    /// What was written after the first and up to the second was told by lists alone, in part.
+    gap: (u64, u64),
     /// Trees of which a later list told: looked at when those of all kinds are in.
     relisted: BTreeSet<Uid>,
     deadlines: Deadlines,
@@ -148,7 +149,7 @@ impl Engine {
         };
         let whole = Lane::ALL.into_iter().map(|lane| (lane, Part::default()));
         let parts = whole.chain(waits_for.iter().copied());
-        let lanes = parts.map(|part| (part, LaneState::default())).collect();
+        let lanes = parts.map(|part| (part, lanes::LaneState::default())).collect();
         Self {
             owner_wait,
             max_waiting,
@@ -170,6 +171,7 @@ impl Engine {
             before: Vec::new(),
             is_new_history: false,
             unjudged: BTreeMap::new(),
+            gap: (0, 0),
             relisted: BTreeSet::new(),
             deadlines: Deadlines::default(),
             shared: Shared::default(),
@@ -307,8 +309,11 @@ impl Engine {
         // What the first lists tell has no order.
         self.n_entered += u64::from(!is_listed || self.n_entered > 0);
         let heard = Heard { order: self.n_entered, arrival: *arrival };
-        let is_late = *is_late || (told.desired.is_some() && self.may_want_less(change));
-        let seen = Seen { heard, is_listed, is_late, desired: told.desired };
+        let is_unwatched =
+            if is_listed { self.has_relisted(*lane) } else { self.is_in_gap(change.version()) };
+        let may_want_less = told.desired.is_some() && self.may_want_less(change);
+        let of_gap = (*is_late || is_unwatched || may_want_less).then_some(self.now);
+        let seen = Seen { heard, is_listed, of_gap, desired: told.desired };
         match change {
             Change::Seen(snapshot) => {
                 self.shared.share(snapshot);
@@ -350,12 +355,9 @@ impl Engine {
         let uid = snapshot.meta().uid;
         let is_back = self.matches_again(snapshot, seen, out);
         let is_new = is_back || self.store.top_of(uid).is_none();
-        let any_part = |is: fn(&LaneState) -> bool| {
-            self.lanes.iter().any(|((of, _), state)| *of == lane && is(state))
-        };
         // A lane that has not listed tells of objects that were there before.
-        let has_listed = any_part(|state| state.has_listed);
-        let is_of_gap = is_listed && is_new && any_part(|state| state.has_relisted);
+        let has_listed = self.any_part(lane, |state| state.has_listed);
+        let is_of_gap = is_listed && is_new && self.has_relisted(lane);
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
             is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));

@@ -136,6 +136,23 @@ impl Engine {
         behind.map_or(due, |(_, until)| due.max(until))
     }
 
+    /// A list told what a lane had missed since `from`, when it had come to `to`.
+    pub(super) fn widen_gap(&mut self, from: u64, to: u64) {
+        let is_apart = from > self.gap.1;
+        self.gap = if is_apart { (from, to) } else { (from.min(self.gap.0), to.max(self.gap.1)) };
+    }
+
+    /// What was written then may come after something that nobody saw.
+    pub(super) fn is_in_gap(&self, version: Option<u64>) -> bool {
+        version.is_some_and(|version| self.gap.0 < version && version <= self.gap.1)
+    }
+
+    /// A lane of objects with a life is away, and is waited for.
+    pub(super) fn is_any_waited_for(&self) -> bool {
+        let mut lanes = self.lanes.iter().filter(|((lane, _), _)| lane.has_lives());
+        lanes.any(|(_, state)| state.reach.is_away && state.reach.since(self.now).is_some())
+    }
+
     /// A Pod of a DaemonSet goes while it is not known whether that still wants one on its node.
     pub(super) fn may_want_less(&self, change: &Change) -> bool {
         let mut lanes = self.lanes.iter().filter(|((lane, _), _)| *lane == Lane::DaemonSets);

@@ -14,8 +14,7 @@ impl Engine {
         }
         let now = self.now.plus(self.inlet.clock.ahead);
         // What a list tells of one kind, those of the others may be still to tell of.
-        let is_listing =
-            self.inlet.has_listed() || self.lanes.values().any(|lane| lane.reach.is_away);
+        let is_listing = self.inlet.has_listed() || self.is_any_waited_for();
         self.not_again(out, |engine, out| {
             for (top, is_of_gap) in std::mem::take(&mut engine.unjudged) {
                 let judge = |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, is_of_gap, turn);

@@ -168,7 +168,17 @@ impl Engine {
 
     /// The lane has told anything at all.
     pub(super) fn has_spoken(&self, lane: Lane) -> bool {
-        self.lanes.iter().any(|((of, _), state)| *of == lane && state.has_spoken)
+        self.any_part(lane, |state| state.has_spoken)
+    }
+
+    /// What a list of the lane tells that is new came to be while nobody watched.
+    pub(super) fn has_relisted(&self, lane: Lane) -> bool {
+        self.any_part(lane, |state| state.has_relisted)
+    }
+
+    /// So it is with any part of a lane.
+    pub(super) fn any_part(&self, lane: Lane, is: impl Fn(&LaneState) -> bool) -> bool {
+        self.lanes.iter().any(|((of, _), state)| *of == lane && is(state))
     }
 
     /// Nothing that is watched owns it, or its owner is tracked.

@@ -115,7 +115,6 @@ impl Engine {
         out: &mut Vec<FinishedSpan>,
     ) {
         let until = at.plus(self.rules.settle_time);
-        self.inlet.lists(lane, part);
         let state = self.lanes.entry((lane, part)).or_default();
         let is_older = lane.has_lives() && version.is_some() && version < state.last_version;
         if is_older && state.history == self.history {
@@ -131,6 +130,7 @@ impl Engine {
         {
             state.is_foreign = is_foreign(version, known, at.since(known_at));
         }
+        let before = state.last_version;
         if std::mem::replace(&mut state.history, history) == history {
             state.last_version = state.last_version.max(version);
         } else {
@@ -163,6 +163,9 @@ impl Engine {
         // A list that does not say its resourceVersion is as old as what was last heard.
         let newest = list.iter().map(|(it, _)| it.meta().resource_version).max();
         let version = version.or(self.inlet.newest()).max(newest).unwrap_or(BEFORE_ALL);
+        if lane.has_lives() && !(list.is_empty() && gone.is_empty()) {
+            self.widen_gap(before.unwrap_or(version), version);
+        }
         for (snapshot, facts) in list {
             let change = Change::Seen(snapshot);
             self.inlet.listed(Told { lane, part, change, facts }, version, at);

@@ -113,7 +113,7 @@ impl Engine {
         let meta = snapshot.meta();
         let Some(top) = self.store.top_of(meta.uid) else { return };
         let at = written(snapshot, heard);
-        let seen = Seen { heard, is_late: true, ..Seen::NOTHING };
+        let seen = Seen { heard, of_gap: Some(self.now), ..Seen::NOTHING };
         if top != meta.uid {
             self.change(top, seen, out, |tree, turn| tree.loses_sight(meta.uid, at, turn));
             if !self.split_off(snapshot, top, at, seen, out) {

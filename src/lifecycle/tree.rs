@@ -84,6 +84,8 @@ pub struct Tree {
     is_unjudged: bool,
     /// Until then it is not quite known what has lasted, see [`Tree::pass_before`].
     coarse_until: UnixNanos,
+    /// Until then what opens may go on with what nobody saw.
+    gap_until: UnixNanos,
     /// Its topmost object was adopted while something was open: it joins its owner's tree as soon as
     /// it is quiet.
     is_adopted: bool,
@@ -164,6 +166,7 @@ impl Tree {
             unseen: BTreeSet::new(),
             is_unjudged: false,
             coarse_until: UnixNanos::LEAST,
+            gap_until: UnixNanos::LEAST,
             is_adopted: false,
         }
     }
@@ -177,7 +180,7 @@ impl Tree {
             Snapshot::Pod(new) => self.pod_seen(new, turn),
         }
         self.mark_blocked(snapshot);
-        self.has_gap(may_differ || turn.seen.is_late);
+        self.has_gap(may_differ);
         After::Lives
     }
 
@@ -194,7 +197,7 @@ impl Tree {
             }
             Snapshot::Pod(last) => self.pod_deleted(uid, last, turn),
         }
-        self.has_gap(may_differ || turn.seen.is_late);
+        self.has_gap(may_differ);
         self.after()
     }
 

@@ -4,7 +4,7 @@ use super::closed::Ended;
 use super::rules::Rules;
 use super::shared::Shared;
 use crate::facts::instant::Heard;
-use crate::facts::time::Nanos;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// How a change came to the tree.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +13,9 @@ pub struct Seen {
     pub heard: Heard,
     /// It comes from a list.
     pub is_listed: bool,
-    /// Something written later had been taken in before it.
-    pub is_late: bool,
+    /// Something written later had been taken in before it, or a list tells what came to be while nobody
+    /// watched, and this was taken in then: what it touches may have been otherwise, and says so.
+    pub of_gap: Option<UnixNanos>,
     /// How many nodes the DaemonSet at the top wants, by the newest that has arrived of it.
     pub desired: Option<i64>,
 }
@@ -22,7 +23,7 @@ pub struct Seen {
 impl Seen {
     /// Nothing is told, but that a moment has come.
     pub const NOTHING: Self =
-        Self { heard: Heard::FIRST, is_listed: false, is_late: false, desired: None };
+        Self { heard: Heard::FIRST, is_listed: false, of_gap: None, desired: None };
 }
 
 /// One turn of a tree.

@@ -170,11 +170,6 @@ impl Inlet {
         arrival.moment
     }
 
-    /// A lane lists: what it had told is not told again.
-    pub fn lists(&mut self, lane: Lane, part: Part) {
-        self.again.retain(|(of, of_part, _), _| (*of, *of_part) != (lane, part));
-    }
-
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
     pub fn arrived(&mut self, version: u64, at: UnixNanos) {
         if Some(version) > self.newest() {
@@ -309,6 +304,10 @@ impl Inlet {
             *n -= 1;
             *n_listed -= usize::from(released.is_listed);
         }
+        // What its lane had told before that is not told again.
+        let of = (released.lane, released.part);
+        self.again
+            .retain(|(lane, part, version), _| (*lane, *part) != of || *version > released.place.0);
     }
 
     /// How much waits that this part of a lane told, and how much of that it told by a list.

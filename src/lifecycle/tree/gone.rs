@@ -53,13 +53,9 @@ impl Tree {
         let is_bare = uid == self.top().uid;
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
-            let was_open = self.is_open();
             let (pod, node) = (Arc::from(&*pod.name), pod.node.clone());
             let lost = Lost { pod, node, reason: None, message: None };
             self.opens_by_loss(uid, &Loss::Vanished(gone), Action::Recover, lost, turn);
-            if let Some(open) = self.open().filter(|_| !was_open) {
-                open.has_gap = true;
-            }
         }
         self.pods.change(uid, |pod| {
             if pod.end().is_none() && pod.start().is_some() {
@@ -72,7 +68,7 @@ impl Tree {
             }
         });
         if let Some(open) = self.open().filter(|_| is_bare) {
-            (open.has_gap, open.has_vanished) = (true, true);
+            open.has_vanished = true;
             if !open.action.is_end() {
                 self.close(Outcome::Vanished, gone, None, turn);
             }

@@ -86,13 +86,13 @@ impl Tree {
     /// A part of it has become a tree of its own.
     pub fn lost_part(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
         self.evaluate(at, turn);
-        self.has_gap(turn.seen.is_late);
+        self.has_gap(turn.seen.of_gap.is_some());
         self.after()
     }
 
     /// The topmost object no longer matches the selector of its watch: what becomes of it is not known.
     pub fn unmatched(&mut self, at: Evidence, turn: &mut Turn<'_>) -> After {
-        self.has_gap(turn.seen.is_late);
+        self.has_gap(turn.seen.of_gap.is_some());
         self.has_lasted(turn);
         self.close(Outcome::Unfinished, at, None, turn);
         self.emit(turn);

@@ -61,7 +61,7 @@ impl Tree {
             seed: trace,
             span: ids::span_id(trace, self.top().uid, "root", None, 0),
             start,
-            has_gap: !self.unseen.is_empty(),
+            has_gap: !self.unseen.is_empty() || start.moment() <= self.gap_until,
             has_vanished: false,
             generation: self.root.as_deref().and_then(|root| root.meta.generation),
             skipped: 0,

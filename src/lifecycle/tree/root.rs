@@ -65,9 +65,6 @@ impl Tree {
         }
         self.progressed(&old, new, status);
         self.count_available(new, status);
-        if let Some(open) = self.open().filter(|_| turn.seen.is_listed) {
-            open.has_gap = true;
-        }
         self.evaluate(status, turn);
     }
 
@@ -271,7 +268,6 @@ impl Tree {
             new.meta.resource_version
         };
         self.generation = self.generation.max(new.meta.generation);
-        let has_gap = turn.seen.is_listed;
         self.end_hold(turn);
         let is_resumed = action == Action::Resume && new.mode == Mode::Run;
         let queued =
@@ -283,7 +279,6 @@ impl Tree {
             .generation
             .zip(old.meta.generation)
             .map_or(0, |(is, was)| (is - was - 1).max(0));
-        open.has_gap = has_gap;
         open.images = changed_images(old, new);
         open.leaves_old_pods = new.is_on_delete && change.template;
         open.changed = change.paths;
@@ -345,11 +340,10 @@ impl Tree {
             return;
         }
         if !self.is_ending() && !self.recovers_no_more(turn.rules.cluster()) {
-            let has_gap = turn.seen.is_listed;
+            let has_vanished = turn.seen.is_listed;
             let (action, settles) = (Action::Delete, Settles::WhenGone);
             let open = self.open_transition(action, settles, "delete".to_owned(), at, turn);
-            open.has_gap = has_gap;
-            open.has_vanished = has_gap;
+            open.has_vanished = has_vanished;
         }
     }
 

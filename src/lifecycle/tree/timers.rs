@@ -1,12 +1,12 @@
 //! What a tree waits for: one place that says when there is something to do, and what it is.
 
 use super::{After, Tree};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Arrival, Evidence};
 use crate::facts::span::Outcome;
 use crate::facts::time::{SECOND, UnixNanos};
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::transition::{Settles, Transition};
-use crate::lifecycle::turn::Turn;
+use crate::lifecycle::turn::{Seen, Turn};
 
 /// The moments at which something is to be done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,19 +88,30 @@ impl Tree {
     }
 
     /// What was waited for before a change comes before it. Of a change that came late only the second
-    /// is known: what was to last until then, or since, may have lasted or not, and says so. Returns
-    /// whether that is so.
+    /// is known: what was to last until then, or since, may have lasted or not, and says so. So does what
+    /// is touched by what came to be while nobody watched. Returns whether that is so.
     pub(super) fn pass_before(&mut self, turn: &mut Turn<'_>) -> bool {
-        let Some(arrival) = turn.seen.heard.arrival else { return false };
+        let Seen { of_gap, heard, .. } = turn.seen;
+        if let Some(at) = of_gap {
+            self.gap_until = at.plus(turn.rules.stable_time);
+        }
+        let is_near = heard.arrival.is_some_and(|it| self.is_near_a_limit(it, turn));
+        let may_differ = is_near || of_gap.is_some();
+        self.has_gap(may_differ);
+        if let Some(arrival) = heard.arrival {
+            self.pass(arrival.moment, turn);
+        }
+        may_differ
+    }
+
+    /// Whether what arrived so may have come before a limit as well as after it.
+    fn is_near_a_limit(&mut self, arrival: Arrival, turn: &Turn<'_>) -> bool {
         let moment = arrival.moment;
         if moment.plus(turn.ahead) < arrival.at {
             self.coarse_until = moment.plus(turn.rules.stable_time).plus(SECOND);
         }
-        let may_differ = moment <= self.coarse_until
-            && self.timers(turn.rules).limits().any(|limit| is_within_a_second(moment, limit));
-        self.has_gap(may_differ);
-        self.pass(moment, turn);
-        may_differ
+        moment <= self.coarse_until
+            && self.timers(turn.rules).limits().any(|limit| is_within_a_second(moment, limit))
     }
 
     /// What is waited for: one place that says when there is something to do and what it is.
