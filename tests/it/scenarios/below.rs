@@ -687,7 +687,7 @@ fn runs_that_nobody_saw_are_counted_on_the_restart() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 9..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000009, reason=Error}
+            recover Deployment web 9..10 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000009, watch.gap, reason=Error}
               restart container a [app] 9..10 completed {reason=Error, exit_code=3, restarts.missed=2}
         "#]],
     );
@@ -708,7 +708,7 @@ fn a_termination_that_a_list_proves_has_vanished() {
         @40 wait
         ",
         expect![[r#"
-            scale Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=replicas}
+            scale Deployment web 1..3.2 completed {cause=spec:2, manager=kubectl, changed=replicas, watch.gap}
               scale ReplicaSet web-1 1.1..3.1 completed {replicas.from=2, replicas.to=1}
                 terminate Pod b 1.2..3 vanished {watch.gap, reason=scaled down}
         "#]],

@@ -84,7 +84,7 @@ fn a_job_deleted_while_its_lane_was_away_has_vanished() {
         @60 wait
         ",
         expect![[r#"
-            run Job load 1..30 deleted {cause=spec:1, manager=kubectl}
+            run Job load 1..30 deleted {cause=spec:1, manager=kubectl, watch.gap}
               run Pod x 1.1..30 unfinished
                 start Pod x 1.1..2 completed
                 run container x [app] 2..30 unfinished
@@ -191,7 +191,7 @@ fn a_pod_that_came_after_a_recovery_had_settled_is_no_part_of_that() {
         @60 wait
         ",
         expect![[r#"
-            recover StatefulSet db 20..21 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, reason=Error}
+            recover StatefulSet db 20..21 completed {cause=pods:b191784c-ea65-9ba7-a71a-24ea4e19247a:1700000020, watch.gap, reason=Error}
               restart container db-0 [app] 20..21 completed {reason=Error, exit_code=3}
             counted: pods 1, baseline 1
         "#]],
