@@ -271,9 +271,14 @@ impl Transition {
         declared: Option<(Box<str>, String)>,
     ) {
         let settled = self.steps.values().filter_map(|step| step.settled);
-        let last = settled.map(|settled| settled.moment()).max();
         if let Some(trial) = self.trial.as_mut().filter(|trial| trial.outcome == outcome) {
-            trial.since = last.map_or(trial.since, |last| trial.since.max(last));
+            for last in settled {
+                trial.since = trial.since.max(last.moment());
+                // What was lost and made up for before all of it had settled is a part of it.
+                if trial.well.is_some_and(|well| well.order() <= last.order()) {
+                    (trial.lost, trial.well, trial.is_unstable) = (None, None, false);
+                }
+            }
             return;
         }
         let since = at.moment();

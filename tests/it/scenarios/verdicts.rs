@@ -99,6 +99,38 @@ fn an_agreement_that_nobody_said_is_told_as_unconfirmed() {
     );
 }
 
+// Nothing had settled yet that it could be a recovery of.
+#[test]
+fn what_is_lost_on_trial_and_made_up_for_before_all_below_has_settled_is_a_part_of_it() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @1.1 sts inner of=Database.example.org/db replicas=1 revision=r1 by=operator
+        @1.2 pod inner-0 of=sts/inner revision=r1
+        @2   pod inner-0 running ready
+        @2.1 sts inner status=1/1/1
+        @2.5 cr Database.example.org db settled
+        @5   sts inner replicas=2 by=hpa
+        @5.1 pod inner-1 of=sts/inner revision=r1
+        @6   pod inner-0 exit=1
+        @6.5 pod inner-0 running restarts=1 ready
+        @7   pod inner-1 running ready
+        @7.1 sts inner status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..7.1 completed {cause=spec:1, manager=kubectl}
+              create StatefulSet inner 1.1..2.1 completed
+                start Pod inner-0 1.2..2 completed
+              scale StatefulSet inner 5..7.1 completed
+                start Pod inner-1 5.1..7 completed
+              restart container inner-0 [app] 6..6.5 completed {reason=Error, exit_code=1}
+            counted: churn 1
+        "#]],
+    );
+}
+
 #[test]
 fn a_verdict_does_not_count_before_what_was_written_below_on_trial_has_settled() {
     check_counts(
