@@ -434,8 +434,13 @@ impl Engine {
                 self.counts.untraced.left_out += 1;
                 continue;
             }
-            let told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
-            out.extend(told.spans);
+            let mut told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
+            if out.is_empty() {
+                // There may be many: they are not copied.
+                *out = told.spans;
+            } else {
+                out.append(&mut told.spans);
+            }
             told.left.into_iter().for_each(|(pod, left)| self.store.keep_left(pod, left));
         }
     }

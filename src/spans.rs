@@ -14,6 +14,7 @@ mod runs;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ fn debugger_left(
 /// A span by itself, with the Events about its Pod.
 fn noted(draft: Draft, pod: &Pod) -> Draft {
     let mut drafts = [draft];
-    notes::attach(&mut drafts, &[0], pod);
+    notes::attach(&mut drafts, || iter::once(0), pod);
     let [draft] = drafts;
     draft
 }
@@ -199,27 +200,27 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
         end: closed.closing.end.instant(Nanos(0)),
         rules,
         is_shown,
-        drafts: Vec::new(),
+        // As a rule a Pod has its start and a few steps of it.
+        drafts: Vec::with_capacity(4 * closed.pods.len()),
         left: Vec::new(),
         step_spans: owned::step_spans(transition),
         failing: failing(closed),
         omitted: BTreeMap::new(),
         gating: None,
     };
-    let kept = build.kept_pods();
+    let omitted = build.omitted_pods();
     build.root();
     build.owned();
-    build.pods(&kept);
+    build.pods(&omitted);
     build.retries();
     build.count_omitted();
     build.gated();
-    build.children_first();
-    let places = build.places();
+    let places = build.children_first();
     build.nest(&places);
     build.terminating();
     build.notes();
     let begin = |id: SpanId| {
-        let draft = places.get(&id).and_then(|at| build.drafts.get(*at));
+        let draft = places.at(id).and_then(|at| build.drafts.get(at));
         draft.map_or(build.end, |draft| draft.start)
     };
     let context = transition.context();
@@ -269,13 +270,13 @@ impl<'a> Build<'a> {
     }
 
     /// Beyond `max_pods_per_trace` a Pod keeps its spans only if it failed, took longer to start
-    /// than every Pod of the trace before it, or was the last to become ready.
-    fn kept_pods(&self) -> BTreeSet<Uid> {
+    /// than every Pod of the trace before it, or was the last to become ready: the others.
+    fn omitted_pods(&self) -> BTreeSet<Uid> {
         let seq = self.transition.seq;
         let pods = self.closed.pods.iter().filter(|(_, pod)| pod.has_part_in(seq));
         let mut pods: Vec<_> = pods.collect();
         if pods.len() <= self.rules.max_pods_per_trace {
-            return pods.into_iter().map(|(uid, _)| *uid).collect();
+            return BTreeSet::new();
         }
         pods.sort_by_key(|(uid, pod)| (pod.created, **uid));
         let start_of = |pod: &'a Pod| pod.start().filter(|start| start.seq == Some(seq));
@@ -291,7 +292,7 @@ impl<'a> Build<'a> {
         let ready = |pod| Some(over(pod)?.order());
         let last = pods.iter().filter_map(|(uid, pod)| Some((ready(pod)?, **uid))).max();
         let mut slowest = Nanos::default();
-        let mut kept = BTreeSet::new();
+        let mut omitted = BTreeSet::new();
         for (n, (uid, pod)) in pods.iter().enumerate() {
             let took = length(pod).unwrap_or_default();
             let is_slower = took > slowest;
@@ -299,11 +300,11 @@ impl<'a> Build<'a> {
             let failed = pod.failure().is_some()
                 || start_of(pod).is_some_and(|start| start.failed.is_some());
             let is_last = last.is_some_and(|(_, last)| last == **uid);
-            if n < self.rules.max_pods_per_trace || is_slower || failed || is_last {
-                kept.insert(**uid);
+            if n >= self.rules.max_pods_per_trace && !is_slower && !failed && !is_last {
+                omitted.insert(**uid);
             }
         }
-        kept
+        omitted
     }
 
     /// The span above what happened to something that `owner` owns, from one place of the order to
@@ -311,7 +312,7 @@ impl<'a> Build<'a> {
     /// the root.
     fn above(&self, owner: Option<Uid>, from: u64, to: u64) -> SpanId {
         let owner_of = |uid: &Uid| self.closed.workloads.get(uid).map(|below| below.owner);
-        let mut chain = std::iter::successors(owner, owner_of).take(MAX_DEPTH);
+        let mut chain = iter::successors(owner, owner_of).take(MAX_DEPTH);
         let found = chain.find_map(|uid| owned::taking_in(self.step_spans.get(&uid)?, from, to));
         found.unwrap_or(self.transition.span)
     }
@@ -322,7 +323,7 @@ impl<'a> Build<'a> {
             let step = self.transition.steps.get(uid).map(|step| step.owner);
             step.or_else(|| self.closed.workloads.get(uid).map(|below| below.owner))
         };
-        std::iter::successors(uid, owner_of).take(MAX_DEPTH).any(|uid| uid == above)
+        iter::successors(uid, owner_of).take(MAX_DEPTH).any(|uid| uid == above)
     }
 
     /// The earliest failure of a Pod of this tree, if one is in a failure state.

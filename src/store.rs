@@ -10,25 +10,30 @@
 )]
 
 use std::collections::BTreeSet;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use crate::facts::hash::Drawn;
 use crate::facts::ids::TraceId;
 use crate::facts::meta::Uid;
 use crate::lifecycle::tree::{Stage, Tree};
 use crate::spans::{Left, Outliving};
 
+/// What something is known of by the uid of an object.
+type ByUid<T> = DashMap<Uid, T, BuildHasherDefault<Drawn>>;
+
 /// Trees by the uid of their topmost object, and an index from every object to its tree.
 #[derive(Debug, Default)]
 pub struct Store {
     /// Boxed: the map has room for more of them than there are.
-    trees: DashMap<Uid, Box<Tree>>,
-    tree_of: DashMap<Uid, Uid>,
+    trees: ByUid<Box<Tree>>,
+    tree_of: ByUid<Uid>,
     /// Of what outlives its transition: where its span belongs.
     left: DashMap<Outliving, Left>,
     /// How far the trees are that have a transition.
-    stages: DashMap<Uid, Stage>,
+    stages: ByUid<Stage>,
     n_open: AtomicU64,
     n_settling: AtomicU64,
 }

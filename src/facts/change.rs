@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::stable_hasher;
+use super::hash::Gathered;
 use super::kind::Kind;
 use super::meta::{Meta, Uid};
 use super::note::Note;
@@ -51,7 +51,7 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let mut hasher = stable_hasher();
+        let mut hasher = Gathered::with_capacity(1_024);
         self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {

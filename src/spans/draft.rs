@@ -20,6 +20,9 @@ const OUTCOME: &str = "lifespan.outcome";
 /// OpenTelemetry's limit of events and links on a span.
 pub const MAX_ON_SPAN: usize = 128;
 
+/// Most spans have no more attributes.
+const MOST_ATTRIBUTES: usize = 10;
+
 /// A span while it is being built.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -114,7 +117,7 @@ impl Draft {
             end,
             outcome: None,
             error: None,
-            attributes: Vec::new(),
+            attributes: Vec::with_capacity(MOST_ATTRIBUTES),
             events: Vec::new(),
             links: Vec::new(),
             is_consumer: false,
@@ -202,19 +205,16 @@ impl Draft {
     /// The span as it leaves.
     #[must_use]
     pub fn finish(mut self, context: &SpanContext, tree: &Common) -> FinishedSpan {
-        let mut all: Vec<Attribute> = Vec::with_capacity(self.attributes.len() + 8);
-        if self.object.uid != tree.top {
-            attributes::push_object(
-                &mut all,
-                &self.object.kind,
-                &self.object.name,
-                self.object.uid,
-            );
+        let (mut all, object) = (self.attributes, &self.object);
+        let n_own = all.len();
+        if object.uid != tree.top {
+            attributes::push_object(&mut all, &object.kind, &object.name, object.uid);
         }
         if let Some(container) = &self.container {
             all.push(("k8s.container.name", container.to_string().into()));
         }
-        all.append(&mut self.attributes);
+        // What it is about comes first.
+        all.rotate_left(n_own);
         if let Some(outcome) = self.outcome {
             all.push((OUTCOME, outcome.name().into()));
         }

@@ -1,32 +1,59 @@
 //! How spans lie within each other: the order of leaving, and ends that parents share.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::iter;
 
 use super::draft::Draft;
 use super::{Build, MAX_DEPTH};
+use crate::facts::hash::Drawn;
 use crate::facts::ids::SpanId;
 use crate::facts::instant::Instant;
 
+type ById = HashMap<SpanId, usize, BuildHasherDefault<Drawn>>;
+
 /// Where each span stands among the drafts.
-pub(super) type Places = BTreeMap<SpanId, usize>;
+pub(super) struct Places {
+    of: ById,
+    /// Of each draft, in their order, where the span above it stands.
+    above: Vec<Option<usize>>,
+}
+
+impl Places {
+    fn of(drafts: &[Draft]) -> Self {
+        // Of two of one id the first one counts.
+        let of = drafts.iter().enumerate().rev().map(|(at, draft)| (draft.id, at));
+        let of: ById = of.collect();
+        let above = drafts.iter().map(|draft| of.get(&draft.parent?).copied()).collect();
+        Self { of, above }
+    }
+
+    /// Where a span stands.
+    pub(super) fn at(&self, id: SpanId) -> Option<usize> {
+        self.of.get(&id).copied()
+    }
+
+    /// Where the span above the one stands that stands here.
+    fn above(&self, at: usize) -> Option<usize> {
+        self.above.get(at).copied().flatten()
+    }
+
+    /// How many spans stand above one another over the one that stands here.
+    fn depth(&self, at: usize) -> usize {
+        iter::successors(self.above(at), |at| self.above(*at)).take(MAX_DEPTH).count()
+    }
+}
 
 impl Build<'_> {
     /// Orders the spans by their depth, the deepest first, then by their start.
-    pub(super) fn children_first(&mut self) {
-        let parents: BTreeMap<SpanId, Option<SpanId>> =
-            self.drafts.iter().map(|draft| (draft.id, draft.parent)).collect();
-        let depth = |draft: &Draft| {
-            let above = |id: &SpanId| parents.get(id).copied().flatten();
-            std::iter::successors(draft.parent, above).take(MAX_DEPTH).count()
-        };
-        self.drafts.sort_by_cached_key(|draft| (Reverse(depth(draft)), draft.start.best, draft.id));
-    }
-
-    /// Where each span stands, once they are in order.
-    pub(super) fn places(&self) -> Places {
-        // Of two of one id the first one counts.
-        self.drafts.iter().enumerate().rev().map(|(at, draft)| (draft.id, at)).collect()
+    pub(super) fn children_first(&mut self) -> Places {
+        let places = Places::of(&self.drafts);
+        self.drafts.sort_by_cached_key(|draft| {
+            let depth = places.at(draft.id).map_or(0, |at| places.depth(at));
+            (Reverse(depth), draft.start.best, draft.id)
+        });
+        Places::of(&self.drafts)
     }
 
     /// Children lie within their parents: a parent reaches from the first of them to the last;
@@ -36,12 +63,12 @@ impl Build<'_> {
         let is_cut = !self.closing.is_settled;
         for at in 0..self.drafts.len() {
             let Some(child) = self.drafts.get(at) else { return };
-            let (parent, start) = (child.parent, child.start);
+            let start = child.start;
             let is_beyond = is_cut && child.end.best > self.end.best;
             let end = if is_beyond { self.end } else { child.end };
             let outlives = child.may_outlive || (is_cut && child.is_phase);
-            let place = parent.and_then(|parent| places.get(&parent));
-            let Some(above) = place.and_then(|at| self.drafts.get_mut(*at)) else { continue };
+            let above = places.above(at).and_then(|at| self.drafts.get_mut(at));
+            let Some(above) = above else { continue };
             if start.best < above.start.best {
                 above.start.lo = above.start.lo.min(start.best);
                 above.start.best = start.best;
@@ -75,8 +102,7 @@ impl Build<'_> {
     /// the one above it.
     fn cut_to_parents(&mut self, places: &Places) {
         for at in (0..self.drafts.len()).rev() {
-            let Some(child) = self.drafts.get(at) else { return };
-            let above = child.parent.and_then(|id| self.drafts.get(*places.get(&id)?));
+            let above = places.above(at).and_then(|at| self.drafts.get(at));
             let Some(bound) = above.map(|above| above.end) else { continue };
             if let Some(child) = self.drafts.get_mut(at)
                 && !child.may_outlive

@@ -1,7 +1,5 @@
 //! Kubernetes Events go to the span of the object and time they belong to.
 
-use std::collections::BTreeMap;
-
 use super::Build;
 use super::attributes::sentence;
 use super::draft::Draft;
@@ -13,13 +11,16 @@ use crate::lifecycle::transition::Queued;
 
 impl Build<'_> {
     pub(super) fn notes(&mut self) {
-        let mut of_object: BTreeMap<Uid, Vec<usize>> = BTreeMap::new();
-        for (at, draft) in self.drafts.iter().enumerate() {
-            of_object.entry(draft.object.uid).or_default().push(at);
-        }
-        let own = |uid: Uid| of_object.get(&uid).map_or(&[][..], Vec::as_slice);
+        let of_object = self.drafts.iter().enumerate().map(|(at, draft)| (draft.object.uid, at));
+        let mut of_object: Vec<(Uid, usize)> = of_object.collect();
+        of_object.sort_unstable();
+        let own = |uid: Uid| {
+            let from = of_object.partition_point(|(of, _)| *of < uid);
+            let own = of_object.iter().skip(from).take_while(move |(of, _)| *of == uid);
+            own.map(|(_, at)| *at)
+        };
         for (uid, pod) in &self.closed.pods {
-            attach(&mut self.drafts, own(*uid), pod);
+            attach(&mut self.drafts, || own(*uid), pod);
         }
         for (about, noted) in &self.transition.notes {
             let queue = self.closed.workloads.get(about).filter(|below| below.is_queue);
@@ -56,11 +57,11 @@ impl Build<'_> {
 /// workload waits in a queue, or its own.
 fn narrowest(
     drafts: &[Draft],
-    own: &[usize],
+    own: impl Iterator<Item = usize>,
     at: UnixNanos,
     is_it: impl Fn(&Draft) -> bool,
 ) -> Option<usize> {
-    let own = own.iter().filter_map(|place| Some((*place, drafts.get(*place)?)));
+    let own = own.filter_map(|place| Some((place, drafts.get(place)?)));
     let fits = own.filter(|(_, draft)| !draft.is_phase && is_it(draft) && draft.contains(at));
     fits.min_by_key(|(_, draft)| draft.length()).map(|(place, _)| place)
 }
@@ -80,11 +81,15 @@ fn queue_event(queued: &Queued) -> SpanEvent {
 
 /// The narrowest span of a Pod that holds the moment: its start, a restart, its end. Its spans
 /// stand at `own`.
-pub(super) fn attach(drafts: &mut [Draft], own: &[usize], pod: &Pod) {
+pub(super) fn attach<I: Iterator<Item = usize>>(
+    drafts: &mut [Draft],
+    own: impl Fn() -> I,
+    pod: &Pod,
+) {
     for noted in pod.notes() {
         let is_about =
             |draft: &Draft| draft.container.is_none() || draft.container == noted.container;
-        let place = narrowest(drafts, own, noted.at, is_about);
+        let place = narrowest(drafts, own(), noted.at, is_about);
         if let Some(draft) = place.and_then(|at| drafts.get_mut(at)) {
             draft.note(noted);
         }

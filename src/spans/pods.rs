@@ -26,17 +26,17 @@ pub(super) struct Gating {
 }
 
 impl<'a> Build<'a> {
-    /// The spans of all Pods that keep theirs; the others are counted above them.
-    pub(super) fn pods(&mut self, kept: &BTreeSet<Uid>) {
+    /// The spans of all Pods but those that keep none: these are counted above them.
+    pub(super) fn pods(&mut self, omitted: &BTreeSet<Uid>) {
         let seq = self.transition.seq;
         let closed = self.closed;
         for (uid, pod) in closed.pods.iter().filter(|(_, pod)| pod.has_part_in(seq)) {
-            if kept.contains(uid) {
-                self.pod(*uid, pod);
-            } else {
+            if omitted.contains(uid) {
                 let began = began(pod, seq);
                 let parent = self.above(pod.owner(), began, began);
                 *self.omitted.entry(parent).or_default() += 1;
+            } else {
+                self.pod(*uid, pod);
             }
         }
     }
