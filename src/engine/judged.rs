@@ -15,18 +15,18 @@ impl Engine {
         let now = self.now.plus(self.inlet.clock.ahead);
         // What a list tells of one kind, those of the others may be still to tell of.
         let is_listing = self.inlet.has_listed() || self.is_any_waited_for();
-        self.not_again(out, |engine, out| {
-            for (top, is_of_gap) in std::mem::take(&mut engine.unjudged) {
-                let judge = |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, is_of_gap, turn);
-                engine.change(top, Seen::NOTHING, out, judge);
-            }
-            if is_listing {
-                return;
-            }
-            for top in std::mem::take(&mut engine.relisted) {
+        for (top, is_of_gap) in std::mem::take(&mut self.unjudged) {
+            let judge = |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, is_of_gap, turn);
+            self.not_again(out, |engine, out| engine.change(top, Seen::NOTHING, out, judge));
+        }
+        if is_listing {
+            return;
+        }
+        for top in std::mem::take(&mut self.relisted) {
+            self.not_again(out, |engine, out| {
                 engine.change(top, Seen::NOTHING, out, Tree::evaluate_listed);
-            }
-        });
+            });
+        }
     }
 
     /// A list told of a tree, of what came to be while nobody watched if it `is_of_gap`: it is judged,

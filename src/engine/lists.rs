@@ -60,14 +60,13 @@ impl Engine {
             state.list.clear();
         }
         let (uid, facts) = (snapshot.meta().uid, snapshot.facts());
-        let is_news = state.relist.listed(uid, facts);
         if !enters || state.has_listed {
-            if is_news || !state.has_listed {
+            if state.relist.listed(uid, facts) || !state.has_listed {
                 state.list.push((snapshot, NonZeroU64::new(facts)));
             }
             return;
         }
-        state.relist.seen(uid, facts);
+        let is_news = state.relist.enters(uid, facts);
         let is_known = self.store.top_of(uid).is_some();
         if is_known && is_news {
             self.unlist(uid, out);

@@ -81,6 +81,12 @@ impl Relist {
         is_news
     }
 
+    /// The same of what enters at once. Returns whether it is news.
+    pub fn enters(&mut self, uid: Uid, facts: u64) -> bool {
+        let before = self.known.insert(uid, Known::told(facts, true));
+        before.is_none_or(|known| !known.has(facts))
+    }
+
     /// Returns whether it is another than was told before.
     fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> bool {
         let before = self.known.insert(uid, Known::told(facts, is_listed));
