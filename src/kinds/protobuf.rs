@@ -107,6 +107,17 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn varint(&mut self) -> Result<u64, Unread> {
+        match self.0.split_first() {
+            // As a rule it is one byte long.
+            Some((byte, rest)) if byte & 0x80 == 0 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Unread> {
         let mut number = 0;
         for (n, byte) in self.0.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * n);
