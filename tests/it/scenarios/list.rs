@@ -1,6 +1,6 @@
 //! DESIGN §3, after a list: what goes on, and what is baseline.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 
 use super::tree::{check, check_counts, check_full};
 
@@ -623,5 +623,78 @@ fn a_deletion_that_lasts_longer_than_the_limit_has_timed_out_from_when_it_was_to
         expect![[r#"
             delete Deployment web 4000..7600 timed_out ERROR timed_out: the transition timed_out {cause=delete}
         "#]],
+    );
+}
+
+/// What the list that broke off told was never known: the Pod has not been ready while anybody watched.
+#[test]
+fn what_a_first_list_told_that_broke_off_is_no_earlier_version_of_what_the_next_tells() {
+    check_counts(
+        "
+        set lists=deploy,rs,ds,pod
+        @-200 missed deploy web replicas=1 image=v1
+        @-199 missed rs web-1 of=web replicas=1 image=v1
+        @-198 missed pod a of=web-1 scheduled
+        @-197 missed pod a running ready
+        @-196 missed rs web-1 status=1/1
+        @-195 missed deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @0 list deploys
+        @0 list sets
+        @0 broken pods
+        @1 missed pod a unready
+        @2 list pods
+        @3 list ds
+        @40 pod a ready
+        @90 wait
+        ",
+        expect![[r#"
+            nothing
+            counted: baseline 1
+        "#]],
+    );
+}
+
+/// Lists that are held enter owners first, in whatever order their lanes are: all that goes below a
+/// deletion is known when it is judged.
+#[test]
+fn the_list_of_a_custom_resource_enters_before_that_of_the_one_it_owns() {
+    let gone = |owner: &str, owned: &str, expect: Expect| {
+        let script = format!(
+            "
+            @-50 missed cr {owner}.example all spec.a=1
+            @-49 missed cr {owned}.example part of={owner}.example/all spec.a=1
+            @-48 missed pod a of={owned}.example/part scheduled
+            @-47 missed pod a running ready
+            @-40 missed cr {owned}.example part settled
+            @-39 missed cr {owner}.example all settled
+            @-5 missed cr {owner}.example all delete
+            @-4 missed cr {owned}.example part delete
+            @-3 missed pod a going grace=30
+            @0 list
+            @3 pod a gone
+            @5 cr {owned}.example part gone
+            @6 cr {owner}.example all gone
+            @30 wait
+            "
+        );
+        check(&script, expect);
+    };
+    gone(
+        "Big",
+        "Small",
+        expect![[r#"
+        delete Big all -5..6 completed {cause=delete}
+          delete Small part -4..5 completed
+            terminate Pod a -3..3 completed
+    "#]],
+    );
+    gone(
+        "Small",
+        "Big",
+        expect![[r#"
+        delete Small all -5..6 completed {cause=delete}
+          delete Big part -4..5 completed
+            terminate Pod a -3..3 completed
+    "#]],
     );
 }

@@ -5,6 +5,7 @@
 //! @2   missed pod a of=web-1              written, but we are not told: a list may show it
 //! @3   list                               every lane lists all there is
 //! @3   list pods a b                      one lane lists only these; `nothing` for none
+//! @3   broken pods a                      one lane lists these, and its list breaks off
 //! @3   closed pods                        a watch breaks off
 //! @4   event pod/a Pulled app took=400ms  a Kubernetes Event; `warning`, `said=text` for its message
 //! @4   event pvc/data WaitForFirstConsumer    the same about a PersistentVolumeClaim
@@ -12,6 +13,7 @@
 //! @9   wait                               time passes
 //! @0   settled web a b                    a Deployment with ReplicaSet web-1 and Pods a, b is listed
 //!      set max_pods_per_trace=2           a setting, before anything else
+//!      set lists=deploy,pod               it is known that these lanes will list, and no others
 //! ```
 //!
 //! A line changes some facts of an object and keeps the others; the first creates it. Kinds are
@@ -220,19 +222,17 @@ impl World {
             ["list"] => {
                 let lanes: Vec<Lane> = self.lanes().map(|(lane, _)| lane).collect();
                 for lane in lanes {
-                    self.list(lane, None, self.version, arrival);
+                    self.list(lane, None, News::ListDone(Some(self.version)), arrival);
                 }
             }
-            ["list", lane, rest @ ..] => {
+            [word @ ("list" | "broken"), lane, rest @ ..] => {
                 let names: Vec<&str> =
                     rest.iter().filter(|word| !word.contains('=')).copied().collect();
                 let version = line.number("rv").unwrap_or(self.version);
-                self.list(
-                    self.lane_of(lane),
-                    Some(&names).filter(|it| !it.is_empty()),
-                    version,
-                    arrival,
-                );
+                let names = Some(&names).filter(|it| !it.is_empty());
+                let end =
+                    if *word == "list" { News::ListDone(Some(version)) } else { News::Closed };
+                self.list(self.lane_of(lane), names, end, arrival);
             }
             ["event", about, ..] => {
                 let version = self.next_version(&line);
@@ -262,6 +262,10 @@ impl World {
                 "transitions" => {
                     let named = |it: &&Action| value.split(',').any(|word| word == it.name());
                     self.settings.roots.all = Action::ALL.iter().filter(named).copied().collect();
+                }
+                "lists" => {
+                    let lanes = value.split(',').map(|name| (self.lane_of(name), 0));
+                    self.settings.waits_for = lanes.collect();
                 }
                 "max_waiting" => self.settings.max_waiting = value.parse().unwrap(),
                 "service_name" => self.settings.service_name = Some(value.to_owned()),
@@ -322,7 +326,7 @@ impl World {
         self.version
     }
 
-    fn list(&mut self, lane: Lane, names: Option<&Vec<&str>>, version: u64, at: UnixNanos) {
+    fn list(&mut self, lane: Lane, names: Option<&Vec<&str>>, end: News, at: UnixNanos) {
         let kind = self.lanes().find(|(known, _)| *known == lane).and_then(|(_, kind)| kind);
         let listed: Vec<Snapshot> = self
             .objects
@@ -334,7 +338,7 @@ impl World {
         for snapshot in listed {
             self.tell(lane, News::Listed(snapshot), at);
         }
-        self.tell(lane, News::ListDone(Some(version)), at);
+        self.tell(lane, end, at);
     }
 
     fn write(&mut self, kind: &str, name: &str, line: &Line<'_>, version: u64) -> Change {
