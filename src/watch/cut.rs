@@ -29,6 +29,13 @@ impl Page {
         }
     }
 
+    pub(super) fn version(&self) -> Option<&str> {
+        match self {
+            Self::Json(items) => items.version(),
+            Self::Protobuf(items) => items.version(),
+        }
+    }
+
     pub(super) fn end(self) -> Result<ListMeta, NotAList> {
         match self {
             Self::Json(items) => items.end(),

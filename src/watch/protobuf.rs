@@ -108,6 +108,12 @@ impl Items {
         Ok(())
     }
 
+    /// The resourceVersion of the list, once it was read: servers tell it before the items.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.meta.as_ref().map(|meta| meta.version.as_str())
+    }
+
     /// The page has ended.
     ///
     /// # Errors

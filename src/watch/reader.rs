@@ -213,6 +213,8 @@ impl<E: Listener> Reader<E> {
     async fn page(&mut self, answer: Answer, list_watch: &mut ListWatch) -> Result<Ended, Stopped> {
         let Answer { mut body, is_protobuf } = answer;
         let mut items = Page::new(is_protobuf);
+        // The other pages are of the same list.
+        let mut is_doubtful = !matches!(list_watch.request(), Request::Page { next: Some(_) });
         loop {
             let chunk = match timeout(PAUSE, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -233,6 +235,12 @@ impl<E: Listener> Reader<E> {
             });
             self.count(chunk.len(), &tally, |_| {});
             self.tell_progress();
+            if let Some(version) = items.version().filter(|_| is_doubtful) {
+                is_doubtful = false;
+                if list_watch.is_stale(version) {
+                    return Ok(broken(STALE));
+                }
+            }
             for one in out {
                 self.hand_on(Some(one)).await?;
             }
@@ -246,9 +254,6 @@ impl<E: Listener> Reader<E> {
         };
         self.status.send_modify(|status| status.list.n_pages += 1);
         if meta.next.is_none() || self.has_no_backlog {
-            if list_watch.is_stale(&meta.version) {
-                return Ok(broken(STALE));
-            }
             self.list_done(&meta.version).await?;
         }
         Ok(Ended::Page(meta))

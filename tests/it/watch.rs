@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,20 +257,35 @@ async fn a_list_that_is_cut_or_expires_between_pages_begins_again() {
     same(&spans(listened, &lines), &expected);
 }
 
+/// What is told, but for times.
+fn keys(spans: &[FinishedSpan]) -> Vec<impl Ord + Debug> {
+    let key = |span: &FinishedSpan| {
+        (span.trace_id, span.span_id, span.parent, span.name.to_string(), span.outcome)
+    };
+    let mut keys: Vec<_> = spans.iter().map(key).collect();
+    keys.sort();
+    keys
+}
+
+/// Another server answers, which lags behind the one that was watched: what is not in its list is not gone,
+/// and what is gone is not there again. A stream of all objects (WatchList) waits for the newest itself.
+#[tokio::test]
+async fn a_list_that_is_older_than_what_was_watched_is_not_believed() {
+    let lines = lines::recording(RECORDING);
+    let expected = drive(&decode(&lines)).spans;
+    let lagging = |n| vec![Fault::ExpireAfter(n, 0), Fault::Behind(n), Fault::Behind(1)];
+    let faults = [("pods", lagging(7)), ("replicasets.apps", lagging(3))];
+    let listened = listen(&lines, Manner { page: 500, ..PAGES }, &faults).await;
+    for (resource, _) in faults {
+        assert_eq!(status(&listened, resource).n_relists, 3, "{resource}");
+    }
+    assert_eq!(keys(&spans(listened, &lines)), keys(&expected));
+}
+
 #[tokio::test]
 async fn a_forgotten_version_means_a_list_and_no_false_transition() {
     let lines = lines::recording(RECORDING);
     let expected = drive(&decode(&lines)).spans;
-    let keys = |spans: &[FinishedSpan]| -> Vec<_> {
-        let mut keys: Vec<_> = spans
-            .iter()
-            .map(|span| {
-                (span.trace_id, span.span_id, span.parent, span.name.to_string(), span.outcome)
-            })
-            .collect();
-        keys.sort();
-        keys
-    };
     for manner in [PAGES, WATCH_LIST] {
         let faults = [
             ("pods", vec![Fault::ExpireAfter(7, 0)]),

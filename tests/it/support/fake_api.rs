@@ -48,6 +48,8 @@ const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 pub(crate) enum Fault {
     /// A list or a watch is refused with this status, and these seconds of `Retry-After`.
     Refuse(u16, Option<u64>),
+    /// A list is as it was so many events ago.
+    Behind(usize),
     /// A list breaks off in the middle of an item.
     CutList,
     /// The second page of a list has expired.
@@ -395,7 +397,14 @@ async fn answer(
     let is_asked = accept.is_some_and(|it| it.starts_with(PROTOBUF));
     let form = Form { is_protobuf: is_asked && !manner.has_json_alone, resource };
     if !is_watch {
-        return form.marked(list(&mut history, manner, &query, &form));
+        let reached = history.reached;
+        if let Some(Fault::Behind(n)) = history.faults.front().cloned() {
+            history.faults.pop_front();
+            history.reached -= n;
+        }
+        let answer = list(&mut history, manner, &query, &form);
+        history.reached = reached;
+        return form.marked(answer);
     }
     let is_initial = query.contains_key("sendInitialEvents");
     if is_initial && !manner.has_watch_list {
