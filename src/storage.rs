@@ -122,6 +122,8 @@ struct Inner {
     /// Writing through has failed: what was written before may never reach the disk, whatever later tries
     /// say.
     is_doubtful: Arc<AtomicBool>,
+    /// Room is kept for when there is none.
+    has_reserve: AtomicBool,
     commits: AtomicU64,
     failures: AtomicU64,
     set_aside: AtomicU64,
@@ -153,6 +155,7 @@ impl Storage {
             disk,
             db: RwLock::new(None),
             is_doubtful: Arc::default(),
+            has_reserve: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             set_aside: AtomicU64::new(0),
@@ -181,7 +184,28 @@ impl Storage {
         let done = self.with(|db| tables::commit(db, commit));
         let counter = if done.is_ok() { &self.0.commits } else { &self.0.failures };
         counter.fetch_add(1, Ordering::Relaxed);
+        if done.is_ok() && !self.0.has_reserve.load(Ordering::Relaxed) {
+            self.0.has_reserve.store(self.0.disk.reserve().is_ok(), Ordering::Relaxed);
+        }
         done
+    }
+
+    /// Takes out of the queues what `commit` takes out of them, and nothing else of it: on a disk that is full
+    /// of what waits only that makes room. It is done with what is kept for that, if it must be.
+    ///
+    /// # Errors
+    /// Why it was not.
+    pub fn let_go(&self, commit: &Commit) -> Result<(), StorageError> {
+        let removals = commit.removals.clone();
+        let alone = Commit { at: commit.at, removals, ..Commit::default() };
+        match self.commit(&alone) {
+            Err(error) if !self.0.disk.release() => Err(error),
+            Err(_) => {
+                self.0.has_reserve.store(false, Ordering::Relaxed);
+                self.commit(&alone)
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// All that was kept of `origin`, with nothing taken away. State of another origin is set aside.

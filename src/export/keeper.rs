@@ -15,7 +15,7 @@ use super::line::Line;
 use crate::clock;
 use crate::facts::time::UnixNanos;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, Request};
-use crate::storage::{Commit, Figures, Storage};
+use crate::storage::{Commit, Figures, Storage, StorageError};
 use crate::text::Chain;
 
 /// That requests have left a queue is stored this much later at most: many together.
@@ -167,7 +167,7 @@ impl Keeper {
         let stored = match commit.is_empty() {
             // Spans alone, of exporters that store nothing.
             true => Ok(Ok(())),
-            false => spawn_blocking(move || storage.commit(&shared)).await,
+            false => spawn_blocking(move || store(&storage, &shared)).await,
         };
         let stored = match stored {
             Ok(stored) => stored.map_err(|error| Chain(&error).to_string()),
@@ -187,6 +187,15 @@ impl Keeper {
         });
         stored
     }
+}
+
+/// Stores all of it; what has left the queues leaves them where that is not possible.
+fn store(storage: &Storage, commit: &Commit) -> Result<(), StorageError> {
+    let stored = storage.commit(commit);
+    if stored.is_err() && !commit.removals.is_empty() {
+        storage.let_go(commit)?;
+    }
+    stored
 }
 
 fn request(n_spans: u32, bytes: Bytes) -> Request {

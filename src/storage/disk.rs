@@ -17,6 +17,12 @@ use super::Settings;
 /// The one file of a store.
 pub(super) const NAME: &str = "lifespan.store";
 
+/// What the name of the file ends in that keeps room.
+const RESERVE: &str = ".reserve";
+
+/// So many bytes: more than it takes to let go of what was sent.
+const RESERVED: usize = 1 << 20;
+
 /// Where a store stands.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// As messages name it.
@@ -54,6 +60,15 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why they cannot.
     fn set_aside(&self, suffix: &str) -> io::Result<String>;
+
+    /// Keeps room for when there is none; what is kept already stays.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn reserve(&self) -> io::Result<()>;
+
+    /// Gives that room back; whether there was any.
+    fn release(&self) -> bool;
 
     /// New bytes that stand aside under a name that ends in `suffix`.
     ///
@@ -142,6 +157,20 @@ impl Disk for Directory {
         linked(&self.path, &to, |from, to| fs::hard_link(from, to))?;
         self.replace()?;
         Ok(to.display().to_string())
+    }
+
+    fn reserve(&self) -> io::Result<()> {
+        let path = self.named(RESERVE);
+        if fs::metadata(&path).is_ok_and(|of| of.len() == RESERVED as u64) {
+            return Ok(());
+        }
+        // What is only zeros might take none.
+        let written = fs::write(&path, vec![b'-'; RESERVED]);
+        written.inspect_err(|_| drop(fs::remove_file(&path)))
+    }
+
+    fn release(&self) -> bool {
+        fs::remove_file(self.named(RESERVE)).is_ok()
     }
 
     fn aside(&self, suffix: &str) -> io::Result<(String, Box<dyn StorageBackend>)> {

@@ -19,6 +19,7 @@ use crate::support::disk::FakeDisk;
 use crate::support::drive::{decode, drive};
 use crate::support::fake_collector::{Answer, FakeCollector, Received};
 use crate::support::lines;
+use crate::support::service::Gate;
 
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -190,6 +191,43 @@ async fn a_disk_that_is_full_is_told_holds_up_what_leaves_and_loses_nothing_once
         assert_eq!(names(&collector.received()), expected(&spans()), "{n}");
         balanced(delivery.drain(GRACE).await);
         assert_eq!(opened(&disk).waiting("otlp_grpc").unwrap().requests, [], "{n}");
+    }
+}
+
+/// Nobody makes room but by what is sent.
+#[tokio::test]
+async fn a_disk_that_is_full_of_what_waits_has_room_again_once_that_is_sent() {
+    let spans = spans();
+    for n_first in [1, 5, 20] {
+        let disk = FakeDisk::default();
+        let mut collector = FakeCollector::start([]).await;
+        let gate = Gate::start(&collector.address, false).await;
+        let delivery = start(&disk, vec![exporter("otlp_grpc", &gate.url, stored())]);
+        let mut spans = spans.iter().cycle();
+        let mut n = 0;
+        while delivery.books().kept().unwrap().failing.is_none() {
+            if n == n_first {
+                disk.has_room(n_first);
+            }
+            let next = spans.next().unwrap();
+            delivery.hand_over(std::slice::from_ref(next), Changes::default());
+            n += 1;
+            let is_full = async {
+                while delivery.books().kept().unwrap().failing.is_none() {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! {
+                () = delivery.free() => {}
+                () = is_full => {}
+            }
+        }
+        gate.is_open.send_replace(true);
+        let books = settled(&delivery).await;
+        assert_eq!((books[0].sent, books[0].lost()), (n as u64, 0));
+        assert_eq!(collector.received().len(), n);
+        balanced(delivery.drain(GRACE).await);
+        assert_eq!(opened(&disk).waiting("otlp_grpc").unwrap().requests, []);
     }
 }
 

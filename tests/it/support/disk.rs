@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, RwLock};
 
@@ -19,8 +19,14 @@ struct State {
     files: BTreeMap<String, Content>,
     /// Writes and syncs so far.
     n_acts: usize,
+    n_syncs: usize,
+    /// Nobody wants it to sync.
+    never_syncs: bool,
     /// From this one on the disk is full.
     full_from: Option<usize>,
+    /// Blocks that all files have together, at most.
+    room: Option<usize>,
+    has_reserve: bool,
     /// From this one on nothing reaches the disk any more.
     dead_from: Option<usize>,
     /// The first sync from this one on fails.
@@ -32,6 +38,8 @@ struct State {
 struct Content {
     live: Vec<u8>,
     durable: Vec<u8>,
+    /// The numbers of those that it has.
+    blocks: BTreeSet<u64>,
     /// What was written since, in order: where and what; `None` is a new length.
     unsynced: Vec<(u64, Option<Vec<u8>>)>,
 }
@@ -49,7 +57,7 @@ impl FakeDisk {
 
     /// A disk on which the store has these bytes.
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
-        let content = Content { live: bytes.clone(), durable: bytes, unsynced: Vec::new() };
+        let content = Content { live: bytes.clone(), durable: bytes, ..Content::default() };
         Self(Arc::new(RwLock::new(State {
             files: BTreeMap::from([(String::new(), content)]),
             ..State::default()
@@ -72,10 +80,26 @@ impl FakeDisk {
         self.0.read().unwrap().n_acts
     }
 
+    /// How often what was written was to be written through.
+    pub(crate) fn n_syncs(&self) -> usize {
+        self.0.read().unwrap().n_syncs
+    }
+
+    /// Whether it is wanted that what is written is written through.
+    pub(crate) fn shall_sync(&self, syncs: bool) {
+        self.0.write().unwrap().never_syncs = !syncs;
+    }
+
     /// It is full once so much more was done, or has room again.
     pub(crate) fn is_full_after(&self, n: Option<usize>) {
         let mut state = self.0.write().unwrap();
         state.full_from = n.map(|n| state.n_acts + n);
+    }
+
+    /// It has room for so many blocks more.
+    pub(crate) fn has_room(&self, n_blocks: usize) {
+        let mut state = self.0.write().unwrap();
+        state.room = Some(state.n_blocks() + n_blocks);
     }
 
     /// Once so much more was done a sync fails. What was to be written through is taken for written
@@ -113,6 +137,33 @@ impl FakeDisk {
     }
 }
 
+/// Bytes of a block.
+const BLOCK: u64 = 4_096;
+
+/// Blocks that are kept for when there are none.
+const RESERVED: usize = 256;
+
+impl State {
+    fn n_blocks(&self) -> usize {
+        let reserved = if self.has_reserve { RESERVED } else { 0 };
+        self.files.values().map(|it| it.blocks.len()).sum::<usize>() + reserved
+    }
+}
+
+impl Content {
+    /// What it takes once something is written; what was never written takes nothing.
+    fn blocks_with(&self, offset: u64, data: Option<&[u8]>) -> BTreeSet<u64> {
+        let mut blocks = self.blocks.clone();
+        match data {
+            Some(data) => {
+                blocks.extend(offset / BLOCK..(offset + data.len() as u64).div_ceil(BLOCK));
+            }
+            None => blocks.retain(|block| block * BLOCK < offset),
+        }
+        blocks
+    }
+}
+
 fn put(bytes: &mut Vec<u8>, offset: u64, data: Option<&[u8]>) {
     let offset = usize::try_from(offset).unwrap();
     let Some(data) = data else { return bytes.resize(offset, 0) };
@@ -131,6 +182,10 @@ impl Disk for FakeDisk {
         self.bytes().len() as u64
     }
 
+    fn syncs(&self) -> bool {
+        !self.0.read().unwrap().never_syncs
+    }
+
     fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
         Ok(self.file(""))
     }
@@ -145,6 +200,19 @@ impl Disk for FakeDisk {
         let new = state.files.remove(".new").unwrap();
         state.files.insert(String::new(), new);
         Ok(())
+    }
+
+    fn reserve(&self) -> io::Result<()> {
+        let mut state = self.0.write().unwrap();
+        if !state.has_reserve && state.room.is_some_and(|room| state.n_blocks() + RESERVED > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.has_reserve = true;
+        Ok(())
+    }
+
+    fn release(&self) -> bool {
+        std::mem::take(&mut self.0.write().unwrap().has_reserve)
     }
 
     fn set_aside(&self, suffix: &str) -> io::Result<String> {
@@ -186,6 +254,16 @@ impl FakeFile {
 
     fn change(&self, offset: u64, data: Option<&[u8]>) -> io::Result<()> {
         let reaches = self.act()?;
+        let blocks = self.with(|content| content.blocks_with(offset, data));
+        let n_more = blocks.len().saturating_sub(self.with(|content| content.blocks.len()));
+        let (n_blocks, room) = {
+            let state = self.disk.0.read().unwrap();
+            (state.n_blocks(), state.room)
+        };
+        if n_more > 0 && room.is_some_and(|room| n_blocks + n_more > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.with(|content| content.blocks = blocks);
         self.with(|content| {
             put(&mut content.live, offset, data);
             if reaches {
@@ -221,6 +299,7 @@ impl StorageBackend for FakeFile {
         let fails = {
             let mut state = self.disk.0.write().unwrap();
             let n = state.n_acts;
+            state.n_syncs += 1;
             state.unsynced_from.take_if(|from| n > *from).is_some()
         };
         if fails {
