@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -132,6 +133,27 @@ fn what_was_committed_is_there_when_it_is_opened_again() {
     assert_eq!(storage.request("otlp_grpc", 1).unwrap(), None);
     assert_eq!(storage.figures().set_aside, 0);
     fs::remove_dir_all(at).unwrap();
+}
+
+/// What is stored names objects of a cluster, and is written through to the disk if that is wanted.
+#[test]
+fn a_store_is_nobody_elses_and_costs_no_sync_where_none_is_wanted() {
+    let at = folder("modes");
+    let of = Settings { directory_permissions: 0o700, ..settings(at.join("a")) };
+    drop(Storage::open(&of, NOW).unwrap());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&of.directory), 0o700);
+    assert_eq!(mode(&of.directory.join("lifespan.store")), 0o600);
+    fs::remove_dir_all(at).unwrap();
+    for syncs in [true, false] {
+        let disk = FakeDisk::default();
+        disk.shall_sync(syncs);
+        let storage = opened(&disk);
+        storage.commit(&Commit { pushes: pushes("a", 0..2, 9), ..Commit::default() }).unwrap();
+        assert_eq!(disk.n_syncs() > 0, syncs);
+        drop(storage);
+        assert_eq!(all(&opened(&disk)).len(), 2);
+    }
 }
 
 /// Else a request that comes later would be taken for the one that was.
@@ -469,10 +491,11 @@ proptest! {
         prop_assert!(n >= safe, "{n} of {then:?}");
     }
 
-    /// What could not be written through is not relied on, whatever the disk says of it later.
+    /// What could not be written through is not relied on, whatever the disk says of it later: neither by
+    /// the same commit once more nor by others.
     #[test]
     fn a_commit_that_was_made_after_a_failed_sync_outlasts_a_loss_of_power(
-        sizes in prop::collection::vec((1..4_u64, 0..6_000_usize), 2..8),
+        sizes in prop::collection::vec((1..4_u64, 0..6_000_usize, any::<bool>()), 2..8),
         fails in 0..40_usize,
         there in prop::collection::vec(any::<bool>(), 1..20),
     ) {
@@ -480,21 +503,29 @@ proptest! {
         let storage = opened(&disk);
         storage.state(&origin(), NOW).unwrap();
         disk.fails_to_sync_after(fails);
-        let mut next = 0;
-        for (n, (n_pushed, len)) in sizes.iter().enumerate() {
-            let changes = changes(&[("n", Some(&n.to_string()))]);
-            let pushes = pushes("a", next..next + n_pushed, *len);
-            next += n_pushed;
+        let mut made = Vec::new();
+        for (n, (n_pushed, len, is_again)) in sizes.iter().enumerate() {
+            let changes = changes(&[(&format!("key {n}"), Some(&"state ".repeat(len / 6)))]);
+            let pushes = pushes(&n.to_string(), 0..*n_pushed, *len);
             let commit = Commit { at: NOW, changes, pushes, ..Commit::default() };
-            while storage.commit(&commit).is_err() {}
+            let mut is_made = storage.commit(&commit).is_ok();
+            while *is_again && !is_made {
+                is_made = storage.commit(&commit).is_ok();
+            }
+            made.push(is_made);
         }
         let mut there = there.iter().cycle();
         let disk = disk.after_power(|| *there.next().unwrap());
         let storage = opened(&disk);
         prop_assert_eq!(disk.aside(), Vec::<String>::new());
-        let n = (sizes.len() - 1).to_string();
-        prop_assert_eq!(storage.state(&origin(), NOW).unwrap(), changes(&[("n", Some(&n))]));
-        prop_assert_eq!(all(&storage).len() as u64, next);
+        let (state, queues) = (storage.state(&origin(), NOW).unwrap(), all(&storage));
+        for (n, is_made) in made.into_iter().enumerate() {
+            let n_queued = queues.keys().filter(|(exporter, _)| *exporter == n.to_string()).count();
+            let is_there = state.0.contains_key(format!("key {n}").as_bytes());
+            let wanted = usize::try_from(sizes[n].0).unwrap();
+            prop_assert!(n_queued == if is_there { wanted } else { 0 }, "{} of {}", n_queued, wanted);
+            prop_assert!(is_there || !is_made, "{} of {:?}", n, sizes);
+        }
     }
 
     #[test]
