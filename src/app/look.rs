@@ -10,6 +10,7 @@ use super::View;
 use crate::admin::known::{Known, Needs};
 use crate::admin::waits;
 use crate::clock;
+use crate::export::AllBooks;
 use crate::facts::time::UnixNanos;
 use crate::telemetry::metrics::Snapshot;
 use crate::telemetry::process::process;
@@ -17,12 +18,12 @@ use crate::telemetry::process::process;
 /// How far the program has come.
 #[derive(Clone, Debug)]
 pub enum Stage {
-    /// The API server has not answered yet; what was heard of it last.
-    Starting(String),
+    /// The API server has not answered yet; what was heard of it last. Exporters send what waited.
+    Starting(String, AllBooks),
     /// It watches the API server of this address.
     Running(View, String),
-    /// The same, and it stops.
-    Stopping(Option<(View, String)>),
+    /// It stops; what it watched.
+    Stopping(AllBooks, Option<(View, String)>),
 }
 
 /// Whoever looks at this process.
@@ -48,20 +49,22 @@ impl Look {
             return known;
         }
         let now = clock::now();
-        let running = match self.stage.borrow().clone() {
-            Stage::Starting(why) => {
+        let (books, running) = match self.stage.borrow().clone() {
+            Stage::Starting(why, books) => {
                 known.is_starting = Some(why);
-                None
+                (books, None)
             }
-            Stage::Running(view, server) => Some((view, server)),
-            Stage::Stopping(running) => {
+            Stage::Running(view, server) => (view.books.clone(), Some((view, server))),
+            Stage::Stopping(books, running) => {
                 known.is_stopping = true;
-                running
+                (books, running)
             }
         };
         known.snapshot = Snapshot {
             receiver: "k8s_lifecycle".to_owned(),
             uptime_seconds: now.since(self.started).millis() as f64 / 1_000.0,
+            exporters: books.now(),
+            storage: books.kept(),
             now,
             ..Snapshot::default()
         };
@@ -72,8 +75,6 @@ impl Look {
         let Some((view, server)) = running else { return known };
         known.server = server;
         known.snapshot.watches = view.statuses.now();
-        known.snapshot.exporters = view.books.now();
-        known.snapshot.storage = view.books.kept();
         if needs >= Needs::Figures {
             let figures = view.figures();
             known.still_for = figures.at.map_or(Duration::ZERO, |at| at.elapsed());

@@ -20,7 +20,7 @@ use crate::cluster::connect::{Cluster, ConnectError, connect};
 use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
 use crate::engine::state::{FORMAT, Restored};
 use crate::engine::{Engine, Settings};
-use crate::export::Delivery;
+use crate::export::{AllBooks, Delivery};
 use crate::facts::time::UnixNanos;
 use crate::random;
 use crate::storage::{OpenError, Origin, Storage, StorageError};
@@ -126,7 +126,8 @@ fn one_run(
     runtime: &Runtime,
     signals: &mut Signals,
 ) -> Ended {
-    let (stage, seen) = watch::channel(Stage::Starting("not reached yet".to_owned()));
+    let nothing = Stage::Starting(String::new(), AllBooks::default());
+    let (stage, seen) = watch::channel(nothing);
     let look = Look::new(resource, seen);
     // Addresses first: what is wrong with them is wrong before anything is watched.
     let known = move |needs| look.known(needs);
@@ -154,9 +155,15 @@ async fn watching(
         Ok(delivery) => delivery,
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
+    let books = delivery.books();
+    stage.send_replace(Stage::Starting("not reached yet".to_owned(), books.clone()));
     let connected = tokio::select! {
-        connected = reached(&config.receiver, stage) => connected,
-        come = come(signals, sources) => return ended(ExitCode::SUCCESS, come),
+        connected = reached(&config.receiver, stage, &books) => connected,
+        come = come(signals, sources) => {
+            stage.send_replace(Stage::Stopping(books, None));
+            let stopped = async { Stopped { core: None, books: delivery.drain(GRACE).await } };
+            return stops(stopped, signals, ExitCode::SUCCESS, come).await;
+        }
     };
     let cluster = match connected {
         Ok(cluster) => cluster,
@@ -178,19 +185,25 @@ async fn watching(
             (ExitCode::FAILURE, Come::End)
         }
     };
+    stage.send_replace(Stage::Stopping(books, Some(running)));
+    stops(app.stop(GRACE), signals, code, come).await
+}
+
+/// Waits until all has `stopped`; a second signal ends it at once.
+async fn stops(
+    stopped: impl Future<Output = Stopped>,
+    signals: &mut Signals,
+    code: ExitCode,
+    come: Come,
+) -> Ended {
     tracing::info!("Starting shutdown...");
-    stage.send_replace(Stage::Stopping(Some(running)));
     tokio::select! {
-        stopped = app.stop(GRACE) => tell(&stopped),
+        stopped = stopped => tell(&stopped),
         signal = signals.next() => {
             tracing::warn!(signal, "A second signal: what waits is dropped");
             return Ended::With(ExitCode::FAILURE);
         }
     }
-    ended(code, come)
-}
-
-fn ended(code: ExitCode, come: Come) -> Ended {
     match come {
         Come::End => Ended::With(code),
         Come::Reload(config) => Ended::Reload(config),
@@ -219,6 +232,7 @@ async fn stored(config: &Config) -> Result<Option<Storage>, OpenError> {
 async fn reached(
     receiver: &Receiver,
     stage: &watch::Sender<Stage>,
+    books: &AllBooks,
 ) -> Result<Cluster, ConnectError> {
     let mut pause = Duration::from_secs(1);
     let mut is_told = false;
@@ -232,7 +246,7 @@ async fn reached(
             tracing::warn!(error, "The API server does not answer; waiting for it");
             is_told = true;
         }
-        stage.send_replace(Stage::Starting(error));
+        stage.send_replace(Stage::Starting(error, books.clone()));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -1,27 +1,42 @@
-//! The program with a storage, where what it is configured with or what it meets is another when it is
-//! started again.
+//! The program with a storage, where what it is configured with, what it meets or the disk is another when
+//! it is started again.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lifespan::storage::inspect;
+use serde_json::Value as Json;
 use tokio::time::{Instant, sleep};
 
 use crate::support::arrived::{Arrived, Expected};
 use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::FakeCollector;
-use crate::support::lines;
-use crate::support::service::{Gate, PATIENCE, Service, folder, with_storage};
+use crate::support::lines::{self, Line, Type};
+use crate::support::model::S;
+use crate::support::moved::moved_to;
+use crate::support::service::{
+    Gate, PATIENCE, Service, folder, free_address, until_answered, with_storage,
+};
 
 const RECORDING: &str = "02-rolling-update";
 
 const READY: &str = "Everything is ready";
 
+/// The gate for health by component.
+const STATUS: &str = "extension.healthcheck.useComponentStatus";
+
+const CONFIG: &[&str] = &["--config", "c.yaml"];
+
+/// What a file may have on a disk that is full: less than a store has, and more than is said.
+const FULL: u64 = 16 << 10;
+
 /// A program with a storage, what it watches and whom it sends to.
 struct World {
+    /// What has happened a moment ago.
+    lines: Vec<Line>,
     api: FakeApi,
     collector: FakeCollector,
     to_collector: Gate,
@@ -32,10 +47,11 @@ struct World {
 impl World {
     /// The collector cannot be reached.
     async fn new() -> Self {
-        let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
         let collector = FakeCollector::start([]).await;
+        let lines = moved_to(&lines::recording(RECORDING), lifespan::clock::now().0 - 60 * S);
         Self {
-            api: FakeApi::start(&lines::recording(RECORDING), manner, &[]).await,
+            api: api_of(&lines).await,
+            lines,
             to_collector: Gate::start(&collector.address, false).await,
             collector,
             store: folder("store"),
@@ -44,10 +60,15 @@ impl World {
     }
 
     fn start(&self, receiver: &str) -> Service {
+        Service::start(self.configured(receiver), &self.api.url, CONFIG)
+    }
+
+    /// A folder with a configuration.
+    fn configured(&self, receiver: &str) -> PathBuf {
         let at = folder("stored");
         let text = with_storage(&self.to_collector.url, &self.store, receiver);
         fs::write(at.join("c.yaml"), text).unwrap();
-        Service::start(at, &self.api.url, &["--config", "c.yaml"])
+        at
     }
 
     /// Waits until all of the recording is queued.
@@ -74,13 +95,21 @@ impl World {
     }
 }
 
-fn spans_in(store: &Path) -> u64 {
-    inspect(store).map_or(0, |contents| contents.queues.values().map(|it| it.spans).sum())
+async fn api_of(lines: &[Line]) -> FakeApi {
+    let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
+    FakeApi::start(lines, manner, &[]).await
 }
 
-/// What the program makes of the recording, which it hears long after that was made.
-fn expected() -> Expected {
-    Expected::of(&lines::recording(RECORDING))
+/// Adds health by component.
+fn with_health(address: &str) -> String {
+    format!(
+        "extensions: {{health_check: {{use_v2: true, http: {{endpoint: '{address}'}}}}}}\n\
+         service: {{extensions: [file_storage, health_check]}}\n"
+    )
+}
+
+fn spans_in(store: &Path) -> u64 {
+    inspect(store).map_or(0, |contents| contents.queues.values().map(|it| it.spans).sum())
 }
 
 async fn ends(mut service: Service, signal: &str) {
@@ -93,7 +122,7 @@ async fn ends(mut service: Service, signal: &str) {
 #[tokio::test]
 async fn whatever_kinds_are_taken_away_or_added_what_is_queued_is_sent_once() {
     let mut world = World::new().await;
-    let expected = expected();
+    let expected = Expected::of(&world.lines);
     let service = world.start("");
     world.queued(expected.n_spans()).await;
     ends(service, "KILL").await;
@@ -117,7 +146,7 @@ async fn whatever_kinds_are_taken_away_or_added_what_is_queued_is_sent_once() {
 #[tokio::test]
 async fn a_server_that_does_not_say_which_cluster_it_is_of_has_the_one_that_is_stored() {
     let mut world = World::new().await;
-    let expected = expected();
+    let expected = Expected::of(&world.lines);
     let service = world.start("");
     world.queued(expected.n_spans()).await;
     ends(service, "KILL").await;
@@ -138,4 +167,69 @@ async fn a_server_that_does_not_say_which_cluster_it_is_of_has_the_one_that_is_s
         ends(service, "TERM").await;
     }
     fs::remove_dir_all(&world.store).unwrap();
+}
+
+/// Told to end before there was anything to watch, it lets go of what it has delivered all the same.
+#[tokio::test]
+async fn what_is_delivered_while_the_api_server_is_away_has_left_the_queue_at_the_end() {
+    let mut world = World::new().await;
+    let expected = Expected::of(&world.lines);
+    let service = world.start("");
+    world.queued(expected.n_spans()).await;
+    ends(service, "KILL").await;
+    world.to_collector.is_open.send_replace(true);
+    let service = Service::start(world.configured(""), "http://127.0.0.1:9", CONFIG);
+    world.has(&expected, &service).await;
+    ends(service, "TERM").await;
+    assert_eq!((spans_in(&world.store), world.arrived.n_again), (0, 0));
+    fs::remove_dir_all(&world.store).unwrap();
+}
+
+/// Until it has room, or until the process ends: then the next one is told again what could not be stored.
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing() {
+    for ends_full in [false, true] {
+        let mut world = World::new().await;
+        let expected = Expected::of(&world.lines);
+        world.to_collector.is_open.send_replace(true);
+        let is_listed = |line: &&Line| matches!(line.kind, Type::List | Type::ListDone);
+        let listed: Vec<Line> = world.lines.iter().filter(is_listed).cloned().collect();
+        let all = std::mem::replace(&mut world.api, api_of(&listed).await);
+        let mut service = world.start("");
+        service.says("Listed", 7).await;
+        ends(service, "TERM").await;
+        world.api = all;
+        let (at, health) = (world.configured(""), free_address().await);
+        fs::write(at.join("health.yaml"), with_health(&health)).unwrap();
+        let more = [CONFIG, &["--config", "health.yaml", "--feature-gates", STATUS]].concat();
+        let mut service = Service::start_full(at, &world.api.url, &more, FULL);
+        service.says("The storage takes nothing; nothing is sent until it does", 1).await;
+        let failing = until_told(&health, "StatusRecoverableError").await;
+        assert!(failing.contains("File too large"), "{failing}");
+        assert_eq!(world.collector.received().len(), 0);
+        if ends_full {
+            ends(service, "TERM").await;
+            service = world.start("");
+        } else {
+            service.has_room();
+            service.says("The storage takes again", 1).await;
+            until_told(&health, "StatusOK").await;
+            let said = service.said().matches("The storage takes nothing").count();
+            assert_eq!(said, 1, "{}", service.said());
+        }
+        world.has(&expected, &service).await;
+        ends(service, "TERM").await;
+        assert_eq!((spans_in(&world.store), world.arrived.n_again), (0, 0));
+        fs::remove_dir_all(&world.store).unwrap();
+    }
+}
+
+/// Waits until the storage is so; why.
+async fn until_told(health: &str, state: &str) -> String {
+    let of = |body: &str| -> Json {
+        let body: Json = serde_json::from_str(body).unwrap();
+        body["components"]["extensions"]["components"]["extension:file_storage"].clone()
+    };
+    let is_so = |_, body: &str| of(body)["status"] == state;
+    of(&until_answered(health, "/status?verbose", is_so).await).to_string()
 }

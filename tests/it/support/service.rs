@@ -39,17 +39,19 @@ pub(crate) async fn free_address() -> String {
 }
 
 /// The program, to which SIGHUP means what it means: where the tests run under `nohup` it would be
-/// ignored.
-fn program() -> Command {
-    let program = env!("CARGO_BIN_EXE_lifespan");
+/// ignored. Where a file may have so many bytes alone, a write of more fails, and does not kill it.
+fn program(room: Option<u64>) -> Command {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok());
-    if ignored.is_none_or(|mask| mask & 1 == 0) {
-        return Command::new(program);
-    }
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP", program]);
+    if ignored.is_some_and(|mask| mask & 1 == 1) {
+        command.arg("--default-signal=HUP");
+    }
+    if let Some(room) = room {
+        command.args(["--ignore-signal=XFSZ", "prlimit"]).arg(format!("--fsize={room}:"));
+    }
+    command.arg(env!("CARGO_BIN_EXE_lifespan"));
     command
 }
 
@@ -70,7 +72,7 @@ fn clock_ahead() -> &'static PathBuf {
 impl Service {
     /// Starts the program in `folder`, with a kubeconfig that names `server`.
     pub(crate) fn start(folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
-        Self::start_ahead(folder, server, arguments, 0)
+        Self::run(program(None), folder, server, arguments)
     }
 
     /// The same by a wall clock that is so many seconds ahead, as if so much time had passed.
@@ -80,16 +82,26 @@ impl Service {
         arguments: &[&str],
         ahead: u64,
     ) -> Self {
+        let mut program = program(None);
+        if ahead > 0 {
+            program.env("LD_PRELOAD", clock_ahead()).env("CLOCK_AHEAD", ahead.to_string());
+        }
+        Self::run(program, folder, server, arguments)
+    }
+
+    /// The same on a disk that is full until it [`has_room`](Self::has_room): of no file more than the
+    /// first `room` bytes can be written.
+    pub(crate) fn start_full(folder: PathBuf, server: &str, arguments: &[&str], room: u64) -> Self {
+        Self::run(program(Some(room)), folder, server, arguments)
+    }
+
+    fn run(mut program: Command, folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
         let kubeconfig = folder.join("kubeconfig");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
         );
         fs::write(&kubeconfig, text).unwrap();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let mut program = program();
-        if ahead > 0 {
-            program.env("LD_PRELOAD", clock_ahead()).env("CLOCK_AHEAD", ahead.to_string());
-        }
         let child = program
             .args(arguments)
             .env("KUBECONFIG", &kubeconfig)
@@ -110,6 +122,13 @@ impl Service {
     /// What it has put out so far.
     pub(crate) fn shown(&self) -> String {
         fs::read_to_string(self.folder.join("stdout")).unwrap()
+    }
+
+    /// Bytes of memory that are its own.
+    pub(crate) fn memory(&self) -> u64 {
+        let of = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = of.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// Waits until `is_so`.
@@ -133,6 +152,13 @@ impl Service {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Its disk has room again.
+    pub(crate) fn has_room(&self) {
+        let pid = self.child.id().to_string();
+        let raised = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status();
+        assert!(raised.unwrap().success());
     }
 
     /// Waits for its end; its exit status.
