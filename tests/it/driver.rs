@@ -5,7 +5,8 @@
 use std::sync::mpsc as results;
 use std::time::Duration;
 
-use lifespan::app::driver::{Figures, drive};
+use lifespan::app::driver::{Figures, Outlet, drive};
+use lifespan::engine::records::Record;
 use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::{News, Snapshot};
 use lifespan::facts::instant::Clock;
@@ -337,4 +338,56 @@ async fn a_process_that_was_stopped_does_not_take_what_it_missed_for_a_moment() 
     let expected = roots(replayed::drive(&all).spans);
     assert!(expected.iter().any(|(name, _)| name == "recover Deployment"), "{expected:?}");
     assert_eq!(roots(handed.try_iter().flatten().collect()), expected);
+}
+
+/// What an outlet was handed.
+#[derive(Default)]
+struct Stored {
+    n_spans: usize,
+    n_records: usize,
+    n_times: usize,
+}
+
+impl Outlet for Stored {
+    fn hand_on(&mut self, spans: Vec<FinishedSpan>, changed: Vec<Record>) {
+        self.n_spans += spans.len();
+        self.n_records += changed.len();
+        self.n_times += 1;
+    }
+}
+
+/// An hour in which only bookmarks come.
+#[tokio::test(start_paused = true)]
+async fn at_rest_nothing_is_stored() {
+    let all = decode(&lines::recording("02-rolling-update"));
+    let (began, first) = (Instant::now(), all.first().unwrap().at);
+    let clock = move || UnixNanos(first + i64::try_from(began.elapsed().as_nanos()).unwrap());
+    let mut n_times = Vec::new();
+    for minutes in [3, 63] {
+        let (say, told) = mpsc::channel(16);
+        let lanes = async {
+            for one in all.iter().cloned() {
+                let (lane, news) = (one.lane, one.news);
+                say.send(Arrived { lane, part: 0, news, at: Clock::right(clock()) }).await.unwrap();
+            }
+            for minute in 1..=minutes {
+                sleep(Duration::from_secs(60)).await;
+                let news = News::Bookmark(Some(1_000_000 + minute));
+                for lane in LANES {
+                    let (news, at) = (news.clone(), Clock::right(clock()));
+                    say.send(Arrived { lane, part: 0, news, at }).await.unwrap();
+                }
+            }
+            drop(say);
+        };
+        let mut engine = Engine::new(replayed::settings());
+        engine.store_changes();
+        let (figures, _) = watch::channel(Figures::default());
+        let mut stored = Stored::default();
+        let core = drive(engine, told, clock, &figures, &mut stored);
+        tokio::join!(core, lanes);
+        assert!(stored.n_spans > 0 && stored.n_records > 10);
+        n_times.push(stored.n_times);
+    }
+    assert_eq!(n_times.first(), n_times.last());
 }
