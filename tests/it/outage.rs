@@ -19,19 +19,17 @@ use crate::support::fake_collector::{FakeCollector, Received, spans_of};
 use crate::support::model::{self, Make, Plan};
 use crate::support::service::{Gate, PATIENCE, Service, folder, free_address, until_answered};
 
-/// What may wait, in spans.
-const ROOM: u64 = 200;
-
 /// What a process may have more in memory while it refuses than when its queue was full.
 const MORE: u64 = 16 << 20;
 
 const LOST: &str = "otelcol_k8s_lifecycle_exporter_lost_spans{";
 
-fn config(collector: &str, store: &Path, metrics: &str) -> String {
+/// Where `room` spans may wait.
+fn config(collector: &str, store: &Path, metrics: &str, room: u64) -> String {
     let (store, port) = (store.display(), metrics.rsplit_once(':').unwrap().1);
     format!(
         "receivers: {{k8s_lifecycle: {{auth_type: kubeConfig, storage: file_storage}}}}\n\
-         exporters: {{otlp_grpc: {{endpoint: '{collector}', tls: {{insecure: true}}, sending_queue: {{storage: file_storage, num_consumers: 1, sizer: items, queue_size: {ROOM}}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 100ms}}}}}}\n\
+         exporters: {{otlp_grpc: {{endpoint: '{collector}', tls: {{insecure: true}}, sending_queue: {{storage: file_storage, num_consumers: 1, sizer: items, queue_size: {room}}}, retry_on_failure: {{initial_interval: 100ms, max_interval: 100ms}}}}}}\n\
          extensions: {{file_storage: {{directory: '{store}', create_directory: true}}}}\n\
          service:\n  extensions: [file_storage]\n  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {port}}}}}}}}}]}}}}\n  \
          pipelines: {{traces: {{receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}}}\n"
@@ -66,7 +64,7 @@ fn waiting(store: &Path) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn what_has_no_room_is_refused_and_counted_and_what_was_taken_arrives_oldest_first() {
-    let rollouts = std::env::var("LIFESPAN_ROLLOUTS").map_or(300, |n| n.parse().unwrap());
+    let rollouts = std::env::var("LIFESPAN_ROLLOUTS").map_or(100, |n| n.parse().unwrap());
     let plan = Plan {
         seed: 1,
         makes: &[Make::Deployment],
@@ -80,16 +78,16 @@ async fn what_has_no_room_is_refused_and_counted_and_what_was_taken_arrives_olde
     let mut collector = FakeCollector::start([]).await;
     let gate = Gate::start(&collector.address, false).await;
     let (at, store, metrics) = (folder("outage"), folder("store"), free_address().await);
-    let text = config(&gate.url, &store, &metrics);
+    let room = u64::from(rollouts);
+    let text = config(&gate.url, &store, &metrics, room);
     fs::write(at.join("c.yaml"), &text).unwrap();
     let mut service = Service::start(at, &api.url, &["--config", "c.yaml"]);
     let lost = |body: &str| value(body, LOST, "queue_full");
     until_answered(&metrics, "/metrics", |_, body| lost(body) > 0).await;
     let full = service.memory();
-    let wanted = u64::from(rollouts) * 2;
-    let body = until_answered(&metrics, "/metrics", |_, body| lost(body) > wanted).await;
+    let body = until_answered(&metrics, "/metrics", |_, body| lost(body) > room).await;
     let size = value(&body, "otelcol_exporter_queue_size{", "");
-    assert!(size <= ROOM && size > ROOM / 2, "{size}");
+    assert!(size <= room && size > room / 2, "{size}");
     let memory = service.memory();
     assert!(memory < full + MORE, "{memory} and {full} when it was full");
     service.signal("TERM");
