@@ -17,9 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import api
+from measured import HERE, collector, end, figures, kubeconfig, lifespan, start
+
+PORT = 18099
 
 
 def template():
@@ -56,87 +58,33 @@ class Cluster:
 
 
 def handler(cluster, sent):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(api.Handler):
+        # Pods are here as JSON alone.
+        in_protobuf = ()
 
-        def log_message(self, *_):
-            pass
-
-        def answer(self, body, code=200):
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def chunk(self, data):
-            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-
-        def do_GET(self):
-            path, _, query = self.path.partition("?")
-            pairs = dict(pair.split("=", 1) for pair in query.split("&") if "=" in pair)
-            if path == "/version":
-                return self.answer(b'{"major":"1","minor":"33","gitVersion":"v1.33.0"}')
-            if path == "/api/v1/namespaces/kube-system":
-                return self.answer(b'{"metadata":{"uid":"u"}}')
-            if path == "/api":
-                return self.answer(b'{"kind":"APIVersions","versions":["v1"]}')
-            if path == "/apis":
-                return self.answer(b'{"kind":"APIGroupList","apiVersion":"v1","groups":[]}')
-            if path == "/api/v1":
-                resource = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["get", "list", "watch"]}
-                return self.answer(json.dumps({"kind": "APIResourceList", "groupVersion": "v1", "resources": [resource]}).encode())
-            if path != "/api/v1/pods":
+        def list(self, path, pairs):
+            if path != api.PODS:
                 return self.answer(b'{"kind":"Status","code":404,"message":"not served"}', 404)
-            if pairs.get("watch") in ("true", "1"):
-                return self.watch(int(pairs.get("resourceVersion") or 0))
-            return self.list(pairs)
-
-        def list(self, pairs):
             begin = int(pairs.get("continue") or 0)
             end = min(begin + int(pairs.get("limit") or len(cluster.items)), len(cluster.items))
-            meta = {"resourceVersion": str(cluster.version)}
-            if end < len(cluster.items):
-                meta["continue"] = str(end)
-            head = json.dumps({"kind": "PodList", "apiVersion": "v1", "metadata": meta})[:-1].encode()
-            self.answer(head + b',"items":[' + b",".join(cluster.items[begin:end]) + b"]}")
+            self.answer_list(path, cluster.items[begin:end], cluster.version, str(end) if end < len(cluster.items) else "")
 
-        def watch(self, version):
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for at in range(max(0, version - cluster.version), len(cluster.events), 50):
-                self.chunk(b"".join(cluster.events[at:at + 50]))
-            self.wfile.flush()
-            sent.set()
+        def watch(self, path, pairs):
+            self.begin_watch(path)
+            if path == api.PODS:
+                for at in range(max(0, int(pairs.get("resourceVersion") or 0) - cluster.version), len(cluster.events), 50):
+                    self.chunk(b"".join(cluster.events[at:at + 50]))
+                self.wfile.flush()
+                sent.set()
             time.sleep(60)
 
     return Handler
 
 
-def kubeconfig(path, port):
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c",
-              "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-              "users": [{"name": "u", "user": {}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(config, file)
-
-
-def figures(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        peak = next(line for line in file if line.startswith("VmHWM:"))
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(peak.split()[1]) / 1024
-
-
-def measure(command, cluster, env):
+def measure(command, cluster, access):
     sent = threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 18099), handler(cluster, sent))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    process = subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = api.serve(handler(cluster, sent), PORT)
+    process = start(command, access)
     try:
         if not sent.wait(300):
             sys.exit(f"{command[0]} did not read everything in 300 s")
@@ -149,10 +97,8 @@ def measure(command, cluster, env):
             before = cpu
             time.sleep(1)
     finally:
-        process.kill()
-        process.wait()
-        server.shutdown()
-        server.server_close()
+        end(process)
+        api.stop(server)
 
 
 def main():
@@ -170,23 +116,14 @@ def main():
     size = sum(map(len, cluster.events)) / len(cluster.events)
     print(f"{arguments.pods} Pods, {arguments.events} events of {size:.0f} bytes")
     with tempfile.TemporaryDirectory() as folder:
-        access, own, collector = (os.path.join(folder, name) for name in ("kubeconfig", "lifespan.yaml", "otelcol.yaml"))
-        kubeconfig(access, 18099)
-        quiet = {"telemetry": {"metrics": {"level": "none"}}}
-        with open(own, "w", encoding="utf-8") as file:
-            json.dump({"receivers": {"k8s_lifecycle": {"auth_type": "kubeConfig", "objects": [{"name": "pods"}]}},
-                       "exporters": {"debug": {}},
-                       "service": {**quiet, "pipelines": {"traces": {"receivers": ["k8s_lifecycle"], "exporters": ["debug"]}}}}, file)
-        with open(collector, "w", encoding="utf-8") as file:
-            json.dump({"receivers": {"k8sobjects": {"auth_type": "kubeConfig", "objects": [{"name": "pods", "mode": "watch"}]}},
-                       "exporters": {"nop": {}},
-                       "service": {**quiet, "pipelines": {"logs": {"receivers": ["k8sobjects"], "exporters": ["nop"]}}}}, file)
-        peers = {"lifespan": [arguments.lifespan, "--config", own], "reflector": [os.path.join(target, "release", "reflector")]}
+        access = kubeconfig(os.path.join(folder, "kubeconfig"), PORT)
+        peers = {"lifespan": [arguments.lifespan, "--config", lifespan(folder, {"objects": [{"name": "pods"}]})],
+                 "reflector": [os.path.join(target, "release", "reflector")]}
         if arguments.collector:
-            peers["collector"] = [arguments.collector, "--config", collector]
+            peers["collector"] = [arguments.collector, "--config", collector(folder)]
         told = {}
         for name, command in peers.items():
-            runs = [measure(command, cluster, {"KUBECONFIG": access}) for _ in range(arguments.runs)]
+            runs = [measure(command, cluster, access) for _ in range(arguments.runs)]
             told[name] = tuple(statistics.median(column) for column in zip(*runs))
             print(f"{name:<10} {told[name][0]:7.2f} CPU-seconds {told[name][1]:7.1f} MiB at the peak", flush=True)
         for name in list(told)[1:]:

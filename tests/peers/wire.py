@@ -37,9 +37,24 @@ def fields(message):
 
 
 def put(message, path, value):
-    """The message with another value at a path, which is a number for each level."""
+    """The message with another value at a path, which is a number for each level; nothing takes it away."""
     first, *rest = path
-    out = [field(tag, old if tag != first else put(old, rest, value) if rest else value) for tag, old in fields(message)]
+    out = []
+    for tag, old in fields(message):
+        new = old if tag != first else put(old, rest, value) if rest else value
+        if new is not None:
+            out.append(field(tag, new))
+    return b"".join(out)
+
+
+def message(schema, value):
+    """A message of what is named in a schema: by name a number, or with the schema of what is in it."""
+    out = []
+    for name, said in schema.items():
+        tag, inner = said if isinstance(said, tuple) else (said, None)
+        for it in value[name] if isinstance(value.get(name), list) else [value[name]] if name in value else []:
+            it = inner(it) if callable(inner) else message(inner, it) if inner else it
+            out.append(field(tag, it.encode() if isinstance(it, str) else int(it) if isinstance(it, bool) else it))
     return b"".join(out)
 
 
