@@ -33,6 +33,9 @@ use crate::support::together::together;
 /// What is to arrive has come this long after its time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Who lives for so long decides what happened before.
+const DECIDES: Duration = Duration::from_secs(4);
+
 /// So many seconds after the first start something happens: by then the lists are stored.
 const LEAD: i64 = 6;
 
@@ -129,6 +132,8 @@ struct World {
     said: String,
     n_kills: usize,
     n_forgotten: usize,
+    /// What happened until then was decided by a process that lived for long enough.
+    decided: i64,
     /// Since when what happened is forgotten and not yet listed, and when that was forgotten last.
     forgotten: Option<(i64, i64)>,
 }
@@ -144,7 +149,6 @@ impl World {
             to_api: Gate::start(&api.url, true).await,
             to_collector: Gate::start(&collector.address, true).await,
             storm,
-            scene,
             api,
             collector,
             store: folder("store"),
@@ -153,6 +157,8 @@ impl World {
             said: String::new(),
             n_kills: 0,
             n_forgotten: 0,
+            decided: scene.begin,
+            scene,
             forgotten: None,
         }
     }
@@ -206,8 +212,7 @@ impl World {
                 self.api.weather.send_modify(|weather| weather.silent = resource.to_owned());
             }
             7 if self.storm.forgets => {
-                let known = self.stored_at();
-                self.forget(known);
+                self.forget();
             }
             8 => self.api.weather.send_modify(|weather| weather.refuses = Some(("/", 429))),
             9 => self.api.weather.send_modify(|weather| weather.refuses = Some(("/pods", 503))),
@@ -224,8 +229,7 @@ impl World {
         });
     }
 
-    /// When anything was stored last, by the server's clock; what was written some time before may not
-    /// have been decided by then.
+    /// When anything was stored last, by the server's clock.
     fn stored_at(&self) -> i64 {
         let stored = inspect(&self.store).ok().and_then(|it| it.committed_at);
         stored.map_or(self.now(), |at| at.0)
@@ -236,10 +240,11 @@ impl World {
         self.scene.begin + i64::try_from(self.elapsed().as_nanos()).unwrap()
     }
 
-    /// The server forgets all that it told. What was stored until `known` has been seen.
-    fn forget(&mut self, known: i64) {
+    /// The server forgets all that it told. What happened since a process last lived for long enough to
+    /// decide it may not have been seen.
+    fn forget(&mut self) {
         let now = self.now();
-        let since = self.forgotten.map_or(known - 5 * S, |(since, _)| since);
+        let since = self.forgotten.map_or(self.decided, |(since, _)| since);
         self.forgotten = Some((since, now));
         let version = self.scene.version(now);
         self.api.weather.send_modify(|weather| weather.forgotten = version);
@@ -254,10 +259,9 @@ impl World {
         }
         let Some(seconds) = self.storm.passed_over.pop() else { return };
         let seconds = Duration::from_secs(seconds.try_into().unwrap());
-        let known = self.stored_at();
         self.api.weather.send_modify(|weather| weather.skipped += seconds);
         if self.storm.forgets && self.storm.random.chance(25) {
-            self.forget(known);
+            self.forget();
         }
     }
 
@@ -281,10 +285,15 @@ impl World {
         // Told to end before it hears that, it ends all the same.
         let has_begun = service.said().contains("Connected to the cluster");
         let code = service.ended().await;
+        // What falls silent is a connection.
+        self.api.weather.send_modify(|weather| weather.silent.clear());
         let is_so = code == Some(0).filter(|_| end == "TERM") || (code.is_none() && !has_begun);
         assert!(is_so, "{end}: {code:?}\n{}", service.said());
         self.said.push_str(&service.said());
         self.n_kills += 1;
+        if lives > DECIDES {
+            self.decided = self.now() - 5 * S;
+        }
         let stored = self.stored_at();
         if let Some((since, _)) = self.forgotten.take_if(|(_, at)| stored > *at + 5 * S) {
             self.arrived.unseen.push((since, stored));
