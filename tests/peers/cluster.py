@@ -12,6 +12,8 @@ PODS_OF_ONE = 10
 FIRST = 1_000
 KINDS = {PODS: "pod", REPLICA_SETS: "replica_set", DEPLOYMENTS: "deployment"}
 UID = {"pod": "00000000-0000-4000-8000-%012d", "replica_set": "00000000-0000-4000-9000-%012d", "deployment": "00000000-0000-4000-a000-%012d"}
+WHOLE = {"pod": b'{"kind":"Pod","apiVersion":"v1",', "replica_set": b'{"kind":"ReplicaSet","apiVersion":"apps/v1",',
+         "deployment": b'{"kind":"Deployment","apiVersion":"apps/v1",'}
 # Where in a message of a Pod that differs which differs, and how long it is.
 DIFFERS = {"name": ((1, 1), 10), "namespace": ((1, 3), 5), "uid": ((1, 5), 36), "version": ((1, 6), 8),
            "owner": ((1, 13, 3), 10), "owner_uid": ((1, 13, 4), 36)}
@@ -69,6 +71,10 @@ class Objects:
     def item(self, n, version, change=0):
         return templates.joined(self.parts, self.known(n, version, change))
 
+    def whole(self, n, version, change=0):
+        """With its kind, as a watch tells it."""
+        return WHOLE[self.kind] + self.item(n, version, change)[1:]
+
     def message(self, n, version, change=0):
         if change not in self.in_protobuf:
             self.in_protobuf[change] = MARKS.parts(settled_in_protobuf(change))
@@ -96,10 +102,15 @@ class Cluster:
             return make(n, self.version + 1 + n, 1)
         return make(n, FIRST + n)
 
+    def told(self, path, n, is_protobuf):
+        """An item as a watch tells it: JSON has its kind then."""
+        item = self.item(path, n, is_protobuf)
+        return item if is_protobuf else WHOLE[self.kinds[path].kind] + item[1:]
+
     def changes(self, path, is_protobuf):
         """The changes of a kind as they are sent, some in each piece."""
         objects, first = self.kinds[path], self.version + 1
-        make = objects.message if is_protobuf else objects.item
+        make = objects.message if is_protobuf else objects.whole
         n_all = self.n_changes
         if objects.kind != "pod":
             n_all, first = self.n_updates if objects.kind == "deployment" else 0, first + self.n_changes
@@ -154,7 +165,7 @@ def handler(cluster, minor):
         def initial(self, path, is_protobuf):
             objects = cluster.kinds.get(path)
             for begin in range(0, objects.n if objects else 0, 20):
-                items = (cluster.item(path, n, is_protobuf) for n in range(begin, min(begin + 20, objects.n)))
+                items = (cluster.told(path, n, is_protobuf) for n in range(begin, min(begin + 20, objects.n)))
                 self.chunk(b"".join(event("ADDED", item, is_protobuf) for item in items))
             if path == PODS:
                 cluster.last_page = time.monotonic()

@@ -124,7 +124,8 @@ def handler(cluster):
                 writes = cluster.written[path].after(version)
                 if writes:
                     version = writes[-1][0]
-                    self.chunk(b"".join(api.event(name, cluster.made(at, *it, is_protobuf), is_protobuf) for at, name, *it in writes))
+                    told = ((name, cluster.made(at, *it, is_protobuf)) for at, name, *it in writes)
+                    self.chunk(b"".join(api.event(name, it, is_protobuf) for name, it in told))
                 elif time.monotonic() - said > BOOKMARKS:
                     version = cluster.version
                     self.chunk(api.bookmark(version, is_protobuf))
