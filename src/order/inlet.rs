@@ -64,6 +64,7 @@ impl Told {
 /// What is stored of an inlet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Kept {
+    /// By the API server's clock: whoever goes on with it may have another.
     stair: VecDeque<(u64, UnixNanos)>,
     desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
     n_arrived: u64,
@@ -100,6 +101,8 @@ pub struct Inlet {
     /// resourceVersions that were the largest so far when they arrived, with that arrival; both
     /// rise.
     stair: VecDeque<(u64, UnixNanos)>,
+    /// What had arrived where this one goes on, by the API server's clock.
+    stair_before: VecDeque<(u64, UnixNanos)>,
     /// How many nodes each DaemonSet wants: by the version that was taken last, and by those that have
     /// arrived since, with their moments.
     desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
@@ -131,6 +134,7 @@ impl Inlet {
             ready: BTreeMap::new(),
             due: VecDeque::new(),
             stair: VecDeque::new(),
+            stair_before: VecDeque::new(),
             desired: BTreeMap::new(),
             full_since: None,
             n_of: BTreeMap::new(),
@@ -177,6 +181,10 @@ impl Inlet {
             let old = at.minus(self.settle_time.times(4));
             while self.stair.len() > 1 && self.stair.front().is_some_and(|(_, at)| *at < old) {
                 self.stair.pop_front();
+            }
+            let old = old.plus(self.clock.ahead);
+            while self.stair_before.front().is_some_and(|(_, at)| *at < old) {
+                self.stair_before.pop_front();
             }
         }
     }
@@ -239,14 +247,18 @@ impl Inlet {
     /// A change of `version` that arrives at `at` was written no later than what arrived before
     /// it with a larger one, or with the same: then it is told again.
     fn bound(&self, version: u64, at: UnixNanos) -> UnixNanos {
-        let later = self.stair.partition_point(|(known, _)| *known < version);
-        self.stair.get(later).map_or(at, |(_, earlier)| at.min(*earlier))
+        let first = |stair: &VecDeque<(u64, UnixNanos)>| {
+            let later = stair.partition_point(|(known, _)| *known < version);
+            stair.get(later).map(|(_, earlier)| *earlier)
+        };
+        let before = first(&self.stair_before).map(|earlier| earlier.minus(self.clock.ahead));
+        before.or_else(|| first(&self.stair)).map_or(at, |earlier| at.min(earlier))
     }
 
     /// The largest resourceVersion that has arrived.
     #[must_use]
     pub fn newest(&self) -> Option<u64> {
-        self.stair.back().map(|(version, _)| *version)
+        self.stair.back().or(self.stair_before.back()).map(|(version, _)| *version)
     }
 
     /// When the next change is due: at once where more wait than may.
@@ -319,6 +331,8 @@ impl Inlet {
     /// What is to be stored of it: of what waits only how it arrived, for that is told again.
     #[must_use]
     pub fn kept(&self) -> Kept {
+        let ahead = self.clock.ahead.plus(self.clock.unsure);
+        let here = self.stair.iter().map(|(version, at)| (*version, at.plus(ahead)));
         let waits = self.ready.values().chain(self.waiting.values()).filter_map(|it| {
             Some((it.lane, it.part, it.change.version()?, it.arrival.filter(|_| !it.is_listed)?))
         });
@@ -326,7 +340,7 @@ impl Inlet {
             self.again.iter().map(|((lane, part, version), at)| (*lane, *part, *version, *at));
         Kept {
             arrivals: waits.chain(again).collect(),
-            stair: self.stair.clone(),
+            stair: self.stair_before.iter().copied().chain(here).collect(),
             desired: self.desired.clone(),
             n_arrived: self.n_arrived,
             largest_released: self.largest_released,
@@ -339,7 +353,7 @@ impl Inlet {
         let again =
             arrivals.into_iter().map(|(lane, part, version, at)| ((lane, part, version), at));
         self.again = again.collect();
-        (self.stair, self.desired) = (stair, desired);
+        (self.stair_before, self.desired) = (stair, desired);
         (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
     }
 

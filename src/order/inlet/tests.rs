@@ -56,6 +56,33 @@ proptest::proptest! {
     }
 }
 
+/// Whoever goes on with it has a clock of its own, and may be ahead or behind.
+#[test]
+fn what_had_arrived_bounds_by_the_servers_clock_whoever_goes_on() {
+    let off = |seconds| Clock { ahead: Nanos::from_seconds(seconds), ..Clock::default() };
+    for (before, after) in [(0, 0), (60, 0), (0, 60), (-60, 0), (60, -60)] {
+        // By the server's clock the first arrives after 100 s, and is told again after 130 s.
+        let here = |clock: Clock, seconds| UnixNanos::from_seconds(seconds).minus(clock.ahead);
+        let mut inlet = Inlet::new(SETTLE, 10);
+        inlet.clock = off(before);
+        inlet.arrived(7, here(inlet.clock, 100));
+        let mut next = Inlet::new(SETTLE, 10);
+        next.resume(inlet.kept());
+        assert_eq!(next.newest(), Some(7));
+        next.clock = off(after);
+        let bound = |next: &mut Inlet, version: u64| {
+            let gone = Change::Vanished(uid(version));
+            let at = here(next.clock, 130);
+            next.watched(told(gone), Some(version), at, |_, bound| bound);
+            next.waiting.pop_last().unwrap().1.arrival.unwrap().at
+        };
+        for (version, seconds) in [(6, 100), (7, 100), (8, 130), (6, 130)] {
+            let expected = UnixNanos::from_seconds(seconds);
+            assert_eq!(bound(&mut next, version), expected, "{before} {after}: {version}");
+        }
+    }
+}
+
 #[test]
 fn of_too_many_the_one_written_first_leaves_at_once_and_is_counted() {
     let mut inlet = Inlet::new(SETTLE, 1);
