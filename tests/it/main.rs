@@ -28,6 +28,7 @@ mod queue;
 mod record;
 mod recordings;
 mod restarts;
+mod sampled;
 mod scenarios;
 mod secure;
 mod selectors;
