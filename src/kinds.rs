@@ -38,7 +38,7 @@ mod workload;
 pub use catalog::Catalog;
 pub use custom::{Custom, resource};
 pub use explain::{Explained, explain, told_rules};
-pub(crate) use json::Container;
+pub(crate) use json::{Container, Unread};
 pub use json_path::JsonPath;
 pub use rfc3339::rfc3339;
 pub use rules::{GOALS, Rules, is_goal};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::kinds::protobuf::{MAGIC, peek, schema};
+use crate::kinds::protobuf::{MAGIC, message, peek};
 
 /// No message of a server is told at greater length.
 const MAX_MESSAGE: usize = 400;
@@ -46,10 +46,13 @@ struct Details {
     retry_after_seconds: u64,
 }
 
+message!(<'a> Status { 3 message, 4 reason, 5 details, 6 code });
+message!(<'a> Details { 5 retry_after_seconds });
+
 /// What an answer with an error status means. `asked` is what its header `Retry-After` asks to wait.
 #[must_use]
 pub fn refused(code: u16, asked: Option<Duration>, body: &[u8]) -> Failed {
-    let status: Status = peek(schema::STATUS, body).unwrap_or_default();
+    let status: Status = peek(body).unwrap_or_default();
     let message = match (status.message.as_str(), status.reason.as_str()) {
         ("", "") if body.starts_with(MAGIC) => String::new(),
         ("", "") => String::from_utf8_lossy(body.get(..MAX_MESSAGE).unwrap_or(body)).into_owned(),
@@ -64,7 +67,7 @@ pub fn refused(code: u16, asked: Option<Duration>, body: &[u8]) -> Failed {
 /// What an `ERROR` in the middle of a watch means; its object is a `Status`.
 #[must_use]
 pub fn error(object: &[u8]) -> Failed {
-    let status: Status = peek(schema::STATUS, object).unwrap_or_default();
+    let status: Status = peek(object).unwrap_or_default();
     // Older servers tell of an expired version by its reason alone.
     let code = match (status.code, status.reason.as_str()) {
         (_, "Expired" | "Gone") => 410,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::metadata::{Metadata, uid};
-use super::protobuf::schema;
+use super::protobuf::message;
 use super::read::{Count, Message, Text, Time};
 use super::refusal::{decode_either, refuse};
 use super::{Catalog, SnapshotError, check_kind};
@@ -73,9 +73,17 @@ struct Source {
     component: Message,
 }
 
+message!(<'a> Event<'a> {
+    1 metadata, 2 involved_object, 3 reason, 4 message, 5 source, 6 first_timestamp, 7 last_timestamp,
+    8 count, 9 r#type, 10 event_time, 11 series, 14 reporting_component,
+});
+message!(<'a> Involved<'a> { 1 kind, 2 namespace, 3 name, 4 uid, 5 api_version, 7 field_path });
+message!(<'a> Series { 1 count, 2 last_observed_time });
+message!(<'a> Source { 1 component });
+
 /// Reads an Event; `None` where it is about an object of a kind that is not watched.
 pub(super) fn event(catalog: &Catalog, json: &[u8]) -> Result<Option<Note>, SnapshotError> {
-    let event: Event<'_> = decode_either("Event", schema::EVENT, json)?;
+    let event: Event<'_> = decode_either("Event", json)?;
     read(catalog, event).map_err(|problem| refuse("Event", json, problem))
 }
 

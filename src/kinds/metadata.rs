@@ -8,6 +8,8 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::catalog::group_of;
+use super::json::Unread;
+use super::protobuf::{Field, Value, entry, message};
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
 use super::rfc3339::rfc3339;
 use crate::context::{Carrier, Rules};
@@ -73,6 +75,14 @@ struct ManagedFields<'a> {
     subresource: Text<'a>,
     time: Time,
 }
+
+message!(<'a> Metadata<'a> {
+    1 name, 3 namespace, 5 uid, 6 resource_version, 7 generation, 8 creation_timestamp,
+    9 deletion_timestamp, 10 deletion_grace_period_seconds, 11 labels, 12 annotations,
+    13 owner_references, 14 finalizers, 17 managed_fields,
+});
+message!(<'a> OwnerReference<'a> { 1 kind, 3 name, 4 uid, 5 api_version, 6 controller });
+message!(<'a> ManagedFields<'a> { 1 manager, 4 time, 8 subresource });
 
 impl<'a> Metadata<'a> {
     /// The annotations and labels that may be trace contexts, of an object of `kind` in `group`.
@@ -212,16 +222,6 @@ impl<'a> Later<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Later<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            Deserialize::deserialize(deserializer).map(Self::Json)
-        } else {
-            Deserialize::deserialize(deserializer).map(Self::Plain)
-        }
-    }
-}
-
 /// The labels that are read. Whatever else stands there never refuses the object.
 #[derive(Debug, Default)]
 pub(super) struct Labels<'a> {
@@ -235,6 +235,24 @@ pub(super) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
+    /// Where the label of this key is kept, if it is one that is read.
+    fn slot(&mut self, key: &str) -> Option<&mut Option<Text<'a>>> {
+        match key {
+            "app.kubernetes.io/instance" => Some(&mut self.instance),
+            "app.kubernetes.io/name" => Some(&mut self.name),
+            "pod-template-generation" => Some(&mut self.template_generation),
+            "controller-revision-hash" => Some(&mut self.revision_hash),
+            "pod-template-hash" | "rollouts-pod-template-hash" => Some(&mut self.template_hash),
+            _ => None,
+        }
+    }
+
+    fn keep(&mut self, key: Text<'a>, value: Later<'a>) {
+        if value.len() >= SHORTEST_CONTEXT {
+            self.others.push((key, value));
+        }
+    }
+
     /// What tells of which revision a Pod was made: the label that the controllers of its kind
     /// compare.
     pub(super) fn template_hash(&mut self) -> Option<Text<'a>> {
@@ -256,23 +274,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut labels = Labels::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
-                    let slot = match &*key.0 {
-                        "app.kubernetes.io/instance" => &mut labels.instance,
-                        "app.kubernetes.io/name" => &mut labels.name,
-                        "pod-template-generation" => &mut labels.template_generation,
-                        "controller-revision-hash" => &mut labels.revision_hash,
-                        "pod-template-hash" | "rollouts-pod-template-hash" => {
-                            &mut labels.template_hash
-                        }
-                        _ => {
-                            let value: Later<'_> = map.next_value()?;
-                            if value.len() >= SHORTEST_CONTEXT {
-                                labels.others.push((key, value));
-                            }
-                            continue;
-                        }
-                    };
-                    *slot = map.next_value::<LenientText<'de>>()?.0.map(Text);
+                    match labels.slot(&key.0) {
+                        Some(slot) => *slot = map.next_value::<LenientText<'de>>()?.0.map(Text),
+                        None => labels.keep(key, Later::Json(map.next_value()?)),
+                    }
                 }
                 Ok(labels)
             }
@@ -284,6 +289,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
             lenient_rest!();
         }
         deserializer.deserialize_any(LabelsVisitor)
+    }
+}
+
+impl<'a> Field<'a> for Labels<'a> {
+    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        let (key, value) = entry(said)?;
+        let value = value.text()?;
+        match self.slot(key) {
+            Some(slot) => *slot = Some(Text(Cow::Borrowed(value))),
+            None => self.keep(Text(Cow::Borrowed(key)), Later::Plain(value)),
+        }
+        Ok(())
     }
 }
 
@@ -301,6 +318,54 @@ pub(super) struct Annotations<'a> {
     others: Vec<(Text<'a>, Later<'a>)>,
 }
 
+impl<'a> Annotations<'a> {
+    fn is_read(key: &str) -> bool {
+        matches!(
+            key,
+            "resource.opentelemetry.io/service.name"
+                | "deployment.kubernetes.io/revision"
+                | "rollout.argoproj.io/revision"
+                | "rollout.argoproj.io/workload-generation"
+                | "deprecated.daemonset.template.generation"
+                | "batch.kubernetes.io/cronjob-scheduled-timestamp"
+                | "kubernetes.io/config.mirror"
+        )
+    }
+
+    /// Takes in what one of those says; what is no text says nothing.
+    fn take(&mut self, key: &str, text: Option<Cow<'a, str>>) {
+        let Some(text) = text else { return };
+        match key {
+            "resource.opentelemetry.io/service.name" => self.service = Some(Text(text)),
+            "deployment.kubernetes.io/revision" | "rollout.argoproj.io/revision" => {
+                self.revision = counted(text.parse().ok());
+            }
+            "rollout.argoproj.io/workload-generation" => {
+                self.workload_generation = text.parse().ok();
+            }
+            "deprecated.daemonset.template.generation" => {
+                self.template_generation = Some(Text(text));
+            }
+            "batch.kubernetes.io/cronjob-scheduled-timestamp" => self.scheduled = rfc3339(&text),
+            "kubernetes.io/config.mirror" => self.is_mirror = true,
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Field<'a> for Annotations<'a> {
+    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        let (key, value) = entry(said)?;
+        let value = value.text()?;
+        if Self::is_read(key) {
+            self.take(key, Some(Cow::Borrowed(value)));
+        } else {
+            self.others.push((Text(Cow::Borrowed(key)), Later::Plain(value)));
+        }
+        Ok(())
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnnotationsVisitor;
@@ -314,36 +379,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut annotations = Annotations::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match &*key.0 {
-                        "resource.opentelemetry.io/service.name" => {
-                            let text = map.next_value::<LenientText<'de>>()?.0;
-                            annotations.service = text.map(Text).or(annotations.service);
-                        }
-                        "deployment.kubernetes.io/revision" | "rollout.argoproj.io/revision" => {
-                            if let Some(text) = map.next_value::<LenientText<'de>>()?.0 {
-                                annotations.revision = counted(text.parse().ok());
-                            }
-                        }
-                        "rollout.argoproj.io/workload-generation" => {
-                            let text = map.next_value::<LenientText<'de>>()?.0;
-                            annotations.workload_generation =
-                                text.and_then(|text| text.parse().ok());
-                        }
-                        "deprecated.daemonset.template.generation" => {
-                            let text = map.next_value::<LenientText<'de>>()?.0;
-                            annotations.template_generation =
-                                text.map(Text).or(annotations.template_generation);
-                        }
-                        "batch.kubernetes.io/cronjob-scheduled-timestamp" => {
-                            if let Some(text) = map.next_value::<LenientText<'_>>()?.0 {
-                                annotations.scheduled = rfc3339(&text);
-                            }
-                        }
-                        "kubernetes.io/config.mirror" => {
-                            annotations.is_mirror |=
-                                map.next_value::<LenientText<'_>>()?.0.is_some();
-                        }
-                        _ => annotations.others.push((key, map.next_value()?)),
+                    if Annotations::is_read(&key.0) {
+                        let text = map.next_value::<LenientText<'de>>()?.0;
+                        annotations.take(&key.0, text);
+                    } else {
+                        annotations.others.push((key, Later::Json(map.next_value()?)));
                     }
                 }
                 Ok(annotations)

@@ -5,8 +5,9 @@ use std::hash::Hasher;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::json::Unread;
 use super::metadata::Metadata;
-use super::protobuf::schema;
+use super::protobuf::{Cursor, Field, Value, entry, message};
 use super::read::{Count, Few, Message, Text, Time};
 use super::refusal::{decode_either, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
@@ -53,7 +54,7 @@ struct Spec<'a> {
     #[serde(borrow)]
     containers: Few<Container<'a>, MAX_CONTAINERS>,
     #[serde(borrow)]
-    ephemeral_containers: Few<Container<'a>, MAX_CONTAINERS>,
+    ephemeral_containers: Few<Ephemeral<'a>, MAX_CONTAINERS>,
     scheduling_gates: Few<IgnoredAny, 1>,
     readiness_gates: Few<IgnoredAny, 1>,
     #[serde(borrow)]
@@ -76,6 +77,11 @@ struct Claim<'a> {
     #[serde(borrow)]
     claim_name: Text<'a>,
 }
+
+/// An ephemeral container, which in protobuf has what it shares with others in a message of its own.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct Ephemeral<'a>(#[serde(borrow)] Container<'a>);
 
 /// A container of the spec.
 #[derive(Default, Deserialize)]
@@ -184,9 +190,48 @@ struct Terminated {
     finished_at: Time,
 }
 
+message!(<'a> Pod<'a> { 1 metadata, 2 spec, 3 status });
+message!(<'a> Claim<'a> { 1 claim_name });
+message!(<'a> Container<'a> { 1 name, 2 image, 7 env, 8 resources, 22 startup_probe, 24 restart_policy });
+message!(<'a> Resources<'a> { 1 limits, 2 requests });
+message!(<'a> Env<'a> { 1 name, 2 value });
+message!(<'a> Status<'a> {
+    1 phase, 2 conditions, 3 message, 4 reason, 8 container_statuses, 10 init_container_statuses,
+    13 ephemeral_container_statuses, 17 observed_generation,
+});
+message!(<'a> ContainerStatus<'a> { 1 name, 2 state, 3 last_state, 4 ready, 5 restart_count, 9 started });
+message!(<'a> State { 1 waiting, 2 running, 3 terminated });
+message!(<'a> Waiting { 1 reason, 2 message });
+message!(<'a> Running { 1 started_at });
+message!(<'a> Terminated {
+    1 exit_code, 2 signal, 3 reason, 4 message, 5 started_at, 6 finished_at,
+});
+message!(<'a> Spec<'a> {
+    1 volumes, 2 containers, 3 restart_policy, 10 node_name, 20 init_containers, 28 readiness_gates,
+    34 ephemeral_containers, 38 scheduling_gates,
+});
+message!(<'a> Volume<'a> { 1 name; 2 { 10 persistent_volume_claim, 29 ephemeral } });
+message!(<'a> Ephemeral<'a> { 1 0 });
+
+/// An entry of a map, whose value is a message of its own.
+impl<'a> Field<'a> for Amounts<'a> {
+    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        let (key, amount) = entry(said)?;
+        let slot = match key {
+            "cpu" => &mut self.cpu,
+            "memory" => &mut self.memory,
+            _ => return Ok(()),
+        };
+        Cursor(amount.bytes()?).each(|number, said| match number {
+            1 => slot.hear(said),
+            _ => Ok(()),
+        })
+    }
+}
+
 /// Reads a Pod.
 pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
-    let Pod { kind, mut metadata, spec, status } = decode_either("Pod", schema::POD, json)?;
+    let Pod { kind, mut metadata, spec, status } = decode_either("Pod", json)?;
     check_kind("Pod", &kind.0).map_err(|problem| refuse("Pod", json, problem))?;
     let spec = spec.unwrap_or_default();
     let status = status.unwrap_or_default();
@@ -335,10 +380,10 @@ fn containers(init: Listed<'_>, main: Listed<'_>) -> Box<[ContainerSnapshot]> {
 
 /// The ephemeral containers, those too that the kubelet says nothing of yet: they were written.
 fn debuggers(
-    spec: Vec<Container<'_>>,
+    spec: Vec<Ephemeral<'_>>,
     mut statuses: Vec<ContainerStatus<'_>>,
 ) -> Box<[ContainerSnapshot]> {
-    let told = spec.into_iter().map(|container| {
+    let told = spec.into_iter().map(|Ephemeral(container)| {
         let at = statuses.iter().position(|status| status.name.0 == container.name.0);
         let status = at.map(|at| statuses.swap_remove(at)).unwrap_or_default();
         ContainerSnapshot { role: Role::Ephemeral, ..snapshot(container, status, false) }

@@ -253,12 +253,6 @@ impl<'de> Deserialize<'de> for Time {
                 }
             }
 
-            /// Nanoseconds, as protobuf has them.
-            fn visit_i128<E: Error>(self, nanos: i128) -> Result<Time, E> {
-                let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
-                Ok(Time(i64::try_from(nanos.clamp(least, most)).ok().map(UnixNanos)))
-            }
-
             fn visit_unit<E: Error>(self) -> Result<Time, E> {
                 Ok(Time(None))
             }

@@ -5,8 +5,7 @@ use serde_json::Deserializer;
 
 use super::SnapshotError;
 use super::json;
-use super::protobuf::schema::{self, Field};
-use super::protobuf::{self, peek};
+use super::protobuf::{self, Message, message, peek};
 use super::read::{LenientText, start};
 
 /// How much of what stood there is shown.
@@ -34,21 +33,20 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(
     })
 }
 
-/// Decodes all of an object that may be in protobuf, whose message has these `fields`.
-pub(super) fn decode_either<'a, T: Deserialize<'a>>(
+/// Decodes all of an object that may be in protobuf.
+pub(super) fn decode_either<'a, T: Deserialize<'a> + Message<'a>>(
     kind: &str,
-    fields: &'static [Field],
     object: &'a [u8],
 ) -> Result<T, SnapshotError> {
-    let Some(message) = protobuf::message(object) else { return decode(kind, object) };
-    message.and_then(|message| protobuf::read(fields, message)).map_err(|_| {
+    let Some(message) = protobuf::message_of(object) else { return decode(kind, object) };
+    message.and_then(protobuf::read).map_err(|_| {
         refuse(kind, object, format!("it is not what Kubernetes' protobuf says of a {kind}"))
     })
 }
 
 /// The error for an object of `kind` in which `problem` was found.
 pub(super) fn refuse(kind: &str, object: &[u8], problem: String) -> SnapshotError {
-    let named = peek::<Named<'_>>(schema::OBJECT, object).unwrap_or_default().metadata;
+    let named = peek::<Named<'_>>(object).unwrap_or_default().metadata;
     let (namespace, name) = (named.namespace.0, named.name.0);
     SnapshotError { object: label(kind, namespace.as_deref(), name.as_deref()), problem }
 }
@@ -111,6 +109,9 @@ struct Name<'a> {
     #[serde(borrow)]
     name: LenientText<'a>,
 }
+
+message!(<'a> Named<'a> { 1 metadata });
+message!(<'a> Name<'a> { 1 name, 3 namespace });
 
 #[cfg(test)]
 mod tests {

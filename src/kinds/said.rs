@@ -1,6 +1,6 @@
 //! What a list or watch says, and what of it is news for the core.
 
-use super::protobuf::{peek, schema};
+use super::protobuf::{message, peek};
 use super::{Catalog, Decoded, SnapshotError, note, resource_version, snapshot};
 use crate::context::Flaw;
 use crate::facts::change::{Change, News};
@@ -188,8 +188,10 @@ pub(super) fn version_of(json: &[u8]) -> &str {
     struct Metadata<'a> {
         resource_version: &'a str,
     }
+    message!(<'a> Object<'a> { 1 metadata });
+    message!(<'a> Metadata<'a> { 6 resource_version });
     // Of a whole object nothing else is looked at.
-    peek::<Object<'_>>(schema::OBJECT, json).unwrap_or_default().metadata.resource_version
+    peek::<Object<'_>>(json).unwrap_or_default().metadata.resource_version
 }
 
 /// The number that a resourceVersion is (KEP-5504); zero is none.

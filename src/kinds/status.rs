@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::protobuf::message;
 use super::read::{Message, Text, Time};
 use crate::facts::meta::Condition;
 
@@ -21,6 +22,8 @@ pub(super) struct RawCondition<'a> {
     reason: Message,
     message: Message,
 }
+
+message!(<'a> RawCondition<'a> { 1 r#type, 2 status, 4 last_transition_time, 5 reason, 6 message });
 
 impl From<RawCondition<'_>> for Condition {
     fn from(raw: RawCondition<'_>) -> Self {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::target::Target;
 use crate::cluster::api_server::ApiServer;
 use crate::cluster::refusal::Failed;
-use crate::kinds::protobuf::{peek, schema};
+use crate::kinds::protobuf::{message, peek};
 
 /// How many are asked for at a time.
 const AT_A_TIME: usize = 10;
@@ -34,6 +34,9 @@ pub(super) struct Last {
     uid: String,
     deletion_timestamp: Option<IgnoredAny>,
 }
+
+message!(<'a> Object { 1 metadata });
+message!(<'a> Last { 1 name, 3 namespace, 5 uid, 9 deletion_timestamp });
 
 impl Last {
     /// Whether the deletion of this object was asked for: then it is gone.
@@ -69,7 +72,7 @@ fn is_there(uid: &str, answer: Option<&Result<impl AsRef<[u8]>, Failed>>) -> boo
 
 /// What a version of an object tells of it.
 pub(super) fn last(object: &[u8]) -> Last {
-    peek::<Object>(schema::OBJECT, object).unwrap_or_default().metadata
+    peek::<Object>(object).unwrap_or_default().metadata
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use prost::encoding::encode_varint;
 use super::json::list::{ListMeta, MAX_ASIDE, MAX_ITEM, Metadata, NotAList};
 use super::json::stream::TooLong;
 use crate::kinds::Said;
-use crate::kinds::protobuf::{Cursor, MAGIC, OBJECT_IN_ENVELOPE, Value, read, schema};
+use crate::kinds::protobuf::{Cursor, MAGIC, OBJECT_IN_ENVELOPE, Value, read};
 
 /// How a field of that number begins whose bytes are told by their length.
 const fn tag(number: u64) -> u64 {
@@ -157,7 +157,7 @@ impl Items {
             At::Passed(_) => {}
             At::Item(_) => take(&self.held),
             At::Meta(_) => {
-                let read: Metadata = read(schema::LIST_META, &self.held).unwrap_or_default();
+                let read: Metadata = read(&self.held).unwrap_or_default();
                 self.meta = read.said();
             }
         }

@@ -6,7 +6,7 @@ use super::left::{Last, last};
 use super::listener::Listener;
 use crate::cluster::refusal::{self, Failed};
 use crate::facts::instant::Clock;
-use crate::kinds::protobuf::{peek, schema};
+use crate::kinds::protobuf::{message, peek};
 use crate::kinds::{Heard, Refused, Said};
 
 /// In the initial events of a watch, changes are put off until the list is complete; if they are
@@ -177,6 +177,8 @@ fn ends_initial_events(bookmark: &[u8]) -> bool {
     struct Metadata {
         annotations: std::collections::BTreeMap<String, String>,
     }
-    let bookmark: Bookmark = peek(schema::OBJECT, bookmark).unwrap_or_default();
+    message!(<'a> Bookmark { 1 metadata });
+    message!(<'a> Metadata { 12 annotations });
+    let bookmark: Bookmark = peek(bookmark).unwrap_or_default();
     bookmark.metadata.annotations.get("k8s.io/initial-events-end").is_some_and(|it| it == "true")
 }

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::kinds::Container;
+use crate::kinds::protobuf::message;
 
 /// No item is larger: etcd holds none of over 1.5 MiB, and aggregated servers a few.
 pub const MAX_ITEM: usize = 16 << 20;
@@ -30,6 +31,8 @@ pub(crate) struct Metadata {
     resource_version: String,
     r#continue: String,
 }
+
+message!(<'a> Metadata { 2 resource_version, 3 r#continue });
 
 impl Metadata {
     /// What it says; `None` where that is no resourceVersion.
