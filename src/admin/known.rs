@@ -6,6 +6,10 @@ use super::waits::{Open, Settled};
 use crate::facts::time::UnixNanos;
 use crate::telemetry::metrics::Snapshot;
 
+/// So many transitions are shown, of those that are open and of those that have settled: a page costs
+/// the same whatever goes on.
+pub const MAX_SHOWN: usize = 50;
+
 /// How much must be known to answer a request: each holds all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
@@ -24,9 +28,9 @@ pub enum Needs {
 pub struct Known {
     /// All that metrics tell.
     pub snapshot: Snapshot,
-    /// What is open.
+    /// What has been open for longest, at most [`MAX_SHOWN`].
     pub open: Vec<Open>,
-    /// What has settled and waits for its hold.
+    /// What has settled first of what waits for its hold, at most [`MAX_SHOWN`].
     pub settling: Vec<Settled>,
     /// It has not reached the API server yet, and why.
     pub is_starting: Option<String>,

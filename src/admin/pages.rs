@@ -3,10 +3,11 @@
 use crate::text::{put, utc};
 use serde_json::{Value, json};
 
-use super::known::Known;
+use super::known::{Known, MAX_SHOWN};
 use super::status::{self, Component, State};
 use super::waits::{Open, Settled, Wait};
 use crate::facts::time::{Nanos, UnixNanos};
+use crate::telemetry::metrics::Snapshot;
 use crate::watch::status::{Phase, Progress, Status};
 
 /// Waits that are told of one transition.
@@ -78,12 +79,13 @@ pub fn lifecyclez(known: &Known) -> String {
             "<table><tr><th>Object</th><th class=n>Open for</th><th>Waits for</th><th>Trace</th></tr>{rows}</table>"
         )
     };
-    let said = format!(
-        "{} in progress · {} settling · {} objects tracked",
-        known.open.len(),
-        known.settling.len(),
-        known.snapshot.counts.objects
-    );
+    let Snapshot { n_open, n_settling, counts, .. } = &known.snapshot;
+    let objects = counts.objects;
+    let mut said =
+        format!("{n_open} in progress · {n_settling} settling · {objects} objects tracked");
+    if (*n_open).max(*n_settling) > MAX_SHOWN as u64 {
+        put!(said, " · of either the first {MAX_SHOWN} are shown");
+    }
     page("lifecyclez", "Transitions", &said, &body)
 }
 
@@ -137,6 +139,8 @@ pub fn lifecyclez_data(known: &Known) -> Value {
     };
     json!({
         "objects": known.snapshot.counts.objects,
+        "n_open": known.snapshot.n_open,
+        "n_settling": known.snapshot.n_settling,
         "open": known.open.iter().map(open).collect::<Vec<_>>(),
         "settling": known.settling.iter().map(settled).collect::<Vec<_>>(),
     })

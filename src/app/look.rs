@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::View;
-use crate::admin::known::{Known, Needs};
+use crate::admin::known::{Known, MAX_SHOWN, Needs};
 use crate::admin::waits;
 use crate::clock;
 use crate::export::AllBooks;
@@ -85,8 +85,9 @@ impl Look {
             known.snapshot.clock = view.machine.known();
         }
         if needs == Needs::Open {
-            known.open = waits::open(&view.trees.in_progress(view.machine.now().corrected()));
-            known.settling = waits::settled(&view.trees.settled(|_| true));
+            let now = view.machine.now().corrected();
+            known.open = waits::open(&view.trees.longest_in_progress(MAX_SHOWN, now));
+            known.settling = waits::settled(&view.trees.settled_first(MAX_SHOWN));
         }
         known
     }

@@ -264,7 +264,7 @@ fn settings(
         max_waiting: size(
             s,
             "max_waiting",
-            100_000,
+            20_000,
             "Changes that may wait; beyond them they are decided early, and counted",
         ),
     }

@@ -7,7 +7,8 @@
 //!
 //! What is kept is bounded by the number of changes, `MAX_TOLD` of trees that are decided together
 //! and `MAX_ALL` of all: a change takes 770 bytes as a rule (`cargo bench --bench memory` measures
-//! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. Half a minute later nothing is
+//! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. Of trees at rest, each of which
+//! keeps what it was too, less is kept where many of them change at once. Half a minute later nothing is
 //! kept of a tree at rest.
 
 mod kept;
@@ -30,6 +31,9 @@ pub(super) const MAX_TOLD: usize = 4_096;
 
 /// How many changes are kept of all trees.
 const MAX_ALL: usize = 8 * MAX_TOLD;
+
+/// What trees of a past were takes as much as so many changes.
+const TREE: usize = 8;
 
 /// A change that was taken in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -317,7 +321,7 @@ impl Pasts {
 
     /// Whether what is kept of trees at rest is to be let go.
     pub(super) fn is_short_of_room(&self) -> bool {
-        self.numbers.n > MAX_ALL / 2
+        self.numbers.n + self.by_number.len() * TREE > MAX_ALL / 2
     }
 
     /// The trees with that of `tree` are at rest: nothing of them is decided again, but what left a

@@ -57,7 +57,7 @@ impl Default for Settings {
             max_transition_duration: Nanos::from_seconds(3_600),
             max_run_duration: Nanos::from_seconds(24 * 3_600),
             max_pods_per_trace: 200,
-            max_waiting: 100_000,
+            max_waiting: 20_000,
             waits_for: Vec::new(),
             targets: BTreeMap::new(),
             custom_kinds: Vec::new(),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::facts::ids::TraceId;
+use crate::facts::meta::Uid;
 use crate::facts::span::{FinishedSpan, ShownSpan};
 use crate::facts::time::UnixNanos;
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
+use crate::lifecycle::tree::Tree;
 use crate::spans;
 use crate::store::Store;
 
@@ -38,12 +40,24 @@ impl Trees {
     /// What is open at `now`, as spans that go on and end then: for showing.
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
+        self.shown(self.store.busy(), now)
+    }
+
+    /// The same of the `n` transitions that have been open for longest.
+    #[must_use]
+    pub fn longest_in_progress(&self, n: usize, now: UnixNanos) -> Vec<ShownSpan> {
+        let began = |top| Some((self.store.read(top, Tree::began)??, top));
+        let open = self.store.busy().into_iter().filter_map(began);
+        self.shown(least(open.collect(), n), now)
+    }
+
+    fn shown(&self, tops: Vec<Uid>, now: UnixNanos) -> Vec<ShownSpan> {
         let read = |top| {
             self.store.read(top, |tree| {
                 spans::in_progress(tree, |pod| self.store.left(pod), now, &self.rules)
             })
         };
-        self.store.busy().into_iter().filter_map(read).flatten().collect()
+        tops.into_iter().filter_map(read).flatten().collect()
     }
 
     /// The traces whose transition has closed and waits for its hold.
@@ -57,8 +71,20 @@ impl Trees {
     #[must_use]
     pub fn settled(&self, are_wanted: impl Fn(TraceId) -> bool) -> Vec<FinishedSpan> {
         let wanted = self.store.settling().into_iter().filter(|(_, trace)| are_wanted(*trace));
-        let read = |(top, _)| self.store.read(top, |tree| tree.settling()).flatten();
-        let closed = wanted.filter_map(read);
+        self.held(wanted.map(|(top, _)| top).collect())
+    }
+
+    /// The same of the `n` transitions that settled first.
+    #[must_use]
+    pub fn settled_first(&self, n: usize) -> Vec<FinishedSpan> {
+        let ended = |(top, _)| Some((self.store.read(top, Tree::held_since)??, top));
+        let settling = self.store.settling().into_iter().filter_map(ended);
+        self.held(least(settling.collect(), n))
+    }
+
+    fn held(&self, tops: Vec<Uid>) -> Vec<FinishedSpan> {
+        let read = |top| self.store.read(top, Tree::settling).flatten();
+        let closed = tops.into_iter().filter_map(read);
         let roots = &self.rules.roots;
         let closed = closed.filter(|it| roots.are_told(&it.tree.top.kind, it.transition.action));
         closed
@@ -68,4 +94,13 @@ impl Trees {
             })
             .collect()
     }
+}
+
+/// The `n` of which the moment comes first.
+fn least(mut all: Vec<(UnixNanos, Uid)>, n: usize) -> Vec<Uid> {
+    if n < all.len() {
+        all.select_nth_unstable(n);
+        all.truncate(n);
+    }
+    all.into_iter().map(|(_, top)| top).collect()
 }

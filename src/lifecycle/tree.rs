@@ -5,7 +5,8 @@
 //! passing of time; nothing else decides anything. The rooms below: `root` reads new versions of
 //! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends, `available` which of them count, `in_place` what is written to them; `reconcile` opens what is written below; `open` opens and closes
 //! transitions, `evaluate` looks whether they have settled; `list` judges what a list proves in
-//! progress; `members` moves parts from one tree to another.
+//! progress; `members` moves parts from one tree to another, `shown` tells what is in
+//! progress to whoever looks.
 
 mod available;
 mod evaluate;
@@ -19,6 +20,7 @@ mod owned;
 mod pods;
 mod reconcile;
 mod root;
+mod shown;
 mod stamps;
 mod timers;
 mod waiting;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::closed::{Closed, Departed, Portrait};
+use super::closed::{Closed, Portrait};
 use super::forest::Forest;
 use super::nodes::Nodes;
 use super::pod::{Noted, Pod, Seq};
@@ -44,7 +46,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::{Owner, Uid};
 use crate::facts::note::Note;
 use crate::facts::pod::PodSnapshot;
-use crate::facts::span::{ObjectRef, Outcome};
+use crate::facts::span::ObjectRef;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::Workload;
 use waiting::MayWait;
@@ -342,40 +344,6 @@ impl Tree {
             self.emit(turn);
         }
         self.after()
-    }
-
-    /// What would leave if the hold were over; `None` if none is waited for. For showing.
-    #[must_use]
-    pub fn settling(&self) -> Option<Closed> {
-        let mut pending = self.pending.as_deref()?.clone();
-        let closing = pending.closed.take()?;
-        Some(self.closed(pending, *closing))
-    }
-
-    /// What is open at `now`, as if it ended then: for showing.
-    #[must_use]
-    pub fn as_of(&self, now: UnixNanos) -> Option<Closed> {
-        let open = self.open_ref()?;
-        let closing = Closing {
-            outcome: Outcome::Unfinished,
-            end: Evidence::event(now, u64::MAX),
-            declared: None,
-            is_settled: false,
-            hold_until: None,
-            is_unstable: false,
-            is_cut: false,
-        };
-        Some(self.closed(open.clone(), closing))
-    }
-
-    /// The Pods that are still going, or debugged, after their transition has left: for showing.
-    pub fn outliving(&self) -> impl Iterator<Item = Departed> {
-        let has_left = |pod: &Pod| {
-            let is_going = pod.end().is_some_and(|end| end.has_left);
-            is_going || pod.debuggers().iter().any(|debugger| debugger.has_left)
-        };
-        let left = self.pods.all().iter().filter(move |(_, pod)| has_left(pod));
-        left.map(|(uid, pod)| self.departed(*uid, pod))
     }
 
     /// Whether anything is left of it.

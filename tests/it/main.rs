@@ -33,6 +33,7 @@ mod scenarios;
 mod secure;
 mod selectors;
 mod service;
+mod shown;
 mod stamp;
 mod status;
 mod storage;
