@@ -404,7 +404,7 @@ impl Engine {
         }) else {
             return;
         };
-        self.tell(top, &ended, out);
+        self.tell(top, &mut ended, out);
         self.deadlines.set(top, deadline.filter(|_| after == After::Lives));
         if joins {
             self.join_adopter(top, out);
@@ -417,30 +417,33 @@ impl Engine {
             let mut turn =
                 Turn { rules: &self.rules, seen, ahead, out: &mut ended, counts, shared };
             tree.release_hold(&mut turn);
-            self.tell(top, &ended, out);
+            self.tell(top, &mut ended, out);
             self.store.leave(top);
             self.leave_host(top, &tree, seen.heard, out);
         }
     }
 
-    fn tell(&mut self, top: Uid, ended: &[Ended], out: &mut Vec<FinishedSpan>) {
+    fn tell(&mut self, top: Uid, ended: &mut [Ended], out: &mut Vec<FinishedSpan>) {
         if ended.iter().any(|it| matches!(it, Ended::Transition(_))) {
             self.has_left.push(top);
         }
+        // What it leaves without may have been told by a lane that is away.
+        let has_gap = !ended.is_empty() && self.is_any_waited_for();
         for ended in ended {
-            if let Ended::Transition(closed) = ended
-                && !self.rules.roots.are_told(&closed.tree.top.kind, closed.transition.action)
-            {
-                self.counts.untraced.left_out += 1;
-                continue;
+            if let Ended::Transition(closed) = ended {
+                closed.transition.has_gap |= has_gap;
+                let action = closed.transition.action;
+                if !self.rules.roots.are_told(&closed.tree.top.kind, action) {
+                    self.counts.untraced.left_out += 1;
+                    continue;
+                }
             }
             let mut told = spans::tell(ended, |pod| self.store.take_left(pod), &self.rules);
+            // There may be many: they are not copied.
             if out.is_empty() {
-                // There may be many: they are not copied.
-                *out = told.spans;
-            } else {
-                out.append(&mut told.spans);
+                std::mem::swap(out, &mut told.spans);
             }
+            out.append(&mut told.spans);
             told.left.into_iter().for_each(|(pod, left)| self.store.keep_left(pod, left));
         }
     }

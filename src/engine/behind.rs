@@ -150,7 +150,8 @@ impl Engine {
     /// A lane of objects with a life is away, and is waited for.
     pub(super) fn is_any_waited_for(&self) -> bool {
         let mut lanes = self.lanes.iter().filter(|((lane, _), _)| lane.has_lives());
-        lanes.any(|(_, state)| state.reach.is_away && state.reach.since(self.now).is_some())
+        let is_waited_for = |reach: Reach| reach.behind(self.now).is_some_and(|it| !it.was_empty);
+        lanes.any(|(_, state)| state.reach.is_away && is_waited_for(state.reach))
     }
 
     /// A Pod of a DaemonSet goes while it is not known whether that still wants one on its node.

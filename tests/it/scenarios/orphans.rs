@@ -197,3 +197,28 @@ fn a_pod_that_came_after_a_recovery_had_settled_is_no_part_of_that() {
         "#]],
     );
 }
+
+// Its Pods may have come and gone: nobody waits for them, since something else begins.
+#[test]
+fn what_leaves_while_a_lane_is_away_says_so() {
+    check(
+        "
+        @0 settled sts/db db-0
+        @20  closed pods
+        @21  sts db image=v2 by=kubectl
+        @22  sts db image=v3 by=kubectl
+        @40  list pods
+        @41  sts db image=v4 by=kubectl
+        @42  sts db image=v5 by=kubectl
+        @60 wait
+        ",
+        expect![[r#"
+            update StatefulSet db 21..22 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+            update StatefulSet db 22..41 superseded {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update StatefulSet spec:2
+            update StatefulSet db 41..42 superseded {cause=spec:4, manager=kubectl, changed=template.spec.containers[app].image}
+              -> supersedes update StatefulSet spec:3
+            open: update StatefulSet db spec:5
+        "#]],
+    );
+}
