@@ -291,7 +291,9 @@ impl World {
         assert!(is_so, "{end}: {code:?}\n{}", service.said());
         self.said.push_str(&service.said());
         self.n_kills += 1;
-        if lives > DECIDES {
+        // What a server refuses is not decided.
+        let is_refused = service.said().contains("does not answer");
+        if lives > DECIDES && !is_refused {
             self.decided = self.now() - 5 * S;
         }
         let stored = self.stored_at();
