@@ -107,6 +107,9 @@ impl Engine {
 
     /// How many nodes the DaemonSet above wants, as is heard a moment later.
     fn desired_by(&self, released: &Released) -> Option<i64> {
+        if !self.inlet.knows_desired() {
+            return None;
+        }
         let object = orphans::object_of(&released.change);
         let above = || self.store.top_of(owner_of(released)?);
         self.inlet.desired(self.store.top_of(object).or_else(above)?, released.moment_or(self.now))
@@ -239,7 +242,7 @@ impl Engine {
                 Err(late) => return late.into_iter().for_each(|late| self.take(late, out)),
             };
         self.counts.missed += n_missed;
-        let mut trees: BTreeSet<Uid> = was.keys().copied().collect();
+        let mut trees: BTreeSet<Uid> = was.iter().map(|(top, _)| *top).collect();
         for (top, tree) in was {
             self.put_back(top, tree);
         }

@@ -13,13 +13,16 @@
 
 mod kept;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::mem;
 
 use serde::{Deserialize, Serialize};
 
 use super::changed::Changed;
+use crate::facts::by_uid::ByUid;
 use crate::facts::change::{Change, Snapshot};
+use crate::facts::hash::Drawn;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -58,8 +61,8 @@ pub(super) struct When {
 }
 
 /// What some trees were; `None` for one that was not there. Of others of the same past nothing has
-/// changed.
-type Was = BTreeMap<Uid, Option<Tree>>;
+/// changed. As a rule it is one, for which a node of a map of trees would be many times too large.
+type Was = ByUid<Option<Tree>>;
 
 /// The past of trees that are decided together.
 #[derive(Debug)]
@@ -105,7 +108,7 @@ pub(super) struct Again {
 #[derive(Debug, Default)]
 pub(super) struct Pasts {
     by_number: BTreeMap<u64, Past>,
-    of: BTreeMap<Uid, u64>,
+    of: HashMap<Uid, u64, BuildHasherDefault<Drawn>>,
     /// To which tree objects belonged that are gone.
     gone: BTreeMap<Uid, Uid>,
     n_begun: u64,
@@ -162,7 +165,7 @@ impl Pasts {
         }
         let number = self.begin(tree);
         let Some(past) = self.by_number.get_mut(&number) else { return };
-        if past.was.contains_key(&tree) {
+        if past.was.get(tree).is_some() {
             return;
         }
         self.rebased.mark(number);
@@ -180,8 +183,11 @@ impl Pasts {
 
     /// Nothing is decided again: what resourceVersions count has begun anew.
     pub(super) fn reset(&mut self) {
-        let trees: Vec<Uid> = self.of.keys().copied().collect();
-        trees.into_iter().for_each(|tree| self.forget(tree));
+        let mut all = self.by_number.values();
+        while let Some(tree) = all.find_map(|past| past.trees.first().copied()) {
+            self.forget(tree);
+            all = self.by_number.values();
+        }
     }
 
     fn past(&self, tree: Uid) -> Option<&Past> {
@@ -196,7 +202,7 @@ impl Pasts {
         self.changed.mark(self.n_begun);
         let past = Past {
             trees: vec![tree],
-            was: Was::new(),
+            was: Was::default(),
             told: VecDeque::new(),
             since: None,
             last: None,
@@ -280,7 +286,7 @@ impl Pasts {
     pub(super) fn set_middle(&mut self, tree: Uid, are: impl Fn(Uid) -> Option<Tree>) {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
-        let was = past.was.keys().map(|tree| (*tree, are(*tree))).collect();
+        let was = past.was.iter().map(|(tree, _)| (*tree, are(*tree))).collect();
         let (n_told, at) = (past.told.len(), past.at);
         let from = past.told.back().map(|last| last.released.place).or(past.since);
         past.middle = Some(Middle { n_told, from, at, was });
@@ -299,7 +305,7 @@ impl Pasts {
         past.gone.drain(..).for_each(|gone| {
             self.gone.remove(&gone);
         });
-        past.was.clear();
+        past.was = Was::default();
         past.middle = None;
         past.since = past.since.max(since);
         past.last = past.last.max(since);
@@ -335,17 +341,11 @@ impl Pasts {
     }
 
     fn forget(&mut self, tree: Uid) {
-        let Some(number) = self.of.get(&tree) else { return };
-        if let Some(past) = self.by_number.remove(number) {
-            self.changed.mark(*number);
-            self.rebased.mark(*number);
-            self.numbers.let_go(&past.told);
-            past.trees.iter().for_each(|tree| {
-                self.of.remove(tree);
-            });
-            past.gone.iter().for_each(|gone| {
-                self.gone.remove(gone);
-            });
+        self.leave(tree, None);
+        let number = self.of.get(&tree);
+        let Some(past) = number.and_then(|number| self.by_number.remove(number)) else { return };
+        for tree in &past.trees {
+            self.of.remove(tree);
         }
     }
 

@@ -93,6 +93,22 @@ impl<T> ByUid<T> {
     }
 }
 
+impl<T> Extend<(Uid, T)> for ByUid<T> {
+    fn extend<I: IntoIterator<Item = (Uid, T)>>(&mut self, all: I) {
+        for (uid, value) in all {
+            self.insert(uid, value);
+        }
+    }
+}
+
+impl<T> FromIterator<(Uid, T)> for ByUid<T> {
+    fn from_iter<I: IntoIterator<Item = (Uid, T)>>(all: I) -> Self {
+        let mut by_uid = Self::default();
+        by_uid.extend(all);
+        by_uid
+    }
+}
+
 impl<T> IntoIterator for ByUid<T> {
     type Item = (Uid, T);
     type IntoIter = std::vec::IntoIter<(Uid, T)>;

@@ -235,6 +235,12 @@ impl Inlet {
         }
     }
 
+    /// Whether of any DaemonSet is known how many nodes it wants.
+    #[must_use]
+    pub fn knows_desired(&self) -> bool {
+        !self.desired.is_empty()
+    }
+
     /// How many nodes a DaemonSet wants, by its newest version of until `settle_time` after `moment`:
     /// what its Pods do comes first, and a moment later its controller says of how many nodes.
     #[must_use]
