@@ -66,25 +66,28 @@ impl FromStr for Uid {
     type Err = NotAUuid;
 
     fn from_str(text: &str) -> Result<Self, NotAUuid> {
-        let mut value = 0_u128;
-        let mut digits = 0_u32;
-        for (at, byte) in text.bytes().enumerate() {
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                b'A'..=b'F' => byte - b'A' + 10,
-                b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
-                _ => return Err(NotAUuid),
-            };
-            value = (value << 4) | u128::from(digit);
-            digits += 1;
-            if digits > 32 {
-                return Err(NotAUuid);
-            }
+        let bytes: &[u8; 36] = text.as_bytes().try_into().map_err(|_| NotAUuid)?;
+        let n_digits: u8 = bytes.iter().map(|byte| u8::from(byte.is_ascii_hexdigit())).sum();
+        let is_dash = |at: usize| bytes.get(at) == Some(&b'-');
+        if n_digits != 32 || ![8, 13, 18, 23].into_iter().all(is_dash) {
+            return Err(NotAUuid);
         }
-        let is_whole = digits == 32 && text.len() == 36;
-        Self::new(value).filter(|_| is_whole).ok_or(NotAUuid)
+        // Every object is known by one and names others: four digits are read at a time.
+        let fours = [0, 4, 9, 14, 19, 24, 28, 32].into_iter().filter_map(|at| bytes.get(at..));
+        let fours = fours.filter_map(<[u8]>::first_chunk);
+        let number = fours.fold(0, |number, digits| (number << 16) | u128::from(four(*digits)));
+        Self::new(number).ok_or(NotAUuid)
     }
+}
+
+/// The number that four hexadecimal digits are.
+fn four(digits: [u8; 4]) -> u32 {
+    let text = u32::from_be_bytes(digits);
+    // Only letters have this bit; they count from ten on.
+    let letters = (text >> 6) & 0x0101_0101;
+    let nibbles = (text & 0x0f0f_0f0f) + 9 * letters;
+    let bytes = (nibbles | (nibbles >> 4)) & 0x00ff_00ff;
+    (bytes | (bytes >> 8)) & 0xffff
 }
 
 impl fmt::Display for Uid {
@@ -217,8 +220,19 @@ mod tests {
         let text = "d306cd69-2d2c-4dc9-881f-db7d756a03e0";
         assert_eq!(text.parse::<Uid>().unwrap().to_string(), text);
         let nil = "00000000-0000-0000-0000-000000000000";
+        assert_eq!(text.to_uppercase().parse::<Uid>().unwrap().to_string(), text);
+        let all = "01234567-89ab-cdef-fedc-ba9876543210";
+        assert_eq!(all.parse::<Uid>().unwrap().number(), 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);
         for wrong in ["", "d306cd69", "d306cd69-2d2c-4dc9-881f-db7d756a03e", "é", nil] {
             assert_eq!(wrong.parse::<Uid>(), Err(NotAUuid), "{wrong}");
+        }
+        for other in ["-", "g", "G", "/", ":", "@", "`", "\u{7f}"] {
+            for at in 0..text.len() {
+                let mut spoilt = text.to_owned();
+                spoilt.replace_range(at..=at, other);
+                let is_same = spoilt == text;
+                assert_eq!(spoilt.parse::<Uid>().is_ok(), is_same, "{spoilt}");
+            }
         }
         assert_eq!(format!("{text}0").parse::<Uid>(), Err(NotAUuid));
         assert_eq!("d306cd692d2c4dc9881fdb7d756a03e0".parse::<Uid>(), Err(NotAUuid));
