@@ -11,6 +11,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
+use serde_json::value::RawValue;
 
 pub(crate) use scan::Container;
 
@@ -107,7 +108,13 @@ impl<'a> Json<'a> {
             "true" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
             "null" => visitor.visit_unit(),
-            token => plain(token, visitor),
+            token => match token.parse() {
+                // As Rust reads it a number may begin with more than JSON lets it.
+                Ok(number) if token == "0" || !token.starts_with(['0', '+']) => {
+                    visitor.visit_u64(number)
+                }
+                _ => plain(token, visitor),
+            },
         }
     }
 
@@ -160,12 +167,15 @@ impl<'a> Deserializer<'a> for &mut Json<'a> {
         visitor.visit_unit()
     }
 
-    /// Only `RawValue` is one, which `serde_json` makes of what it finds.
+    /// Only [`AsWritten`] is one, and `RawValue`, which `serde_json` makes of what it finds.
     fn deserialize_newtype_struct<V: Visitor<'a>>(
         self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unread> {
+        if name == AS_WRITTEN {
+            return visitor.visit_borrowed_str(self.token()?);
+        }
         let mut deserializer = serde_json::Deserializer::from_str(self.token()?);
         deserializer.deserialize_newtype_struct(name, visitor).map_err(|_| Unread)
     }
@@ -174,6 +184,38 @@ impl<'a> Deserializer<'a> for &mut Json<'a> {
         <W: Visitor<'a>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map struct enum identifier
+    }
+}
+
+/// A value as it stands there, which nobody has looked into.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AsWritten<'a>(pub(super) &'a str);
+
+/// By this name it is asked for.
+const AS_WRITTEN: &str = "AsWritten";
+
+impl<'de: 'a, 'a> Deserialize<'de> for AsWritten<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsWrittenVisitor;
+        impl<'de> Visitor<'de> for AsWrittenVisitor {
+            type Value = AsWritten<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+                Ok(AsWritten(value))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Self::Value, D::Error> {
+                <&RawValue>::deserialize(deserializer).map(|value| AsWritten(value.get()))
+            }
+        }
+        deserializer.deserialize_newtype_struct(AS_WRITTEN, AsWrittenVisitor)
     }
 }
 
@@ -187,11 +229,15 @@ struct Inside<'j, 'a> {
 impl Inside<'_, '_> {
     /// Whether another entry follows; if so, it comes next.
     fn goes_on(&mut self) -> Result<bool, Unread> {
-        if self.json.next()? == self.end {
+        let byte = self.json.next()?;
+        if byte == self.end {
             return Ok(false);
         }
         if std::mem::replace(&mut self.is_begun, true) {
-            self.json.expect(b',')?;
+            if byte != b',' {
+                return Err(Unread);
+            }
+            self.json.at += 1;
         }
         Ok(true)
     }

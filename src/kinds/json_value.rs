@@ -290,11 +290,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
                 entries.push((key.0, node));
             }
         }
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        // Of a key written twice the last value counts, as in Go.
-        entries.reverse();
-        entries.dedup_by(|(a, _), (b, _)| a == b);
-        entries.reverse();
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            // Of a key written twice the last value counts, as in Go.
+            entries.reverse();
+            entries.dedup_by(|(a, _), (b, _)| a == b);
+            entries.reverse();
+        }
         if self.keeps_empty && entries.is_empty() {
             return Ok(JsonValue::EmptyMap);
         }

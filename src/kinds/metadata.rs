@@ -5,10 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::catalog::group_of;
-use super::json::Unread;
+use super::json::{AsWritten, Unread};
 use super::protobuf::{Field, Value, entry, message};
 use super::read::{Count, Few, LenientText, Message, Text, Time, lenient_rest, start};
 use super::rfc3339::rfc3339;
@@ -200,7 +199,7 @@ fn expected(key: &str, found: &str, expected: &str) -> String {
 /// be a trace context.
 #[derive(Debug)]
 enum Later<'a> {
-    Json(&'a RawValue),
+    Json(AsWritten<'a>),
     Plain(&'a str),
 }
 
@@ -208,7 +207,7 @@ impl<'a> Later<'a> {
     /// How long it is in JSON, if it has no escapes.
     fn len(&self) -> usize {
         match self {
-            Self::Json(value) => value.get().len(),
+            Self::Json(value) => value.0.len(),
             Self::Plain(text) => text.len() + 2,
         }
     }
@@ -216,7 +215,7 @@ impl<'a> Later<'a> {
     /// What it says, if that is a text.
     fn text(&self) -> Option<Cow<'a, str>> {
         match self {
-            Self::Json(value) => serde_json::from_str::<LenientText<'a>>(value.get()).ok()?.0,
+            Self::Json(value) => serde_json::from_str::<LenientText<'a>>(value.0).ok()?.0,
             Self::Plain(text) => Some(Cow::Borrowed(text)),
         }
     }

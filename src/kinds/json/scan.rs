@@ -17,19 +17,34 @@ struct Marks {
 impl Marks {
     fn of(block: &[u8; BLOCK]) -> Self {
         let mut marks = Self::default();
-        let (parts, _) = block.as_chunks::<16>();
-        for (part, shift) in parts.iter().zip([0, 16, 32, 48]) {
-            let bytes = u8x16::new(*part);
+        let mut backslashes = u8x16::splat(0);
+        for (bytes, shift) in parts(block) {
             // Of ASCII `[` and `{`, `]` and `}` differ in this bit only.
             let folded = bytes | u8x16::splat(0x20);
-            let mark = |found: u8x16| u64::from(found.to_bitmask()) << shift;
-            marks.quotes |= mark(bytes.simd_eq(u8x16::splat(b'"')));
-            marks.backslashes |= mark(bytes.simd_eq(u8x16::splat(b'\\')));
-            marks.opens |= mark(folded.simd_eq(u8x16::splat(b'{')));
-            marks.closes |= mark(folded.simd_eq(u8x16::splat(b'}')));
+            marks.quotes |= mark(bytes.simd_eq(u8x16::splat(b'"')), shift);
+            marks.opens |= mark(folded.simd_eq(u8x16::splat(b'{')), shift);
+            marks.closes |= mark(folded.simd_eq(u8x16::splat(b'}')), shift);
+            backslashes |= bytes.simd_eq(u8x16::splat(b'\\'));
+        }
+        // Few blocks have any.
+        if backslashes.any() {
+            for (bytes, shift) in parts(block) {
+                marks.backslashes |= mark(bytes.simd_eq(u8x16::splat(b'\\')), shift);
+            }
         }
         marks
     }
+}
+
+/// What is looked at together by one instruction, and which bit of the block is that of its first byte.
+fn parts(block: &[u8; BLOCK]) -> impl Iterator<Item = (u8x16, u32)> {
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().map(|part| u8x16::new(*part)).zip([0, 16, 32, 48])
+}
+
+/// The bits of those bytes of a part that were found.
+fn mark(found: u8x16, shift: u32) -> u64 {
+    u64::from(found.to_bitmask()) << shift
 }
 
 /// What the blocks before tell of the next one.
@@ -101,10 +116,23 @@ impl Container {
         let escaped = self.carry.escaped(marks.backslashes, len);
         let strings = self.carry.in_strings(marks.quotes & !escaped);
         let (opens, closes) = (marks.opens & !strings, marks.closes & !strings);
-        if let Some(at) = closes_all(self.depth, opens, closes) {
-            return Some(at + 1);
+        let n_closes = closes.count_ones();
+        if n_closes < self.depth {
+            self.depth = self.depth - n_closes + opens.count_ones();
+            return None;
         }
-        self.depth = (self.depth + opens.count_ones()).saturating_sub(closes.count_ones());
+        let mut rest = opens | closes;
+        while rest != 0 {
+            let bracket = rest & rest.wrapping_neg();
+            rest ^= bracket;
+            if opens & bracket != 0 {
+                self.depth += 1;
+            } else if self.depth > 1 {
+                self.depth -= 1;
+            } else {
+                return usize::try_from(bracket.trailing_zeros()).ok().map(|at| at + 1);
+            }
+        }
         None
     }
 }
@@ -112,24 +140,6 @@ impl Container {
 /// The index after the list or map that begins at `start`; `None` where it does not end.
 pub(super) fn end_of_container(bytes: &[u8], start: usize) -> Option<usize> {
     Some(start + Container::default().end(bytes.get(start..)?)?)
-}
-
-/// The bit of the bracket with which `depth` open ones, and those in `opens` before it, are closed.
-fn closes_all(depth: u32, opens: u64, closes: u64) -> Option<usize> {
-    if closes.count_ones() < depth {
-        return None;
-    }
-    let mut rest = closes;
-    let mut n_closed = 0;
-    while rest != 0 {
-        let close = rest & rest.wrapping_neg();
-        n_closed += 1;
-        if depth + (opens & (close - 1)).count_ones() == n_closed {
-            return usize::try_from(close.trailing_zeros()).ok();
-        }
-        rest ^= close;
-    }
-    None
 }
 
 /// The index of the quote that ends the string whose first byte is at `start`, and whether it has
