@@ -163,7 +163,8 @@ struct ContainerStatus<'a> {
 struct State {
     waiting: Option<Waiting>,
     running: Option<Running>,
-    terminated: Option<Terminated>,
+    /// Boxed: as a rule there is none, and states stand in containers, which are moved about.
+    terminated: Option<Box<Terminated>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -235,7 +236,6 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     check_kind("Pod", &kind.0).map_err(|problem| refuse("Pod", json, problem))?;
     let spec = spec.unwrap_or_default();
     let status = status.unwrap_or_default();
-
     let mut carrier = metadata.carrier(rules, "Pod", "");
     for container in spec.init_containers.0.iter().chain(&spec.containers.0) {
         carrier.env(|name| {
@@ -401,7 +401,7 @@ fn snapshot(
         (true, _) => Role::Init,
         (false, _) => Role::Main,
     };
-    let last = status.last_state.and_then(|last| last.terminated).map(Exit::from);
+    let last = status.last_state.and_then(|last| last.terminated).map(|it| Exit::from(*it));
     ContainerSnapshot {
         name: container.name.boxed(),
         role,
@@ -418,7 +418,7 @@ fn snapshot(
 impl From<State> for ContainerState {
     fn from(state: State) -> Self {
         match state {
-            State { terminated: Some(terminated), .. } => Self::Terminated(terminated.into()),
+            State { terminated: Some(terminated), .. } => Self::Terminated((*terminated).into()),
             State { running: Some(running), .. } => Self::Running(running.started_at.0),
             State { waiting, .. } => {
                 let waiting = waiting.unwrap_or_default();

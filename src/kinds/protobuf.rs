@@ -86,6 +86,7 @@ pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Cursor<'a> {
     /// Hands on all fields, one after the other.
+    #[inline]
     pub(crate) fn each(
         mut self,
         mut take: impl FnMut(u64, Value<'a>) -> Result<(), Unread>,
@@ -96,11 +97,30 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The number of the next field, and what it says; `None` at the end.
+    /// The number of the next field, and what it says; `None` at the end. Wherever fields are read it
+    /// is part of the loop: as a call it would take as long as all else of it.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Unread> {
-        if self.0.is_empty() {
-            return Ok(None);
+        // As a rule its number is below 16, and so its tag one byte; most texts and messages are short.
+        match self.0 {
+            [] => Ok(None),
+            [tag, len, rest @ ..]
+                if tag & 0x87 == 2 && len & 0x80 == 0 && rest.len() >= usize::from(*len) =>
+            {
+                let (bytes, rest) = rest.split_at(usize::from(*len));
+                self.0 = rest;
+                Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
+            }
+            [tag, rest @ ..] if tag & 0x87 == 0 => {
+                self.0 = rest;
+                Ok(Some((u64::from(tag >> 3), Value::Number(self.varint()?))))
+            }
+            _ => self.any().map(Some),
         }
+    }
+
+    /// Any field.
+    fn any(&mut self) -> Result<(u64, Value<'a>), Unread> {
         let tag = self.varint()?;
         let value = match tag & 7 {
             0 => Value::Number(self.varint()?),
@@ -112,7 +132,7 @@ impl<'a> Cursor<'a> {
             5 => self.bytes(4).map(|_| Value::Fixed)?,
             _ => return Err(Unread),
         };
-        Ok(Some((tag >> 3, value)))
+        Ok((tag >> 3, value))
     }
 
     fn bytes(&mut self, len: usize) -> Result<&'a [u8], Unread> {
@@ -121,10 +141,11 @@ impl<'a> Cursor<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Unread> {
-        match self.0.split_first() {
+        match self.0 {
             // As a rule it is one byte long.
-            Some((byte, rest)) if byte & 0x80 == 0 => {
+            [byte, rest @ ..] if byte & 0x80 == 0 => {
                 self.0 = rest;
                 Ok(u64::from(*byte))
             }
@@ -133,6 +154,12 @@ impl<'a> Cursor<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64, Unread> {
+        if let [low, high, rest @ ..] = self.0
+            && high & 0x80 == 0
+        {
+            self.0 = rest;
+            return Ok(u64::from(low & 0x7f) | (u64::from(*high) << 7));
+        }
         let mut number = 0;
         for (n, byte) in self.0.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * n);

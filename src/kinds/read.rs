@@ -136,7 +136,8 @@ pub(super) struct Message(pub(super) Box<str>);
 
 /// What is kept of a message.
 pub(super) fn message(text: &str) -> Box<str> {
-    start(text, MESSAGE_BYTES).into()
+    // Most say nothing.
+    if text.is_empty() { Box::default() } else { start(text, MESSAGE_BYTES).into() }
 }
 
 /// The start of `text`: at most `n_bytes` of it, cut between characters.
@@ -271,6 +272,16 @@ impl<T, const N: usize> Default for Few<T, N> {
     }
 }
 
+impl<T, const N: usize> Few<T, N> {
+    /// Adds one; the first makes room for as many as are in 1 KiB, which as a rule is for all.
+    pub(super) fn push(&mut self, item: T) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact((1_024 / size_of::<T>().max(1)).clamp(1, N));
+        }
+        self.0.push(item);
+    }
+}
+
 impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for Few<T, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct FewVisitor<T, const N: usize>(PhantomData<T>);
@@ -282,13 +293,13 @@ impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for Few<T, N> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T, N>, A::Error> {
-                let mut few = Vec::new();
-                while few.len() < N {
-                    let Some(item) = list.next_element()? else { return Ok(Few(few)) };
+                let mut few = Few::default();
+                while few.0.len() < N {
+                    let Some(item) = list.next_element()? else { return Ok(few) };
                     few.push(item);
                 }
                 while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Few(few))
+                Ok(few)
             }
 
             fn visit_unit<E: Error>(self) -> Result<Few<T, N>, E> {

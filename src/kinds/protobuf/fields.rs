@@ -24,6 +24,8 @@ macro_rules! message {
         $(; $inline:literal { $($below:literal $of:tt),* })?
     }) => {
         impl<$life> $crate::kinds::protobuf::Message<$life> for $name {
+            // In the loop over the fields it has what they say at hand.
+            #[inline]
             fn take(
                 &mut self,
                 number: u64,
@@ -80,14 +82,19 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
     }
 }
 
+impl<'a, T: Field<'a>> Field<'a> for Box<T> {
+    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        (**self).hear(said)
+    }
+}
+
 impl<'a, T: Field<'a>, const N: usize> Field<'a> for Few<T, N> {
     fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
-        if self.0.len() < N {
-            let mut item = T::default();
-            item.hear(said)?;
-            self.0.push(item);
+        if self.0.len() == N {
+            return Ok(());
         }
-        Ok(())
+        self.push(T::default());
+        self.0.last_mut().map_or(Ok(()), |item| item.hear(said))
     }
 }
 
