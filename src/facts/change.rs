@@ -51,7 +51,9 @@ impl Snapshot {
             Self::Workload(workload) => workload.status.written.take(),
             Self::Pod(_) => None,
         };
-        let mut hasher = Gathered::with_capacity(1_024);
+        // A spec has some dozens of paths.
+        let n_bytes = if matches!(self, Self::Pod(_)) { 1_024 } else { 4_096 };
+        let mut hasher = Gathered::with_capacity(n_bytes);
         self.hash(&mut hasher);
         let meta = match self {
             Self::Workload(workload) => {

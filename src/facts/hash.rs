@@ -44,6 +44,7 @@ impl Gathered {
 }
 
 impl Hasher for Gathered {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }

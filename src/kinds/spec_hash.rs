@@ -3,6 +3,8 @@
 //! The hash is cryptographic because specs hold values of env variables: from a hash that leaves
 //! the process in a checkpoint nothing but guessing leads back to the value.
 
+use std::sync::LazyLock;
+
 use super::json_value::JsonValue;
 
 /// How many paths are kept of one spec.
@@ -11,8 +13,23 @@ const MAX_PATHS: usize = 4_096;
 /// The longest path that is kept.
 const MAX_PATH_BYTES: usize = 1_024;
 
+/// Most values are shorter.
+pub(super) const ROOM: usize = 1_024;
+
+/// The hashes of small numbers, which every spec has some of.
+static OF_NUMBERS: LazyLock<Box<[u64]>> = LazyLock::new(|| {
+    let mut scratch = Vec::new();
+    (0..=1_000).map(|number| anew(&JsonValue::Whole(number), &mut scratch)).collect()
+});
+
 /// The hash of a value, whatever it holds.
 pub(super) fn hash(node: &JsonValue<'_>, scratch: &mut Vec<u8>) -> u64 {
+    let number = node.whole().and_then(|number| usize::try_from(number).ok());
+    let known = number.and_then(|number| OF_NUMBERS.get(number).copied());
+    known.unwrap_or_else(|| anew(node, scratch))
+}
+
+fn anew(node: &JsonValue<'_>, scratch: &mut Vec<u8>) -> u64 {
     scratch.clear();
     node.write_canonical(scratch);
     let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(scratch).as_bytes();
@@ -24,13 +41,14 @@ pub(super) fn hash(node: &JsonValue<'_>, scratch: &mut Vec<u8>) -> u64 {
 /// Items of lists go by their `name` where they have one, else by their index. A spec of more
 /// values than are kept is folded: below the greatest depth that fits, one hash stands for all.
 pub(super) fn paths(spec: &JsonValue<'_>) -> Vec<(Box<str>, u64)> {
-    let mut depths = Vec::new();
+    let mut depths = Vec::with_capacity(16);
     count(spec, 0, &mut depths);
+    let n_leaves: usize = depths.iter().map(|depth| depth.leaves).sum();
     let mut walk = Walk {
         max_depth: fitting(&depths),
-        path: String::new(),
-        bytes: Vec::new(),
-        out: Vec::new(),
+        path: String::with_capacity(128),
+        bytes: Vec::with_capacity(ROOM),
+        out: Vec::with_capacity(n_leaves.min(MAX_PATHS)),
     };
     walk.visit(spec, 0);
     walk.out.sort_unstable();

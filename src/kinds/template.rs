@@ -81,7 +81,7 @@ pub(super) fn of_replica_sets(template: &JsonValue<'_>) -> u64 {
 /// The hashes of what stands at `place` without what a ReplicaSet adds to it, and without the mark
 /// of a restart.
 pub(super) fn hashes(spec: &mut JsonValue<'_>, place: &str) -> (u64, u64) {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(2 * spec_hash::ROOM);
     let within = |last: [&'static str; 3]| {
         let to_pods: &[&str] = if place == OF_JOBS { &["spec", "template"] } else { &[] };
         [place].into_iter().chain(to_pods.iter().copied()).chain(last).collect::<Vec<_>>()
