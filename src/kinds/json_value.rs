@@ -198,9 +198,9 @@ impl<'a> JsonValue<'a> {
 }
 
 fn write_text(text: &str, bytes: &mut Vec<u8>) {
-    bytes.push(b's');
-    bytes.extend(u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes());
-    bytes.extend(text.as_bytes());
+    let [a, b, c, d, e, f, g, h] = u64::try_from(text.len()).unwrap_or(u64::MAX).to_le_bytes();
+    bytes.extend_from_slice(&[b's', a, b, c, d, e, f, g, h]);
+    bytes.extend_from_slice(text.as_bytes());
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for JsonValue<'a> {

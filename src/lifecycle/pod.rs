@@ -23,7 +23,6 @@ pub use events::{Noted, Probe};
 use in_place::Imaged;
 pub use in_place::{Debugger, Resize, Unfit, WrittenInPlace};
 pub use loss::{Loss, Tally};
-use restart::has_exited;
 pub use restart::{Forced, Restart};
 pub use run::{PodRun, Run};
 pub use start::{ContainerStart, Pulled, Start, Told};
@@ -32,9 +31,7 @@ pub use waits::Waits;
 use super::shared::Shared;
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
-use crate::facts::pod::{
-    ContainerSnapshot, ContainerState, InPlace, KnownContainer, PodPhase, PodSnapshot, Role,
-};
+use crate::facts::pod::{ContainerState, InPlace, KnownContainer, PodPhase, PodSnapshot};
 use crate::facts::reason;
 use crate::facts::reason::Failure;
 use crate::facts::time::UnixNanos;
@@ -319,7 +316,7 @@ impl Pod {
             facts.unready = None;
             self.is_going = true;
         }
-        self.containers = new.containers.iter().map(known).collect();
+        self.keep_containers(new);
         n_crowded
     }
 
@@ -402,23 +399,6 @@ impl Facts {
             && self.evicted.is_none()
             && self.obstacle.is_none()
             && self.probe.as_ref().is_none_or(|probe| !probe.is_fatal)
-    }
-}
-
-fn known(container: &ContainerSnapshot) -> KnownContainer {
-    KnownContainer {
-        name: container.name.clone(),
-        restarts: container.restarts,
-        has_exited: has_exited(container)
-            && (container.role != Role::Init || has_failed(container)),
-    }
-}
-
-/// An init container that will be run again.
-fn has_failed(container: &ContainerSnapshot) -> bool {
-    match &container.state {
-        ContainerState::Terminated(exit) => exit.code != 0,
-        ContainerState::Waiting { .. } | ContainerState::Running(_) => true,
     }
 }
 

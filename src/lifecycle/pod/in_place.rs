@@ -155,6 +155,12 @@ impl Pod {
         is_missing && !self.is_going
     }
 
+    /// Whether it has ephemeral containers whose spans have not left.
+    #[must_use]
+    pub fn has_debuggers(&self) -> bool {
+        self.facts.as_deref().is_some_and(|facts| !facts.debuggers.is_empty())
+    }
+
     /// Ephemeral containers that have ended since their transition left, or that end with the Pod
     /// where that is `gone`.
     pub fn take_left_debuggers(&mut self, gone: Option<Evidence>) -> Vec<Debugger> {

@@ -64,6 +64,24 @@ impl Forced {
 }
 
 impl Pod {
+    /// What is always known of its containers is as a rule what it was.
+    pub(super) fn keep_containers(&mut self, new: &PodSnapshot) {
+        let are_same = self.containers.len() == new.containers.len()
+            && self.containers.iter().zip(&new.containers).all(|(known, new)| {
+                known.restarts == new.restarts
+                    && known.has_exited == is_to_run(new)
+                    && known.name == new.name
+            });
+        if !are_same {
+            let known = new.containers.iter().map(|container| KnownContainer {
+                name: container.name.clone(),
+                restarts: container.restarts,
+                has_exited: is_to_run(container),
+            });
+            self.containers = known.collect();
+        }
+    }
+
     /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
     pub(super) fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
         let known = self.containers.iter().find(|known| known.name == container.name);
@@ -176,6 +194,19 @@ impl Pod {
                 });
             }
         }
+    }
+}
+
+/// It has exited, and if it is an init container it will be run again.
+fn is_to_run(container: &ContainerSnapshot) -> bool {
+    has_exited(container) && (container.role != Role::Init || has_failed(container))
+}
+
+/// An init container that will be run again.
+fn has_failed(container: &ContainerSnapshot) -> bool {
+    match &container.state {
+        ContainerState::Terminated(exit) => exit.code != 0,
+        ContainerState::Waiting { .. } | ContainerState::Running(_) => true,
     }
 }
 

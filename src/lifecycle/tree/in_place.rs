@@ -8,7 +8,7 @@ use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::Ended;
-use crate::lifecycle::pod;
+use crate::lifecycle::pod::{self, Pod};
 use crate::lifecycle::transition::Settles;
 use crate::lifecycle::turn::Turn;
 
@@ -75,6 +75,9 @@ impl Tree {
     /// Ephemeral containers of a Pod that have ended since their transition left, or that end with the
     /// Pod where that is `gone`.
     pub(super) fn end_debuggers(&mut self, uid: Uid, gone: Option<Evidence>, turn: &mut Turn<'_>) {
+        if !self.pods.of(uid).is_some_and(Pod::has_debuggers) {
+            return;
+        }
         let ended = self.pods.change(uid, |pod| pod.take_left_debuggers(gone));
         for debugger in ended.into_iter().flatten() {
             let Some(pod) = self.pods.of(uid) else { return };
