@@ -33,9 +33,17 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// An address that nothing listens on.
+/// An address that nothing listens on. It is another each time, and none that the system gives to who
+/// asks for any: two that were asked for in turn could be the same.
 pub(crate) async fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed) + 97 * std::process::id() as usize;
+        let address = format!("127.0.0.1:{}", 12_000 + n % 18_000);
+        if TcpListener::bind(&address).await.is_ok() {
+            return address;
+        }
+    }
 }
 
 /// The program, to which SIGHUP means what it means: where the tests run under `nohup` it would be
