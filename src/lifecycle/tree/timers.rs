@@ -95,8 +95,11 @@ impl Tree {
         if let Some(at) = of_gap {
             self.gap_until = at.plus(turn.rules.stable_time);
         }
-        let is_near = heard.arrival.is_some_and(|it| self.is_near_a_limit(it, turn));
-        let may_differ = is_near || of_gap.is_some();
+        let arrived = heard.arrival.filter(|it| self.is_near_a_limit(*it, turn));
+        // What follows in that second may belong to what was to last until then.
+        let near = arrived.map(|arrival| arrival.moment.plus(SECOND));
+        self.gap_until = near.map_or(self.gap_until, |near| near.max(self.gap_until));
+        let may_differ = near.is_some() || of_gap.is_some();
         self.has_gap(may_differ);
         if let Some(arrival) = heard.arrival {
             self.pass(arrival.moment, turn);
