@@ -126,8 +126,7 @@ fn one_run(
     runtime: &Runtime,
     signals: &mut Signals,
 ) -> Ended {
-    let nothing = Stage::Starting(String::new(), AllBooks::default());
-    let (stage, seen) = watch::channel(nothing);
+    let (stage, seen) = watch::channel(not_reached(AllBooks::default()));
     let look = Look::new(resource, seen);
     // Addresses first: what is wrong with them is wrong before anything is watched.
     let known = move |needs| look.known(needs);
@@ -156,7 +155,7 @@ async fn watching(
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
     let books = delivery.books();
-    stage.send_replace(Stage::Starting("not reached yet".to_owned(), books.clone()));
+    stage.send_replace(not_reached(books.clone()));
     let connected = tokio::select! {
         connected = reached(&config.receiver, stage, &books) => connected,
         come = come(signals, sources) => {
@@ -208,6 +207,11 @@ async fn stops(
         Come::End => Ended::With(code),
         Come::Reload(config) => Ended::Reload(config),
     }
+}
+
+/// The API server has not been asked yet.
+fn not_reached(books: AllBooks) -> Stage {
+    Stage::Starting("not reached yet".to_owned(), books)
 }
 
 /// The storage, if there is one; another process that has it is waited for a while.
