@@ -4,6 +4,7 @@
 //! through it gives the same spans every time.
 
 mod again;
+mod arrived;
 mod behind;
 mod changed;
 mod claims;
@@ -19,11 +20,14 @@ pub mod records;
 mod rehome;
 mod settings;
 pub mod state;
+mod step;
+mod steps;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use arrived::Arrived;
 use changed::Changed;
 use claims::Claims;
 pub use counts::Counts;
@@ -32,6 +36,7 @@ use lists::Entry;
 use orphans::Orphans;
 use past::{Entry as PastEntry, Pasts};
 pub use settings::Settings;
+use steps::Touches;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
@@ -64,6 +69,7 @@ pub struct Engine {
     custom_kinds: Vec<(Lane, Kind)>,
     sieve: Sieve,
     inlet: Inlet,
+    arrived: Arrived,
     orphans: Orphans,
     claims: Claims,
     /// Objects whose tree is being looked for, each owned by the one after it.
@@ -98,6 +104,8 @@ pub struct Engine {
     unmatched: VecDeque<Uid>,
     /// The trees that what is decided now has touched.
     touched: Vec<Uid>,
+    /// The same, to be stored, while a change is decided that may be one step.
+    touches: Option<Touches>,
     /// Those of which a transition left by it.
     has_left: Vec<Uid>,
     /// Up to where all has been decided.
@@ -158,6 +166,7 @@ impl Engine {
             custom_kinds,
             sieve: Sieve::new(sampling),
             inlet: Inlet::new(rules.settle_time, max_waiting),
+            arrived: Arrived::default(),
             orphans: Orphans::default(),
             claims: Claims::default(),
             entering: Vec::new(),
@@ -180,6 +189,7 @@ impl Engine {
             pasts: Pasts::default(),
             unmatched: VecDeque::new(),
             touched: Vec::new(),
+            touches: None,
             has_left: Vec::new(),
             reached: None,
             keeps: true,
@@ -201,7 +211,7 @@ impl Engine {
             }
             if std::mem::take(&mut self.is_new_history) {
                 self.store.each(Tree::forget_versions);
-                self.store.all().into_iter().for_each(|top| self.changed.mark(top));
+                self.store.all().into_iter().for_each(|top| self.is_other(top));
                 self.pasts.reset();
                 self.reached = None;
             }
@@ -281,25 +291,6 @@ impl Engine {
     #[must_use]
     pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
         self.trees().in_progress(now)
-    }
-
-    /// What was counted so far.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        let mut counts = self.counts.clone();
-        counts.objects = u64::try_from(self.store.n_objects()).unwrap_or(u64::MAX);
-        counts.dropped = self.sieve.dropped();
-        (counts.late, counts.early) = (self.inlet.n_late, self.inlet.n_early);
-        counts
-    }
-
-    /// What is kept of what leaves now.
-    fn hand_on(&mut self, out: Vec<FinishedSpan>) -> Vec<FinishedSpan> {
-        let out = self.sieve.sift(out, self.now);
-        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        self.counts.spans += n(out.len());
-        self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
-        out
     }
 
     /// What `told` means for the trees; returns what had waited for it.
@@ -393,6 +384,7 @@ impl Engine {
         self.touch(top);
         // What nothing tells comes after all that has been told.
         seen.heard.order = self.n_entered;
+        self.touches.iter_mut().for_each(|touches| touches.tell(seen));
         let ahead = self.inlet.clock.ahead;
         let (rules, counts) = (&self.rules, &mut self.counts.untraced);
         let shared = &mut self.shared;
@@ -412,6 +404,7 @@ impl Engine {
         if after == After::Empty
             && let Some(mut tree) = self.store.fell(top)
         {
+            self.is_other(top);
             let mut ended = Vec::new();
             let (counts, shared) = (&mut self.counts.untraced, &mut self.shared);
             let mut turn =
@@ -426,6 +419,9 @@ impl Engine {
     fn tell(&mut self, top: Uid, ended: &mut [Ended], out: &mut Vec<FinishedSpan>) {
         if ended.iter().any(|it| matches!(it, Ended::Transition(_))) {
             self.has_left.push(top);
+        }
+        if !ended.is_empty() {
+            self.is_other(top);
         }
         // What it leaves without may have been told by a lane that is away.
         let has_gap = !ended.is_empty() && self.is_any_waited_for();

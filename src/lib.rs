@@ -152,6 +152,7 @@
 //! * **Invariant:** a process that ends at any moment and another that goes on with what it had stored
 //!   tell together what one would have told, and nothing twice.
 //!   (`restarts::whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told`,
+//!   `restarts::whoever_goes_on_decides_again_what_another_had_decided`,
 //!   `restarts::whoever_dies_between_two_commits_tells_nothing_twice_and_all_once`)
 //! * **Invariant:** what is stored change by change is what would be stored at once.
 //!   (`restarts::what_is_stored_change_by_change_is_what_is_stored_at_once`)

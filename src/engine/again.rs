@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::past::{Again, Entry};
+use super::steps::Touches;
 use super::{Counts, Engine, orphans};
 use crate::facts::change::Change;
 use crate::facts::meta::Uid;
@@ -95,8 +96,8 @@ impl Engine {
     fn take(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         self.reached = self.reached.max(Some(released.place));
         let desired = self.desired_by(&released);
-        let waited =
-            self.tell_trees(Entry { number: 0, released, when: self.when(), desired }, out);
+        let entry = Entry { number: 0, released, when: self.when(), desired, step: None };
+        let waited = self.tell_trees(entry, out);
         if !waited.is_empty() {
             // What waited for it is news: first it is judged by what the list shows.
             self.judge(out);
@@ -122,9 +123,13 @@ impl Engine {
         let place = entry.released.place;
         let touched = std::mem::take(&mut self.touched);
         let was_kept = std::mem::replace(&mut self.keeps, !is_listed);
+        let may_be_step = self.stores_changes() && !is_listed;
+        let touches = std::mem::replace(&mut self.touches, may_be_step.then(Touches::default));
         let waited = self.decide(&mut entry, out);
         self.keeps = was_kept;
         let touched = std::mem::replace(&mut self.touched, touched);
+        let touches = std::mem::replace(&mut self.touches, touches);
+        entry.step = touches.and_then(|touches| self.step_of(&touches, &entry));
         self.keep(&touched, Some(entry).filter(|_| !is_listed), place);
         waited
     }
@@ -156,10 +161,15 @@ impl Engine {
         self.pasts.join(touched);
         let has_left = std::mem::take(&mut self.has_left);
         let Some(entry) = entry.filter(|_| has_left.is_empty()) else {
-            touched.iter().for_each(|top| self.pasts.leave(*top, Some(place)));
+            touched.iter().for_each(|top| {
+                self.is_other(*top);
+                self.pasts.leave(*top, Some(place));
+            });
             return self.rest(first);
         };
-        let n_unkept = self.pasts.keep(first, entry, self.kept_for());
+        let Some(n_unkept) = self.pasts.keep(first, entry, self.kept_for()) else {
+            return touched.iter().for_each(|top| self.is_other(*top));
+        };
         self.counts.unkept += u64::try_from(n_unkept).unwrap_or(u64::MAX);
         if self.pasts.wants_middle(first, self.kept_for()) {
             self.pasts.set_middle(first, |top| self.store.read(top, Tree::clone));
@@ -178,12 +188,15 @@ impl Engine {
 
     /// A tree is about to change.
     pub(super) fn touch(&mut self, top: Uid) {
-        self.changed.mark(top);
         if !self.touched.contains(&top) {
             self.touched.push(top);
         }
         if self.keeps {
             self.pasts.remember(top, self.is_by_time, || self.store.read(top, Tree::clone));
+        }
+        match &mut self.touches {
+            Some(touches) => touches.begin(top),
+            None => self.is_other(top),
         }
     }
 
@@ -243,8 +256,8 @@ impl Engine {
             };
         self.counts.missed += n_missed;
         let mut trees: BTreeSet<Uid> = was.iter().map(|(top, _)| *top).collect();
-        for (top, tree) in was {
-            self.put_back(top, tree);
+        for (top, was) in was {
+            self.put_back(top, was.tree);
         }
         let (when, reached) = (self.when(), self.reached);
         let mut is_first = true;
@@ -266,7 +279,7 @@ impl Engine {
                 let i = told.partition_point(|(it, _)| it.released.place <= released.place);
                 let next = told.get(i).map(|(next, _)| (next.when, next.desired));
                 let (when, desired) = next.unwrap_or((when, self.desired_by(&released)));
-                told.insert(i, (Entry { number: 0, released, when, desired }, true));
+                told.insert(i, (Entry { number: 0, released, when, desired, step: None }, true));
             }
         }
         (self.now, self.reached) = (when.at, reached);
@@ -293,7 +306,7 @@ impl Engine {
     /// A tree is what it was; all that were with it are restored together.
     fn put_back(&mut self, top: Uid, tree: Option<Tree>) {
         self.deadlines.set(top, None);
-        self.changed.mark(top);
+        self.is_other(top);
         let mut guests = BTreeSet::new();
         if let Some(mut is) = self.store.fell(top) {
             guests = is.take_guests();
@@ -308,7 +321,7 @@ impl Engine {
             {
                 tree.forget_guest(top);
                 self.store.plant(host, tree);
-                self.changed.mark(host);
+                self.is_other(host);
             }
         }
         let Some(mut tree) = tree else { return };

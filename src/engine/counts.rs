@@ -1,5 +1,7 @@
 //! What the core counts.
 
+use super::Engine;
+use crate::facts::span::FinishedSpan;
 use crate::lifecycle::turn::Untraced;
 use crate::sampling::Dropped;
 
@@ -31,4 +33,25 @@ pub struct Counts {
     pub restored: u64,
     /// What was decided without a span.
     pub untraced: Untraced,
+}
+
+impl Engine {
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.counts.clone();
+        counts.objects = u64::try_from(self.store.n_objects()).unwrap_or(u64::MAX);
+        counts.dropped = self.sieve.dropped();
+        (counts.late, counts.early) = (self.inlet.n_late, self.inlet.n_early);
+        counts
+    }
+
+    /// What is kept of what leaves now.
+    pub(super) fn hand_on(&mut self, out: Vec<FinishedSpan>) -> Vec<FinishedSpan> {
+        let out = self.sieve.sift(out, self.now);
+        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        self.counts.spans += n(out.len());
+        self.counts.traces += n(out.iter().filter(|span| span.parent.is_none()).count());
+        out
+    }
 }

@@ -29,7 +29,7 @@ impl Engine {
     fn history_begins(&mut self) {
         self.history += 1;
         self.is_new_history = true;
-        self.reference = None;
+        (self.reference, self.gap) = (None, (0, 0));
         self.inlet.release(UnixNanos(i64::MAX));
         while let Some(released) = self.inlet.take_ready() {
             self.before.push(released);
@@ -38,6 +38,10 @@ impl Engine {
         let clock = self.inlet.clock;
         self.inlet = Inlet::new(self.rules.settle_time, self.max_waiting);
         self.inlet.clock = clock;
+        self.arrived.forget();
+        if self.stores_changes() {
+            self.inlet.store_arrivals();
+        }
         self.lanes.values_mut().for_each(|state| {
             (state.released, state.listed) = (None, None);
             state.bookmark = None;
@@ -162,8 +166,10 @@ impl Engine {
         // A list that does not say its resourceVersion is as old as what was last heard.
         let newest = list.iter().map(|(it, _)| it.meta().resource_version).max();
         let version = version.or(self.inlet.newest()).max(newest).unwrap_or(BEFORE_ALL);
-        if lane.has_lives() && !(list.is_empty() && gone.is_empty()) {
-            self.widen_gap(before.unwrap_or(version), version);
+        if let Some(before) = before.filter(|_| lane.has_lives())
+            && !(list.is_empty() && gone.is_empty())
+        {
+            self.widen_gap(before, version);
         }
         for (snapshot, facts) in list {
             let change = Change::Seen(snapshot);

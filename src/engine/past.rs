@@ -7,23 +7,28 @@
 //!
 //! What is kept is bounded by the number of changes, `MAX_TOLD` of trees that are decided together
 //! and `MAX_ALL` of all: a change takes 770 bytes as a rule (`cargo bench --bench memory` measures
-//! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. Of trees at rest, each of which
-//! keeps what it was too, less is kept where many of them change at once. Half a minute later nothing is
-//! kept of a tree at rest.
+//! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. The more is kept in all, the
+//! less far back it goes, and of trees at rest, each of which keeps what it was too, less is kept where
+//! many of them change at once. Half a minute later nothing is kept of a tree at rest.
 
 mod kept;
+mod late;
+mod numbers;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::mem;
 
+pub(super) use kept::Stored;
+pub(super) use late::Again;
+use numbers::Numbers;
 use serde::{Deserialize, Serialize};
 
 use super::changed::Changed;
+use super::step::Step;
 use crate::facts::by_uid::ByUid;
-use crate::facts::change::{Change, Snapshot};
+use crate::facts::change::Change;
 use crate::facts::hash::Drawn;
-use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::tree::Tree;
@@ -49,6 +54,8 @@ pub(super) struct Entry {
     pub(super) when: When,
     /// How many nodes the DaemonSet at the top wanted, by what had been told by then.
     pub(super) desired: Option<i64>,
+    /// How one tree took it in; `None` where that is not all that came of it.
+    pub(super) step: Option<Step>,
 }
 
 /// When a change was taken in.
@@ -60,15 +67,26 @@ pub(super) struct When {
     pub(super) known: UnixNanos,
 }
 
-/// What some trees were; `None` for one that was not there. Of others of the same past nothing has
-/// changed. As a rule it is one, for which a node of a map of trees would be many times too large.
-type Was = ByUid<Option<Tree>>;
+/// What a tree was.
+#[derive(Clone, Debug)]
+pub(super) struct Was {
+    /// It; `None` where it was not there.
+    pub(super) tree: Option<Tree>,
+    /// All steps up to this number had been taken.
+    at: u64,
+    /// It does not follow from what is stored of the tree and its steps: it is stored apart.
+    is_apart: bool,
+}
+
+/// What some trees were. Of others of the same past nothing has changed. As a rule it is one, for which
+/// a node of a map of trees would be many times too large.
+type Weres = ByUid<Was>;
 
 /// The past of trees that are decided together.
 #[derive(Debug)]
 struct Past {
     trees: Vec<Uid>,
-    was: Was,
+    was: Weres,
     /// What was told since, in order.
     told: VecDeque<Entry>,
     /// What was written before this cannot be put in its place any more.
@@ -80,6 +98,17 @@ struct Past {
     middle: Option<Middle>,
     /// Objects that are gone by what was told.
     gone: Vec<Uid>,
+    /// Something of what they were is stored apart.
+    is_stored_apart: bool,
+}
+
+impl Past {
+    /// They were told something, after all else.
+    fn tell(&mut self, entry: Entry) {
+        self.last = self.last.max(Some(entry.released.place));
+        self.at = entry.when.at;
+        self.told.push_back(entry);
+    }
 }
 
 /// What the trees were in the middle of what was told.
@@ -90,18 +119,7 @@ struct Middle {
     /// The next one has this place or a later one.
     from: Option<Place>,
     at: UnixNanos,
-    was: Was,
-}
-
-/// What is decided again, and from where on.
-#[derive(Debug)]
-pub(super) struct Again {
-    /// What the trees were.
-    pub(super) was: Was,
-    /// What is to be told to them, in order, and whether it is new to them.
-    pub(super) told: Vec<(Entry, bool)>,
-    /// How many are too late to be put in their place.
-    pub(super) n_missed: u64,
+    was: Weres,
 }
 
 /// All of them.
@@ -113,41 +131,13 @@ pub(super) struct Pasts {
     gone: BTreeMap<Uid, Uid>,
     n_begun: u64,
     numbers: Numbers,
-    /// Pasts that are others than when they were last stored.
+    /// Pasts that are others than when they were last stored, but for what they were told since.
     changed: Changed<u64>,
-    /// Those of them of which what trees were is another.
+    /// Those that were told something since.
+    told: Changed<u64>,
+    /// Those of which something else is stored apart.
     rebased: Changed<u64>,
     swept: Option<UnixNanos>,
-}
-
-/// Numbers what is kept, so that each change is stored once and not again with all the others.
-#[derive(Debug, Default)]
-struct Numbers {
-    /// The last that was given.
-    last: u64,
-    /// All up to this one are stored, but for those that were let go.
-    stored: u64,
-    /// Stored, and not kept any more.
-    let_go: Changed<u64>,
-    /// How many are kept.
-    n: usize,
-}
-
-impl Numbers {
-    fn give(&mut self, entry: &mut Entry) {
-        self.last += 1;
-        entry.number = self.last;
-        self.n += 1;
-    }
-
-    fn let_go<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) {
-        for entry in entries {
-            self.n -= 1;
-            if entry.number <= self.stored {
-                self.let_go.mark(entry.number);
-            }
-        }
-    }
 }
 
 impl Pasts {
@@ -168,12 +158,12 @@ impl Pasts {
         if past.was.get(tree).is_some() {
             return;
         }
-        self.rebased.mark(number);
-        let is = is();
+        self.changed.mark(number);
+        let was = Was { tree: is(), at: self.numbers.last, is_apart: false };
         if let Some(middle) = &mut past.middle {
-            middle.was.insert(tree, is.clone());
+            middle.was.insert(tree, was.clone());
         }
-        past.was.insert(tree, is);
+        past.was.insert(tree, was);
     }
 
     /// The tree that an object belonged to, if it went a short time ago.
@@ -202,13 +192,14 @@ impl Pasts {
         self.changed.mark(self.n_begun);
         let past = Past {
             trees: vec![tree],
-            was: Was::default(),
+            was: Weres::default(),
             told: VecDeque::new(),
             since: None,
             last: None,
             at: UnixNanos::LEAST,
             middle: None,
             gone: Vec::new(),
+            is_stored_apart: false,
         };
         self.by_number.insert(self.n_begun, past);
         self.of.insert(tree, self.n_begun);
@@ -223,12 +214,16 @@ impl Pasts {
         numbers.dedup();
         let Some((into, others)) = numbers.split_first() else { return };
         for other in others {
-            for number in [into, other] {
-                self.changed.mark(*number);
-                self.rebased.mark(*number);
-            }
+            let n_other = *other;
             let Some(other) = self.by_number.remove(other) else { continue };
             let Some(past) = self.by_number.get_mut(into) else { return };
+            let is_stored_apart = past.is_stored_apart || other.is_stored_apart;
+            for number in [*into, n_other] {
+                self.changed.mark(number);
+                if is_stored_apart {
+                    self.rebased.mark(number);
+                }
+            }
             self.of.extend(other.trees.iter().map(|tree| (*tree, *into)));
             past.trees.extend(other.trees);
             past.was.extend(other.was);
@@ -243,24 +238,24 @@ impl Pasts {
     }
 
     /// Keeps what the trees with that of `tree` were told. Returns how many can no longer be decided
-    /// again, because no more is kept.
-    pub(super) fn keep(&mut self, tree: Uid, mut entry: Entry, window: Nanos) -> usize {
-        let Some(number) = self.of.get(&tree) else { return 0 };
-        let Some(past) = self.by_number.get_mut(number) else { return 0 };
-        self.changed.mark(*number);
+    /// again, because no more is kept; `None` where it was not kept either.
+    pub(super) fn keep(&mut self, tree: Uid, mut entry: Entry, window: Nanos) -> Option<usize> {
+        let number = self.of.get(&tree)?;
+        let past = self.by_number.get_mut(number)?;
+        self.told.mark(*number);
         let place = entry.released.place;
-        past.last = past.last.max(Some(place));
-        past.at = entry.when.at;
         if let Change::Deleted(last) = &entry.released.change {
+            self.changed.mark(*number);
             past.gone.push(last.meta().uid);
             self.gone.insert(last.meta().uid, tree);
         }
         self.numbers.give(&mut entry);
-        past.told.push_back(entry);
+        past.tell(entry);
         let n = past.told.len();
+        let window = self.numbers.window(window);
         if n > MAX_TOLD || self.numbers.n > MAX_ALL {
             self.leave(tree, Some(place));
-            return n;
+            return Some(n);
         }
         let old = past.at.minus(window);
         if let Some(middle) = past.middle.take_if(|middle| middle.at <= old) {
@@ -269,13 +264,18 @@ impl Pasts {
             self.numbers.let_go(&gone);
             past.since = gone.back().map(|last| last.released.place).or(past.since);
             past.was = middle.was;
-            self.rebased.mark(*number);
+            past.was.iter().for_each(|(tree, _)| self.numbers.begins_later(*tree, past.at));
+            self.changed.mark(*number);
+            if past.is_stored_apart {
+                self.rebased.mark(*number);
+            }
         }
-        0
+        Some(0)
     }
 
     /// Whether it is time to look at what the trees with that of `tree` are in the middle.
     pub(super) fn wants_middle(&self, tree: Uid, window: Nanos) -> bool {
+        let window = self.numbers.window(window);
         self.past(tree).is_some_and(|past| {
             let first = past.told.front().map(|entry| entry.when.at.plus(window));
             past.middle.is_none() && first.is_some_and(|old| old <= past.at)
@@ -286,12 +286,13 @@ impl Pasts {
     pub(super) fn set_middle(&mut self, tree: Uid, are: impl Fn(Uid) -> Option<Tree>) {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
-        let was = past.was.iter().map(|(tree, _)| (*tree, are(*tree))).collect();
+        let at = self.numbers.last;
+        let is = |tree| Was { tree: are(tree), at, is_apart: false };
+        let was = past.was.iter().map(|(tree, _)| (*tree, is(*tree))).collect();
         let (n_told, at) = (past.told.len(), past.at);
         let from = past.told.back().map(|last| last.released.place).or(past.since);
         past.middle = Some(Middle { n_told, from, at, was });
         self.changed.mark(*number);
-        self.rebased.mark(*number);
     }
 
     /// A transition has left, or a list has told: what the trees with that of `tree` were told until
@@ -300,12 +301,14 @@ impl Pasts {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
         self.changed.mark(*number);
-        self.rebased.mark(*number);
+        if past.is_stored_apart {
+            self.rebased.mark(*number);
+        }
         self.numbers.let_go(&mem::take(&mut past.told));
         past.gone.drain(..).for_each(|gone| {
             self.gone.remove(&gone);
         });
-        past.was = Was::default();
+        past.was = Weres::default();
         past.middle = None;
         past.since = past.since.max(since);
         past.last = past.last.max(since);
@@ -345,6 +348,7 @@ impl Pasts {
         let number = self.of.get(&tree);
         let Some(past) = number.and_then(|number| self.by_number.remove(number)) else { return };
         for tree in &past.trees {
+            self.numbers.rests(*tree);
             self.of.remove(tree);
         }
     }
@@ -368,81 +372,10 @@ impl Pasts {
             if is_still {
                 self.forget(tree);
             } else {
+                self.trees(tree).to_vec().into_iter().for_each(|tree| self.numbers.rests(tree));
                 self.leave(tree, last);
             }
         }
-    }
-
-    /// `late` is put in its place among what the trees with that of `tree` were told: what they were
-    /// before that, and what is to be told them again. Without a past it is handed back.
-    pub(super) fn again(
-        &mut self,
-        tree: Uid,
-        late: Vec<Released>,
-        desired: impl Fn(&Released) -> Option<i64>,
-        now: When,
-        settle_time: Nanos,
-    ) -> Result<Again, Vec<Released>> {
-        let number = self.of.get(&tree);
-        let past = number.and_then(|number| self.by_number.get_mut(number));
-        let first = late.iter().map(|released| released.place).min();
-        let (Some(past), Some(first)) = (past, first) else { return Err(late) };
-        let middle = past.middle.take().filter(|middle| middle.from <= Some(first));
-        let (n, was) = match &middle {
-            Some(middle) => (middle.n_told, middle.was.clone()),
-            None => (0, past.was.clone()),
-        };
-        let told = past.told.split_off(n.min(past.told.len()));
-        past.middle = middle;
-        self.numbers.let_go(&told);
-        number.into_iter().for_each(|number| {
-            self.changed.mark(*number);
-            self.rebased.mark(*number);
-        });
-        let mut told: Vec<(Entry, bool)> = told.into_iter().map(|entry| (entry, false)).collect();
-        let mut n_missed = 0;
-        for mut released in late {
-            if Some(released.place) < past.since {
-                released.is_late = true;
-                n_missed += 1;
-            }
-            let place = released.place;
-            let i = told.partition_point(|(entry, _)| entry.released.place <= place);
-            let next = told.get(i).map(|(next, _)| next);
-            let when = next.map_or(now, |next| next.when);
-            let desired = next.map_or_else(|| desired(&released), |next| next.desired);
-            told.insert(i, (Entry { number: 0, released, when, desired }, true));
-        }
-        look_ahead(&mut told, settle_time);
-        Ok(Again { was, told, n_missed })
-    }
-}
-
-/// How many nodes a DaemonSet wants is heard before its Pods are decided: so it is for one that came
-/// late.
-fn look_ahead(told: &mut [(Entry, bool)], settle_time: Nanos) {
-    let wanted = |entry: &Entry| match &entry.released.change {
-        Change::Seen(Snapshot::Workload(set)) if set.kind == Kind::DaemonSet => {
-            Some((entry.released.place, entry.when.at, set.status.desired))
-        }
-        Change::Seen(_)
-        | Change::Deleted(_)
-        | Change::Unmatched(_)
-        | Change::Vanished(_)
-        | Change::Noted(_) => None,
-    };
-    if !told.iter().any(|(entry, is_new)| *is_new && wanted(entry).is_some()) {
-        return;
-    }
-    let mut all = told.iter().filter_map(|(entry, _)| wanted(entry)).collect::<VecDeque<_>>();
-    let mut newest: Option<(Place, i64)> = None;
-    for (entry, _) in told {
-        let by = entry.when.at.plus(settle_time);
-        while let Some((place, _, desired)) = all.front().filter(|(_, at, _)| *at <= by) {
-            newest = newest.max(Some((*place, *desired)));
-            all.pop_front();
-        }
-        entry.desired = newest.map(|(_, desired)| desired).or(entry.desired);
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Key {
     Base(u64),
     /// A change that they were told since, by its number.
     Told(u64),
+    /// What arrived between two commits, by its number.
+    Arrived(u64),
     /// What waits for this owner.
     Orphans(Uid),
     /// PersistentVolumeClaims that are waited for.
@@ -47,6 +49,7 @@ impl Key {
             Self::Past(number) => (b'p', number.to_be_bytes().to_vec()),
             Self::Base(number) => (b'b', number.to_be_bytes().to_vec()),
             Self::Told(number) => (b'c', number.to_be_bytes().to_vec()),
+            Self::Arrived(number) => (b'a', number.to_be_bytes().to_vec()),
             Self::Orphans(uid) => (b'o', <[u8; 16]>::from(uid).to_vec()),
             Self::Claims => (b'v', Vec::new()),
             Self::Sampled => (b's', Vec::new()),
@@ -66,6 +69,7 @@ impl Key {
             b'p' => number().map(Self::Past),
             b'b' => number().map(Self::Base),
             b'c' => number().map(Self::Told),
+            b'a' => number().map(Self::Arrived),
             b'o' => uid().map(Self::Orphans),
             b'v' => Some(Self::Claims),
             b's' => Some(Self::Sampled),
@@ -159,6 +163,7 @@ mod tests {
             Key::Past(1),
             Key::Base(2),
             Key::Told(u64::MAX),
+            Key::Arrived(3),
             Key::Orphans(uid),
             Key::Claims,
             Key::Sampled,

@@ -1,17 +1,22 @@
 //! The state of an engine as records, and an engine that goes on with it (DESIGN §11).
 //!
-//! Records follow what changes: a commit takes those of [`Engine::changed`]. What waits in the inlet
-//! is not among them: a watch goes on where all had been taken out, and tells it again.
+//! Records follow what changes: a commit takes those of [`Engine::changed`]. Of a busy tree these are the
+//! steps that it took, each written once, and the whole of it now and then; whoever goes on has it take
+//! them again. What waits in the inlet is not among them: a watch goes on where all had been taken out,
+//! and tells it again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrived::Arrived;
 use super::claims::Claims;
 use super::lanes::Kept as KeptLane;
 use super::orphans::Waiting;
+use super::past::{self, Entry, Pasts};
 use super::records::{Key, Read, Record, Written};
+use super::step::{Wanted, Were};
 use super::{Engine, Settings, orphans};
 use crate::facts::change::Change;
 use crate::facts::kind::{Kind, Lane, Part};
@@ -23,7 +28,7 @@ use crate::sampling::Remembered;
 use crate::spans::{Left, Outliving};
 
 /// The form of the records. Where it is another number nothing of the state is read.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// What is of no tree.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +38,8 @@ struct Head {
     n_entered: u64,
     /// How many objects there are in all trees.
     n_objects: usize,
+    /// How many times changes are stored together, and the number of the last.
+    told: (usize, u64),
     reached: Option<Place>,
     reference: Option<(u64, UnixNanos)>,
     relisted: BTreeSet<Uid>,
@@ -47,9 +54,23 @@ type Objects = ((Lane, Part), Vec<(Uid, Option<NonZeroU64>)>);
 /// Which part of a lane watches now what a part of it did that was stored.
 type Parts = BTreeMap<(Lane, Part), Option<(Lane, Part)>>;
 
+/// The steps that trees have taken, in order.
+type Steps<'a> = BTreeMap<Uid, Vec<&'a Entry>>;
+
+fn steps_of(told: &past::Stored) -> Steps<'_> {
+    let mut steps = Steps::new();
+    for entry in told.all() {
+        let top = entry.step.as_ref().map(|step| step.top);
+        top.into_iter().for_each(|top| steps.entry(top).or_default().push(entry));
+    }
+    steps
+}
+
 /// A tree, with all that is known of its objects.
 #[derive(Debug, Deserialize)]
 struct OfTree {
+    /// The number of the last step that it had taken.
+    last_step: u64,
     tree: Tree,
     left: Vec<(Outliving, Left)>,
     objects: Vec<Objects>,
@@ -82,6 +103,7 @@ impl Engine {
         self.changed.begin();
         self.orphans.changed.begin();
         self.pasts.begin_changes();
+        self.inlet.store_arrivals();
     }
 
     /// Whether it keeps account of what changes.
@@ -109,15 +131,13 @@ impl Engine {
         if !self.have_lists_entered {
             return out.0;
         }
-        for top in self.changed.take() {
-            if self.store.read(top, |tree| self.write(top, tree, &mut out)).is_none() {
-                out.put::<Tree>(Key::Tree(top), None);
-            }
-        }
+        self.write_trees(&mut out);
         for owner in self.orphans.changed.take() {
             out.put(Key::Orphans(owner), self.orphans.kept(owner).as_ref());
         }
         self.pasts.write(&mut out);
+        let arrived = self.inlet.take_arrived();
+        self.arrived.write(&arrived, self.inlet.old(self.now), &mut out);
         if std::mem::take(&mut self.claims.are_changed) {
             out.put(Key::Claims, Some(&self.claims));
         }
@@ -135,6 +155,7 @@ impl Engine {
             now: self.now,
             n_entered: self.n_entered,
             n_objects: self.store.n_objects(),
+            told: self.pasts.numbers(),
             reached: self.reached,
             reference: self.reference,
             relisted: self.relisted.clone(),
@@ -152,7 +173,23 @@ impl Engine {
         built_in.into_iter().chain(custom)
     }
 
-    fn write(&self, top: Uid, tree: &Tree, out: &mut Written) {
+    fn write_trees(&mut self, out: &mut Written) {
+        let mut changed = self.changed.take();
+        changed.append(&mut self.pasts.take_whole());
+        let (_, last) = self.pasts.numbers();
+        for top in &changed {
+            self.pasts.is_whole(*top);
+            if self.store.read(*top, |tree| self.write(*top, (tree, last), out)).is_none() {
+                out.put::<Tree>(Key::Tree(*top), None);
+            }
+        }
+        for top in self.pasts.take_moved_on().difference(&changed) {
+            let was = self.pasts.moves_on(*top).map(|(tree, at)| (tree.clone(), at));
+            was.iter().for_each(|(tree, at)| self.write(*top, (tree, *at), out));
+        }
+    }
+
+    fn write(&self, top: Uid, (tree, last_step): (&Tree, u64), out: &mut Written) {
         let left = |outliving: Outliving| Some((outliving.clone(), self.store.left(&outliving)?));
         let left: Vec<(Outliving, Left)> = tree.outlived().filter_map(left).collect();
         let mut objects: Vec<Objects> = Vec::new();
@@ -164,7 +201,7 @@ impl Engine {
                 None => objects.push((of, vec![(uid, held)])),
             }
         }
-        out.put(Key::Tree(top), Some(&(tree, left, objects)));
+        out.put(Key::Tree(top), Some(&(last_step, tree, left, objects)));
     }
 
     /// An engine that goes on at `at` with what another had stored. Its watches go on where
@@ -184,12 +221,26 @@ impl Engine {
         engine.have_lists_entered = true;
         (engine.now, engine.n_entered, engine.reached) = (head.now, head.n_entered, head.reached);
         (engine.reference, engine.relisted) = (head.reference, head.relisted);
-        engine.inlet.resume(head.inlet);
         let now_of = |(lane, part, kept): &(Lane, Part, KeptLane)| {
             ((*lane, *part), engine.part_of(*lane, *part, kept).map(|part| (*lane, part)))
         };
         let parts: Parts = head.lanes.iter().map(now_of).collect();
-        let dropped = engine.restore_trees(&mut read, &parts);
+        let (records, mut arrived) = Arrived::read(&mut read);
+        arrived.changes.retain_mut(|(lane, part, version, _)| {
+            let mut lanes = head.lanes.iter().filter(|it| (it.0, it.1) == (*lane, *part));
+            let is_told_again = lanes.any(|(.., kept)| kept.tells_again(*version));
+            let now_of = parts.get(&(*lane, *part)).copied().flatten();
+            *part = now_of.map_or(*part, |(_, part)| part);
+            is_told_again && now_of.is_some()
+        });
+        engine.arrived = records;
+        engine.inlet.resume(head.inlet, arrived);
+        let told = Pasts::read_told(&mut read);
+        let are_all_told = told.are_all(head.told.0);
+        let steps = if are_all_told { steps_of(&told) } else { Steps::new() };
+        let heads = Pasts::read_heads(&mut read);
+        let wanted = if are_all_told { Pasts::wanted(&heads) } else { Wanted::new() };
+        let (dropped, were) = engine.restore_trees(&mut read, &parts, &steps, wanted);
         engine.unmatched = head.unmatched;
         for top in &engine.unmatched {
             if engine.store.read(*top, Tree::lacks_top) == Some(true) {
@@ -202,9 +253,12 @@ impl Engine {
             }
         }
         let gone = dropped.iter().copied().collect();
-        let n_lost = engine.pasts.resume(&mut read, &gone, engine.reached, engine.now);
+        let told = if are_all_told { told } else { past::Stored::default() };
+        engine.pasts.goes_on_from(head.told.1);
+        let (reached, now) = (engine.reached, engine.now);
+        let n_lost = engine.pasts.resume(&mut read, (heads, told, &were), &gone, reached, now);
         engine.counts.unkept += n_lost;
-        let are_all_there = engine.store.n_objects() == head.n_objects;
+        let are_all_there = are_all_told && engine.store.n_objects() == head.n_objects;
         if !engine.restore_waiting(&mut read, &parts) || !are_all_there {
             engine.list_anew();
         }
@@ -219,36 +273,58 @@ impl Engine {
         Ok((engine, restored))
     }
 
-    /// The trees; returns those that are none to go on with.
-    fn restore_trees(&mut self, read: &mut Read, parts: &Parts) -> Vec<Uid> {
+    /// The trees; returns those that are none to go on with, and what the others were as far as that is
+    /// `wanted`.
+    fn restore_trees(
+        &mut self,
+        read: &mut Read,
+        parts: &Parts,
+        steps: &Steps<'_>,
+        mut wanted: Wanted,
+    ) -> (Vec<Uid>, Were) {
         let mut dropped = Vec::new();
+        let mut later = BTreeMap::new();
         for key in read.keys(Key::Tree(Uid::LEAST)..=Key::Tree(Uid::MOST)) {
             let Key::Tree(top) = key else { continue };
             let tree: Option<OfTree> = read.take(key);
-            match tree.filter(|tree| tree.tree.top().uid == top && self.suits(tree, parts)) {
-                Some(tree) => self.restore_tree(top, tree, parts),
+            let steps = steps.get(&top).into_iter().flatten().copied();
+            let last = tree.as_ref().map_or(0, |tree| tree.last_step);
+            let steps: Vec<&Entry> = steps.filter(|step| step.number > last).collect();
+            let suits =
+                |tree: &OfTree| tree.tree.top().uid == top && self.suits(tree, &steps, parts);
+            match tree.filter(suits) {
+                Some(tree) => {
+                    wanted.entry(top).and_modify(|wanted| *wanted = wanted.split_off(&last));
+                    self.restore_tree(top, tree, parts);
+                    later.extend(steps.into_iter().map(|step| (step.number, step)));
+                }
                 None => {
-                    self.changed.mark(top);
+                    self.is_other(top);
                     dropped.push(top);
                 }
             }
         }
+        let part_of = |lane, part| parts.get(&(lane, part)).copied()?;
+        let were = self.step_again(later.into_values(), wanted, part_of);
         for host in self.store.forget_lost_guests() {
-            self.changed.mark(host);
+            self.is_other(host);
         }
-        dropped
+        (dropped, were)
     }
 
     /// Whether all of it is still watched, and nothing above it is that was not.
-    fn suits(&self, of: &OfTree, parts: &Parts) -> bool {
-        let are_watched = of.objects.iter().all(|(of, _)| matches!(parts.get(of), Some(Some(_))));
+    fn suits(&self, of: &OfTree, steps: &[&Entry], parts: &Parts) -> bool {
+        let of_steps = steps.iter().filter(|step| step.released.lane.has_lives());
+        let of_steps = of_steps.map(|step| (step.released.lane, step.released.part));
+        let mut all = of.objects.iter().map(|(of, _)| *of).chain(of_steps);
+        let are_watched = all.all(|of| matches!(parts.get(&of), Some(Some(_))));
         let is_new = |lane: Lane| !parts.keys().any(|(known, _)| *known == lane);
         let owner = of.tree.owner().filter(|_| !self.waits_for.is_empty());
         are_watched && !owner.is_some_and(|owner| self.lanes_of(&owner.kind).any(is_new))
     }
 
     fn restore_tree(&mut self, top: Uid, of: OfTree, parts: &Parts) {
-        let OfTree { mut tree, left, objects } = of;
+        let OfTree { mut tree, left, objects, .. } = of;
         tree.share(&mut self.shared);
         for uid in tree.uids() {
             self.store.enter(uid, top);

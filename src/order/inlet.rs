@@ -6,10 +6,12 @@
 //! cannot have been written later than that arrival: the inlet knows this bound too.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::Arrivals;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::{Arrival, Clock};
 use crate::facts::kind::Kind;
@@ -61,16 +63,14 @@ impl Told {
     }
 }
 
-/// What is stored of an inlet.
+/// What is stored of an inlet, beside what arrived.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Kept {
-    /// By the API server's clock: whoever goes on with it may have another.
-    stair: VecDeque<(u64, UnixNanos)>,
+    /// The largest resourceVersion, and when it arrived by the API server's clock.
+    newest: Option<(u64, UnixNanos)>,
     desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
     n_arrived: u64,
     largest_released: Option<u64>,
-    /// How what waits arrived: it is told again.
-    arrivals: Vec<(Lane, Part, u64, Arrival)>,
 }
 
 impl Released {
@@ -114,6 +114,8 @@ pub struct Inlet {
     /// How what waited arrived when that was stored, and has not been told again: by the
     /// resourceVersion that its lane tells of it.
     again: BTreeMap<(Lane, Part, u64), Arrival>,
+    /// What arrived since that was last taken to be stored; `None` where it is not.
+    arrived: Option<Arrivals>,
     /// How far this machine's clock is off: of what arrives from now on.
     pub clock: Clock,
     largest_released: Option<u64>,
@@ -140,6 +142,7 @@ impl Inlet {
             n_of: BTreeMap::new(),
             n_arrived: 0,
             again: BTreeMap::new(),
+            arrived: None,
             clock: Clock::default(),
             largest_released: None,
             n_late: 0,
@@ -160,13 +163,16 @@ impl Inlet {
         moment: impl FnOnce(&Change, UnixNanos) -> UnixNanos,
     ) -> UnixNanos {
         let place = version.or(self.newest()).unwrap_or(BEFORE_ALL);
-        let again = told.change.version();
-        let again = again.and_then(|version| self.again.remove(&(told.lane, told.part, version)));
+        let of_lane = told.change.version();
+        let again = of_lane.and_then(|version| self.again.remove(&(told.lane, told.part, version)));
         let arrival = again.unwrap_or_else(|| {
             let bound = self.bound(place, at);
             let Clock { ahead, unsure, .. } = self.clock;
             Arrival { at: bound.plus(ahead), moment: moment(&told.change, bound), unsure }
         });
+        if let (Some(arrived), Some(version)) = (&mut self.arrived, of_lane) {
+            arrived.changes.push((told.lane, told.part, version, arrival));
+        }
         if let Some(version) = version {
             self.arrived(version, at);
         }
@@ -178,11 +184,15 @@ impl Inlet {
     pub fn arrived(&mut self, version: u64, at: UnixNanos) {
         if Some(version) > self.newest() {
             self.stair.push_back((version, at));
+            let at_server = self.at_server(at);
+            if let Some(arrived) = &mut self.arrived {
+                arrived.stair.push((version, at_server));
+            }
             let old = at.minus(self.settle_time.times(4));
             while self.stair.len() > 1 && self.stair.front().is_some_and(|(_, at)| *at < old) {
                 self.stair.pop_front();
             }
-            let old = old.plus(self.clock.ahead);
+            let old = self.old(at);
             while self.stair_before.front().is_some_and(|(_, at)| *at < old) {
                 self.stair_before.pop_front();
             }
@@ -304,7 +314,7 @@ impl Inlet {
         }
         if let Some((version, rank, n)) = up_to {
             let rest = self.waiting.split_off(&(version, rank, n + 1));
-            self.ready.append(&mut std::mem::replace(&mut self.waiting, rest));
+            self.ready.append(&mut mem::replace(&mut self.waiting, rest));
         }
         while self.waiting.len() > self.max_waiting
             && let Some((place, released)) = self.waiting.pop_first()
@@ -323,9 +333,12 @@ impl Inlet {
             *n_listed -= usize::from(released.is_listed);
         }
         // What its lane had told before that is not told again.
-        let of = (released.lane, released.part);
-        self.again
-            .retain(|(lane, part, version), _| (*lane, *part) != of || *version > released.place.0);
+        let told =
+            (released.lane, released.part, 0)..=(released.lane, released.part, released.place.0);
+        while let Some((known, _)) = self.again.range(told.clone()).next() {
+            let known = *known;
+            self.again.remove(&known);
+        }
     }
 
     /// How much waits that this part of a lane told, and how much of that it told by a list.
@@ -334,33 +347,52 @@ impl Inlet {
         self.n_of.get(&(lane, part)).copied().unwrap_or_default()
     }
 
+    /// What arrives from now on is to be stored.
+    pub fn store_arrivals(&mut self) {
+        self.arrived.get_or_insert_default();
+    }
+
+    /// What arrived since this was last asked.
+    #[must_use]
+    pub fn take_arrived(&mut self) -> Arrivals {
+        self.arrived.as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// What had arrived by then may be of use no more.
+    #[must_use]
+    pub fn old(&self, now: UnixNanos) -> UnixNanos {
+        now.minus(self.settle_time.times(4)).plus(self.clock.ahead)
+    }
+
+    /// By the API server's clock, at the latest.
+    fn at_server(&self, at: UnixNanos) -> UnixNanos {
+        at.plus(self.clock.ahead).plus(self.clock.unsure)
+    }
+
     /// What is to be stored of it: of what waits only how it arrived, for that is told again.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        let ahead = self.clock.ahead.plus(self.clock.unsure);
-        let here = self.stair.iter().map(|(version, at)| (*version, at.plus(ahead)));
-        let waits = self.ready.values().chain(self.waiting.values()).filter_map(|it| {
-            Some((it.lane, it.part, it.change.version()?, it.arrival.filter(|_| !it.is_listed)?))
-        });
-        let again =
-            self.again.iter().map(|((lane, part, version), at)| (*lane, *part, *version, *at));
+        let here = self.stair.back().map(|(version, at)| (*version, self.at_server(*at)));
         Kept {
-            arrivals: waits.chain(again).collect(),
-            stair: self.stair_before.iter().copied().chain(here).collect(),
+            newest: here.or(self.stair_before.back().copied()),
             desired: self.desired.clone(),
             n_arrived: self.n_arrived,
             largest_released: self.largest_released,
         }
     }
 
-    /// Goes on where another was.
-    pub fn resume(&mut self, kept: Kept) {
-        let Kept { stair, desired, n_arrived, largest_released, arrivals } = kept;
-        let again =
-            arrivals.into_iter().map(|(lane, part, version, at)| ((lane, part, version), at));
+    /// Goes on where another was, to which all this had arrived.
+    pub fn resume(&mut self, kept: Kept, arrived: Arrivals) {
+        let Kept { newest, desired, n_arrived, largest_released } = kept;
+        let again = arrived.changes.into_iter();
+        let again = again.map(|(lane, part, version, at)| ((lane, part, version), at));
         self.again = again.collect();
-        (self.stair_before, self.desired) = (stair, desired);
+        self.stair_before = arrived.stair.into();
+        if newest > self.stair_before.back().copied() {
+            self.stair_before.extend(newest);
+        }
         (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
+        self.desired = desired;
     }
 
     /// Takes the first that is ready.

@@ -100,7 +100,11 @@ impl Relist {
 
     /// A version with these `facts` was taken out of the inlet.
     pub fn hold(&mut self, uid: Uid, facts: Option<NonZeroU64>) {
-        let Some(known) = self.known.get(&uid) else { return };
+        let Some(known) = self.known.get(&uid) else {
+            // It is told to be gone, which waits behind this.
+            self.leaving.entry(uid).and_modify(|held| *held = facts);
+            return;
+        };
         if known.has(facts.map_or(Known::NOTHING, NonZeroU64::get)) {
             self.waiting.remove(&uid);
         } else {
@@ -115,7 +119,8 @@ impl Relist {
     pub fn held(&self, uid: Uid) -> Option<Option<NonZeroU64>> {
         let known = || self.known.get(&uid).map(|known| known.facts());
         let held = self.waiting.get(&uid).copied().or_else(known);
-        held.or_else(|| self.leaving.get(&uid).copied())
+        let held = held.or_else(|| self.leaving.get(&uid).copied())?;
+        Some(held.and_then(|facts| Known(facts.get()).facts()))
     }
 
     /// That `uid` is gone was taken out of the inlet.

@@ -344,7 +344,7 @@ fn the_same_recording_gives_the_same_spans() {
 
 /// Each lane comes late by its own wandering delay, always less than `most`; of a long one every
 /// second lane is in time, and all lists are.
-fn delayed(told: &[Told], random: &mut Random, most: i64) -> Vec<Told> {
+pub(crate) fn delayed(told: &[Told], random: &mut Random, most: i64) -> Vec<Told> {
     let mut late: Vec<Told> = told.to_vec();
     for lane in support_drive::CATALOG.lanes() {
         if most > 2 * S && random.chance(50) {

@@ -6,22 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use lifespan::engine::Engine;
 use lifespan::engine::state::{FORMAT, Restored};
+use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::ids::{SpanId, TraceId};
 use lifespan::facts::kind::Lane;
 use lifespan::facts::meta::Uid;
 use lifespan::facts::span::{FinishedSpan, Value};
-use lifespan::facts::time::UnixNanos;
+use lifespan::facts::time::{Nanos, UnixNanos};
 
-use crate::properties::{current, list};
+use crate::properties::{current, delayed, list};
 use crate::support::checks::{faults, flag, is_root, show};
 use crate::support::drive::{
     Run, Told, decode, drive, drive_on, hear, is_of_lane, settings, version,
 };
 use crate::support::lines;
 use crate::support::model::S;
+use crate::support::model::random::Random;
 use crate::support::shape::histories;
 
 /// What a process hears, to which time does not run back as between the lines of a recording.
@@ -57,7 +58,17 @@ fn until(
     cut: usize,
     is_stored: impl Fn(usize) -> bool,
 ) -> (Engine, Stored, Vec<FinishedSpan>) {
-    let mut engine = Engine::new(settings());
+    until_with(settings(), all, cut, is_stored)
+}
+
+/// The same with other settings.
+fn until_with(
+    settings: Settings,
+    all: &[Told],
+    cut: usize,
+    is_stored: impl Fn(usize) -> bool,
+) -> (Engine, Stored, Vec<FinishedSpan>) {
+    let mut engine = Engine::new(settings);
     engine.store_changes();
     let (mut stored, mut spans, mut left) = (Stored::new(), Vec::new(), 0);
     for (i, told) in all[..cut].iter().enumerate() {
@@ -242,28 +253,89 @@ fn whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told() {
     assert!(n_gaps * 100 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
 }
 
-/// Stored after each change or once, the records are the same.
+/// What is stored of trees as they are, without the number of the step that each had taken last, and of
+/// what waits and was sampled. What they were and were told may be stored in more than one way.
+fn as_they_are(stored: &Stored) -> Vec<(&[u8], &[u8])> {
+    let kept = stored.iter().filter(|(key, _)| b"tovs".contains(&key[0]));
+    let content = |(key, value): (&'_ Vec<u8>, &'_ Vec<u8>)| {
+        let number = value[8..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
+        if key[0] == b't' { 8 + number } else { 8 }
+    };
+    kept.map(|(key, value)| (&key[..], &value[content((key, value))..])).collect()
+}
+
+/// Stored after each change or once, what goes on with it is the same: trees of which only the steps are
+/// stored that they took since become what they are.
 #[test]
 fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
-    let mut n = 0;
-    for (name, lines) in histories(1) {
-        let all = heard(&lines);
-        let begin = listed_at(&all);
-        for cut in (begin..all.len()).step_by(((all.len() - begin) / 3).max(1)) {
-            let (mut engine, often, _) = until(&all, cut, |_| true);
-            assert!(engine.changed().is_empty(), "{name}: what is stored is stored once");
-            let (mut engine, mut once, _) = until(&all, cut, |_| false);
-            commit(&mut engine, &mut once);
-            let keys = |stored: &Stored| stored.keys().cloned().collect::<Vec<_>>();
-            assert_eq!(keys(&often), keys(&once), "{name}, {cut}");
-            // What is of no tree is as of the last time that anything was told.
-            let other =
-                often.iter().find(|(key, value)| key[0] != b'h' && once.get(*key) != Some(*value));
-            assert!(other.is_none(), "{name}, {cut}: {:?}", other.map(|(key, _)| key));
-            n += often.len();
+    let (mut n, mut n_stepped) = (0, 0);
+    let histories: Vec<_> =
+        histories(1).into_iter().map(|(name, lines)| (name, heard(&lines))).collect();
+    // Where less far back is kept trees are stored as they were at more moments.
+    for owner_wait in [settings().owner_wait, Nanos::from_seconds(1)] {
+        let of = || Settings { owner_wait, ..settings() };
+        for (name, all) in &histories {
+            let begin = listed_at(all);
+            for cut in (begin..all.len()).step_by(((all.len() - begin) / 12).max(1)) {
+                let (mut engine, mut often, _) = until_with(of(), all, cut, |_| true);
+                assert!(engine.changed().is_empty(), "{name}: what is stored is stored once");
+                let (mut engine, mut once, _) = until_with(of(), all, cut, |_| false);
+                commit(&mut engine, &mut once);
+                if once.is_empty() {
+                    // The first lists have not entered yet.
+                    continue;
+                }
+                let expected = as_they_are(&once);
+                let is_same = |it: &(&[u8], &[u8])| expected.contains(it);
+                n_stepped += as_they_are(&often).iter().filter(|it| !is_same(it)).count();
+                let at = UnixNanos(all[cut - 1].at);
+                let (mut engine, _) = Engine::restore(of(), often.clone(), at).unwrap();
+                commit(&mut engine, &mut often);
+                let is = as_they_are(&often);
+                let other = is.iter().zip(&expected).find(|(is, expected)| is != expected);
+                assert!(other.is_none(), "{name}, {cut}: {:?}", other.map(|(is, _)| is.0));
+                assert_eq!(is.len(), expected.len(), "{name}, {cut}");
+                n += is.len();
+            }
         }
     }
-    assert!(n > 1_000, "{n} records");
+    assert!(n > 800 && n_stepped > 400, "{n} records, {n_stepped} trees by their steps");
+}
+
+/// Lanes come late by more than is waited for, so that much is decided again: also by who was not there
+/// when it was decided first.
+#[test]
+fn whoever_goes_on_decides_again_what_another_had_decided() {
+    let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(5, |n| n.parse().unwrap());
+    let (mut n, mut n_late, mut n_gaps, mut n_traces, mut wrong) = (0, 0, 0, 0, Vec::new());
+    for (name, lines) in histories(2) {
+        let all = delayed(&heard(&lines), &mut Random::new(7), 12 * S);
+        let expected = drive(&all);
+        n_late += expected.counts.late;
+        let begin = listed_at(&all);
+        for cut in (begin..all.len()).step_by(((all.len() - begin) / n_cuts).max(1)) {
+            let (_, stored, before) = until(&all, cut, |_| true);
+            if stored.is_empty() {
+                continue;
+            }
+            let (run, _) = go_on(stored, &all[..cut], &all[cut..], all[cut - 1].at);
+            n += 1;
+            let told = [before, run.spans].concat();
+            let differs = differences_but_times(&expected.spans, &told);
+            let (differs, n_said) = unsaid(&expected.spans, &told, differs);
+            n_gaps += n_said;
+            n_traces += told.iter().filter(|span| is_root(span)).count();
+            if !differs.is_empty() {
+                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
+                wrong.push(format!("{name}, cut at {cut} of {}:\n{first}", all.len()));
+            }
+        }
+    }
+    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
+    // Whoever goes on waits for all lanes anew, and may know more than who did not.
+    assert!(wrong.len() * 100 < n, "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
+    assert!(n_late > 1_000, "{n_late} came late");
+    assert!(n_gaps * 50 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
 }
 
 /// What differs in more than times: those are what they are, within what is known of them.
@@ -435,7 +507,7 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                     assert_eq!(restored.n_damaged, usize::from(damage < 2), "{name}");
                     assert_eq!(restored.dropped.len(), usize::from(damage < 2 && key[0] == b't'));
                     let must_list = engine.resumes_at(Lane::Pods, 0).is_none();
-                    assert_eq!(must_list, [b't', b'o'].contains(&key[0]), "{name}");
+                    assert_eq!(must_list, [b't', b'o', b'c'].contains(&key[0]), "{name}");
                     let again = if must_list {
                         lists(&all[..cut], at)
                     } else {

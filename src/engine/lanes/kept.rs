@@ -27,6 +27,13 @@ pub(in crate::engine) struct Kept {
     behind: Option<UnixNanos>,
 }
 
+impl Kept {
+    /// Whether its watch tells a version again where it goes on.
+    pub(in crate::engine) fn tells_again(&self, version: u64) -> bool {
+        self.version.is_some_and(|from| from < version)
+    }
+}
+
 impl Engine {
     /// Where the watch of a lane goes on, if it does without a list.
     #[must_use]
@@ -118,6 +125,13 @@ impl Engine {
         held: Option<NonZeroU64>,
     ) {
         self.lanes.entry(of).or_default().relist.resume(uid, held);
+    }
+
+    /// An object of a lane was there once, and was gone when that was stored.
+    pub(in crate::engine) fn forget_object(&mut self, of: (Lane, Part), uid: Uid) {
+        let relist = &mut self.lanes.entry(of).or_default().relist;
+        relist.deleted(uid);
+        relist.left(uid);
     }
 
     /// The part of `lane` in which an object is known, with the facts of the version that was last taken

@@ -26,7 +26,7 @@ fn when(second: i64) -> When {
 }
 
 fn told(version: u64, second: i64) -> Entry {
-    Entry { number: 0, released: gone(version), when: when(second), desired: None }
+    Entry { number: 0, released: gone(version), when: when(second), desired: None, step: None }
 }
 
 /// A past in which so many changes were told, one a second.
@@ -34,7 +34,7 @@ fn past(n: u64) -> (Pasts, usize) {
     let (mut pasts, mut n_unkept) = (Pasts::default(), 0);
     for (second, version) in (0..).zip(1..=n) {
         pasts.remember(uid(1), false, || None);
-        n_unkept += pasts.keep(uid(1), told(version, second), WINDOW);
+        n_unkept += pasts.keep(uid(1), told(version, second), WINDOW).unwrap();
         if pasts.wants_middle(uid(1), WINDOW) {
             pasts.set_middle(uid(1), |_| None);
         }
@@ -71,7 +71,7 @@ fn what_is_kept_is_bounded_and_what_is_not_is_counted() {
     let (mut pasts, mut n_unkept) = (Pasts::default(), 0);
     for version in 1..=10_000 {
         pasts.remember(uid(1), false, || None);
-        n_unkept += pasts.keep(uid(1), told(version, 0), WINDOW);
+        n_unkept += pasts.keep(uid(1), told(version, 0), WINDOW).unwrap();
         assert!(pasts.numbers.n <= MAX_TOLD);
     }
     assert_eq!(n_unkept + pasts.numbers.n, 10_000);

@@ -65,9 +65,10 @@ fn what_had_arrived_bounds_by_the_servers_clock_whoever_goes_on() {
         let here = |clock: Clock, seconds| UnixNanos::from_seconds(seconds).minus(clock.ahead);
         let mut inlet = Inlet::new(SETTLE, 10);
         inlet.clock = off(before);
+        inlet.store_arrivals();
         inlet.arrived(7, here(inlet.clock, 100));
         let mut next = Inlet::new(SETTLE, 10);
-        next.resume(inlet.kept());
+        next.resume(inlet.kept(), inlet.take_arrived());
         assert_eq!(next.newest(), Some(7));
         next.clock = off(after);
         let bound = |next: &mut Inlet, version: u64| {
