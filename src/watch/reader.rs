@@ -1,7 +1,9 @@
 //! Asks, reads and hands on: the shell around [`ListWatch`], one for each target.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -30,6 +32,10 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How often the log is told of a list that takes long.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// So many bytes of a list are read before whoever listens takes what was in them: then little is on its
+/// way, and the memory of it is at hand for what comes next.
+const AT_ONCE: usize = 16 << 10;
 
 /// Whoever listened has gone.
 #[derive(Debug)]
@@ -222,30 +228,40 @@ impl<E: Listener> Reader<E> {
                 Ok(None) => break,
                 Err(_) => return Ok(broken(format!("the list paused for {PAUSE:?}"))),
             };
-            let (at, mut out, mut tally) = (self.api.machine().now(), Vec::new(), Tally::default());
-            let (listener, is_skipped) = (&mut self.listener, self.has_no_backlog);
-            let read = items.read(&chunk, |item| {
-                tally.n_items += 1;
-                if !is_skipped {
-                    let Heard { out: one, n_stamps, refused, .. } =
-                        listener.listen(Said::Listed(item), at);
-                    out.extend(one);
-                    tally.add(n_stamps, refused);
+            let (at, mut tally) = (self.api.machine().now(), Tally::default());
+            let mut ended = None;
+            for piece in chunk.chunks(AT_ONCE) {
+                let mut out = Vec::new();
+                let (listener, is_skipped) = (&mut self.listener, self.has_no_backlog);
+                let read = items.read(piece, |item| {
+                    tally.n_items += 1;
+                    if !is_skipped {
+                        let Heard { out: one, n_stamps, refused, .. } =
+                            listener.listen(Said::Listed(item), at);
+                        out.extend(one);
+                        tally.add(n_stamps, refused);
+                    }
+                });
+                if let Some(version) = items.version().filter(|_| is_doubtful) {
+                    is_doubtful = false;
+                    if list_watch.is_stale(version) {
+                        ended = Some(broken(STALE));
+                        break;
+                    }
                 }
-            });
+                for one in out {
+                    self.hand_on(Some(one)).await?;
+                }
+                if let Err(error) = read {
+                    ended = Some(broken(error.to_string()));
+                    break;
+                }
+                let_others_go_on().await;
+            }
             self.count(chunk.len(), &tally, |_| {});
             self.tell_progress();
-            if let Some(version) = items.version().filter(|_| is_doubtful) {
-                is_doubtful = false;
-                if list_watch.is_stale(version) {
-                    return Ok(broken(STALE));
-                }
-            }
-            for one in out {
-                self.hand_on(Some(one)).await?;
-            }
-            if let Err(error) = read {
-                return Ok(broken(error.to_string()));
+            if let Some(ended) = ended {
+                return Ok(ended);
             }
         }
         let meta = match items.end() {
@@ -397,6 +413,20 @@ impl<E: Listener> Reader<E> {
             more(status);
         });
     }
+}
+
+/// Lets those go on that can: tokio's `yield_now` asks the system besides what has come, by a call of its
+/// own each time.
+async fn let_others_go_on() {
+    let mut have_gone_on = false;
+    let wait = poll_fn(|context| {
+        if std::mem::replace(&mut have_gone_on, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    wait.await;
 }
 
 fn schemas_path(group: &str, version: &str) -> String {
