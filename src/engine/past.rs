@@ -122,11 +122,14 @@ struct Middle {
     was: Weres,
 }
 
+/// What each change asks for several times.
+type ByHash<K, V> = HashMap<K, V, BuildHasherDefault<Drawn>>;
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Pasts {
-    by_number: BTreeMap<u64, Past>,
-    of: HashMap<Uid, u64, BuildHasherDefault<Drawn>>,
+    by_number: ByHash<u64, Box<Past>>,
+    of: ByHash<Uid, u64>,
     /// To which tree objects belonged that are gone.
     gone: BTreeMap<Uid, Uid>,
     n_begun: u64,
@@ -173,15 +176,12 @@ impl Pasts {
 
     /// Nothing is decided again: what resourceVersions count has begun anew.
     pub(super) fn reset(&mut self) {
-        let mut all = self.by_number.values();
-        while let Some(tree) = all.find_map(|past| past.trees.first().copied()) {
-            self.forget(tree);
-            all = self.by_number.values();
-        }
+        let trees = self.by_number.values().filter_map(|past| past.trees.first().copied());
+        trees.collect::<Vec<_>>().into_iter().for_each(|tree| self.forget(tree));
     }
 
     fn past(&self, tree: Uid) -> Option<&Past> {
-        self.by_number.get(self.of.get(&tree)?)
+        self.by_number.get(self.of.get(&tree)?).map(|past| &**past)
     }
 
     fn begin(&mut self, tree: Uid) -> u64 {
@@ -201,7 +201,7 @@ impl Pasts {
             gone: Vec::new(),
             is_stored_apart: false,
         };
-        self.by_number.insert(self.n_begun, past);
+        self.by_number.insert(self.n_begun, Box::new(past));
         self.of.insert(tree, self.n_begun);
         self.n_begun
     }

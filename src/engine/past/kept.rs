@@ -178,7 +178,7 @@ impl Pasts {
         }
         for number in self.rebased.take() {
             let past = self.by_number.get_mut(&number);
-            let apart = past.as_deref().map(Past::apart).filter(|apart| !apart.is_empty());
+            let apart = past.as_deref().map(|past| past.apart()).filter(|apart| !apart.is_empty());
             out.put(Key::Base(number), apart.as_ref());
             let is_any = apart.is_some();
             past.into_iter().for_each(|past| past.is_stored_apart = is_any);
@@ -287,7 +287,7 @@ impl Pasts {
                 Some(past) => {
                     self.of.extend(past.trees.iter().map(|tree| (*tree, number)));
                     self.numbers.n += past.told.len();
-                    self.by_number.insert(number, past);
+                    self.by_number.insert(number, Box::new(past));
                 }
                 None => {
                     n_lost += 1;
