@@ -40,8 +40,7 @@ impl Error for Unread {
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unread> {
     let mut json = Json { text, at: 0, depth: 0 };
     let read = T::deserialize(&mut json)?;
-    json.pass_spaces();
-    if json.at == text.len() { Ok(read) } else { Err(Unread) }
+    if json.next().is_err() { Ok(read) } else { Err(Unread) }
 }
 
 /// How far the text is read.
@@ -56,16 +55,14 @@ impl<'a> Json<'a> {
         self.text.as_bytes().get(self.at).copied().ok_or(Unread)
     }
 
-    fn pass_spaces(&mut self) {
-        while let Ok(b' ' | b'\n' | b'\t' | b'\r') = self.byte() {
-            self.at += 1;
-        }
-    }
-
     /// The byte after white space.
     fn next(&mut self) -> Result<u8, Unread> {
-        self.pass_spaces();
-        self.byte()
+        loop {
+            match self.byte()? {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return Ok(byte),
+            }
+        }
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Unread> {
@@ -167,6 +164,11 @@ impl<'a> Deserializer<'a> for &mut Json<'a> {
         visitor.visit_unit()
     }
 
+    /// The key of a map, which is known to be a string.
+    fn deserialize_identifier<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
+        if self.byte()? == b'"' { self.string(visitor) } else { Err(Unread) }
+    }
+
     /// Only [`AsWritten`] is one, and `RawValue`, which `serde_json` makes of what it finds.
     fn deserialize_newtype_struct<V: Visitor<'a>>(
         self,
@@ -183,7 +185,7 @@ impl<'a> Deserializer<'a> for &mut Json<'a> {
     forward_to_deserialize_any! {
         <W: Visitor<'a>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct enum identifier
+        unit_struct seq tuple tuple_struct map struct enum
     }
 }
 

@@ -116,6 +116,9 @@ impl Container {
         let escaped = self.carry.escaped(marks.backslashes, len);
         let strings = self.carry.in_strings(marks.quotes & !escaped);
         let (opens, closes) = (marks.opens & !strings, marks.closes & !strings);
+        if opens | closes == 0 {
+            return None;
+        }
         let n_closes = closes.count_ones();
         if n_closes < self.depth {
             self.depth = self.depth - n_closes + opens.count_ones();
