@@ -100,6 +100,8 @@ struct Past {
     gone: Vec<Uid>,
     /// Something of what they were is stored apart.
     is_stored_apart: bool,
+    /// At most so many of what was told are not stored yet.
+    n_unstored: usize,
 }
 
 impl Past {
@@ -107,6 +109,7 @@ impl Past {
     fn tell(&mut self, entry: Entry) {
         self.last = self.last.max(Some(entry.released.place));
         self.at = entry.when.at;
+        self.n_unstored += 1;
         self.told.push_back(entry);
     }
 }
@@ -200,6 +203,7 @@ impl Pasts {
             middle: None,
             gone: Vec::new(),
             is_stored_apart: false,
+            n_unstored: 0,
         };
         self.by_number.insert(self.n_begun, Box::new(past));
         self.of.insert(tree, self.n_begun);
@@ -228,6 +232,7 @@ impl Pasts {
             past.trees.extend(other.trees);
             past.was.extend(other.was);
             past.told.extend(other.told);
+            past.n_unstored += other.n_unstored;
             past.told.make_contiguous().sort_by_key(|entry| entry.released.place);
             past.since = past.since.max(other.since);
             past.last = past.last.max(other.last);

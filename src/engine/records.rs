@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::mem;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
@@ -80,20 +81,24 @@ impl Key {
 
 /// Records that are written.
 #[derive(Debug, Default)]
-pub(super) struct Written(pub(super) Vec<Record>);
+pub(super) struct Written {
+    pub(super) records: Vec<Record>,
+    /// Where a value is written before its length is known.
+    scratch: Vec<u8>,
+}
 
 impl Written {
     /// Writes a value, or that there is none any more.
     pub(super) fn put<T: Serialize>(&mut self, key: Key, value: Option<&T>) {
         let key = key.bytes();
         let value = value.map(|value| {
+            let mut scratch = mem::take(&mut self.scratch);
+            scratch.clear();
             // Values of known length can always be written; what could not would be read as damaged.
-            let mut bytes = postcard::to_extend(value, vec![0; 8]).unwrap_or_default();
-            let sum = checksum(&key, bytes.get(8..).unwrap_or_default());
-            bytes.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
-            bytes
+            self.scratch = postcard::to_extend(value, scratch).unwrap_or_default();
+            [&checksum(&key, &self.scratch)[..], &self.scratch].concat()
         });
-        self.0.push((key, value));
+        self.records.push((key, value));
     }
 }
 
@@ -181,7 +186,7 @@ mod tests {
     fn a_value_with_a_bit_of_it_flipped_or_under_another_key_is_damaged() {
         let mut written = Written::default();
         written.put(Key::Past(1), Some(&("a text", 7_u64)));
-        let (_, bytes) = written.0.pop().unwrap();
+        let (_, bytes) = written.records.pop().unwrap();
         let bytes = bytes.unwrap();
         let read = |key, bytes: &[u8]| decode::<(String, u64)>(key, bytes);
         assert_eq!(read(Key::Past(1), &bytes), Some(("a text".to_owned(), 7)));

@@ -129,7 +129,7 @@ impl Engine {
     pub fn changed(&mut self) -> Vec<Record> {
         let mut out = Written::default();
         if !self.have_lists_entered {
-            return out.0;
+            return out.records;
         }
         self.write_trees(&mut out);
         for owner in self.orphans.changed.take() {
@@ -144,10 +144,10 @@ impl Engine {
         if let Some(remembered) = self.sieve.changed() {
             out.put(Key::Sampled, Some(&remembered));
         }
-        if std::mem::take(&mut self.is_told) || !out.0.is_empty() {
+        if std::mem::take(&mut self.is_told) || !out.records.is_empty() {
             out.put(Key::Head, Some(&self.head()));
         }
-        out.0
+        out.records
     }
 
     fn head(&self) -> Head {

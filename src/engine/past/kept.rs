@@ -191,11 +191,12 @@ impl Pasts {
     /// Writes what trees were told since that was last written.
     fn write_told(&mut self, changed: &BTreeSet<u64>, out: &mut Written) {
         let stored = self.numbers.stored;
-        let is_new = |entry: &&Entry| entry.number > stored;
+        let pasts: BTreeSet<u64> = self.told.take().union(changed).copied().collect();
         let mut new: Vec<(u64, &Entry)> = Vec::new();
-        for number in self.told.take().union(changed) {
-            let told = self.by_number.get(number).into_iter().flat_map(|past| &past.told);
-            new.extend(told.filter(is_new).map(|entry| (*number, entry)));
+        for (number, past) in pasts.iter().filter_map(|it| Some((*it, self.by_number.get(it)?))) {
+            // The newest stand at the end, but where pasts were joined.
+            let unstored = past.told.iter().rev().filter(|entry| entry.number > stored);
+            new.extend(unstored.take(past.n_unstored).map(|entry| (number, entry)));
         }
         new.sort_unstable_by_key(|(_, entry)| entry.number);
         for together in new.chunks(TOGETHER) {
@@ -204,6 +205,10 @@ impl Pasts {
             self.numbers.are_stored(first.number, together.len());
         }
         self.numbers.stored = self.numbers.last;
+        for number in pasts {
+            let past = self.by_number.get_mut(&number);
+            past.into_iter().for_each(|past| past.n_unstored = 0);
+        }
     }
 
     fn head(&self, past: &Past) -> Head {
@@ -344,8 +349,18 @@ impl Pasts {
         let told = told.into_iter().collect::<Option<VecDeque<Entry>>>()?;
         let uids = gone.iter().map(|(uid, _)| *uid).collect();
         self.gone.extend(gone);
-        let mut past =
-            Past { trees, was, told, since, last, at, middle, gone: uids, is_stored_apart };
+        let mut past = Past {
+            trees,
+            was,
+            told,
+            since,
+            last,
+            at,
+            middle,
+            gone: uids,
+            is_stored_apart,
+            n_unstored: 0,
+        };
         for entry in later {
             self.changed.mark(number);
             past.tell(entry);
