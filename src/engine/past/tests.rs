@@ -101,3 +101,21 @@ fn trees_that_one_change_touched_are_decided_together() {
     pasts.join(&[uid(1), uid(2)]);
     assert_eq!(again(&mut pasts, 2), (vec![1, 2, 2, 2, 3], 0));
 }
+
+#[test]
+fn where_much_is_told_less_far_back_is_kept_and_nothing_is_let_go_at_once() {
+    let mut pasts = Pasts::default();
+    for (second, version) in (0..120).zip(1..) {
+        for tree in 1..=1_000 {
+            let tree = uid(tree);
+            pasts.remember(tree, false, || None);
+            assert_eq!(pasts.keep(tree, told(version, second), WINDOW), Some(0), "{second}");
+            if pasts.wants_middle(tree, WINDOW) {
+                pasts.set_middle(tree, |_| None);
+            }
+        }
+        assert!(pasts.numbers.n <= MAX_ALL, "{} after {second} s", pasts.numbers.n);
+    }
+    let (_, n_missed) = again(&mut pasts, 115);
+    assert_eq!(n_missed, 0, "of the last seconds all is kept");
+}
