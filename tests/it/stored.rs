@@ -187,6 +187,26 @@ async fn what_is_delivered_while_the_api_server_is_away_has_left_the_queue_at_th
 
 /// Until it has room, or until the process ends: then the next one is told again what could not be stored.
 #[tokio::test]
+async fn another_process_that_has_the_store_is_waited_for_as_long_as_timeout_says() {
+    let world = World::new().await;
+    let mut first = world.start("");
+    first.says(READY, 1).await;
+    let at = world.configured("");
+    let text = fs::read_to_string(at.join("c.yaml")).unwrap();
+    fs::write(at.join("c.yaml"), text.replace("timeout: 10s", "timeout: 300ms")).unwrap();
+    let mut hasty = Service::start(at, &world.api.url, CONFIG);
+    assert_eq!(hasty.ended().await, Some(1), "{}", hasty.said());
+    assert!(hasty.said().contains("another process has the storage"), "{}", hasty.said());
+    // This one waits for ten seconds.
+    let mut second = world.start("");
+    second.says("Starting lifespan", 1).await;
+    sleep(Duration::from_millis(300)).await;
+    ends(first, "TERM").await;
+    second.says(READY, 1).await;
+    ends(second, "TERM").await;
+}
+
+#[tokio::test]
 async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing() {
     for ends_full in [false, true] {
         let mut world = World::new().await;
