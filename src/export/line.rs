@@ -20,7 +20,7 @@ const HELD_BACK: usize = 64 << 20;
 const BESIDE: usize = 4 << 20;
 
 /// What is dropped is said this often.
-const SAID_EVERY: Duration = Duration::from_secs(60);
+pub(super) const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// A request that waits.
 #[derive(Debug)]

@@ -15,10 +15,11 @@ use super::endpoint::Settings;
 use super::error::Failure;
 use super::intake::{Account, Intake};
 use super::keeper::Keeper;
-use super::line::{Item, Room};
+use super::line::{Item, Room, SAID_EVERY};
 use super::server::Server;
 use super::settings::Queue;
 use crate::otlp::batch::Request;
+use crate::seldom::Seldom;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,7 @@ impl Worker {
         }
         let (keeper, number) = (self.keeper.as_ref()?, number?);
         let id = self.account.id();
+        let unread = Seldom::new(SAID_EVERY);
         loop {
             let problem = match keeper.read(&id, number).await {
                 Ok(Some(request)) => return Some((request, Arc::new(ticket))),
@@ -146,12 +148,14 @@ impl Worker {
                 Err(problem) => Some(problem),
             };
             let Some(problem) = problem else { break };
-            tracing::warn!(
-                otelcol.component.id = id,
-                otelcol.component.kind = "exporter",
-                error = problem,
-                "Cannot read a request from the storage; trying again"
-            );
+            if unread.now().is_some() {
+                tracing::warn!(
+                    otelcol.component.id = id,
+                    otelcol.component.kind = "exporter",
+                    error = problem,
+                    "Cannot read a request from the storage; trying again"
+                );
+            }
             let draining = self.stop.wait_for(|stop| *stop == Stop::Draining);
             if tokio::time::timeout(AGAIN, draining).await.is_ok() {
                 return None;
