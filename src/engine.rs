@@ -87,8 +87,9 @@ pub struct Engine {
     before: Vec<Released>,
     /// A history began anew, and trees still hold versions of the one before.
     is_new_history: bool,
-    /// Trees that were first seen in a list, and whether what that told came to be while nobody watched.
-    unjudged: BTreeMap<Uid, bool>,
+    /// Trees that were first seen in a list, and where that told what came to be while nobody watched, since
+    /// when nobody did, by the API server's clock.
+    unjudged: BTreeMap<Uid, Option<UnixNanos>>,
     /// What was written after the first and up to the second was told by lists alone, in part.
     gap: (u64, u64),
     /// Trees of which a later list told: looked at when those of all kinds are in.
@@ -327,7 +328,7 @@ impl Engine {
                 let Some(top) = self.store.top_of(uid) else { return Vec::new() };
                 self.counts.changes += 1;
                 self.store.leave(uid);
-                self.is_to_judge(top, false);
+                self.is_to_judge(top, None);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
             Change::Noted(note) => self.noted(note, out),
@@ -349,6 +350,7 @@ impl Engine {
         // A lane that has not listed tells of objects that were there before.
         let has_listed = self.any_part(lane, |state| state.has_listed);
         let is_of_gap = is_listed && is_new && self.has_relisted(lane);
+        let unwatched_since = is_of_gap.then(|| self.away_since(lane));
         // What is new to a watch and was written after its creation has only begun to match a selector.
         let has_begun_to_match =
             is_new && heard.arrival.is_some_and(|arrival| snapshot.is_older_than(arrival.at));
@@ -364,7 +366,7 @@ impl Engine {
         self.counts.changes += 1;
         self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
         if seen.is_listed {
-            self.is_to_judge(top, is_of_gap);
+            self.is_to_judge(top, unwatched_since);
         }
         if let Snapshot::Pod(pod) = snapshot {
             self.hear_of_claims(pod, out);

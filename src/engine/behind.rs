@@ -130,6 +130,13 @@ impl Engine {
         self.behind(now).map_or(now, |(since, _)| now.min(since))
     }
 
+    /// Since when a lane that has listed again had not been heard before that, by the API server's clock.
+    pub(super) fn away_since(&self, lane: Lane) -> UnixNanos {
+        let parts = self.lanes.iter().filter(|((of, _), _)| *of == lane);
+        let since = parts.filter_map(|(_, state)| Some(state.reach.behind?.since)).max();
+        since.unwrap_or(self.now).plus(self.inlet.clock.ahead)
+    }
+
     /// When what is due at `due` may be decided, as far as is known now.
     pub(super) fn decided_at(&self, due: UnixNanos) -> UnixNanos {
         let behind = self.behind(self.now).filter(|(since, _)| *since < due);

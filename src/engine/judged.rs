@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::facts::meta::Uid;
 use crate::facts::span::FinishedSpan;
+use crate::facts::time::UnixNanos;
 use crate::lifecycle::tree::Tree;
 use crate::lifecycle::turn::{Seen, Turn};
 
@@ -15,8 +16,9 @@ impl Engine {
         let now = self.now.plus(self.inlet.clock.ahead);
         // What a list tells of one kind, those of the others may be still to tell of.
         let is_listing = self.inlet.has_listed() || self.is_any_waited_for();
-        for (top, is_of_gap) in std::mem::take(&mut self.unjudged) {
-            let judge = |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, is_of_gap, turn);
+        for (top, unwatched_since) in std::mem::take(&mut self.unjudged) {
+            let judge =
+                |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, unwatched_since, turn);
             self.not_again(out, |engine, out| engine.change(top, Seen::NOTHING, out, judge));
         }
         if is_listing {
@@ -29,12 +31,13 @@ impl Engine {
         }
     }
 
-    /// A list told of a tree, of what came to be while nobody watched if it `is_of_gap`: it is judged,
-    /// or looked at, when all that it tells is in.
-    pub(super) fn is_to_judge(&mut self, top: Uid, is_of_gap: bool) {
+    /// A list told of a tree, of what came to be while nobody watched if it says since when: it is
+    /// judged, or looked at, when all that it tells is in.
+    pub(super) fn is_to_judge(&mut self, top: Uid, unwatched_since: Option<UnixNanos>) {
         if self.store.read(top, Tree::is_unjudged) == Some(true) {
             self.relisted.remove(&top);
-            *self.unjudged.entry(top).or_default() |= is_of_gap;
+            let since = self.unjudged.entry(top).or_default();
+            *since = unwatched_since.max(*since);
         } else if !self.unjudged.contains_key(&top) {
             self.relisted.insert(top);
         }

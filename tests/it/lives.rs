@@ -190,7 +190,8 @@ fn however_often_and_long_it_is_away_its_lives_tell_what_one_would_have_told() {
 
 #[test]
 fn where_the_server_forgets_too_lives_tell_the_same_or_say_that_there_was_a_gap() {
-    // In the last one a watch tells what another lane lists later.
-    let (n_gaps, n_traces) = agree(seeds(12).chain([33]), true);
+    // In the last ones a watch tells what another lane lists later, and a StatefulSet is created that does
+    // not say itself that it is not there yet.
+    let (n_gaps, n_traces) = agree(seeds(12).chain([33, 173]), true);
     assert!(n_gaps * 3 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
 }

@@ -6,7 +6,7 @@ use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
-use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::time::{Nanos, SECOND, UnixNanos};
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Seq;
@@ -54,8 +54,14 @@ impl Tree {
     }
 
     /// All lists are in: what they prove to be in progress goes on, all else is baseline. What came to
-    /// be while nobody watched says that there was a gap: parts of it may have come and gone.
-    pub fn judge(&mut self, now: UnixNanos, is_of_gap: bool, turn: &mut Turn<'_>) {
+    /// be while nobody watched, since `unwatched_since`, says that there was a gap: parts of it may have
+    /// come and gone.
+    pub fn judge(
+        &mut self,
+        now: UnixNanos,
+        unwatched_since: Option<UnixNanos>,
+        turn: &mut Turn<'_>,
+    ) {
         if !self.is_unjudged {
             return;
         }
@@ -65,7 +71,7 @@ impl Tree {
         } else if self.top().kind == Kind::Pod {
             self.judge_bare()
         } else {
-            self.judge_workload(now, turn)
+            self.judge_workload(now, unwatched_since, turn)
         };
         match began {
             Some(proof)
@@ -74,7 +80,7 @@ impl Tree {
             {
                 self.go_on(proof, turn);
                 if let Some(open) = self.open() {
-                    open.has_gap |= is_of_gap;
+                    open.has_gap |= unwatched_since.is_some();
                 }
             }
             Some(_) | None => {
@@ -111,7 +117,12 @@ impl Tree {
         Some(Proof { action, settles, cause: "spec:1".to_owned(), start })
     }
 
-    fn judge_workload(&mut self, now: UnixNanos, turn: &mut Turn<'_>) -> Option<Proof> {
+    fn judge_workload(
+        &mut self,
+        now: UnixNanos,
+        unwatched_since: Option<UnixNanos>,
+        turn: &mut Turn<'_>,
+    ) -> Option<Proof> {
         let root = self.root.as_deref()?;
         let is_run = root.mode == Mode::Run;
         if is_run && settle::is_over(root) {
@@ -132,10 +143,14 @@ impl Tree {
             self.begin_listed_healing(Evidence::arrival(now, Heard::FIRST), turn);
             return None;
         }
-        if root.paused || settle::is_complete(root) || !self.is_under_way(root) {
+        // What was not there when somebody watched last was created since.
+        let created = root.meta.created.plus(SECOND);
+        let is_first = root.meta.generation <= Some(1);
+        let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
+        if root.paused || settle::is_complete(root) || !(is_new || self.is_under_way(root)) {
             return None;
         }
-        if root.meta.generation <= Some(1) {
+        if is_first {
             return Some(Proof::of_creation(root));
         }
         let written = root.writers.iter().filter_map(|writer| writer.time).max();

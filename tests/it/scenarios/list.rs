@@ -551,6 +551,51 @@ fn a_deployment_that_a_complete_list_lacks_has_vanished() {
     );
 }
 
+/// Its status alone does not say so: with OnDelete it is never out of date.
+#[test]
+fn what_was_created_while_nobody_watched_and_is_not_there_yet_is_being_created() {
+    check(
+        "
+        @0 settled sts/db a
+        @5    closed sts
+        @5    closed pods
+        @20   missed sts shop replicas=2 ondelete revision=r1 status=1/1/0
+        @20.1 missed pod x of=sts/shop revision=r1
+        @22   list
+        @23   pod x running ready
+        @23.1 sts shop status=1/1/1
+        @23.2 pod y of=sts/shop revision=r1
+        @25   pod y running ready
+        @25.1 sts shop status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            create StatefulSet shop 20..25.1 completed {cause=spec:1, watch.gap}
+              start Pod x 20..23 completed
+              start Pod y 23.2..25 completed
+        "#]],
+    );
+}
+
+/// One that was there before, and has lost a Pod since, is not.
+#[test]
+fn what_only_a_list_shows_and_was_created_before_anybody_looked_away_is_not_being_created() {
+    check(
+        "
+        @0 settled sts/db a
+        @1    missed sts shop replicas=2 ondelete revision=r1 status=1/1/1
+        @1.1  missed pod x of=sts/shop revision=r1
+        @5    closed sts
+        @5    closed pods
+        @22   list
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+        "#]],
+    );
+}
+
 #[test]
 fn below_a_continued_rollout_stands_only_what_is_open_of_the_current_revision() {
     check(
