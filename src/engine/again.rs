@@ -161,10 +161,7 @@ impl Engine {
         self.pasts.join(touched);
         let has_left = std::mem::take(&mut self.has_left);
         let Some(entry) = entry.filter(|_| has_left.is_empty()) else {
-            touched.iter().for_each(|top| {
-                self.is_other(*top);
-                self.pasts.leave(*top, Some(place));
-            });
+            touched.iter().for_each(|top| self.pasts.leave(*top, Some(place)));
             return self.rest(first);
         };
         let Some(n_unkept) = self.pasts.keep(first, entry, self.kept_for()) else {

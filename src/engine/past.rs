@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::mem;
 
+use kept::Apart;
 pub(super) use kept::Stored;
 pub(super) use late::Again;
 use numbers::Numbers;
@@ -98,8 +99,8 @@ struct Past {
     middle: Option<Middle>,
     /// Objects that are gone by what was told.
     gone: Vec<Uid>,
-    /// Something of what they were is stored apart.
-    is_stored_apart: bool,
+    /// What of what they were is stored apart.
+    stored_apart: Vec<Apart>,
     /// At most so many of what was told are not stored yet.
     n_unstored: usize,
 }
@@ -141,8 +142,6 @@ pub(super) struct Pasts {
     changed: Changed<u64>,
     /// Those that were told something since.
     told: Changed<u64>,
-    /// Those of which something else is stored apart.
-    rebased: Changed<u64>,
     swept: Option<UnixNanos>,
 }
 
@@ -202,7 +201,7 @@ impl Pasts {
             at: UnixNanos::LEAST,
             middle: None,
             gone: Vec::new(),
-            is_stored_apart: false,
+            stored_apart: Vec::new(),
             n_unstored: 0,
         };
         self.by_number.insert(self.n_begun, Box::new(past));
@@ -218,16 +217,9 @@ impl Pasts {
         numbers.dedup();
         let Some((into, others)) = numbers.split_first() else { return };
         for other in others {
-            let n_other = *other;
+            [into, other].into_iter().for_each(|number| self.changed.mark(*number));
             let Some(other) = self.by_number.remove(other) else { continue };
             let Some(past) = self.by_number.get_mut(into) else { return };
-            let is_stored_apart = past.is_stored_apart || other.is_stored_apart;
-            for number in [*into, n_other] {
-                self.changed.mark(number);
-                if is_stored_apart {
-                    self.rebased.mark(number);
-                }
-            }
             self.of.extend(other.trees.iter().map(|tree| (*tree, *into)));
             past.trees.extend(other.trees);
             past.was.extend(other.was);
@@ -271,9 +263,6 @@ impl Pasts {
             past.was = middle.was;
             past.was.iter().for_each(|(tree, _)| self.numbers.begins_later(*tree, past.at));
             self.changed.mark(*number);
-            if past.is_stored_apart {
-                self.rebased.mark(*number);
-            }
         }
         Some(0)
     }
@@ -306,9 +295,6 @@ impl Pasts {
         let Some(number) = self.of.get(&tree) else { return };
         let Some(past) = self.by_number.get_mut(number) else { return };
         self.changed.mark(*number);
-        if past.is_stored_apart {
-            self.rebased.mark(*number);
-        }
         self.numbers.let_go(&mem::take(&mut past.told));
         past.gone.drain(..).for_each(|gone| {
             self.gone.remove(&gone);

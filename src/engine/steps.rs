@@ -54,14 +54,9 @@ impl Engine {
     pub(super) fn step_of(&mut self, touched: &Touches, entry: &Entry) -> Option<Step> {
         let step = touched.step(entry, self.inlet.clock.ahead);
         if step.is_none() {
-            self.store_whole(touched);
+            touched.all.iter().for_each(|top| self.is_other(*top));
         }
         step
-    }
-
-    /// These trees are stored whole.
-    pub(super) fn store_whole(&mut self, touched: &Touches) {
-        touched.all.iter().for_each(|top| self.is_other(*top));
     }
 
     /// A tree is another by something that is no step: it is stored whole.

@@ -217,12 +217,53 @@ pub(crate) fn unsaid(
     (unsaid.into_iter().map(|(_, what)| what).collect(), said.len())
 }
 
+/// What came of many cuts, each held against what would have been told without.
+#[derive(Default)]
+struct Cuts {
+    n: usize,
+    n_traces: usize,
+    /// Traces that are others and say so.
+    n_gaps: usize,
+    wrong: Vec<String>,
+}
+
+impl Cuts {
+    fn compare(
+        &mut self,
+        place: &str,
+        expected: &[FinishedSpan],
+        told: &[FinishedSpan],
+        differences: impl Fn(&[FinishedSpan], &[FinishedSpan]) -> Vec<(TraceId, String)>,
+    ) {
+        self.n += 1;
+        // What may be otherwise says so.
+        let (differs, n_said) = unsaid(expected, told, differences(expected, told));
+        self.n_gaps += n_said;
+        self.n_traces += told.iter().filter(|span| is_root(span)).count();
+        if !differs.is_empty() {
+            let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
+            self.wrong.push(format!("{place}:\n{first}"));
+        }
+    }
+
+    fn wrong(&self) -> String {
+        let shown: Vec<_> = self.wrong.iter().take(8).map(String::as_str).collect();
+        format!("{} of {} wrong:\n{}", self.wrong.len(), self.n, shown.join("\n"))
+    }
+
+    /// Of so many traces one says at most that it may be wrong.
+    fn says_seldom(&self, one_of: usize) {
+        let Self { n_gaps, n_traces, .. } = self;
+        assert!(n_gaps * one_of < *n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
+    }
+}
+
 /// Cut at any change, stored, restored at once, and continued: byte for byte what was told without.
 #[test]
 fn whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told() {
     let only = std::env::var("LIFESPAN_ONLY").unwrap_or_default();
     let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(6, |n| n.parse().unwrap());
-    let (mut n, mut n_traces, mut n_gaps, mut wrong) = (0, 0, 0, Vec::new());
+    let mut cuts = Cuts::default();
     for (name, lines) in histories(2) {
         if !name.starts_with(&only) {
             continue;
@@ -235,22 +276,13 @@ fn whoever_goes_on_with_what_was_stored_tells_what_one_would_have_told() {
             let at = all[cut - 1].at;
             let (_, stored, before) = until(&all, cut, |_| true);
             let (run, _) = go_on(stored, &all[..cut], &all[cut..], at);
-            n += 1;
             let told = [before, run.spans].concat();
-            let differs = differences(&expected.spans, &told);
-            // What may be otherwise says so.
-            let (differs, n_said) = unsaid(&expected.spans, &told, differs);
-            n_gaps += n_said;
-            n_traces += told.iter().filter(|span| is_root(span)).count();
-            if !differs.is_empty() {
-                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
-                wrong.push(format!("{name}, cut at {cut} of {}:\n{first}", all.len()));
-            }
+            let place = format!("{name}, cut at {cut} of {}", all.len());
+            cuts.compare(&place, &expected.spans, &told, differences);
         }
     }
-    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
-    assert!(n_gaps * 100 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
+    assert!(cuts.wrong.is_empty(), "{}", cuts.wrong());
+    cuts.says_seldom(100);
 }
 
 /// What is stored of trees as they are, without the number of the step that each had taken last, and of
@@ -307,7 +339,7 @@ fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
 #[test]
 fn whoever_goes_on_decides_again_what_another_had_decided() {
     let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(5, |n| n.parse().unwrap());
-    let (mut n, mut n_late, mut n_gaps, mut n_traces, mut wrong) = (0, 0, 0, 0, Vec::new());
+    let (mut cuts, mut n_late) = (Cuts::default(), 0);
     for (name, lines) in histories(2) {
         let all = delayed(&heard(&lines), &mut Random::new(7), 12 * S);
         let expected = drive(&all);
@@ -319,23 +351,15 @@ fn whoever_goes_on_decides_again_what_another_had_decided() {
                 continue;
             }
             let (run, _) = go_on(stored, &all[..cut], &all[cut..], all[cut - 1].at);
-            n += 1;
             let told = [before, run.spans].concat();
-            let differs = differences_but_times(&expected.spans, &told);
-            let (differs, n_said) = unsaid(&expected.spans, &told, differs);
-            n_gaps += n_said;
-            n_traces += told.iter().filter(|span| is_root(span)).count();
-            if !differs.is_empty() {
-                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
-                wrong.push(format!("{name}, cut at {cut} of {}:\n{first}", all.len()));
-            }
+            let place = format!("{name}, cut at {cut} of {}", all.len());
+            cuts.compare(&place, &expected.spans, &told, differences_but_times);
         }
     }
-    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
     // Whoever goes on waits for all lanes anew, and may know more than who did not.
-    assert!(wrong.len() * 100 < n, "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
+    assert!(cuts.wrong.len() * 100 < cuts.n, "{}", cuts.wrong());
     assert!(n_late > 1_000, "{n_late} came late");
-    assert!(n_gaps * 50 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
+    cuts.says_seldom(50);
 }
 
 /// What differs in more than times: those are what they are, within what is known of them.
@@ -385,7 +409,7 @@ fn is_gap(span: &FinishedSpan) -> bool {
 #[test]
 fn whoever_dies_between_two_commits_tells_nothing_twice_and_all_once() {
     let n_cuts: usize = std::env::var("LIFESPAN_CUTS").map_or(4, |n| n.parse().unwrap());
-    let (mut n, mut n_traces, mut n_gaps, mut wrong) = (0, 0, 0, Vec::new());
+    let mut cuts = Cuts::default();
     for (name, lines) in histories(2) {
         let all = heard(&lines);
         let expected = drive(&all);
@@ -398,25 +422,13 @@ fn whoever_dies_between_two_commits_tells_nothing_twice_and_all_once() {
             let at = all[cut - 1].at + 1;
             let (_, stored, before) = until(&all, cut, |i| i < lost);
             let (run, _) = go_on(stored, &all[..cut], &all[cut..], at);
-            n += 1;
             let told = [before, run.spans].concat();
-            let differs = differences_but_times(&expected.spans, &told);
-            let (differs, n_said) = unsaid(&expected.spans, &told, differs);
-            n_gaps += n_said;
-            n_traces += told.iter().filter(|span| is_root(span)).count();
-            if !differs.is_empty() {
-                let first = differs.iter().take(3).cloned().collect::<Vec<_>>().join("\n");
-                wrong.push(format!(
-                    "{name}, cut at {cut} of {}, {} lost:\n{first}",
-                    all.len(),
-                    cut - lost
-                ));
-            }
+            let place = format!("{name}, cut at {cut} of {}, {} lost", all.len(), cut - lost);
+            cuts.compare(&place, &expected.spans, &told, differences_but_times);
         }
     }
-    let shown: Vec<_> = wrong.iter().take(8).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {n} wrong:\n{}", wrong.len(), shown.join("\n"));
-    assert!(n_gaps * 100 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
+    assert!(cuts.wrong.is_empty(), "{}", cuts.wrong());
+    cuts.says_seldom(100);
 }
 
 /// What all lanes of objects with a life would list after `told`.

@@ -49,6 +49,9 @@ enum Form {
 /// What trees were that is stored apart, and whether in the middle.
 type Base = Vec<(bool, Uid, Tree)>;
 
+/// What a tree was that is stored apart: whether in the middle, and after which step.
+pub(super) type Apart = (bool, Uid, u64);
+
 /// So many changes are stored together: a few pages of a store.
 const TOGETHER: usize = 20;
 
@@ -80,12 +83,15 @@ impl Stored {
 pub(in crate::engine) type Heads = BTreeMap<u64, Option<Head>>;
 
 impl Past {
-    fn apart(&self) -> Vec<(bool, Uid, &Tree)> {
+    /// What is to be stored apart.
+    fn apart(&self) -> Vec<(Apart, &Tree)> {
         let middle = self.middle.iter().flat_map(|middle| middle.was.iter());
         let all = self.was.iter().map(|was| (false, was)).chain(middle.map(|was| (true, was)));
         let apart = all.filter(|(_, (_, was))| was.is_apart);
         apart
-            .filter_map(|(is_middle, (uid, was))| Some((is_middle, *uid, was.tree.as_ref()?)))
+            .filter_map(|(is_middle, (uid, was))| {
+                Some(((is_middle, *uid, was.at), was.tree.as_ref()?))
+            })
             .collect()
     }
 }
@@ -105,14 +111,13 @@ impl Pasts {
     pub(in crate::engine) fn begin_changes(&mut self) {
         self.changed.begin();
         self.told.begin();
-        self.rebased.begin();
         self.numbers.whole.begin();
         self.numbers.moved_on.begin();
     }
 
     /// Whether anything is other than when it was last written.
     pub(in crate::engine) fn have_changed(&self) -> bool {
-        let pasts = [&self.changed, &self.told, &self.rebased];
+        let pasts = [&self.changed, &self.told];
         let trees = [&self.numbers.whole, &self.numbers.moved_on];
         pasts.into_iter().any(Changed::is_any)
             || trees.into_iter().any(Changed::is_any)
@@ -163,7 +168,6 @@ impl Pasts {
             if was.at < self.numbers.last && was.form() == Form::Follows {
                 was.is_apart = true;
                 self.changed.mark(*number);
-                self.rebased.mark(*number);
             }
         }
     }
@@ -173,15 +177,23 @@ impl Pasts {
         let changed = self.changed.take();
         self.write_told(&changed, out);
         for number in changed {
+            let Some(past) = self.by_number.get_mut(&number) else {
+                out.put::<Head>(Key::Past(number), None);
+                out.put::<Base>(Key::Base(number), None);
+                continue;
+            };
+            let apart = past.apart();
+            let keys: Vec<Apart> = apart.iter().map(|(key, _)| *key).collect();
+            if keys != past.stored_apart {
+                let trees: Vec<_> = apart
+                    .iter()
+                    .map(|((is_middle, uid, _), tree)| (is_middle, uid, tree))
+                    .collect();
+                out.put(Key::Base(number), Some(&trees).filter(|trees| !trees.is_empty()));
+                past.stored_apart = keys;
+            }
             let head = self.by_number.get(&number).map(|past| self.head(past));
             out.put(Key::Past(number), head.as_ref());
-        }
-        for number in self.rebased.take() {
-            let past = self.by_number.get_mut(&number);
-            let apart = past.as_deref().map(|past| past.apart()).filter(|apart| !apart.is_empty());
-            out.put(Key::Base(number), apart.as_ref());
-            let is_any = apart.is_some();
-            past.into_iter().for_each(|past| past.is_stored_apart = is_any);
         }
         for first in self.numbers.take_over() {
             out.put::<OfPast>(Key::Told(first), None);
@@ -297,7 +309,6 @@ impl Pasts {
                 None => {
                     n_lost += 1;
                     self.changed.mark(number);
-                    self.rebased.mark(number);
                     trees.into_iter().for_each(|tree| self.begin_at(tree, reached, now));
                 }
             }
@@ -314,7 +325,6 @@ impl Pasts {
         were: &Were,
         entries: &mut BTreeMap<u64, OfPast>,
     ) -> Option<Past> {
-        let is_stored_apart = base.is_some();
         let base = base.unwrap_or_default();
         let were = |kept: &[KeptWas], in_middle: bool| -> Option<Weres> {
             let was = |(uid, at, form): &KeptWas| {
@@ -358,9 +368,10 @@ impl Pasts {
             at,
             middle,
             gone: uids,
-            is_stored_apart,
+            stored_apart: Vec::new(),
             n_unstored: 0,
         };
+        past.stored_apart = past.apart().into_iter().map(|(key, _)| key).collect();
         for entry in later {
             self.changed.mark(number);
             past.tell(entry);

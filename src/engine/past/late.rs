@@ -43,13 +43,7 @@ impl Pasts {
         let told = past.told.split_off(n.min(past.told.len()));
         past.middle = middle;
         self.numbers.let_go(&told);
-        let is_stored_apart = past.is_stored_apart;
-        if let Some(number) = number {
-            self.changed.mark(*number);
-            if is_stored_apart {
-                self.rebased.mark(*number);
-            }
-        }
+        number.into_iter().for_each(|number| self.changed.mark(*number));
         let mut told: Vec<(Entry, bool)> = told.into_iter().map(|entry| (entry, false)).collect();
         let mut n_missed = 0;
         for mut released in late {
