@@ -43,7 +43,7 @@ use crate::facts::change::{Change, Snapshot};
 use crate::facts::instant::Heard;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
-use crate::facts::span::{FinishedSpan, ShownSpan};
+use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
@@ -85,6 +85,8 @@ pub struct Engine {
     history: u32,
     /// What waited when a history began anew; it enters before all else.
     before: Vec<Released>,
+    /// What left as trees took steps again that others had taken; it leaves before all else.
+    left_again: Vec<FinishedSpan>,
     /// A history began anew, and trees still hold versions of the one before.
     is_new_history: bool,
     /// Trees that were first seen in a list, and where that told what came to be while nobody watched, since
@@ -179,6 +181,7 @@ impl Engine {
             reference: None,
             history: 0,
             before: Vec::new(),
+            left_again: Vec::new(),
             is_new_history: false,
             unjudged: BTreeMap::new(),
             gap: (0, 0),
@@ -204,7 +207,7 @@ impl Engine {
 
     /// Releases what is due at `now`, and returns what ended by it, children before parents.
     pub fn advance(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.left_again);
         while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
             self.now = self.now.max(next);
             for released in std::mem::take(&mut self.before) {
@@ -241,7 +244,8 @@ impl Engine {
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixNanos> {
         let tree = self.deadlines.next().map(|due| self.decided_at(due));
-        let before = (!self.before.is_empty()).then_some(self.now);
+        let is_any_due = !self.before.is_empty() || !self.left_again.is_empty();
+        let before = is_any_due.then_some(self.now);
         let (lists, inlet) = match self.lists_enter() {
             Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
             Some(Entry::Held) => (None, None),
@@ -280,18 +284,6 @@ impl Engine {
         });
         out.extend(self.hand_on(cut));
         out
-    }
-
-    /// The trees, to be read beside the engine.
-    #[must_use]
-    pub fn trees(&self) -> Trees {
-        Trees::new(Arc::clone(&self.store), Arc::clone(&self.rules))
-    }
-
-    /// What is open at `now`, as spans that go on and end then: for showing.
-    #[must_use]
-    pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
-        self.trees().in_progress(now)
     }
 
     /// What `told` means for the trees; returns what had waited for it.

@@ -258,6 +258,9 @@ impl Engine {
         let (reached, now) = (engine.reached, engine.now);
         let n_lost = engine.pasts.resume(&mut read, (heads, told, &were), &gone, reached, now);
         engine.counts.unkept += n_lost;
+        for top in std::mem::take(&mut engine.has_left) {
+            engine.pasts.leave(top, reached);
+        }
         let are_all_there = are_all_told && engine.store.n_objects() == head.n_objects;
         if !engine.restore_waiting(&mut read, &parts) || !are_all_there {
             engine.list_anew();

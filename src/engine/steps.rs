@@ -13,6 +13,7 @@ use crate::facts::change::Change;
 use crate::facts::kind::{Lane, Part};
 use crate::facts::meta::Uid;
 use crate::facts::note::About;
+use crate::facts::span::FinishedSpan;
 use crate::facts::time::Nanos;
 use crate::lifecycle::tree::Tree;
 use crate::lifecycle::turn::Seen;
@@ -67,14 +68,14 @@ impl Engine {
 
     /// Trees take the same steps that others had taken after they were stored; what they were on the way
     /// as far as it is `wanted`. `part_of` says which part of a lane tells now of what a part of it told
-    /// then.
+    /// then. By other settings than theirs a transition may have settled meanwhile: it leaves now.
     pub(super) fn step_again<'a>(
         &mut self,
         steps: impl Iterator<Item = &'a Entry>,
         mut wanted: Wanted,
         part_of: impl Fn(Lane, Part) -> Option<(Lane, Part)>,
     ) -> Were {
-        let mut were = Were::new();
+        let (mut were, mut out) = (Were::new(), Vec::new());
         let (counts, clock, entered) = (self.counts.clone(), self.inlet.clock, self.n_entered);
         let (now, keeps) = (self.now, std::mem::replace(&mut self.keeps, false));
         let mut stepped = BTreeSet::new();
@@ -88,12 +89,14 @@ impl Engine {
             }
             (self.n_entered, self.inlet.clock.ahead) = (step.order, step.ahead);
             self.now = entry.when.at;
-            self.take_step(step.top, seen, released, part_of(released.lane, released.part));
+            let of = part_of(released.lane, released.part);
+            self.take_step(step.top, seen, released, of, &mut out);
             stepped.insert(step.top);
         }
         (self.counts, self.inlet.clock, self.n_entered) = (counts, clock, entered);
         (self.now, self.keeps) = (now, keeps);
         self.touched.clear();
+        self.left_again = out;
         for (top, rest) in wanted {
             self.keep_were(top, rest, &mut were);
         }
@@ -110,8 +113,14 @@ impl Engine {
         }
     }
 
-    fn take_step(&mut self, top: Uid, seen: Seen, released: &Released, of: Option<(Lane, Part)>) {
-        let mut out = Vec::new();
+    fn take_step(
+        &mut self,
+        top: Uid,
+        seen: Seen,
+        released: &Released,
+        of: Option<(Lane, Part)>,
+        out: &mut Vec<FinishedSpan>,
+    ) {
         match &released.change {
             Change::Seen(snapshot) => {
                 let mut snapshot = snapshot.clone();
@@ -119,13 +128,13 @@ impl Engine {
                 let uid = snapshot.meta().uid;
                 self.store.enter(uid, top);
                 of.into_iter().for_each(|of| self.resume_object(of, uid, released.facts));
-                self.change(top, seen, &mut out, |tree, turn| tree.step(&snapshot, turn));
+                self.change(top, seen, out, |tree, turn| tree.step(&snapshot, turn));
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;
                 self.store.leave(uid);
                 of.into_iter().for_each(|of| self.forget_object(of, uid));
-                self.change(top, seen, &mut out, |tree, turn| tree.delete(snapshot, turn));
+                self.change(top, seen, out, |tree, turn| tree.delete(snapshot, turn));
             }
             Change::Noted(note) => {
                 let about = match &note.about {
@@ -137,7 +146,7 @@ impl Engine {
                     About::Claim(..) => None,
                 };
                 let Some(about) = about else { return };
-                self.change(top, seen, &mut out, |tree, turn| tree.note(about, note, turn));
+                self.change(top, seen, out, |tree, turn| tree.note(about, note, turn));
             }
             Change::Unmatched(_) | Change::Vanished(_) => {}
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Engine;
 use crate::facts::ids::TraceId;
 use crate::facts::meta::Uid;
 use crate::facts::span::{FinishedSpan, ShownSpan};
@@ -93,6 +94,20 @@ impl Trees {
                 spans::tell(&ended, |_| None, &self.rules).spans
             })
             .collect()
+    }
+}
+
+impl Engine {
+    /// The trees, to be read beside the engine.
+    #[must_use]
+    pub fn trees(&self) -> Trees {
+        Trees::new(Arc::clone(&self.store), Arc::clone(&self.rules))
+    }
+
+    /// What is open at `now`, as spans that go on and end then: for showing.
+    #[must_use]
+    pub fn in_progress(&self, now: UnixNanos) -> Vec<ShownSpan> {
+        self.trees().in_progress(now)
     }
 }
 

@@ -18,12 +18,6 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// Whether nothing did.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.stair.is_empty() && self.changes.is_empty()
-    }
-
     /// When the last of them did.
     #[must_use]
     pub fn last(&self) -> Option<UnixNanos> {

@@ -362,6 +362,42 @@ fn whoever_goes_on_decides_again_what_another_had_decided() {
     cuts.says_seldom(50);
 }
 
+/// What has to last lasts shorter by the settings of who goes on: what has settled by those when it takes
+/// the steps again is told, though the one before had not told it yet.
+#[test]
+fn whoever_goes_on_with_shorter_limits_loses_nothing_by_them() {
+    let of = || Settings { stable_time: Nanos::from_seconds(1), ..settings() };
+    let (mut n, mut lost) = (0, Vec::new());
+    for (name, lines) in histories(2) {
+        let all = heard(&lines);
+        let expected = drive(&all);
+        let begin = listed_at(&all);
+        for cut in (begin..all.len()).step_by(((all.len() - begin) / 8).max(1)) {
+            let (_, stored, before) = until(&all, cut, |_| true);
+            if stored.is_empty() {
+                continue;
+            }
+            let at = all[cut - 1].at;
+            let (mut engine, _) = Engine::restore(of(), stored, UnixNanos(at)).unwrap();
+            let rest = resumed(&engine, &all[..cut], at);
+            let rest = rest.into_iter().chain(all[cut..].iter().cloned());
+            let told = [before, drive_on(&mut engine, Run::default(), rest).spans].concat();
+            let roots: BTreeMap<TraceId, &FinishedSpan> =
+                told.iter().filter(|it| is_root(it)).map(|it| (it.trace_id, it)).collect();
+            assert_eq!(roots.len(), told.iter().filter(|it| is_root(it)).count(), "{name}, {cut}");
+            let before_cut = |it: &&FinishedSpan| is_root(it) && it.start.0 < at;
+            for root in expected.spans.iter().filter(before_cut) {
+                n += 1;
+                if !roots.contains_key(&root.trace_id) {
+                    lost.push(format!("{name}, cut at {cut}: {}", show(root)));
+                }
+            }
+        }
+    }
+    let shown: Vec<_> = lost.iter().take(8).map(String::as_str).collect();
+    assert!(lost.is_empty(), "{} of {n} lost:\n{}", lost.len(), shown.join("\n"));
+}
+
 /// What differs in more than times: those are what they are, within what is known of them.
 pub(crate) fn differences_but_times(
     expected: &[FinishedSpan],
