@@ -22,7 +22,7 @@ impl Tree {
     }
 
     /// The controller has counted: of the Pods of a workload that are Ready those have been so for
-    /// long enough that became it first.
+    /// long enough that became it first. One that is not Ready any more is not among them.
     pub(super) fn count_available(&mut self, of: &Workload, at: Evidence) {
         if of.min_ready == Nanos(0) {
             return;
@@ -30,8 +30,10 @@ impl Tree {
         let (mut n_ready, mut waiting) = (0, Vec::new());
         for (uid, pod) in self.pods.all().iter().filter(|(_, pod)| pod.owner() == Some(of.meta.uid))
         {
-            n_ready += pod.tally().ready;
-            let ready = pod.start().and_then(Start::awaits_availability);
+            let is_ready = pod.tally().ready;
+            n_ready += is_ready;
+            let start = pod.start().filter(|_| is_ready > 0);
+            let ready = start.and_then(Start::awaits_availability);
             waiting.extend(ready.map(|ready| (ready.order(), *uid, ready.lo.plus(of.min_ready))));
         }
         waiting.sort_unstable();

@@ -246,6 +246,37 @@ fn availability_is_waited_for_beside_the_start_by_what_needs_it() {
     );
 }
 
+// Its controller counts it no more, among neither the Ready nor the available ones.
+#[test]
+fn a_pod_that_is_not_ready_any_more_has_not_become_available_by_what_is_counted_then() {
+    check(
+        "
+        @0 list
+        @1    sts db replicas=2 min_ready=2 revision=r1 by=kubectl
+        @1.1  pod a of=sts/db revision=r1
+        @1.2  pod b of=sts/db revision=r1
+        @2    pod a running ready
+        @4.1  sts db status=1/1/1 available=1
+        @5    pod b running ready
+        @5.1  sts db status=2/2/2 available=1
+        @5.5  pod b exit=1
+        @5.6  sts db status=2/1/1 available=1
+        @8    pod b running ready
+        @8.1  sts db status=2/2/2 available=1
+        @10.2 sts db status=2/2/2 available=2
+        @40 wait
+        ",
+        expect![[r#"
+            create StatefulSet db 1..10.2 completed {cause=spec:1, manager=kubectl}
+              start Pod a 1.1..2 completed
+              start Pod b 1.2..5 completed
+              await availability a 2..4.1 completed
+              await availability b 5..10.2 completed
+              restart container b [app] 5.5..8 completed {reason=Error, exit_code=1}
+        "#]],
+    );
+}
+
 #[test]
 fn a_recovery_does_not_wait_for_availability() {
     check(
