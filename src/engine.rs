@@ -22,6 +22,7 @@ mod settings;
 pub mod state;
 mod step;
 mod steps;
+mod unheard;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +38,7 @@ use orphans::Orphans;
 use past::{Entry as PastEntry, Pasts};
 pub use settings::Settings;
 use steps::Touches;
+use unheard::Unheard;
 pub use view::Trees;
 
 use crate::facts::change::{Change, Snapshot};
@@ -92,8 +94,7 @@ pub struct Engine {
     /// Trees that were first seen in a list, and where that told what came to be while nobody watched, since
     /// when nobody did, by the API server's clock.
     unjudged: BTreeMap<Uid, Option<UnixNanos>>,
-    /// What was written after the first and up to the second was told by lists alone, in part.
-    gap: (u64, u64),
+    unheard: Unheard,
     /// Trees of which a later list told: looked at when those of all kinds are in.
     relisted: BTreeSet<Uid>,
     deadlines: Deadlines,
@@ -184,7 +185,7 @@ impl Engine {
             left_again: Vec::new(),
             is_new_history: false,
             unjudged: BTreeMap::new(),
-            gap: (0, 0),
+            unheard: Unheard::default(),
             relisted: BTreeSet::new(),
             deadlines: Deadlines::default(),
             shared: Shared::default(),
@@ -294,10 +295,11 @@ impl Engine {
         self.n_entered += u64::from(!is_listed || self.n_entered > 0);
         let heard = Heard { order: self.n_entered, arrival: *arrival };
         let is_unwatched =
-            if is_listed { self.has_relisted(*lane) } else { self.is_in_gap(change.version()) };
+            if is_listed { self.has_relisted(*lane) } else { self.unheard.holds(change.version()) };
         let may_want_less = told.desired.is_some() && self.may_want_less(change);
         let of_gap = (*is_late || is_unwatched || may_want_less).then_some(self.now);
-        let seen = Seen { heard, is_listed, of_gap, desired: told.desired };
+        let unwatched = (is_listed && is_unwatched).then(|| self.unwatched(*lane));
+        let seen = Seen { heard, is_listed, unwatched, of_gap, desired: told.desired };
         match change {
             Change::Seen(snapshot) => {
                 self.shared.share(snapshot);
@@ -421,7 +423,7 @@ impl Engine {
         let has_gap = !ended.is_empty() && self.is_any_waited_for();
         for ended in ended {
             if let Ended::Transition(closed) = ended {
-                closed.transition.has_gap |= has_gap;
+                closed.transition.has_gap |= has_gap || self.may_lack_parts(closed);
                 let action = closed.transition.action;
                 if !self.rules.roots.are_told(&closed.tree.top.kind, action) {
                     self.counts.untraced.left_out += 1;

@@ -27,6 +27,9 @@ impl Engine {
                 Change::Noted(_) => {}
             }
         }
+        for owner in self.owners_enter_first(&released) {
+            self.release(owner, out);
+        }
         let awaited = self
             .orphans
             .owner_of(object)

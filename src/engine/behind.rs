@@ -58,6 +58,12 @@ impl Reach {
         self.behind(now).map(|behind| behind.since)
     }
 
+    /// Since when it has told less than was written, where a list tells that at `at`.
+    pub(super) fn unheard_since(self, at: UnixNanos) -> UnixNanos {
+        let behind = if self.is_away { self.behind } else { self.behind(at) };
+        behind.map_or(at, |behind| behind.since)
+    }
+
     /// Another process heard it until `since`, and it is asked again from `at` on.
     pub(super) fn resumes(
         &mut self,
@@ -131,27 +137,18 @@ impl Engine {
     }
 
     /// Since when a lane that has listed again had not been heard before that, by the API server's clock.
+    /// What it told last before that may not have been taken in.
     pub(super) fn away_since(&self, lane: Lane) -> UnixNanos {
         let parts = self.lanes.iter().filter(|((of, _), _)| *of == lane);
         let since = parts.filter_map(|(_, state)| Some(state.reach.behind?.since)).max();
-        since.unwrap_or(self.now).plus(self.inlet.clock.ahead)
+        let since = since.unwrap_or(self.now).plus(self.inlet.clock.ahead);
+        since.minus(self.rules.settle_time)
     }
 
     /// When what is due at `due` may be decided, as far as is known now.
     pub(super) fn decided_at(&self, due: UnixNanos) -> UnixNanos {
         let behind = self.behind(self.now).filter(|(since, _)| *since < due);
         behind.map_or(due, |(_, until)| due.max(until))
-    }
-
-    /// A list told what a lane had missed since `from`, when it had come to `to`.
-    pub(super) fn widen_gap(&mut self, from: u64, to: u64) {
-        let is_apart = from > self.gap.1;
-        self.gap = if is_apart { (from, to) } else { (from.min(self.gap.0), to.max(self.gap.1)) };
-    }
-
-    /// What was written then may come after something that nobody saw.
-    pub(super) fn is_in_gap(&self, version: Option<u64>) -> bool {
-        version.is_some_and(|version| self.gap.0 < version && version <= self.gap.1)
     }
 
     /// A lane of objects with a life is away, and is waited for.

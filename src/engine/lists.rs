@@ -29,7 +29,8 @@ impl Engine {
     fn history_begins(&mut self) {
         self.history += 1;
         self.is_new_history = true;
-        (self.reference, self.gap) = (None, (0, 0));
+        self.reference = None;
+        self.unheard.forget_versions();
         self.inlet.release(UnixNanos(i64::MAX));
         while let Some(released) = self.inlet.take_ready() {
             self.before.push(released);
@@ -139,6 +140,7 @@ impl Engine {
         } else {
             state.last_version = version;
         }
+        let since = state.reach.unheard_since(at);
         state.reach.goes_on(until, true, &mut self.none_behind_from);
         if !state.relist.is_listing() {
             state.relist.begin();
@@ -163,13 +165,16 @@ impl Engine {
             }
             return;
         }
+        if lane.has_lives() && (version.is_none() || version != before) {
+            self.was_unheard(lane, since, at);
+        }
         // A list that does not say its resourceVersion is as old as what was last heard.
         let newest = list.iter().map(|(it, _)| it.meta().resource_version).max();
         let version = version.or(self.inlet.newest()).max(newest).unwrap_or(BEFORE_ALL);
         if let Some(before) = before.filter(|_| lane.has_lives())
             && !(list.is_empty() && gone.is_empty())
         {
-            self.widen_gap(before, version);
+            self.unheard.widen(before, version);
         }
         for (snapshot, facts) in list {
             let change = Change::Seen(snapshot);

@@ -38,6 +38,8 @@ pub enum Key {
     Claims,
     /// How traces were sampled of which something is still to come.
     Sampled,
+    /// What nobody heard.
+    Unheard,
 }
 
 impl Key {
@@ -54,6 +56,7 @@ impl Key {
             Self::Orphans(uid) => (b'o', <[u8; 16]>::from(uid).to_vec()),
             Self::Claims => (b'v', Vec::new()),
             Self::Sampled => (b's', Vec::new()),
+            Self::Unheard => (b'u', Vec::new()),
         };
         [vec![sort], rest].concat()
     }
@@ -74,6 +77,7 @@ impl Key {
             b'o' => uid().map(Self::Orphans),
             b'v' => Some(Self::Claims),
             b's' => Some(Self::Sampled),
+            b'u' => Some(Self::Unheard),
             _ => None,
         }
     }

@@ -141,6 +141,9 @@ impl Engine {
         if std::mem::take(&mut self.claims.are_changed) {
             out.put(Key::Claims, Some(&self.claims));
         }
+        if std::mem::take(&mut self.unheard.is_changed) {
+            out.put(Key::Unheard, Some(&self.unheard));
+        }
         if let Some(remembered) = self.sieve.changed() {
             out.put(Key::Sampled, Some(&remembered));
         }
@@ -235,6 +238,7 @@ impl Engine {
         });
         engine.arrived = records;
         engine.inlet.resume(head.inlet, arrived);
+        engine.unheard = read.take(Key::Unheard).unwrap_or_default();
         let told = Pasts::read_told(&mut read);
         let are_all_told = told.are_all(head.told.0);
         let steps = if are_all_told { steps_of(&told) } else { Steps::new() };

@@ -39,7 +39,7 @@ impl Step {
         match &released.change {
             Change::Seen(_) | Change::Deleted(_) => {
                 let heard = Heard { order, arrival: released.arrival };
-                Some(Seen { heard, is_listed: false, of_gap, desired })
+                Some(Seen { heard, of_gap, desired, ..Seen::NOTHING })
             }
             Change::Noted(note) if !matches!(note.about, About::Claim(..)) => {
                 let heard = Heard { order, ..Seen::NOTHING.heard };

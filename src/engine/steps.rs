@@ -42,7 +42,7 @@ impl Touches {
     /// All that came of `entry`, if it was one step.
     fn step(&self, entry: &Entry, ahead: Nanos) -> Option<Step> {
         let ([top], Some(seen)) = (self.all.as_slice(), self.seen) else { return None };
-        let Seen { heard, is_listed, of_gap, desired } = seen;
+        let Seen { heard, is_listed, of_gap, desired, .. } = seen;
         let step = Step { top: *top, order: heard.order, of_gap, ahead };
         let again = step.seen(&entry.released, entry.desired)?;
         let is_same = again.heard.arrival == heard.arrival && again.desired == desired;

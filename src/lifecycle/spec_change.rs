@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::facts::instant::{Evidence, Heard};
+use crate::facts::instant::Evidence;
 use crate::facts::workload::{SpecHashes, Workload};
+use crate::lifecycle::turn::Seen;
 
 /// What changed between two versions of a workload's spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +73,13 @@ fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> (Vec<Box<str>>, bool) {
 /// Who wrote a version, and when: the non-status entry of `managedFields` that is new, or has a
 /// new time, against the version before.
 ///
-/// A `scale` entry has no time: then only the arrival is known. Where no entry is new the manager
+/// A `scale` entry has no time: then only the arrival is known, or since when nobody had watched. Where no entry is new the manager
 /// is not known.
 #[must_use]
 pub fn write_of(
     old: Option<&Workload>,
     new: &Workload,
-    heard: Heard,
+    seen: &Seen,
 ) -> (Evidence, Option<Box<str>>) {
     let old_writers = old.map_or(&[][..], |old| &old.writers);
     let writer = new
@@ -89,7 +90,7 @@ pub fn write_of(
     let lo = old.map_or(new.meta.created, |old| old.meta.written.unwrap_or(old.meta.created));
     let time = writer.and_then(|writer| writer.time);
     let time = if old.is_none() { Some(new.meta.created) } else { time };
-    let evidence = Evidence::object_or(time, lo.min(new.meta.written.unwrap_or(lo)), heard);
+    let evidence = seen.written(time, lo.min(new.meta.written.unwrap_or(lo)));
     (evidence, writer.map(|writer| writer.manager.clone()))
 }
 

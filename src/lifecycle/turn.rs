@@ -3,7 +3,7 @@
 use super::closed::Ended;
 use super::rules::Rules;
 use super::shared::Shared;
-use crate::facts::instant::Heard;
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::time::{Nanos, UnixNanos};
 
 /// How a change came to the tree.
@@ -13,6 +13,9 @@ pub struct Seen {
     pub heard: Heard,
     /// It comes from a list.
     pub is_listed: bool,
+    /// A list tells it of a time when nobody watched: it was written between these moments, by the API
+    /// server's clock.
+    pub unwatched: Option<(UnixNanos, UnixNanos)>,
     /// Something written later had been taken in before it, or a list tells what came to be while nobody
     /// watched, and this was taken in then: what it touches may have been otherwise, and says so.
     pub of_gap: Option<UnixNanos>,
@@ -22,8 +25,25 @@ pub struct Seen {
 
 impl Seen {
     /// Nothing is told, but that a moment has come.
-    pub const NOTHING: Self =
-        Self { heard: Heard::FIRST, is_listed: false, of_gap: None, desired: None };
+    pub const NOTHING: Self = Self {
+        heard: Heard::FIRST,
+        is_listed: false,
+        unwatched: None,
+        of_gap: None,
+        desired: None,
+    };
+
+    /// When something was written: an object time if there is one, else no earlier than `lo`.
+    #[must_use]
+    pub fn written(&self, time: Option<UnixNanos>, lo: UnixNanos) -> Evidence {
+        match (time, self.unwatched) {
+            (None, Some((since, listed))) => {
+                let lo = lo.max(since).min(listed);
+                Evidence { listed: Some(listed), ..Evidence::arrival(lo, self.heard) }
+            }
+            _ => Evidence::object_or(time, lo, self.heard),
+        }
+    }
 }
 
 /// One turn of a tree.

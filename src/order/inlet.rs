@@ -5,10 +5,13 @@
 //! written before it has arrived as well. What was written before a change that has arrived
 //! cannot have been written later than that arrival: the inlet knows this bound too.
 
+mod kept;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::num::NonZeroU64;
 
+pub use kept::Kept;
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
@@ -63,16 +66,6 @@ impl Told {
     }
 }
 
-/// What is stored of an inlet, beside what arrived.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Kept {
-    /// The largest resourceVersion, and when it arrived by the API server's clock.
-    newest: Option<(u64, UnixNanos)>,
-    desired: BTreeMap<Uid, Vec<(u64, UnixNanos, i64)>>,
-    n_arrived: u64,
-    largest_released: Option<u64>,
-}
-
 impl Released {
     /// The moment that it is taken to be of, which is `at` where it tells nothing of when.
     #[must_use]
@@ -110,6 +103,8 @@ pub struct Inlet {
     full_since: Option<UnixNanos>,
     /// How much of what each lane told waits, or is ready, and how much of that a list told.
     n_of: BTreeMap<(Lane, Part), (usize, usize)>,
+    /// What of it lists told of objects that may own others.
+    listed_owners: BTreeMap<Uid, Place>,
     n_arrived: u64,
     /// How what waited arrived when that was stored, and has not been told again: by the
     /// resourceVersion that its lane tells of it.
@@ -140,6 +135,7 @@ impl Inlet {
             desired: BTreeMap::new(),
             full_since: None,
             n_of: BTreeMap::new(),
+            listed_owners: BTreeMap::new(),
             n_arrived: 0,
             again: BTreeMap::new(),
             arrived: None,
@@ -222,6 +218,7 @@ impl Inlet {
         *n_listed += usize::from(released.is_listed);
         let place = (version, rank, self.n_arrived);
         released.place = place;
+        self.listed_owners.extend(listed_owner(&released).map(|uid| (uid, place)));
         self.waiting.insert(place, released);
         self.due.push_back((at.plus(self.settle_time), place));
         if self.waiting.len() > self.max_waiting {
@@ -332,6 +329,9 @@ impl Inlet {
             *n -= 1;
             *n_listed -= usize::from(released.is_listed);
         }
+        let owner = listed_owner(released);
+        let is_last = |uid: &Uid| self.listed_owners.get(uid) == Some(&released.place);
+        owner.filter(is_last).map(|uid| self.listed_owners.remove(&uid));
         // What its lane had told before that is not told again.
         let told =
             (released.lane, released.part, 0)..=(released.lane, released.part, released.place.0);
@@ -369,32 +369,6 @@ impl Inlet {
         at.plus(self.clock.ahead).plus(self.clock.unsure)
     }
 
-    /// What is to be stored of it: of what waits only how it arrived, for that is told again.
-    #[must_use]
-    pub fn kept(&self) -> Kept {
-        let here = self.stair.back().map(|(version, at)| (*version, self.at_server(*at)));
-        Kept {
-            newest: here.or(self.stair_before.back().copied()),
-            desired: self.desired.clone(),
-            n_arrived: self.n_arrived,
-            largest_released: self.largest_released,
-        }
-    }
-
-    /// Goes on where another was, to which all this had arrived.
-    pub fn resume(&mut self, kept: Kept, arrived: Arrivals) {
-        let Kept { newest, desired, n_arrived, largest_released } = kept;
-        let again = arrived.changes.into_iter();
-        let again = again.map(|(lane, part, version, at)| ((lane, part, version), at));
-        self.again = again.collect();
-        self.stair_before = arrived.stair.into();
-        if newest > self.stair_before.back().copied() {
-            self.stair_before.extend(newest);
-        }
-        (self.n_arrived, self.largest_released) = (n_arrived, largest_released);
-        self.desired = desired;
-    }
-
     /// Takes the first that is ready.
     pub fn take_ready(&mut self) -> Option<Released> {
         let (_, released) = self.ready.pop_first()?;
@@ -430,6 +404,30 @@ impl Inlet {
         let place = before.unwrap_or(released.place);
         Some(Released { place, ..released })
     }
+
+    /// Whether something waits that a list told of what may own other objects.
+    #[must_use]
+    pub fn has_listed_owners(&self) -> bool {
+        !self.listed_owners.is_empty()
+    }
+
+    /// Takes what a list told of such an object out of its order; its place is before that of something.
+    pub fn take_listed(&mut self, uid: Uid, before: Place) -> Option<Released> {
+        let place = *self.listed_owners.get(&uid)?;
+        let waiting = self.ready.remove(&place).or_else(|| self.waiting.remove(&place))?;
+        self.leaves(&waiting);
+        Some(Released { place: before.min(place), ..waiting })
+    }
+}
+
+/// The object of which a list tells, if it may own others.
+fn listed_owner(released: &Released) -> Option<Uid> {
+    let uid = match &released.change {
+        Change::Seen(Snapshot::Workload(workload)) => workload.meta.uid,
+        Change::Vanished(uid) if released.lane != Lane::Pods => *uid,
+        _ => return None,
+    };
+    released.is_listed.then_some(uid)
 }
 
 #[cfg(test)]

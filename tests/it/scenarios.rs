@@ -45,6 +45,7 @@ mod suspension;
 mod time;
 mod transitions;
 mod tree;
+mod unheard;
 mod verdicts;
 mod waits;
 mod workloads;

@@ -11,7 +11,7 @@ use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{SECOND, UnixNanos};
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
@@ -19,7 +19,7 @@ use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, write_of};
 use crate::lifecycle::step::Step;
-use crate::lifecycle::transition::Queued;
+use crate::lifecycle::transition::{Queued, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
 /// A version of an owned workload against the one before.
@@ -82,7 +82,7 @@ impl Tree {
         let stamps = if write.created { self.own_stamps(new) } else { Vec::new() };
         let said =
             old.as_ref().map_or(new.status.written, |old| new.status.written_since(&old.status));
-        let status = Evidence::object_or(said, write.at.lo, turn.seen.heard);
+        let status = turn.seen.written(said, write.at.lo);
         self.count_available(new, status);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);
@@ -90,7 +90,7 @@ impl Tree {
 
     /// Conditions of what tells of a queue turned: moments of its owner.
     fn queue_told(&mut self, old: Option<&Workload>, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, _) = write_of(old, new, turn.seen.heard);
+        let (at, _) = write_of(old, new, &turn.seen);
         let owner = self.forest.of(new.meta.uid).map_or(self.top().uid, |owned| owned.owner);
         let known = old.map_or(&[][..], |old| &old.status.queue);
         let turned = new.status.queue.iter().filter(|(name, condition)| {
@@ -109,12 +109,24 @@ impl Tree {
         }
     }
 
+    /// A list tells of all that was written while nobody watched. What was asked for before the write began
+    /// that is open now is no part of that, where both say when by the API server's clock.
+    pub(super) fn is_before_open(&self, at: &Evidence, turn: &Turn<'_>) -> bool {
+        let is_earlier = |open: &Transition| {
+            let is_by_write = !matches!(open.settles, Settles::ByHealth { .. } | Settles::WhenGone);
+            is_by_write && at.lo.plus(SECOND) <= open.start.lo
+        };
+        let is_known = turn.seen.unwatched.is_some() && at.is_object_time;
+        is_known && self.open_ref().is_some_and(is_earlier)
+    }
+
     /// What a version of an owned workload is against the one before.
     fn write_below(&self, old: Option<&Workload>, new: &Workload, turn: &Turn<'_>) -> Write {
-        let (at, manager) = write_of(old, new, turn.seen.heard);
+        let (at, manager) = write_of(old, new, &turn.seen);
         // Listed, but created inside the open transition: in a gap of the watch.
         let is_of_open = !self.is_unjudged
             && self.open_ref().is_some_and(|open| open.start.lo <= new.meta.created);
+        let old = old.filter(|_| !self.is_before_open(&at, turn));
         let change = old.and_then(|old| SpecChange::between(old, new));
         let is_beyond_scale = change.as_ref().is_some_and(|change| !change.is_scale());
         let is_run = new.mode == Mode::Run;

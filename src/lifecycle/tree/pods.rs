@@ -263,7 +263,9 @@ impl Tree {
     fn apply(&mut self, new: &PodSnapshot, is_baseline: bool, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
         let is_bare = uid == self.top().uid;
-        let seq = self.ending_seq().filter(|_| !is_baseline);
+        let asked = || pod::deletion_request(new, turn.seen.heard);
+        let is_before = new.meta.deletion.is_some() && self.is_before_open(&asked(), turn);
+        let seq = self.ending_seq().filter(|_| !is_baseline && !is_before);
         let Some(known) = self.pods.of(uid) else { return };
         let is_surplus = self.is_surplus(known);
         let had_finished = known.is_finished;

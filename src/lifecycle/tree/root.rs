@@ -59,7 +59,7 @@ impl Tree {
         let lo = old.meta.written.unwrap_or(old.meta.created);
         let said = new.status.written_since(&old.status);
         let said = said.or(new.meta.written.filter(|_| new.meta.written != old.meta.written));
-        let status = Evidence::object_or(said, lo, turn.seen.heard);
+        let status = turn.seen.written(said, lo);
         if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {
             self.nodes_moved(old.status.desired, new.status.desired);
         }
@@ -70,7 +70,7 @@ impl Tree {
 
     /// What was written to its spec or its stamps, or that its deletion was asked for.
     fn written(&mut self, old: &Workload, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, manager) = write_of(Some(old), new, turn.seen.heard);
+        let (at, manager) = write_of(Some(old), new, &turn.seen);
         let fresh = self.fresh_stamps(old, new);
         if let Some(deletion) = &new.meta.deletion {
             if old.meta.deletion.is_none() {
@@ -88,7 +88,7 @@ impl Tree {
     }
 
     fn create(&mut self, new: &Workload, turn: &mut Turn<'_>) {
-        let (at, manager) = write_of(None, new, turn.seen.heard);
+        let (at, manager) = write_of(None, new, &turn.seen);
         let is_run = new.mode == Mode::Run;
         if is_run && settle::is_over(new) {
             turn.counts.baseline += 1;

@@ -214,7 +214,7 @@ fn what_leaves_while_a_lane_is_away_says_so() {
         ",
         expect![[r#"
             update StatefulSet db 21..22 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
-            update StatefulSet db 22..41 superseded {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+            update StatefulSet db 22..41 superseded {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
               -> supersedes update StatefulSet spec:2
             update StatefulSet db 41..42 superseded {cause=spec:4, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes update StatefulSet spec:3
