@@ -11,7 +11,7 @@ use lifespan::export::{Delivery, Settings, Tls};
 use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::UnixNanos;
 use lifespan::otlp::backoff::Backoff;
-use lifespan::storage::{Changes, Origin, Storage};
+use lifespan::storage::{Changes, Commit, Origin, Storage};
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
@@ -228,6 +228,29 @@ async fn a_disk_that_is_full_of_what_waits_has_room_again_once_that_is_sent() {
         assert_eq!(collector.received().len(), n);
         balanced(delivery.drain(GRACE).await);
         assert_eq!(opened(&disk).waiting("otlp_grpc").unwrap().requests, []);
+    }
+}
+
+/// It is not there again before there is room for it, and then it helps as it did the first time.
+#[tokio::test]
+async fn what_was_kept_for_a_full_disk_is_kept_again_once_there_is_room() {
+    let disk = FakeDisk::default();
+    let storage = opened(&disk);
+    let some = |n: u8| Commit {
+        changes: Changes([(vec![n], Some(vec![n; 64 << 10]))].into()),
+        ..Commit::default()
+    };
+    let sent = Commit { removals: vec![("otlp_grpc".to_owned(), 1)], ..Commit::default() };
+    storage.commit(&some(0)).unwrap();
+    assert!(disk.has_reserve(), "it is kept from the first commit on");
+    for n in 1..3 {
+        disk.has_room(0);
+        assert!(storage.commit(&some(n)).is_err());
+        storage.let_go(&sent).unwrap();
+        assert!(!disk.has_reserve(), "there was no other room");
+        disk.has_room(10_000);
+        storage.commit(&some(n)).unwrap();
+        assert!(disk.has_reserve(), "there is room");
     }
 }
 

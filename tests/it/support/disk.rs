@@ -102,6 +102,11 @@ impl FakeDisk {
         state.room = Some(state.n_blocks() + n_blocks);
     }
 
+    /// Whether room is kept for when there is none.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.0.read().unwrap().has_reserve
+    }
+
     /// Once so much more was done a sync fails. What was to be written through is taken for written
     /// afterwards, as by Linux, and never is.
     pub(crate) fn fails_to_sync_after(&self, n: usize) {
