@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use crate::facts::kind::{Kind, Lane};
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Closed;
 use crate::order::inlet::Released;
 
@@ -77,8 +77,8 @@ impl Engine {
     /// Whether parts of a transition may have come and gone while nobody heard of such.
     pub(super) fn may_lack_parts(&self, closed: &Closed) -> bool {
         let top = &closed.tree.top.kind;
-        let start = closed.transition.start.moment();
-        let end = closed.closing.end.moment().max(start);
+        let start = closed.transition.start.instant(Nanos(0)).best;
+        let end = closed.closing.end.instant(Nanos(0)).best.max(start);
         let is_in = |(from, to): &(UnixNanos, UnixNanos)| start <= *to && *from <= end;
         let mut all = self.unheard.stretches.iter();
         all.any(|(lane, known)| may_be_below(*lane, top) && known.iter().any(is_in))
