@@ -5,10 +5,20 @@
 
 use serde_json::Value;
 
-use crate::support::checks::is_root;
-use crate::support::drive::{decode, drive};
+use std::collections::BTreeSet;
+
+use lifespan::engine::Engine;
+use lifespan::facts::change::News;
+use lifespan::facts::ids::TraceId;
+use lifespan::facts::instant::Clock;
+use lifespan::facts::kind::Lane;
+use lifespan::facts::time::{Nanos, UnixNanos};
+
+use crate::properties::{current, list};
+use crate::support::checks::{flag, is_root};
+use crate::support::drive::{Run, Told, decode, drive, drive_on, settings, version};
 use crate::support::lines::Line;
-use crate::support::model::S;
+use crate::support::model::{self, Make, S};
 use crate::support::shape::{difference, histories, shape};
 
 /// Times of `value` at `keys`, moved.
@@ -135,4 +145,30 @@ fn this_machines_clock_changes_nothing_but_times() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The Pods are listed anew a few seconds after they were heard last: what was open then says that there was
+/// a gap, and nothing else.
+#[test]
+fn what_nobody_heard_is_the_same_whatever_this_machines_clock_says_that_is_corrected() {
+    let mut all = decode(&model::history_of(&[Make::Deployment], 0, 20).lines);
+    all.sort_by_key(|told| told.at);
+    let (before, after) = all.split_at(all.len() / 2);
+    let at = before.last().unwrap().at;
+    let away = Told { at, lane: Lane::Pods, news: News::Closed };
+    let mut told = [before, &[away], &list(&current(before), Lane::Pods, at)].concat();
+    told.last_mut().unwrap().news = News::ListDone(before.iter().filter_map(version).max());
+    told.extend_from_slice(after);
+    let gaps = |ahead: i64| -> BTreeSet<TraceId> {
+        let mut engine = Engine::new(settings());
+        let clock = Clock { ahead: Nanos(ahead), ..Clock::right(UnixNanos(at)) };
+        engine.set_clock(clock);
+        let off = told.iter().map(|it| Told { at: it.at - ahead, ..it.clone() });
+        let run = drive_on(&mut engine, Run::default(), off);
+        let said = run.spans.iter().filter(|it| is_root(it) && flag(it, "lifespan.watch.gap"));
+        said.map(|it| it.trace_id).collect()
+    };
+    let expected = gaps(0);
+    assert!(!expected.is_empty() && expected.len() < 10, "{expected:?}");
+    assert_eq!((gaps(600 * S), gaps(-600 * S)), (expected.clone(), expected));
 }
