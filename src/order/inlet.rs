@@ -424,10 +424,13 @@ impl Inlet {
 fn listed_owner(released: &Released) -> Option<Uid> {
     let uid = match &released.change {
         Change::Seen(Snapshot::Workload(workload)) => workload.meta.uid,
-        Change::Vanished(uid) if released.lane != Lane::Pods => *uid,
-        _ => return None,
+        Change::Vanished(uid) => *uid,
+        Change::Seen(Snapshot::Pod(_))
+        | Change::Deleted(_)
+        | Change::Unmatched(_)
+        | Change::Noted(_) => return None,
     };
-    released.is_listed.then_some(uid)
+    (released.is_listed && released.lane != Lane::Pods).then_some(uid)
 }
 
 #[cfg(test)]

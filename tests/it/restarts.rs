@@ -336,12 +336,12 @@ fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
     assert!(n > 800 && n_stepped > 400, "{n} records, {n_stepped} trees by their steps");
 }
 
-/// What of `all` is about an object, and which.
+/// The object that it is about.
 fn about(told: &Told) -> Option<Uid> {
-    match &told.news {
-        News::Watched(Change::Noted(note)) => note.about.uid(),
-        _ => snapshot(told).map(|seen| seen.meta().uid),
+    if let News::Watched(Change::Noted(note)) = &told.news {
+        return note.about.uid();
     }
+    snapshot(told).map(|seen| seen.meta().uid)
 }
 
 /// The traces that had left when something came of their parts that was written before what they had been
