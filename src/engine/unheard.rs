@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use crate::facts::change::{Change, Snapshot};
 use crate::facts::kind::{Kind, Lane};
+use crate::facts::meta::Uid;
 use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::workload::Workload;
 use crate::lifecycle::closed::Closed;
-use crate::order::inlet::Released;
+use crate::order::inlet::{Place, Released};
 
 /// So many stretches are kept of a lane; beyond that the oldest two are one.
 const MAX_STRETCHES: usize = 32;
@@ -86,6 +89,7 @@ impl Engine {
 
     /// What lists told of the owners of an object enters before what a list told of the object, or a
     /// watch of a time when its owners were not heard: it may have come to be because they were written.
+    /// Of an owner that is there that is its spec; what it says of how it is, it says in its own place.
     pub(super) fn owners_enter_first(&mut self, released: &Released) -> Vec<Released> {
         let is_of_list = released.is_listed || self.unheard.holds(released.change.version());
         if !is_of_list || !self.inlet.has_listed_owners() {
@@ -98,10 +102,33 @@ impl Engine {
         let top = self.store.top_of(object);
         let owner = named.or_else(|| top.and_then(known));
         let top = top.or_else(|| owner.and_then(|owner| self.store.top_of(owner)));
-        let owners = [top, owner].into_iter().flatten().filter(|uid| *uid != object);
-        let inlet = &mut self.inlet;
-        owners.filter_map(|uid| inlet.take_listed(uid, released.place)).collect()
+        let owners = [top, owner.filter(|owner| Some(*owner) != top)].into_iter().flatten();
+        let owners = owners.filter(|uid| *uid != object);
+        owners.filter_map(|uid| self.enters_first(uid, released.place)).collect()
     }
+
+    fn enters_first(&mut self, uid: Uid, before: Place) -> Option<Released> {
+        let waiting = self.inlet.listed_of(uid)?;
+        let Change::Seen(Snapshot::Workload(new)) = &waiting.change else {
+            return self.inlet.take_listed(uid, before);
+        };
+        let top = self.store.top_of(uid)?;
+        let known = self.store.read(top, |tree| tree.workload(uid).cloned()).flatten()?;
+        if new.meta.deletion.is_some() && known.meta.deletion.is_none() {
+            return self.inlet.take_listed(uid, before);
+        }
+        let change = Change::Seen(Snapshot::Workload(Box::new(spec_of(new, known)?)));
+        let place = before.min(waiting.place);
+        Some(Released { change, facts: None, place, ..waiting.clone() })
+    }
+}
+
+/// The spec of `new` with the status that is `known` of it, if that spec was written since.
+fn spec_of(new: &Workload, known: Workload) -> Option<Workload> {
+    let mut spec = Workload { status: known.status, ..new.clone() };
+    spec.meta.resource_version -= 1;
+    let is_later = spec.meta.resource_version > known.meta.resource_version;
+    (is_later && new.meta.generation > known.meta.generation).then_some(spec)
 }
 
 /// Whether objects of a lane may be parts of a tree with a topmost object of this kind.

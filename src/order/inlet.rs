@@ -411,6 +411,13 @@ impl Inlet {
         !self.listed_owners.is_empty()
     }
 
+    /// What waits that a list told of such an object.
+    #[must_use]
+    pub fn listed_of(&self, uid: Uid) -> Option<&Released> {
+        let place = self.listed_owners.get(&uid)?;
+        self.ready.get(place).or_else(|| self.waiting.get(place))
+    }
+
     /// Takes what a list told of such an object out of its order; its place is before that of something.
     pub fn take_listed(&mut self, uid: Uid, before: Place) -> Option<Released> {
         let place = *self.listed_owners.get(&uid)?;

@@ -190,8 +190,9 @@ fn however_often_and_long_it_is_away_its_lives_tell_what_one_would_have_told() {
 
 #[test]
 fn where_the_server_forgets_too_lives_tell_the_same_or_say_that_there_was_a_gap() {
-    // In the last ones a watch tells what another lane lists later, and a StatefulSet is created that does
-    // not say itself that it is not there yet.
-    let (n_gaps, n_traces) = agree(seeds(12).chain([33, 173]), true);
+    // In the last ones a watch tells what another lane lists later, a StatefulSet is created that does not
+    // say itself that it is not there yet, a Pod of a Job comes and goes unseen, only a list tells of an
+    // end that outlived its trace, and Pods come and go whose owners did too.
+    let (n_gaps, n_traces) = agree(seeds(12).chain([33, 173, 53, 69, 184]), true);
     assert!(n_gaps * 3 < n_traces, "{n_gaps} of {n_traces} say that they may be wrong");
 }

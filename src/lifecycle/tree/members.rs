@@ -43,7 +43,8 @@ impl Tree {
     }
 
     /// The topmost workload, or one below it.
-    pub(super) fn workload(&self, uid: Uid) -> Option<&Workload> {
+    #[must_use]
+    pub fn workload(&self, uid: Uid) -> Option<&Workload> {
         if uid == self.top().uid {
             return self.root.as_deref();
         }

@@ -83,9 +83,39 @@ fn what_was_written_while_its_owners_were_not_heard_comes_after_what_became_of_t
         @60 wait
         ",
         expect![[r#"
-            scale Deployment web 8..8.2 completed {cause=spec:2, manager=controller, changed=replicas, watch.gap, pods.terminating=1}
+            scale Deployment web 8..8 completed {cause=spec:2, manager=controller, changed=replicas, watch.gap, pods.terminating=1}
               scale ReplicaSet web-1 8..8 completed {replicas.from=2, replicas.to=1}
                 terminate Pod b 8.2..8.3 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+/// What the list tells of how the Deployment is, comes after what its Pods did for it.
+#[test]
+fn an_update_that_a_list_tells_is_over_after_what_watches_tell_of_its_parts() {
+    check(
+        "
+        @0 settled web a
+        @5    closed deploys
+        @8    missed deploy web image=v2 by=kubectl
+        @8.1  rs web-2 of=web image=v2 replicas=1
+        @8.2  pod b of=web-2
+        @9    pod b running ready
+        @9.1  rs web-2 status=1/1
+        @9.2  rs web-1 replicas=0
+        @9.3  pod a going grace=1
+        @9.4  pod a gone
+        @9.5  rs web-1 status=0/0
+        @9.6  missed deploy web status=1/1/1
+        @9.8  list deploys
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 8..9.5 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+              create ReplicaSet web-2 8.1..9.1 completed {replicas.from=0, replicas.to=1}
+                start Pod b 8.2..9 completed
+              scale ReplicaSet web-1 9.2..9.5 completed {replicas.from=1, replicas.to=0}
+                terminate Pod a 9.3..9.4 completed {reason=scaled down}
         "#]],
     );
 }
