@@ -6,16 +6,17 @@ peers, in one table.
     tests/peers/large.py LIFESPAN [--reflector REFLECTOR] [--collector OTELCOL] [--pods N]
         [--changes N] [--rest SECONDS] [--watch-list] [--encoding auto|json]
 
-Each runs against the same API server on loopback, which this script is. CPU is that of the watching
-process, user and system; the peak is VmHWM of that stretch, what it has then VmRSS. What stands in
-brackets is how many times that of the first column it is. LIFESPAN watches all three kinds, in
-protobuf and in JSON, REFLECTOR (built from tests/peers/reflector) and OTELCOL (a Collector with the
-receiver k8sobjects and the exporter nop) Pods alone, which are nine tenths of the bytes, in JSON. Ready
-is lifespan when its health says so, the others when they begin to watch. Only the standard library is
-used.
+Each runs against the same API server on loopback, which this script is; standard error tells each
+figure as it comes. CPU is that of the watching process, user and system; the peak is VmHWM of that
+stretch, what it has then VmRSS. What stands in brackets is how many times that of the first column it
+is. LIFESPAN watches all three kinds, in protobuf and in JSON, REFLECTOR (built from
+tests/peers/reflector) and OTELCOL (a Collector with the receiver k8sobjects and the exporter nop) Pods
+alone, which are nine tenths of the bytes, in JSON. Ready is lifespan when its health says so, the
+others when they begin to watch. Only the standard library is used.
 """
 import argparse
 import os
+import sys
 import tempfile
 import time
 
@@ -34,8 +35,14 @@ def configured(folder, encoding):
     return lifespan(inner, {"objects": OBJECTS, "encoding": encoding}, extensions={"health_check": {"endpoint": f"127.0.0.1:{HEALTH}"}})
 
 
-def measure(command, arguments, access, has_health):
-    """The rows of the table: what, and how much."""
+def measure(name, command, arguments, access):
+    """The rows of the table: what, and how much. Each is told as it comes: the whole takes minutes."""
+    rows, has_health = [], name.startswith("lifespan")
+
+    def told(what, value):
+        rows.append((what, value))
+        print(f"{name}: {what.strip()}: {value:.2f}", file=sys.stderr, flush=True)
+
     cluster = Cluster(arguments.pods, arguments.changes)
     server = api.serve(handler(cluster, "35" if arguments.watch_list else "33"), PORT)
     process = start(command, access)
@@ -48,24 +55,30 @@ def measure(command, arguments, access, has_health):
         stretches = Stretches(process.pid)
         stretches.rest()
         cpu, peak, _ = stretches.end()
-        rows = [("first lists: CPU-seconds", cpu), ("MiB at the most", peak),
-                ("ready after so many seconds", ready - began), ("of these since the last page", ready - cluster.last_page)]
+        told("first lists: CPU-seconds", cpu)
+        told("MiB at the most", peak)
+        told("ready after so many seconds", ready - began)
+        told("of these since the last page", ready - cluster.last_page)
         cluster.is_prepared.wait()
         time.sleep(arguments.rest)
         cpu, _, then = stretches.end()
-        rows += [(f"{arguments.rest} s of rest: CPU-seconds", cpu), ("MiB then", then)]
+        told(f"{arguments.rest} s of rest: CPU-seconds", cpu)
+        told("MiB then", then)
         cluster.goes_on.set()
         wait(process, lambda: cluster.n_written == cluster.n_changes)
         stretches.decided()
-        rows += [(f"{arguments.changes:,} changes: CPU-seconds", stretches.end()[0])]
+        told(f"{arguments.changes:,} changes: CPU-seconds", stretches.end()[0])
         time.sleep(arguments.rest)
         stretches.end()
         cluster.forgets.set()
         wait(process, lambda: cluster.watches[PODS] == 2)
         stretches.decided()
         cpu, peak, _ = stretches.end()
+        told("lists after a 410: CPU-seconds", cpu)
+        told("MiB at the most ", peak)
         time.sleep(arguments.rest)
-        return rows + [("lists after a 410: CPU-seconds", cpu), ("MiB at the most ", peak), (f"MiB {arguments.rest} s later", stretches.end()[2])]
+        told(f"MiB {arguments.rest} s later", stretches.end()[2])
+        return rows
     finally:
         end(process)
         api.stop(server)
@@ -105,7 +118,7 @@ def main():
             peers["kube-rs reflector"] = [arguments.reflector]
         if arguments.collector:
             peers["k8sobjects receiver"] = [arguments.collector, "--config", collector(folder)]
-        told = {name: measure(command, arguments, access, name.startswith("lifespan")) for name, command in peers.items()}
+        told = {name: measure(name, command, arguments, access) for name, command in peers.items()}
     print("\n".join(table(told)))
 
 
