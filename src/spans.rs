@@ -320,7 +320,7 @@ impl<'a> Build<'a> {
     /// Whether `uid` lies below `above`, or is it.
     fn is_below(&self, uid: Option<Uid>, above: Uid) -> bool {
         let owner_of = |uid: &Uid| {
-            let step = self.transition.steps.get(uid).map(|step| step.owner);
+            let step = self.transition.steps.get(*uid).map(|step| step.owner);
             step.or_else(|| self.closed.workloads.get(uid).map(|below| below.owner))
         };
         iter::successors(uid, owner_of).take(MAX_DEPTH).any(|uid| uid == above)
@@ -342,7 +342,7 @@ impl<'a> Build<'a> {
 
     /// Kind and name of a workload below the topmost one.
     fn workload(&self, uid: Uid) -> Option<(&Kind, &str, Uid)> {
-        let step = self.transition.steps.get(&uid).map(|step| (&step.kind, &*step.name, uid));
+        let step = self.transition.steps.get(uid).map(|step| (&step.kind, &*step.name, uid));
         let known = || self.closed.workloads.get(&uid).map(|it| (&it.kind, &*it.name, uid));
         step.or_else(known)
     }

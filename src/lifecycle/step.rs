@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::kept::MAX_KEPT;
+use crate::facts::by_uid::ByUid;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
@@ -63,6 +64,9 @@ pub struct Step {
     /// Finalizers that held its deletion.
     pub finalizers: Vec<Box<str>>,
 }
+
+/// What is done to workloads, by their uids: shared with what is kept of their tree as it was.
+pub type Steps = ByUid<Arc<Step>>;
 
 impl Step {
     /// It has settled or failed, so that a further write is something else. A ReplicaSet has one span

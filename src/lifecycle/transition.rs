@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::kept::MAX_KEPT;
-use super::step::Step;
+use super::step::{Step, Steps};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -222,9 +222,9 @@ pub struct Transition {
     /// Goal changes.
     pub goals: Vec<GoalChange>,
     /// Workloads below the topmost one that were written.
-    pub steps: BTreeMap<Uid, Step>,
+    pub steps: Steps,
     /// What had been done to them before they were written again: it had settled, or failed.
-    pub past: Vec<(Uid, Step)>,
+    pub past: Vec<(Uid, Arc<Step>)>,
     /// Events about the topmost workload and those below it.
     pub notes: Vec<(Uid, Noted)>,
     /// What was told of the queues that they wait in.
@@ -361,7 +361,7 @@ impl Transition {
 
     /// Something more is done to a workload; what was done before is over.
     pub fn begin_step(&mut self, uid: Uid, step: Step) {
-        let Some(before) = self.steps.insert(uid, step) else { return };
+        let Some(before) = self.steps.insert(uid, Arc::new(step)) else { return };
         if self.past.len() < MAX_KEPT {
             self.past.push((uid, before));
         } else {
@@ -370,7 +370,7 @@ impl Transition {
     }
 
     /// What was done to workloads later than `order` is taken out.
-    pub fn take_later(&mut self, order: u64) -> BTreeMap<Uid, Step> {
+    pub fn take_later(&mut self, order: u64) -> Steps {
         let is_later = |step: &Step| step.start.order() > order;
         self.past.retain(|(_, step)| !is_later(step));
         let steps = std::mem::take(&mut self.steps).into_iter();
@@ -381,8 +381,8 @@ impl Transition {
 
     /// All that is done to workloads below the topmost one, the newest of each last.
     pub fn all_steps(&self) -> impl Iterator<Item = (Uid, &Step)> {
-        let past = self.past.iter().map(|(uid, step)| (*uid, step));
-        past.chain(self.steps.iter().map(|(uid, step)| (*uid, step)))
+        let past = self.past.iter().map(|(uid, step)| (*uid, &**step));
+        past.chain(self.steps.iter().map(|(uid, step)| (*uid, &**step)))
     }
 
     /// Keeps a Pod that is gone, if there is room.

@@ -96,7 +96,7 @@ impl Build<'_> {
         let settled = settled.map(|settled| settled.not_before(&from));
         let has_failed = step.failed.is_some() || (step.is_run && step.failure.is_some());
         // What was written again after it had failed failed then; else what it does goes on.
-        let is_newest = self.transition.steps.get(&uid).is_some_and(|it| it.number == step.number);
+        let is_newest = self.transition.steps.get(uid).is_some_and(|it| it.number == step.number);
         let settled = settled.or_else(|| {
             step.failed
                 .filter(|_| !is_newest)

@@ -159,6 +159,7 @@ impl Start {
         if !self.is_of_run {
             self.ready = fact(&new.ready);
         }
+        self.containers.reserve_exact(new.containers.len().saturating_sub(self.containers.len()));
         for (at, container) in new.containers.iter().enumerate() {
             if let Some(known) = self.container(at, container) {
                 known.apply(container, new, heard);

@@ -195,7 +195,7 @@ impl Tree {
         let is_going = |step: &Step| step.is_deleted && !is_since(trial, step);
         let has_settled = |step: &Step| !step.is_awaited() || is_going(step);
         let is_judged = trial.outcome == Outcome::Completed && self.has_verdict();
-        !is_judged || open.steps.values().all(has_settled)
+        !is_judged || open.steps.values().all(|step| has_settled(step))
     }
 
     /// What is open is on trial, and counts if something else begins: what was written below since it
@@ -204,7 +204,7 @@ impl Tree {
         let Some(open) = self.open_ref() else { return false };
         let Some(trial) = &open.trial else { return false };
         let is_open = |step: &Step| step.is_awaited() && is_since(trial, step);
-        trial.outcome != Outcome::Completed || !open.steps.values().any(is_open)
+        trial.outcome != Outcome::Completed || !open.steps.values().any(|step| is_open(step))
     }
 
     /// A run ends with its terminal condition.
@@ -311,5 +311,5 @@ fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
 
 /// What was written below has settled, what runs below has ended, and what was deleted is gone.
 fn have_settled(open: &Transition) -> bool {
-    !open.steps.values().any(Step::is_awaited)
+    !open.steps.values().any(|step| step.is_awaited())
 }

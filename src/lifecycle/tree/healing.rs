@@ -1,23 +1,23 @@
 //! What happens after a failure: kept, and told once the tree is well again (DESIGN §3.6).
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Tree;
 use crate::facts::instant::Evidence;
-use crate::facts::meta::Uid;
 use crate::facts::workload::Mode;
 use crate::lifecycle::action::Action;
-use crate::lifecycle::step::Step;
+use crate::lifecycle::step::{Step, Steps};
 use crate::lifecycle::transition::{Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
 impl Transition {
     /// What was written below and has not come to its end yet, as far as it goes on from `start` on.
-    pub(super) fn still_open(self, start: Evidence) -> BTreeMap<Uid, Step> {
+    pub(super) fn still_open(self, start: Evidence) -> Steps {
         let open = self.steps.into_iter().filter(|(_, step)| {
             step.settled.is_none() && step.failed.is_none() && !step.is_deleted
         });
-        open.map(|(uid, step)| (uid, Step { start, ..step })).collect()
+        let goes_on = |step| Arc::new(Step { start, ..Arc::unwrap_or_clone(step) });
+        open.map(|(uid, step)| (uid, goes_on(step))).collect()
     }
 }
 

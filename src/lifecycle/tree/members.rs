@@ -111,7 +111,7 @@ impl Tree {
     pub fn loses_sight(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
         self.unseen.insert(uid);
         let Some(open) = self.open() else { return };
-        if let Some(step) = open.steps.get_mut(&uid) {
+        if let Some(step) = open.steps.get_mut(uid).map(Arc::make_mut) {
             step.is_unseen = true;
         }
         let is_by_health = matches!(open.settles, Settles::ByHealth { .. });
@@ -270,7 +270,9 @@ impl Tree {
         self.guests.append(&mut part.guests);
         self.unseen.remove(&top);
         self.unseen.append(&mut part.unseen);
-        if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&top)) {
+        if let Some(step) =
+            self.telling().and_then(|open| open.steps.get_mut(top).map(Arc::make_mut))
+        {
             step.is_unseen = false;
         }
     }

@@ -17,6 +17,7 @@ use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Ended};
 use crate::lifecycle::pod::{Pod, Seq};
+use crate::lifecycle::step::Steps;
 use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, Trial};
 use crate::lifecycle::turn::Turn;
 
@@ -33,7 +34,7 @@ impl Tree {
     ) -> &mut Transition {
         let dropped = self.drop_healing(turn).map(|healing| {
             self.forget_healing(&healing);
-            if action.is_end() { BTreeMap::new() } else { healing.still_open(start) }
+            if action.is_end() { Steps::default() } else { healing.still_open(start) }
         });
         let superseded = self.close_for(action, start, turn);
         let link = superseded.map(|of| own_link(of, LinkReason::Supersedes)).or_else(|| {
@@ -182,7 +183,7 @@ impl Tree {
         // What Pods did since is not part of what had settled by then.
         let from = trial.lost.as_ref().map(|lost| lost.0.at.order().saturating_sub(1));
         let from = if cuts { Some(order) } else { from };
-        let later = if cuts { open.take_later(order) } else { BTreeMap::new() };
+        let later = if cuts { open.take_later(order) } else { Steps::default() };
         if let Some(from) = from {
             let to = (trial.lost.is_some() || heals).then_some(next);
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));

@@ -1,7 +1,6 @@
 //! New versions of workloads below the topmost one, at any depth: one step each in a transition,
 //! if they were created or written in it.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, write_of};
-use crate::lifecycle::step::Step;
+use crate::lifecycle::step::{Step, Steps};
 use crate::lifecycle::transition::{Queued, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
@@ -75,7 +74,9 @@ impl Tree {
             if !was_going {
                 self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.heard), turn);
             }
-            if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid)) {
+            if let Some(step) =
+                self.telling().and_then(|open| open.steps.get_mut(uid).map(Arc::make_mut))
+            {
                 hold(&mut step.finalizers, &deletion.finalizers);
             }
         }
@@ -169,7 +170,7 @@ impl Tree {
         // A run that was created suspended begins when it is resumed.
         let begins = write.created && !(is_run && new.paused) || write.is_resumed;
         let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
-        match open.steps.get_mut(&uid) {
+        match open.steps.get_mut(uid).map(Arc::make_mut) {
             Some(step) if step.is_deleted => {}
             Some(step) if is_written && !step.is_over() => {
                 if write.is_scaled {
@@ -192,7 +193,9 @@ impl Tree {
             }
             Some(_) | None => {}
         }
-        if let Some(step) = open.steps.get_mut(&uid).filter(|step| !step.is_deleted) {
+        if let Some(step) =
+            open.steps.get_mut(uid).map(Arc::make_mut).filter(|step| !step.is_deleted)
+        {
             step.stands(new, status);
         }
     }
@@ -228,7 +231,7 @@ impl Tree {
             self.reconcile(format!("owned:{uid}:gone"), at, turn);
         }
         let Some(open) = self.telling() else { return };
-        match open.steps.get_mut(&uid) {
+        match open.steps.get_mut(uid).map(Arc::make_mut) {
             // It ends with its deletion, whatever goes on above it.
             Some(run) if run.is_run && run.settled.is_none() && !run.is_deleted => {
                 run.settled = Some(at);
@@ -257,7 +260,8 @@ impl Tree {
         let mut next = Some(uid);
         while let Some(uid) = next.filter(|uid| self.has_nothing_left(*uid)) {
             let Some(owned) = self.forest.remove(uid) else { return };
-            if let Some(step) = self.telling().and_then(|open| open.steps.get_mut(&uid))
+            if let Some(step) =
+                self.telling().and_then(|open| open.steps.get_mut(uid).map(Arc::make_mut))
                 && step.is_deleted
             {
                 step.settled = Some(at);
@@ -275,7 +279,7 @@ impl Tree {
 
     /// The steps that a list proves open: below a run what has not ended, else what is of the
     /// newest template and not settled.
-    pub(super) fn listed_steps(&self, template: u64) -> BTreeMap<Uid, Step> {
+    pub(super) fn listed_steps(&self, template: u64) -> Steps {
         let is_open = |owned: &Owned| match owned.workload.mode {
             _ if owned.workload.is_queue => false,
             Mode::Run => !settle::is_over(&owned.workload) && !owned.workload.paused,
@@ -289,7 +293,7 @@ impl Tree {
             let mut step = new_step(&owned.workload, owned.owner, created, 0);
             step.is_created = true;
             step.scheduled = owned.workload.scheduled;
-            (uid, step)
+            (uid, Arc::new(step))
         })
         .collect()
     }
