@@ -30,11 +30,12 @@ impl Engine {
         for owner in self.owners_enter_first(&released) {
             self.release(owner, out);
         }
+        let top = self.store.top_of(object);
         let awaited = self
             .orphans
             .owner_of(object)
-            .or_else(|| self.awaited_owner(&released, out))
-            .or_else(|| self.awaited_version(&released))
+            .or_else(|| self.awaited_owner(&released, top, out))
+            .or_else(|| self.awaited_version(&released, top))
             .or_else(|| self.awaited_object(&released));
         match awaited {
             Some(owner) if self.orphans.len() < self.max_waiting => {
@@ -148,7 +149,7 @@ impl Engine {
                 .orphans
                 .owner_of(object)
                 .or_else(|| self.orphans.owner_of(owner_of(&released)?))
-                .or_else(|| self.awaited_version(&released));
+                .or_else(|| self.awaited_version(&released, self.store.top_of(object)));
             match awaited {
                 Some(awaited) => self.orphans.wait(object, awaited, released, deadline),
                 None => enters.push(released),
@@ -165,7 +166,7 @@ impl Engine {
         let has_left = std::mem::take(&mut self.has_left);
         let Some(entry) = entry.filter(|_| has_left.is_empty()) else {
             touched.iter().for_each(|top| self.pasts.leave(*top, Some(place)));
-            return self.rest(first);
+            return;
         };
         let Some(n_unkept) = self.pasts.keep(first, entry, self.kept_for()) else {
             return touched.iter().for_each(|top| self.is_other(*top));
@@ -174,16 +175,9 @@ impl Engine {
         if self.pasts.wants_middle(first, self.kept_for()) {
             self.pasts.set_middle(first, |top| self.store.read(top, Tree::clone));
         }
-        self.rest(first);
-    }
-
-    /// Trees that are at rest keep what they were too, for a moment and as long as there is room: what
-    /// comes late may have been the beginning of something.
-    fn rest(&mut self, top: Uid) {
-        let is_still = |top: &Uid| self.store.read(*top, Tree::is_still).unwrap_or(true);
-        if self.pasts.is_short_of_room() && self.pasts.trees(top).iter().all(is_still) {
-            self.pasts.rest(top);
-        }
+        // Trees that are at rest keep what they were too, for a moment and as long as there is room: what
+        // comes late may have been the beginning of something.
+        self.pasts.make_room(|top| self.store.read(top, Tree::is_still).unwrap_or(true));
     }
 
     /// A tree is about to change.

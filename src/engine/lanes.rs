@@ -91,8 +91,12 @@ impl Engine {
         out: &mut Vec<FinishedSpan>,
     ) {
         let until = at.plus(self.rules.settle_time);
+        let is_stored = self.stores_changes();
         let state = self.lanes.entry((lane, part)).or_default();
         state.has_spoken = true;
+        if is_stored {
+            state.relist.keep_held();
+        }
         match news {
             News::Listed(snapshot) => self.listed(lane, part, snapshot, out),
             News::ListDone(version) => self.list_done(lane, part, version, at, out),

@@ -14,11 +14,12 @@ impl Engine {
     pub(super) fn awaited_owner(
         &mut self,
         released: &Released,
+        top: Option<Uid>,
         out: &mut Vec<FinishedSpan>,
     ) -> Option<Uid> {
         let Change::Seen(snapshot) = &released.change else { return None };
         let meta = snapshot.meta();
-        if self.store.top_of(meta.uid).is_some() {
+        if top.is_some() {
             return None;
         }
         let owner = meta.owner.as_ref().filter(|owner| owner.uid != meta.uid)?;
@@ -46,14 +47,14 @@ impl Engine {
     /// The top of a tree of which a version can be seen to be missing: a ReplicaSet of a newer revision
     /// is there, whose template no known version of its Deployment has. What else comes of that tree
     /// waits too, so that the order stays.
-    pub(super) fn awaited_version(&self, released: &Released) -> Option<Uid> {
+    pub(super) fn awaited_version(&self, released: &Released, top: Option<Uid>) -> Option<Uid> {
         if released.is_listed {
             return None;
         }
         let object = orphans::object_of(&released.change);
         let seen = released.change.snapshot();
         let owner = seen.and_then(|seen| seen.meta().owner.as_ref()).map(|owner| owner.uid);
-        let top = self.store.top_of(object).or_else(|| self.store.top_of(owner?))?;
+        let top = top.or_else(|| self.store.top_of(owner?))?;
         if top == object {
             return None;
         }

@@ -133,6 +133,8 @@ type ByHash<K, V> = HashMap<K, V, BuildHasherDefault<Drawn>>;
 #[derive(Debug, Default)]
 pub(super) struct Pasts {
     by_number: ByHash<u64, Box<Past>>,
+    /// Their numbers: those that were last begun, or found busy, stand last.
+    in_turn: VecDeque<u64>,
     of: ByHash<Uid, u64>,
     /// To which tree objects belonged that are gone.
     gone: BTreeMap<Uid, Uid>,
@@ -205,12 +207,16 @@ impl Pasts {
             n_unstored: 0,
         };
         self.by_number.insert(self.n_begun, Box::new(past));
+        self.in_turn.push_back(self.n_begun);
         self.of.insert(tree, self.n_begun);
         self.n_begun
     }
 
     /// One change touched all these trees: they are decided together from now on.
     pub(super) fn join(&mut self, trees: &[Uid]) {
+        if trees.len() < 2 {
+            return;
+        }
         let mut numbers: Vec<u64> =
             trees.iter().filter_map(|tree| self.of.get(tree).copied()).collect();
         numbers.sort_unstable();
@@ -319,18 +325,26 @@ impl Pasts {
         self.past(tree).map_or(&[], |past| &past.trees)
     }
 
-    /// Whether what is kept of trees at rest is to be let go.
-    pub(super) fn is_short_of_room(&self) -> bool {
-        self.numbers.n + self.by_number.len() * TREE > MAX_ALL / 2
-    }
-
-    /// The trees with that of `tree` are at rest: nothing of them is decided again, but what left a
-    /// moment ago is remembered.
-    pub(super) fn rest(&mut self, tree: Uid) {
-        let Some(past) = self.past(tree) else { return };
-        match past.since {
-            None => self.forget(tree),
-            last @ Some(_) => self.leave(tree, last),
+    /// Where there is little room, what is kept of trees that are `still` is let go, in turn: nothing of
+    /// them is decided again, but what left a moment ago is remembered.
+    pub(super) fn make_room(&mut self, still: impl Fn(Uid) -> bool) {
+        // More than one in each turn, for each turn adds one.
+        for _ in 0..2 {
+            if self.numbers.n + self.by_number.len() * TREE <= MAX_ALL / 2 {
+                return;
+            }
+            let Some(number) = self.in_turn.pop_front() else { return };
+            let Some(past) = self.by_number.get(&number) else { continue };
+            let Some(tree) = past.trees.first().copied() else { continue };
+            let is_still = past.trees.iter().all(|tree| still(*tree));
+            if is_still && past.since.is_none() {
+                self.forget(tree);
+                continue;
+            }
+            if is_still && !past.told.is_empty() {
+                self.leave(tree, past.since);
+            }
+            self.in_turn.push_back(number);
         }
     }
 
@@ -351,6 +365,7 @@ impl Pasts {
             return;
         }
         self.swept = Some(now);
+        self.in_turn.retain(|number| self.by_number.contains_key(number));
         let old = now.minus(window);
         let over = self.by_number.values().filter(|past| past.at <= old);
         let over: Vec<(Uid, bool, Option<Place>)> = over

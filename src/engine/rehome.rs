@@ -145,7 +145,9 @@ impl Engine {
         out: &mut Vec<FinishedSpan>,
     ) -> bool {
         let uid = snapshot.meta().uid;
-        let is_back = self.store.read(uid, Tree::lacks_top) == Some(true);
+        // Of a Pod nothing is kept that could lack it.
+        let is_workload = matches!(snapshot, Snapshot::Workload(_));
+        let is_back = is_workload && self.store.read(uid, Tree::lacks_top) == Some(true);
         if is_back {
             self.change(uid, seen, out, |tree, _| tree.matches_again());
             self.rehome(snapshot, seen.heard, out);

@@ -149,7 +149,7 @@ pub struct ContainerSnapshot {
 }
 
 /// What is always known of a container.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KnownContainer {
     /// Its name.
     pub name: Box<str>,

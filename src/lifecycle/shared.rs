@@ -1,6 +1,7 @@
 //! Values that many objects have are held once.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::facts::change::Snapshot;
@@ -14,11 +15,11 @@ const MAX_SHARED: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Shared {
     /// Names of nodes and namespaces.
-    names: BTreeSet<Arc<str>>,
+    names: HashSet<Arc<str>>,
     /// Paths of specs.
-    paths: BTreeSet<Arc<[Box<str>]>>,
+    paths: HashSet<Arc<[Box<str>]>>,
     /// Containers of Pods: most of them have never restarted.
-    containers: BTreeSet<Arc<[KnownContainer]>>,
+    containers: HashSet<Arc<[KnownContainer]>>,
 }
 
 impl Shared {
@@ -51,7 +52,7 @@ impl Shared {
 }
 
 /// Puts the known value in the place of an equal one.
-fn share<T: Ord + ?Sized>(known: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
+fn share<T: Eq + Hash + ?Sized>(known: &mut HashSet<Arc<T>>, value: &mut Arc<T>) {
     if let Some(known) = known.get(value) {
         *value = Arc::clone(known);
         return;

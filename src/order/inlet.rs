@@ -88,11 +88,11 @@ pub struct Inlet {
     max_waiting: usize,
     waiting: BTreeMap<Place, Released>,
     /// What is due and has not been taken yet, written before all that waits.
-    ready: BTreeMap<Place, Released>,
+    ready: VecDeque<Released>,
     /// Places in order of arrival, to know what is due.
     due: VecDeque<(UnixNanos, Place)>,
     /// resourceVersions that were the largest so far when they arrived, with that arrival; both
-    /// rise.
+    /// rise. Of those that arrived together the last is enough.
     stair: VecDeque<(u64, UnixNanos)>,
     /// What had arrived where this one goes on, by the API server's clock.
     stair_before: VecDeque<(u64, UnixNanos)>,
@@ -128,7 +128,7 @@ impl Inlet {
             settle_time,
             max_waiting,
             waiting: BTreeMap::new(),
-            ready: BTreeMap::new(),
+            ready: VecDeque::new(),
             due: VecDeque::new(),
             stair: VecDeque::new(),
             stair_before: VecDeque::new(),
@@ -179,9 +179,13 @@ impl Inlet {
     /// Something of `version` arrived at `at`: what has a smaller one was written no later.
     pub fn arrived(&mut self, version: u64, at: UnixNanos) {
         if Some(version) > self.newest() {
+            if self.stair.back().is_some_and(|(_, last)| *last == at) {
+                self.stair.pop_back();
+            }
             self.stair.push_back((version, at));
             let at_server = self.at_server(at);
             if let Some(arrived) = &mut self.arrived {
+                arrived.stair.pop_if(|(_, last)| *last == at_server);
                 arrived.stair.push((version, at_server));
             }
             let old = at.minus(self.settle_time.times(4));
@@ -260,6 +264,9 @@ impl Inlet {
     /// A change of `version` that arrives at `at` was written no later than what arrived before
     /// it with a larger one, or with the same: then it is told again.
     fn bound(&self, version: u64, at: UnixNanos) -> UnixNanos {
+        if Some(version) > self.newest() {
+            return at;
+        }
         let first = |stair: &VecDeque<(u64, UnixNanos)>| {
             let later = stair.partition_point(|(known, _)| *known < version);
             stair.get(later).map(|(_, earlier)| *earlier)
@@ -309,18 +316,22 @@ impl Inlet {
             up_to = up_to.max(self.waiting.contains_key(place).then_some(*place));
             self.due.pop_front();
         }
+        let n_before = self.ready.len();
         if let Some((version, rank, n)) = up_to {
             let rest = self.waiting.split_off(&(version, rank, n + 1));
-            self.ready.append(&mut mem::replace(&mut self.waiting, rest));
+            self.ready.extend(mem::replace(&mut self.waiting, rest).into_values());
         }
         while self.waiting.len() > self.max_waiting
-            && let Some((place, released)) = self.waiting.pop_first()
+            && let Some((_, released)) = self.waiting.pop_first()
         {
             self.n_early += 1;
-            self.ready.insert(place, released);
+            self.ready.push_back(released);
+        }
+        if n_before > 0 {
+            self.ready.make_contiguous().sort_unstable_by_key(|released| released.place);
         }
         self.full_since = None;
-        let last = self.ready.last_key_value().map(|((version, ..), _)| *version);
+        let last = self.ready.back().map(|released| released.place.0);
         self.largest_released = self.largest_released.max(last);
     }
 
@@ -371,7 +382,7 @@ impl Inlet {
 
     /// Takes the first that is ready.
     pub fn take_ready(&mut self) -> Option<Released> {
-        let (_, released) = self.ready.pop_first()?;
+        let released = self.ready.pop_front()?;
         self.leaves(&released);
         match &released.change {
             Change::Deleted(gone) | Change::Unmatched(gone) => {
@@ -394,12 +405,15 @@ impl Inlet {
     /// needs it first: its owner. If `before` says where that stands, it takes its place before it.
     pub fn take(&mut self, uid: Uid, before: Option<Place>) -> Option<Released> {
         let is_it =
-            |change: &Change| matches!(change, Change::Seen(seen) if seen.meta().uid == uid);
-        let first = |room: &mut BTreeMap<Place, Released>| {
-            let place = room.iter().find(|(_, it)| is_it(&it.change)).map(|(place, _)| *place)?;
-            room.remove(&place)
+            |it: &Released| matches!(&it.change, Change::Seen(seen) if seen.meta().uid == uid);
+        let released = match self.ready.iter().position(is_it) {
+            Some(at) => self.ready.remove(at)?,
+            None => {
+                let (place, _) = self.waiting.iter().find(|(_, it)| is_it(it))?;
+                let place = *place;
+                self.waiting.remove(&place)?
+            }
         };
-        let released = first(&mut self.ready).or_else(|| first(&mut self.waiting))?;
         self.leaves(&released);
         let place = before.unwrap_or(released.place);
         Some(Released { place, ..released })
@@ -415,15 +429,22 @@ impl Inlet {
     #[must_use]
     pub fn listed_of(&self, uid: Uid) -> Option<&Released> {
         let place = self.listed_owners.get(&uid)?;
-        self.ready.get(place).or_else(|| self.waiting.get(place))
+        let ready = self.ready_at(*place).and_then(|at| self.ready.get(at));
+        ready.or_else(|| self.waiting.get(place))
     }
 
     /// Takes what a list told of such an object out of its order; its place is before that of something.
     pub fn take_listed(&mut self, uid: Uid, before: Place) -> Option<Released> {
         let place = *self.listed_owners.get(&uid)?;
-        let waiting = self.ready.remove(&place).or_else(|| self.waiting.remove(&place))?;
+        let ready = self.ready_at(place).and_then(|at| self.ready.remove(at));
+        let waiting = ready.or_else(|| self.waiting.remove(&place))?;
         self.leaves(&waiting);
         Some(Released { place: before.min(place), ..waiting })
+    }
+
+    /// Where what has its place there is among what is ready.
+    fn ready_at(&self, place: Place) -> Option<usize> {
+        self.ready.binary_search_by_key(&place, |released| released.place).ok()
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a complete list proves gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::num::NonZeroU64;
 
+use crate::facts::hash::Drawn;
 use crate::facts::meta::Uid;
 
 /// Mark and sweep over one kind's list and watch.
@@ -11,7 +13,9 @@ use crate::facts::meta::Uid;
 /// neither gone nor seen, and it must stay known.
 #[derive(Clone, Debug, Default)]
 pub struct Relist {
-    known: BTreeMap<Uid, Known>,
+    known: HashMap<Uid, Known, BuildHasherDefault<Drawn>>,
+    /// What was taken out of the inlet is kept besides, to be stored.
+    keeps_held: bool,
     /// What was last taken out of the inlet, where something else was told since.
     waiting: BTreeMap<Uid, Option<NonZeroU64>>,
     /// What is told to be gone, until that is taken out of the inlet: the facts of the version before.
@@ -48,12 +52,15 @@ impl Known {
 }
 
 impl Relist {
+    /// What is held is to be stored, from before anything is told.
+    pub fn keep_held(&mut self) {
+        self.keeps_held = true;
+    }
+
     /// A list begins; one that was in progress is forgotten.
     pub fn begin(&mut self) {
         self.is_listing = true;
-        for known in self.known.values_mut() {
-            *known = Known::told(known.0, false);
-        }
+        self.known.values_mut().for_each(|known| *known = Known::told(known.0, false));
     }
 
     /// Whether a list is in progress.
@@ -91,7 +98,7 @@ impl Relist {
     fn tell(&mut self, uid: Uid, facts: u64, is_listed: bool) -> bool {
         let before = self.known.insert(uid, Known::told(facts, is_listed));
         let is_other = before.is_none_or(|known| !known.has(facts));
-        if is_other {
+        if is_other && self.keeps_held {
             // What was told last had been taken out, unless something waits already.
             self.waiting.entry(uid).or_insert_with(|| before.and_then(Known::facts));
         }
@@ -100,6 +107,9 @@ impl Relist {
 
     /// A version with these `facts` was taken out of the inlet.
     pub fn hold(&mut self, uid: Uid, facts: Option<NonZeroU64>) {
+        if !self.keeps_held {
+            return;
+        }
         let Some(known) = self.known.get(&uid) else {
             // It is told to be gone, which waits behind this.
             self.leaving.entry(uid).and_modify(|held| *held = facts);
@@ -143,6 +153,12 @@ impl Relist {
     /// A delete event named `uid`.
     pub fn deleted(&mut self, uid: Uid) {
         if let Some(known) = self.known.remove(&uid) {
+            self.leaves(uid, known);
+        }
+    }
+
+    fn leaves(&mut self, uid: Uid, known: Known) {
+        if self.keeps_held {
             let held = self.waiting.remove(&uid).unwrap_or_else(|| known.facts());
             self.leaving.insert(uid, held);
         }
@@ -154,10 +170,11 @@ impl Relist {
         if !std::mem::take(&mut self.is_listing) {
             return Vec::new();
         }
-        let gone = self.known.iter().filter(|(_, known)| !known.is_listed());
-        let gone: Vec<Uid> = gone.map(|(uid, _)| *uid).collect();
-        gone.iter().for_each(|uid| self.deleted(*uid));
-        gone
+        let gone = self.known.extract_if(|_, known| !known.is_listed());
+        let mut gone: Vec<(Uid, Known)> = gone.collect();
+        gone.sort_unstable_by_key(|(uid, _)| *uid);
+        gone.iter().for_each(|(uid, known)| self.leaves(*uid, *known));
+        gone.into_iter().map(|(uid, _)| uid).collect()
     }
 }
 

@@ -305,6 +305,7 @@ impl Pasts {
                     self.of.extend(past.trees.iter().map(|tree| (*tree, number)));
                     self.numbers.n += past.told.len();
                     self.by_number.insert(number, Box::new(past));
+                    self.in_turn.push_back(number);
                 }
                 None => {
                     n_lost += 1;

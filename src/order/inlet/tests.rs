@@ -98,3 +98,17 @@ fn of_too_many_the_one_written_first_leaves_at_once_and_is_counted() {
     assert_eq!((left, inlet.n_early), (vec![5, 6], 2));
     assert_eq!(inlet.next_due(), Some(at(2_000)), "the last one waits its time");
 }
+
+#[test]
+fn of_what_arrives_together_the_last_bounds_all_that_was_written_before_it() {
+    let mut inlet = Inlet::new(SETTLE, 10);
+    inlet.store_arrivals();
+    for version in [5, 6, 8] {
+        inlet.arrived(version, at(100));
+    }
+    inlet.arrived(9, at(200));
+    for (version, ms) in [(4, 100), (6, 100), (7, 100), (8, 100), (9, 200), (10, 300)] {
+        assert_eq!(inlet.bound(version, at(300)), at(ms), "{version}");
+    }
+    assert_eq!((inlet.stair.len(), inlet.take_arrived().stair.len()), (2, 2));
+}
