@@ -90,7 +90,7 @@ impl PodSnapshot {
         let containers = self.containers.iter().filter_map(|container| match &container.state {
             ContainerState::Running(since) => *since,
             ContainerState::Terminated(exit) => exit.finished,
-            ContainerState::Waiting { .. } => container.last.as_ref()?.finished,
+            ContainerState::Waiting { .. } => container.last.as_deref()?.finished,
         });
         conditions.chain(containers).max()
     }
@@ -139,7 +139,7 @@ pub struct ContainerSnapshot {
     /// `state`.
     pub state: ContainerState,
     /// `lastState.terminated`.
-    pub last: Option<Exit>,
+    pub last: Option<Box<Exit>>,
     /// `restartCount`.
     pub restarts: u32,
     /// `ready`.
@@ -172,7 +172,7 @@ pub enum ContainerState {
     /// `running`, since `startedAt` (whole seconds).
     Running(Option<UnixNanos>),
     /// `terminated`.
-    Terminated(Exit),
+    Terminated(Box<Exit>),
 }
 
 /// How a container ended.

@@ -58,7 +58,7 @@ fn of_containers(pod: &PodSnapshot) -> Option<Failure> {
     pod.containers.iter().find_map(|container| {
         let exit = match &container.state {
             ContainerState::Waiting { reason, message } if WAITING.contains(&&**reason) => {
-                let exit = container.last.as_ref().filter(|_| &**reason == "CrashLoopBackOff");
+                let exit = container.last.as_deref().filter(|_| &**reason == "CrashLoopBackOff");
                 return Some(Failure {
                     reason: reason.clone(),
                     message: match exit {
@@ -151,7 +151,7 @@ pub fn of_loss(pod: &PodSnapshot) -> Option<(Box<str>, Box<str>)> {
         let exit = match &container.state {
             ContainerState::Terminated(exit) => exit,
             ContainerState::Waiting { .. } | ContainerState::Running(_) => {
-                container.last.as_ref()?
+                container.last.as_deref()?
             }
         };
         Some((exit.finished, container, exit))

@@ -81,7 +81,8 @@ message!(<'a> Metadata<'a> {
     13 owner_references, 14 finalizers, 17 managed_fields,
 });
 message!(<'a> OwnerReference<'a> { 1 kind, 3 name, 4 uid, 5 api_version, 6 controller });
-message!(<'a> ManagedFields<'a> { 1 manager, 4 time, 8 subresource });
+// Of what is written in protobuf only when it was written is asked.
+message!(<'a> ManagedFields<'a> { 4 time });
 
 impl<'a> Metadata<'a> {
     /// The annotations and labels that may be trace contexts, of an object of `kind` in `group`.

@@ -401,7 +401,7 @@ fn snapshot(
         (true, _) => Role::Init,
         (false, _) => Role::Main,
     };
-    let last = status.last_state.and_then(|last| last.terminated).map(|it| Exit::from(*it));
+    let last = status.last_state.and_then(|last| last.terminated).map(|it| exit(*it));
     ContainerSnapshot {
         name: container.name.boxed(),
         role,
@@ -418,7 +418,7 @@ fn snapshot(
 impl From<State> for ContainerState {
     fn from(state: State) -> Self {
         match state {
-            State { terminated: Some(terminated), .. } => Self::Terminated((*terminated).into()),
+            State { terminated: Some(terminated), .. } => Self::Terminated(exit(*terminated)),
             State { running: Some(running), .. } => Self::Running(running.started_at.0),
             State { waiting, .. } => {
                 let waiting = waiting.unwrap_or_default();
@@ -428,17 +428,15 @@ impl From<State> for ContainerState {
     }
 }
 
-impl From<Terminated> for Exit {
-    fn from(raw: Terminated) -> Self {
-        Self {
-            code: clamped(raw.exit_code),
-            signal: Some(clamped(raw.signal)).filter(|signal| *signal != 0),
-            reason: raw.reason.0,
-            message: raw.message.0,
-            started: raw.started_at.0,
-            finished: raw.finished_at.0,
-        }
-    }
+fn exit(raw: Terminated) -> Box<Exit> {
+    Box::new(Exit {
+        code: clamped(raw.exit_code),
+        signal: Some(clamped(raw.signal)).filter(|signal| *signal != 0),
+        reason: raw.reason.0,
+        message: raw.message.0,
+        started: raw.started_at.0,
+        finished: raw.finished_at.0,
+    })
 }
 
 fn clamped(count: Count) -> i32 {

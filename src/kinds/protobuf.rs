@@ -160,13 +160,16 @@ impl<'a> Cursor<'a> {
             self.0 = rest;
             return Ok(u64::from(low & 0x7f) | (u64::from(*high) << 7));
         }
-        let mut number = 0;
-        for (n, byte) in self.0.iter().take(10).enumerate() {
-            number |= u64::from(byte & 0x7f) << (7 * n);
+        let (mut number, mut shift, mut bytes) = (0, 0, self.0);
+        while shift < u64::BITS
+            && let [byte, rest @ ..] = bytes
+        {
+            number |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                self.0 = self.0.get(n + 1..).unwrap_or_default();
+                self.0 = rest;
                 return Ok(number);
             }
+            (shift, bytes) = (shift + 7, rest);
         }
         Err(Unread)
     }

@@ -188,10 +188,8 @@ impl<'a> Field<'a> for Time {
             }
             Ok(())
         })?;
-        self.0 = seconds.map(|seconds| {
-            let at = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-            UnixNanos(i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX }))
-        });
+        self.0 = seconds
+            .map(|seconds| UnixNanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)));
         Ok(())
     }
 }

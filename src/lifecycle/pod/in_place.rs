@@ -319,7 +319,7 @@ impl Debugger {
                 let started = || Evidence::object_or(exit.started, at.lo, heard);
                 self.started = self.started.or_else(|| Some(started()));
                 let ended = Evidence::object_or(exit.finished, at.lo, heard);
-                self.ended.get_or_insert_with(|| (ended, exit.clone()));
+                self.ended.get_or_insert_with(|| (ended, (**exit).clone()));
             }
             ContainerState::Waiting { .. } => {}
         }

@@ -94,15 +94,15 @@ impl Pod {
         if !self.restarts_always {
             // Whether it runs again after an exit is only known when it does.
             let is_again = container.restarts > known_restarts && container.role != Role::Init;
-            return container.last.as_ref().filter(|_| is_again);
+            return container.last.as_deref().filter(|_| is_again);
         }
         let was_known_exited = known.is_some_and(|known| known.has_exited);
         let exit = match &container.state {
-            ContainerState::Terminated(exit) => Some(exit),
+            ContainerState::Terminated(exit) => Some(&**exit),
             ContainerState::Waiting { .. } | ContainerState::Running(_) => {
                 let after_exit = container.restarts > known_restarts && !was_known_exited;
                 let backs_off = has_exited(container);
-                container.last.as_ref().filter(|_| after_exit || backs_off)
+                container.last.as_deref().filter(|_| after_exit || backs_off)
             }
         }?;
         (container.role != Role::Init || exit.code != 0).then_some(exit)

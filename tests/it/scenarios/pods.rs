@@ -224,14 +224,14 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
             let usual = if code == 0 { "Completed" } else { "Error" };
             let reason = line.value("why").unwrap_or(usual);
             let finished = line.value("finished").map_or(second, seconds);
-            container.state = ContainerState::Terminated(Exit {
+            container.state = ContainerState::Terminated(Box::new(Exit {
                 code,
                 signal: line.number("signal"),
                 reason: reason.into(),
                 message: Box::default(),
                 started,
                 finished: Some(finished),
-            });
+            }));
             (container.ready, container.started) = (false, false);
         }
         "crash" => {
