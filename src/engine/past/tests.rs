@@ -90,15 +90,18 @@ fn what_has_left_is_not_decided_again() {
 fn where_there_is_little_room_trees_at_rest_let_go_in_turn_and_busy_ones_do_not() {
     let mut pasts = Pasts::default();
     pasts.begin_at(uid(2), Some((1, 0, 0)), UnixNanos::from_seconds(0));
-    for tree in 1..=10_000 {
+    let n_told = |pasts: &Pasts, tree| pasts.past(uid(tree)).map(|past| past.told.len());
+    let tell = |pasts: &mut Pasts, tree, is_still: fn(Uid) -> bool| {
         pasts.remember(uid(tree), false, || None);
         pasts.keep(uid(tree), told(2, 0), WINDOW);
-        pasts.make_room(|tree| tree != uid(1));
+        pasts.make_room(is_still);
         assert!(pasts.numbers.n + pasts.by_number.len() * TREE <= MAX_ALL / 2 + TREE + 1);
-    }
-    let n_told = |tree| pasts.past(uid(tree)).map(|past| past.told.len());
-    assert_eq!((n_told(1), n_told(2), n_told(3)), (Some(1), Some(0), None));
-    assert_eq!(n_told(10_000), Some(1));
+    };
+    (1..=10_000).for_each(|tree| tell(&mut pasts, tree, |tree| tree != uid(1)));
+    let known = [1, 2, 3, 10_000].map(|tree| n_told(&pasts, tree));
+    assert_eq!(known, [Some(1), Some(0), None, Some(1)]);
+    (10_001..=20_000).for_each(|tree| tell(&mut pasts, tree, |_| true));
+    assert_eq!(n_told(&pasts, 1), None, "at rest it lets go too");
     assert!(pasts.is_late(uid(2), (1, 0, 0)), "what left is remembered");
     pasts.sweep(UnixNanos::from_seconds(100), WINDOW, |_| true);
     assert!(pasts.by_number.is_empty() && pasts.of.is_empty());
