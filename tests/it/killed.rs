@@ -16,7 +16,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lifespan::storage::inspect;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 
@@ -134,8 +133,8 @@ struct World {
     n_forgotten: usize,
     /// What happened until then was decided by a process that lived for long enough.
     decided: i64,
-    /// Since when what happened is forgotten and not yet listed, and when that was forgotten last.
-    forgotten: Option<(i64, i64)>,
+    /// So many watches had been refused by then, because where they begin is forgotten.
+    n_expired: usize,
 }
 
 impl World {
@@ -158,8 +157,8 @@ impl World {
             n_kills: 0,
             n_forgotten: 0,
             decided: scene.begin,
+            n_expired: 0,
             scene,
-            forgotten: None,
         }
     }
 
@@ -229,26 +228,25 @@ impl World {
         });
     }
 
-    /// When anything was stored last, by the server's clock.
-    fn stored_at(&self) -> i64 {
-        let stored = inspect(&self.store).ok().and_then(|it| it.committed_at);
-        stored.map_or(self.now(), |at| at.0)
-    }
-
     /// What the server's clock shows.
     fn now(&self) -> i64 {
         self.scene.begin + i64::try_from(self.elapsed().as_nanos()).unwrap()
     }
 
-    /// The server forgets all that it told. What happened since a process last lived for long enough to
-    /// decide it may not have been seen.
+    /// The server forgets all that it told.
     fn forget(&mut self) {
-        let now = self.now();
-        let since = self.forgotten.map_or(self.decided, |(since, _)| since);
-        self.forgotten = Some((since, now));
-        let version = self.scene.version(now);
+        let version = self.scene.version(self.now());
         self.api.weather.send_modify(|weather| weather.forgotten = version);
         self.n_forgotten += 1;
+    }
+
+    /// What a watch is refused is listed, sooner or later in the same life, or refused again: what has
+    /// happened between what was decided and that list, as late as `until`, may not have been seen.
+    fn look_at_what_expired(&mut self, until: i64) {
+        let n = *self.api.expired.borrow();
+        if std::mem::replace(&mut self.n_expired, n) < n {
+            self.arrived.unseen.push((self.decided, until));
+        }
     }
 
     /// Nobody watches for a while, in which things happen.
@@ -286,32 +284,30 @@ impl World {
         let has_begun = service.said().contains("Connected to the cluster");
         let code = service.ended().await;
         // What falls silent is a connection.
-        self.api.weather.send_modify(|weather| weather.silent.clear());
+        let mut was_silent = false;
+        self.api.weather.send_modify(|weather| {
+            was_silent = !std::mem::take(&mut weather.silent).is_empty();
+        });
         let is_so = code == Some(0).filter(|_| end == "TERM") || (code.is_none() && !has_begun);
         assert!(is_so, "{end}: {code:?}\n{}", service.said());
         self.said.push_str(&service.said());
         self.n_kills += 1;
-        // What a server refuses is not decided.
-        let is_refused = service.said().contains("does not answer");
-        if lives > DECIDES && !is_refused {
+        self.look_at_what_expired(self.now());
+        // What a server refuses, or does not say, is not decided.
+        let is_told = !was_silent && !service.said().contains("does not answer");
+        if lives > DECIDES && is_told {
             self.decided = self.now() - 5 * S;
-        }
-        let stored = self.stored_at();
-        if let Some((since, _)) = self.forgotten.take_if(|(_, at)| stored > *at + 5 * S) {
-            self.arrived.unseen.push((since, stored));
         }
     }
 
     /// Runs it until all has arrived.
     async fn last_life(&mut self) -> Compared {
         self.calm();
-        if let Some((since, _)) = self.forgotten.take() {
-            self.arrived.unseen.push((since, self.now() + 10 * S));
-        }
         let began = Instant::now();
         let mut service = self.start();
         loop {
             self.arrived.hear(self.collector.received());
+            self.look_at_what_expired(self.now() + 10 * S);
             let compared = self.arrived.compared(&self.scene.expected);
             if compared.wrong.is_empty() && service.said().contains("Everything is ready") {
                 service.signal("TERM");

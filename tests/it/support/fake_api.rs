@@ -114,6 +114,7 @@ pub(crate) struct Weather {
 struct Pace {
     started: Instant,
     weather: watch::Receiver<Weather>,
+    expired: watch::Sender<usize>,
 }
 
 impl Pace {
@@ -152,6 +153,8 @@ pub(crate) struct FakeApi {
     pub(crate) token: watch::Sender<String>,
     /// What befalls it.
     pub(crate) weather: watch::Sender<Weather>,
+    /// How many watches it refused because it has forgotten where they begin.
+    pub(crate) expired: watch::Sender<usize>,
     _server: JoinSet<()>,
 }
 
@@ -222,7 +225,9 @@ impl FakeApi {
         faults: &[(&str, Vec<Fault>)],
     ) -> Self {
         let weather = watch::Sender::new(Weather::default());
-        let pace = Pace { started: Instant::now(), weather: weather.subscribe() };
+        let expired = watch::Sender::new(0);
+        let (started, befalls) = (Instant::now(), weather.subscribe());
+        let pace = Pace { started, weather: befalls.clone(), expired: expired.clone() };
         let mut histories = read(lines, begin, &pace);
         for (resource, faults) in faults {
             let history = histories.get_mut(*resource).expect("the recording has the resource");
@@ -239,7 +244,6 @@ impl FakeApi {
         let token = watch::Sender::new(String::new());
         // How far its clock is behind this machine's where it plays what has been.
         let behind = begin.map_or(0, |begin| lifespan::clock::now().0 - begin);
-        let befalls = weather.subscribe();
         let accepted = token.subscribe();
         server.spawn(async move {
             let mut connections = JoinSet::new();
@@ -280,7 +284,7 @@ impl FakeApi {
                 });
             }
         });
-        Self { url, requests, token, weather, _server: server }
+        Self { url, requests, token, weather, expired, _server: server }
     }
 
     /// The cluster, as a client finds it.
@@ -529,11 +533,15 @@ fn watched(
 ) -> Response<Body> {
     let mut version = query.get("resourceVersion").and_then(|it| it.parse().ok()).unwrap_or(0);
     let forgotten = history.pace.as_ref().map_or(0, |pace| pace.weather.borrow().forgotten);
-    if !is_initial && version < forgotten && version.is_multiple_of(2) {
+    let is_forgotten = !is_initial && version < forgotten;
+    if let Some(pace) = history.pace.as_ref().filter(|_| is_forgotten) {
+        pace.expired.send_modify(|n| *n += 1);
+    }
+    if is_forgotten && version.is_multiple_of(2) {
         return stream(200, [at_once(Ok(form.event("ERROR", EXPIRED)))], false, None);
     }
     let is_behind = manner.bookmarks > 0 && version < history.marked;
-    if !is_initial && (is_behind || version < forgotten) {
+    if is_forgotten || (!is_initial && is_behind) {
         return status(410, None);
     }
     let mut first = Vec::new();
