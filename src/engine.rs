@@ -19,6 +19,7 @@ mod past;
 pub mod records;
 mod rehome;
 mod settings;
+mod shapes;
 pub mod state;
 mod step;
 mod steps;
@@ -49,13 +50,14 @@ use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::closed::Ended;
 use crate::lifecycle::rules::Rules;
-use crate::lifecycle::shared::Shared;
+use crate::lifecycle::shared::{Shared, Shares as _};
 use crate::lifecycle::tree::{After, Tree};
 use crate::lifecycle::turn::{Seen, Turn};
 use crate::order::inlet::{Inlet, Place, Released};
 use crate::sampling::Sieve;
 use crate::spans;
 use crate::store::Store;
+use shapes::Unused;
 
 /// Chains of owners are followed no further.
 const MAX_OWNERS: usize = 16;
@@ -99,6 +101,8 @@ pub struct Engine {
     relisted: BTreeSet<Uid>,
     deadlines: Deadlines,
     shared: Shared,
+    /// Shapes of specs that are stored though nobody has them any more.
+    unused_shapes: Unused,
     counts: Counts,
     /// How many changes have entered: the order in which everything is decided.
     n_entered: u64,
@@ -189,6 +193,7 @@ impl Engine {
             relisted: BTreeSet::new(),
             deadlines: Deadlines::default(),
             shared: Shared::default(),
+            unused_shapes: Unused::default(),
             counts: Counts::default(),
             n_entered: 0,
             pasts: Pasts::default(),
@@ -302,7 +307,7 @@ impl Engine {
         let seen = Seen { heard, is_listed, unwatched, of_gap, desired: told.desired };
         match change {
             Change::Seen(snapshot) => {
-                self.shared.share(snapshot);
+                snapshot.share(&mut self.shared);
                 return self.seen(*lane, snapshot, seen, out);
             }
             Change::Deleted(snapshot) => {

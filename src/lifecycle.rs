@@ -16,6 +16,7 @@ pub mod pod;
 pub mod pods;
 pub mod rules;
 pub mod settle;
+pub mod shapes;
 pub mod shared;
 pub mod spec_change;
 pub mod step;

@@ -9,6 +9,7 @@ use super::derived::Deadlines;
 use crate::facts::change::Change;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
+use crate::lifecycle::shared::{Shared, Shares};
 use crate::order::inlet::Released;
 
 /// The waiting changes, by the owner they wait for.
@@ -28,6 +29,12 @@ pub(super) struct Orphans {
 pub(super) struct Waiting {
     deadline: UnixNanos,
     pub(super) all: Vec<Released>,
+}
+
+impl Shares for Waiting {
+    fn share(&mut self, shared: &mut Shared) {
+        self.all.iter_mut().for_each(|released| released.change.share(shared));
+    }
 }
 
 impl Orphans {

@@ -4,15 +4,14 @@
 //! checksum over key and bytes stands before them, so that damage is never read as something else.
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 use std::mem;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::facts::hash::stable_hasher;
 use crate::facts::meta::Uid;
+use crate::lifecycle::shared::{Shared, Shares};
 
 /// The key of a record and its value; `None` where it is no more.
 pub type Record = (Vec<u8>, Option<Vec<u8>>);
@@ -32,6 +31,8 @@ pub enum Key {
     Told(u64),
     /// What arrived between two commits, by its number.
     Arrived(u64),
+    /// The paths of specs of one shape, by its number.
+    Shape(u64),
     /// What waits for this owner.
     Orphans(Uid),
     /// PersistentVolumeClaims that are waited for.
@@ -53,6 +54,7 @@ impl Key {
             Self::Base(number) => (b'b', number.to_be_bytes().to_vec()),
             Self::Told(number) => (b'c', number.to_be_bytes().to_vec()),
             Self::Arrived(number) => (b'a', number.to_be_bytes().to_vec()),
+            Self::Shape(number) => (b'n', number.to_be_bytes().to_vec()),
             Self::Orphans(uid) => (b'o', <[u8; 16]>::from(uid).to_vec()),
             Self::Claims => (b'v', Vec::new()),
             Self::Sampled => (b's', Vec::new()),
@@ -74,6 +76,7 @@ impl Key {
             b'b' => number().map(Self::Base),
             b'c' => number().map(Self::Told),
             b'a' => number().map(Self::Arrived),
+            b'n' => number().map(Self::Shape),
             b'o' => uid().map(Self::Orphans),
             b'v' => Some(Self::Claims),
             b's' => Some(Self::Sampled),
@@ -139,6 +142,21 @@ impl Read {
         value
     }
 
+    /// Takes a value with all that it has in common with others; without that it is not whole.
+    pub(super) fn take_shared<T: DeserializeOwned + Shares>(
+        &mut self,
+        key: Key,
+        shared: &mut Shared,
+    ) -> Option<T> {
+        let mut value: T = self.take(key)?;
+        value.share(shared);
+        if shared.shapes.take_unknown() > 0 {
+            self.damaged.push(key);
+            return None;
+        }
+        Some(value)
+    }
+
     /// The keys within.
     pub(super) fn keys(&self, within: RangeInclusive<Key>) -> Vec<Key> {
         self.by_key.range(within).map(|(key, _)| *key).collect()
@@ -153,10 +171,9 @@ fn decode<T: DeserializeOwned>(key: Key, bytes: &[u8]) -> Option<T> {
 }
 
 fn checksum(key: &[u8], bytes: &[u8]) -> [u8; 8] {
-    let mut hasher = stable_hasher();
-    hasher.write(key);
-    hasher.write(bytes);
-    hasher.finish().to_le_bytes()
+    let sum = blake3::Hasher::new().update(key).update(bytes).finalize();
+    let [a, b, c, d, e, f, g, h, ..] = *sum.as_bytes();
+    [a, b, c, d, e, f, g, h]
 }
 
 #[cfg(test)]
@@ -173,6 +190,7 @@ mod tests {
             Key::Base(2),
             Key::Told(u64::MAX),
             Key::Arrived(3),
+            Key::Shape(4),
             Key::Orphans(uid),
             Key::Claims,
             Key::Sampled,

@@ -16,19 +16,21 @@ use super::lanes::Kept as KeptLane;
 use super::orphans::Waiting;
 use super::past::{self, Entry, Pasts};
 use super::records::{Key, Read, Record, Written};
+use super::shapes::Unused;
 use super::step::{Wanted, Were};
 use super::{Engine, Settings, orphans};
 use crate::facts::change::Change;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
+use crate::lifecycle::shared::{Shared, Shares};
 use crate::lifecycle::tree::Tree;
 use crate::order::inlet::{self, Place};
 use crate::sampling::Remembered;
 use crate::spans::{Left, Outliving};
 
 /// The form of the records. Where it is another number nothing of the state is read.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// What is of no tree.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,6 +78,12 @@ struct OfTree {
     objects: Vec<Objects>,
 }
 
+impl Shares for OfTree {
+    fn share(&mut self, shared: &mut Shared) {
+        self.tree.share(shared);
+    }
+}
+
 /// What an engine goes on with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
@@ -103,6 +111,7 @@ impl Engine {
         self.changed.begin();
         self.orphans.changed.begin();
         self.pasts.begin_changes();
+        self.shared.shapes.store();
         self.inlet.store_arrivals();
     }
 
@@ -136,6 +145,7 @@ impl Engine {
             out.put(Key::Orphans(owner), self.orphans.kept(owner).as_ref());
         }
         self.pasts.write(&mut out);
+        self.unused_shapes.write(&mut self.shared.shapes, self.pasts.range(), &mut out);
         let arrived = self.inlet.take_arrived();
         self.arrived.write(&arrived, self.inlet.old(self.now), &mut out);
         if std::mem::take(&mut self.claims.are_changed) {
@@ -239,7 +249,8 @@ impl Engine {
         engine.arrived = records;
         engine.inlet.resume(head.inlet, arrived);
         engine.unheard = read.take(Key::Unheard).unwrap_or_default();
-        let told = Pasts::read_told(&mut read);
+        Unused::read(&mut read, &mut engine.shared.shapes);
+        let told = Pasts::read_told(&mut read, &mut engine.shared);
         let are_all_told = told.are_all(head.told.0);
         let steps = if are_all_told { steps_of(&told) } else { Steps::new() };
         let heads = Pasts::read_heads(&mut read);
@@ -260,7 +271,13 @@ impl Engine {
         let told = if are_all_told { told } else { past::Stored::default() };
         engine.pasts.goes_on_from(head.told.1);
         let (reached, now) = (engine.reached, engine.now);
-        let n_lost = engine.pasts.resume(&mut read, (heads, told, &were), &gone, reached, now);
+        let n_lost = engine.pasts.resume(
+            (&mut read, &mut engine.shared),
+            (heads, told, &were),
+            &gone,
+            reached,
+            now,
+        );
         engine.counts.unkept += n_lost;
         for top in std::mem::take(&mut engine.has_left) {
             engine.pasts.leave(top, reached);
@@ -270,6 +287,7 @@ impl Engine {
             engine.list_anew();
         }
         engine.counts.restored = engine.store.n_open() + engine.store.n_settling();
+        engine.shared.shapes.is_read();
         let restored = Restored {
             at: head.now,
             n_trees: engine.store.n_trees(),
@@ -293,7 +311,7 @@ impl Engine {
         let mut later = BTreeMap::new();
         for key in read.keys(Key::Tree(Uid::LEAST)..=Key::Tree(Uid::MOST)) {
             let Key::Tree(top) = key else { continue };
-            let tree: Option<OfTree> = read.take(key);
+            let tree: Option<OfTree> = read.take_shared(key, &mut self.shared);
             let steps = steps.get(&top).into_iter().flatten().copied();
             let last = tree.as_ref().map_or(0, |tree| tree.last_step);
             let steps: Vec<&Entry> = steps.filter(|step| step.number > last).collect();
@@ -331,8 +349,7 @@ impl Engine {
     }
 
     fn restore_tree(&mut self, top: Uid, of: OfTree, parts: &Parts) {
-        let OfTree { mut tree, left, objects, .. } = of;
-        tree.share(&mut self.shared);
+        let OfTree { tree, left, objects, .. } = of;
         for uid in tree.uids() {
             self.store.enter(uid, top);
         }
@@ -351,7 +368,8 @@ impl Engine {
         let mut damaged = Vec::new();
         for key in read.keys(Key::Orphans(Uid::LEAST)..=Key::Orphans(Uid::MOST)) {
             let Key::Orphans(owner) = key else { continue };
-            let Some(mut waiting): Option<Waiting> = read.take(key) else {
+            let waiting: Option<Waiting> = read.take_shared(key, &mut self.shared);
+            let Some(mut waiting) = waiting else {
                 damaged.push(owner);
                 continue;
             };

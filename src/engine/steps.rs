@@ -123,8 +123,7 @@ impl Engine {
     ) {
         match &released.change {
             Change::Seen(snapshot) => {
-                let mut snapshot = snapshot.clone();
-                self.shared.share(&mut snapshot);
+                let snapshot = snapshot.clone();
                 let uid = snapshot.meta().uid;
                 self.store.enter(uid, top);
                 of.into_iter().for_each(|of| self.resume_object(of, uid, released.facts));

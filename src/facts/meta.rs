@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::fixed::Fixed;
 use super::kind::Kind;
 use super::time::UnixNanos;
 
@@ -15,7 +16,7 @@ use super::time::UnixNanos;
 ///
 /// It is packed, for else it would have everything that holds one padded to sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "[u8; 16]", try_from = "[u8; 16]")]
+#[serde(into = "Fixed<16>", try_from = "Fixed<16>")]
 #[repr(Rust, packed(8))]
 pub struct Uid(NonZeroU128);
 
@@ -46,6 +47,20 @@ impl Uid {
 impl From<Uid> for [u8; 16] {
     fn from(uid: Uid) -> Self {
         uid.number().to_be_bytes()
+    }
+}
+
+impl From<Uid> for Fixed<16> {
+    fn from(uid: Uid) -> Self {
+        Self(uid.into())
+    }
+}
+
+impl TryFrom<Fixed<16>> for Uid {
+    type Error = NotAUuid;
+
+    fn try_from(bytes: Fixed<16>) -> Result<Self, NotAUuid> {
+        bytes.0.try_into()
     }
 }
 

@@ -4,11 +4,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::fixed::Fixed;
+
 /// A point in time: nanoseconds since the Unix epoch, UTC.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[serde(into = "Fixed<8>", from = "Fixed<8>")]
 pub struct UnixNanos(pub i64);
+
+impl From<UnixNanos> for Fixed<8> {
+    fn from(nanos: UnixNanos) -> Self {
+        Self(nanos.0.to_le_bytes())
+    }
+}
+
+impl From<Fixed<8>> for UnixNanos {
+    fn from(bytes: Fixed<8>) -> Self {
+        Self(i64::from_le_bytes(bytes.0))
+    }
+}
 
 /// One second, in nanoseconds.
 pub const SECOND: Nanos = Nanos(1_000_000_000);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::fixed::many;
 use super::kind::Kind;
 use super::meta::{Condition, Meta, Writer};
+use super::paths::Paths;
 use super::stamp::Stamp;
 use super::time::{Nanos, UnixNanos};
 
@@ -15,34 +17,35 @@ use super::time::{Nanos, UnixNanos};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpecHashes {
     /// The paths, sorted.
-    pub paths: Arc<[Box<str>]>,
+    pub paths: Paths,
     /// The hash of the value at each of them.
+    #[serde(with = "many")]
     pub hashes: Box<[u64]>,
 }
 
 impl SpecHashes {
     /// Each path with its hash, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Box<str>, u64)> {
-        self.paths.iter().zip(self.hashes.iter().copied())
+        self.paths.all().iter().zip(self.hashes.iter().copied())
     }
 
     /// How many paths there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.paths.len()
+        self.paths.all().len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+        self.paths.all().is_empty()
     }
 }
 
 impl From<Vec<(Box<str>, u64)>> for SpecHashes {
     fn from(sorted: Vec<(Box<str>, u64)>) -> Self {
         let (paths, hashes): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-        Self { paths: paths.into(), hashes: hashes.into() }
+        Self { paths: Arc::<[Box<str>]>::from(paths).into(), hashes: hashes.into() }
     }
 }
 

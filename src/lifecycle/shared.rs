@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::facts::change::Snapshot;
+use super::shapes::Shapes;
+use crate::facts::change::{Change, Snapshot};
 use crate::facts::pod::KnownContainer;
 use crate::facts::workload::Workload;
 
 /// How many values of one sort are shared before those that nobody holds any more are let go.
-const MAX_SHARED: usize = 20_000;
+pub(super) const MAX_SHARED: usize = 20_000;
 
 /// What is held once.
 #[derive(Debug, Default)]
@@ -17,23 +18,46 @@ pub struct Shared {
     /// Names of nodes and namespaces.
     names: HashSet<Arc<str>>,
     /// Paths of specs.
-    paths: HashSet<Arc<[Box<str>]>>,
+    pub shapes: Shapes,
     /// Containers of Pods: most of them have never restarted.
     containers: HashSet<Arc<[KnownContainer]>>,
 }
 
-impl Shared {
-    /// Pods of one node hold its name once, workloads of one shape the paths of their specs.
-    pub fn share(&mut self, snapshot: &mut Snapshot) {
-        match snapshot {
-            Snapshot::Pod(pod) => {
-                self.name(&mut pod.node);
-                self.name(&mut pod.meta.namespace);
+/// What has values that are held once.
+pub trait Shares {
+    /// Has those that are held in the place of equal ones.
+    fn share(&mut self, shared: &mut Shared);
+}
+
+impl<T: Shares> Shares for Vec<T> {
+    fn share(&mut self, shared: &mut Shared) {
+        self.iter_mut().for_each(|it| it.share(shared));
+    }
+}
+
+/// Pods of one node hold its name once, workloads of one shape the paths of their specs.
+impl Shares for Snapshot {
+    fn share(&mut self, shared: &mut Shared) {
+        match self {
+            Self::Pod(pod) => {
+                shared.name(&mut pod.node);
+                shared.name(&mut pod.meta.namespace);
             }
-            Snapshot::Workload(workload) => self.workload(workload),
+            Self::Workload(workload) => shared.workload(workload),
         }
     }
+}
 
+impl Shares for Change {
+    fn share(&mut self, shared: &mut Shared) {
+        match self {
+            Self::Seen(it) | Self::Deleted(it) | Self::Unmatched(it) => it.share(shared),
+            Self::Vanished(_) | Self::Noted(_) => {}
+        }
+    }
+}
+
+impl Shared {
     /// The same name, held once.
     pub fn name(&mut self, name: &mut Option<Arc<str>>) {
         name.iter_mut().for_each(|name| share(&mut self.names, name));
@@ -42,7 +66,7 @@ impl Shared {
     /// A workload with what is held once.
     pub fn workload(&mut self, workload: &mut Workload) {
         self.name(&mut workload.meta.namespace);
-        share(&mut self.paths, &mut workload.spec.paths);
+        self.shapes.share(&mut workload.spec.paths);
     }
 
     /// The same containers.

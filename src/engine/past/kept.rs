@@ -11,6 +11,7 @@ use crate::engine::records::{Key, Read, Written};
 use crate::engine::step::{Wanted, Were};
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
+use crate::lifecycle::shared::{Shared, Shares};
 use crate::lifecycle::tree::Tree;
 use crate::order::inlet::Place;
 
@@ -57,6 +58,18 @@ const TOGETHER: usize = 20;
 
 /// A change that was told, and the number of the past that it was told to.
 type OfPast = (u64, Entry);
+
+impl Shares for OfPast {
+    fn share(&mut self, shared: &mut Shared) {
+        self.1.released.change.share(shared);
+    }
+}
+
+impl Shares for (bool, Uid, Tree) {
+    fn share(&mut self, shared: &mut Shared) {
+        self.2.share(shared);
+    }
+}
 
 /// All changes that were told.
 #[derive(Debug, Default)]
@@ -127,6 +140,11 @@ impl Pasts {
     /// How many times changes are stored together, and the last number that was given.
     pub(in crate::engine) fn numbers(&self) -> (usize, u64) {
         (self.numbers.n_together(), self.numbers.last)
+    }
+
+    /// The first and the last number of what is stored, and whatever is to be.
+    pub(in crate::engine) fn range(&self) -> (Option<u64>, u64) {
+        (self.numbers.oldest(), self.numbers.last)
     }
 
     /// So far numbers had been given.
@@ -241,11 +259,11 @@ impl Pasts {
     }
 
     /// All changes that trees were told.
-    pub(in crate::engine) fn read_told(read: &mut Read) -> Stored {
+    pub(in crate::engine) fn read_told(read: &mut Read, shared: &mut Shared) -> Stored {
         let mut stored = Stored::default();
         for key in read.keys(Key::Told(0)..=Key::Told(u64::MAX)) {
             let Key::Told(first) = key else { continue };
-            let together: Option<Vec<OfPast>> = read.take(key);
+            let together: Option<Vec<OfPast>> = read.take_shared(key, shared);
             stored.together.insert(first, together.as_ref().map(Vec::len));
             let all = together.into_iter().flatten().map(|told| (told.1.number, told));
             stored.by_number.extend(all);
@@ -278,7 +296,7 @@ impl Pasts {
     /// told until `reached`; how many pasts those are.
     pub(in crate::engine) fn resume(
         &mut self,
-        read: &mut Read,
+        (read, shared): (&mut Read, &mut Shared),
         (mut heads, mut told, were): (Heads, Stored, &Were),
         dropped: &BTreeSet<Uid>,
         reached: Option<Place>,
@@ -295,7 +313,7 @@ impl Pasts {
         let mut n_lost = 0;
         for (number, head) in heads {
             let trees = head.as_ref().map(|head| head.trees.clone()).unwrap_or_default();
-            let base: Option<Base> = read.take(Key::Base(number));
+            let base: Option<Base> = read.take_shared(Key::Base(number), shared);
             let is_dropped = trees.iter().any(|tree| dropped.contains(tree));
             let head = head.filter(|_| !is_dropped);
             match head

@@ -138,6 +138,11 @@ impl Numbers {
         self.together.len()
     }
 
+    /// The first of those that are stored.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.together.first_key_value().map(|(first, _)| *first)
+    }
+
     /// How far back is kept: the less the more there is in all.
     pub(super) fn window(&self, window: Nanos) -> Nanos {
         let eighths = self.n * 8 / MAX_ALL;

@@ -16,10 +16,19 @@ use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::shared::Shared;
+use crate::lifecycle::shared::{Shared, Shares};
 use crate::lifecycle::transition::Settles;
 use crate::lifecycle::tree::open::own_link;
 use crate::lifecycle::turn::Turn;
+
+impl Shares for Tree {
+    fn share(&mut self, shared: &mut Shared) {
+        shared.name(&mut self.portrait.top.namespace);
+        self.pods.share_values(shared);
+        self.root.iter_mut().for_each(|root| shared.workload(Arc::make_mut(root)));
+        self.forest.share(shared);
+    }
+}
 
 impl Tree {
     /// Whether a new object below `owner` becomes part of this tree. What runs to its end below an
@@ -239,14 +248,6 @@ impl Tree {
     #[must_use]
     pub fn guests(&self) -> &BTreeSet<Uid> {
         &self.guests
-    }
-
-    /// Values that many objects have are held once.
-    pub fn share(&mut self, shared: &mut Shared) {
-        shared.name(&mut self.portrait.top.namespace);
-        self.pods.share_values(shared);
-        self.root.iter_mut().for_each(|root| shared.workload(Arc::make_mut(root)));
-        self.forest.share(shared);
     }
 
     /// Whether the topmost object is a run.

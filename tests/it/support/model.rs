@@ -49,7 +49,7 @@ pub(crate) const MS: i64 = 1_000_000;
 /// A second.
 pub(crate) const S: i64 = 1_000 * MS;
 /// When every history begins.
-const BEGINNING: i64 = 1_790_000_000 * S;
+pub(crate) const BEGINNING: i64 = 1_790_000_000 * S;
 /// A write reaches a watcher at most so much later.
 pub(crate) const MAX_DELAY: i64 = 15 * MS;
 
