@@ -142,7 +142,7 @@ impl Pod {
             owner,
             version: None,
             created: seen.meta.created,
-            node: seen.node.clone(),
+            node: None,
             was_ready: false,
             is_ready: false,
             is_going: false,
@@ -299,7 +299,9 @@ impl Pod {
     pub fn apply(&mut self, new: &PodSnapshot, heard: Heard, seq: Option<Seq>) -> u64 {
         let mut n_crowded = self.apply_in_place(new, heard, seq);
         self.version = NonZeroU64::new(new.meta.resource_version);
-        self.node.clone_from(&new.node);
+        if self.node != new.node {
+            self.node.clone_from(&new.node);
+        }
         self.apply_start(new, heard);
         self.apply_run(new, lower_bound(new), heard);
         n_crowded += self.apply_restarts(new, heard, seq);

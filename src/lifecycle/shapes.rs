@@ -9,7 +9,6 @@ use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use super::shared::MAX_SHARED;
 use crate::facts::paths::Paths;
 
 /// All of them.
@@ -34,12 +33,6 @@ struct Numbers {
     stored: BTreeMap<NonZeroU64, Paths>,
     /// How many numbers were met that nothing is known of.
     n_unknown: u64,
-}
-
-impl Default for Shapes {
-    fn default() -> Self {
-        Self::at_most(MAX_SHARED)
-    }
 }
 
 impl Shapes {
@@ -151,7 +144,7 @@ mod tests {
 
     #[test]
     fn equal_paths_are_held_and_stored_once() {
-        let mut shapes = Shapes::default();
+        let mut shapes = Shapes::at_most(10);
         shapes.store();
         let [a, b, c] = [&["x"][..], &["x"], &["x", "y"]].map(|it| shared(&mut shapes, it));
         assert!(Arc::ptr_eq(a.all(), b.all()) && a.number() == b.number() && a != c);
@@ -163,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_not_stored_has_no_number_and_says_its_paths() {
-        let said = shared(&mut Shapes::default(), &["x"]);
+        let said = shared(&mut Shapes::at_most(10), &["x"]);
         assert_eq!(said.number(), None);
         let bytes = postcard::to_allocvec(&said).unwrap();
         assert_eq!(postcard::from_bytes::<Paths>(&bytes).unwrap(), said);
@@ -171,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_number_is_looked_up_and_one_of_which_nothing_is_known_is_told() {
-        let mut first = Shapes::default();
+        let mut first = Shapes::at_most(10);
         first.store();
         let said = shared(&mut first, &["x"]);
         let bytes = postcard::to_allocvec(&said).unwrap();
         let read = || postcard::from_bytes::<Paths>(&bytes).unwrap();
         assert!(read().is_number_alone());
-        let mut later = Shapes::default();
+        let mut later = Shapes::at_most(10);
         later.resume(BTreeMap::from([(said.number().unwrap(), Arc::clone(said.all()))]));
         let mut known = read();
         later.share(&mut known);

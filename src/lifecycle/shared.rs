@@ -10,10 +10,10 @@ use crate::facts::pod::KnownContainer;
 use crate::facts::workload::Workload;
 
 /// How many values of one sort are shared before those that nobody holds any more are let go.
-pub(super) const MAX_SHARED: usize = 20_000;
+const MAX_SHARED: usize = 20_000;
 
 /// What is held once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
     /// Names of nodes and namespaces.
     names: HashSet<Arc<str>>,
@@ -21,6 +21,13 @@ pub struct Shared {
     pub shapes: Shapes,
     /// Containers of Pods: most of them have never restarted.
     containers: HashSet<Arc<[KnownContainer]>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let shapes = Shapes::at_most(MAX_SHARED);
+        Self { names: HashSet::new(), shapes, containers: HashSet::new() }
+    }
 }
 
 /// What has values that are held once.

@@ -1,6 +1,7 @@
 //! Pods of a tree: their starts, losses, restarts and readiness.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use super::{Tree, is_ready};
 use crate::facts::change::Snapshot;
@@ -273,8 +274,11 @@ impl Tree {
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
         let n_crowded = self.pods.change(uid, |pod| {
             let seq = seq.filter(|_| !pod.is_untraced);
+            let (node, containers) = (pod.node.clone(), Arc::clone(&pod.containers));
             let n_crowded = pod.apply(new, turn.seen.heard, seq);
-            turn.shared.containers(&mut pod.containers);
+            if pod.node != node || !Arc::ptr_eq(&pod.containers, &containers) {
+                pod.share(turn.shared);
+            }
             let Some(end) = pod.end_mut() else { return n_crowded };
             if is_newly_going && is_surplus && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
