@@ -117,18 +117,27 @@ impl Engine {
         if new.meta.deletion.is_some() && known.meta.deletion.is_none() {
             return self.inlet.take_listed(uid, before);
         }
-        let change = Change::Seen(Snapshot::Workload(Box::new(spec_of(new, known)?)));
-        let place = before.min(waiting.place);
-        Some(Released { change, facts: None, place, ..waiting.clone() })
+        let spec = spec_of(new, known).map(|spec| {
+            let change = Change::Seen(Snapshot::Workload(Box::new(spec)));
+            let place = before.min(waiting.place);
+            Released { change, facts: None, place, ..waiting.clone() }
+        });
+        // Once, also where its owner is owned by it.
+        self.inlet.pass_over(uid);
+        spec
     }
 }
 
 /// The spec of `new` with the status that is `known` of it, if that spec was written since.
 fn spec_of(new: &Workload, known: Workload) -> Option<Workload> {
+    let version = new.meta.resource_version.checked_sub(1)?;
+    let is_later = version > known.meta.resource_version;
+    if !is_later || new.meta.generation <= known.meta.generation {
+        return None;
+    }
     let mut spec = Workload { status: known.status, ..new.clone() };
-    spec.meta.resource_version -= 1;
-    let is_later = spec.meta.resource_version > known.meta.resource_version;
-    (is_later && new.meta.generation > known.meta.generation).then_some(spec)
+    spec.meta.resource_version = version;
+    Some(spec)
 }
 
 /// Whether objects of a lane may be parts of a tree with a topmost object of this kind.

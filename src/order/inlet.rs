@@ -103,7 +103,7 @@ pub struct Inlet {
     full_since: Option<UnixNanos>,
     /// How much of what each lane told waits, or is ready, and how much of that a list told.
     n_of: BTreeMap<(Lane, Part), (usize, usize)>,
-    /// What of it lists told of objects that may own others.
+    /// What of it lists told of objects that may own others, as long as something may need it first.
     listed_owners: BTreeMap<Uid, Place>,
     n_arrived: u64,
     /// How what waited arrived when that was stored, and has not been told again: by the
@@ -431,6 +431,11 @@ impl Inlet {
         let place = self.listed_owners.get(&uid)?;
         let ready = self.ready_at(*place).and_then(|at| self.ready.get(at));
         ready.or_else(|| self.waiting.get(place))
+    }
+
+    /// What a list told of such an object is looked for no more: it comes in its order.
+    pub fn pass_over(&mut self, uid: Uid) {
+        self.listed_owners.remove(&uid);
     }
 
     /// Takes what a list told of such an object out of its order; its place is before that of something.

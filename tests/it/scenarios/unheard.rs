@@ -233,3 +233,32 @@ fn the_gap_of_a_history_that_is_over_says_nothing_of_the_next_one() {
         "#]],
     );
 }
+
+#[test]
+fn what_lists_tell_of_objects_that_own_each_other_enters_once() {
+    check(
+        "
+        @0 list
+        @1    cr Rollout.argoproj.io x of=Rollout.argoproj.io/y by=kubectl observed
+        @1.1  cr Rollout.argoproj.io y of=Rollout.argoproj.io/x by=kubectl observed
+        @1.2  pod a of=Rollout.argoproj.io/x
+        @40   closed Rollout.argoproj.io
+        @40   closed pods
+        @41   missed pod b of=Rollout.argoproj.io/y
+        @42   missed cr Rollout.argoproj.io x spec.a=2 by=kubectl
+        @42.1 missed cr Rollout.argoproj.io y spec.a=3 by=kubectl
+        @43   list pods
+        @43.1 sts other replicas=0
+        @43.2 list Rollout.argoproj.io
+        @90 wait
+        ",
+        expect![[r#"
+            create Rollout y 1..42 superseded {cause=spec:1, manager=kubectl, watch.gap, owner.missing, owner.kind=Rollout, owner.name=x}
+              create Rollout x 1..42 unfinished
+                start Pod a 1.2..42 unfinished
+                  schedule Pod a 1.2..42 unfinished
+            open: create StatefulSet other spec:1
+            open: update Rollout y spec:2
+        "#]],
+    );
+}
