@@ -14,6 +14,7 @@ pub mod meaning;
 pub mod nodes;
 pub mod pod;
 pub mod pods;
+mod room;
 pub mod rules;
 pub mod settle;
 pub mod shapes;

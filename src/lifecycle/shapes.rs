@@ -9,14 +9,16 @@ use std::mem;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use super::room::Room;
 use crate::facts::paths::Paths;
 
 /// All of them.
 #[derive(Debug)]
 pub struct Shapes {
     known: HashSet<Paths>,
-    /// So many are known before those that nobody has any more are let go.
-    most: usize,
+    /// What is stored by another number than the same in `known`: it had been let go when that came.
+    others: Vec<Paths>,
+    room: Room,
     numbers: Option<Numbers>,
 }
 
@@ -39,7 +41,7 @@ impl Shapes {
     /// None yet, and never more than `most` at once.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
-        Self { known: HashSet::new(), most, numbers: None }
+        Self { known: HashSet::new(), others: Vec::new(), room: Room::of(most), numbers: None }
     }
 
     /// They have numbers from now on.
@@ -54,8 +56,8 @@ impl Shapes {
         for (number, all) in stored {
             let paths = Paths::from(all).numbered(number);
             numbers.stored.insert(number, paths.clone());
-            if !self.known.insert(paths) {
-                numbers.unused.push(number);
+            if let Some(known) = self.known.replace(paths) {
+                self.others.push(known);
             }
         }
     }
@@ -81,10 +83,10 @@ impl Shapes {
             *paths = known.clone();
             return;
         }
-        if self.known.len() >= self.most {
+        if self.room.is_short(self.known.len()) {
             self.let_go();
         }
-        if self.known.len() < self.most && !paths.all().is_empty() {
+        if self.room.is_any(self.known.len()) && !paths.all().is_empty() {
             if let Some(numbers) = &mut self.numbers {
                 numbers.last += 1;
                 let number = NonZeroU64::new(numbers.last).unwrap_or(NonZeroU64::MAX);
@@ -105,11 +107,13 @@ impl Shapes {
 
     fn let_go(&mut self) {
         let mut unused = Vec::new();
-        self.known.retain(|paths| {
+        let mut is_used = |paths: &Paths| {
             let is_used = Arc::strong_count(paths.all()) > 1;
             unused.extend(paths.number().filter(|_| !is_used));
             is_used
-        });
+        };
+        self.known.retain(&mut is_used);
+        self.others.retain(&mut is_used);
         unused.sort_unstable();
         self.numbers.iter_mut().for_each(|numbers| numbers.unused.append(&mut unused));
     }
@@ -183,6 +187,27 @@ mod tests {
         drop((first, said, known, later.take_changes()));
         later.is_read();
         assert_eq!(later.take_changes().1.len(), 2);
+    }
+
+    /// It was let go, came again, and was stored again while something that is stored still said the first
+    /// number.
+    #[test]
+    fn what_is_stored_twice_stays_as_long_as_anything_says_either_number() {
+        let numbers = [1, 2].map(|number| NonZeroU64::new(number).unwrap());
+        let said = |number| paths(&[]).numbered(number);
+        for kept in numbers {
+            let mut shapes = Shapes::at_most(10);
+            shapes.resume(numbers.map(|number| (number, Arc::clone(paths(&["x"]).all()))).into());
+            let mut held = said(kept);
+            shapes.share(&mut held);
+            shapes.is_read();
+            let other = numbers.into_iter().filter(|number| *number != kept);
+            assert_eq!(shapes.take_changes().1, other.collect::<Vec<_>>());
+            assert_eq!((held.number(), shapes.take_unknown()), (Some(kept), 0));
+            drop(held);
+            shapes.is_read();
+            assert_eq!(shapes.take_changes().1, [kept]);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::room::Room;
 use super::shapes::Shapes;
 use crate::facts::change::{Change, Snapshot};
 use crate::facts::pod::KnownContainer;
@@ -16,17 +17,30 @@ const MAX_SHARED: usize = 20_000;
 #[derive(Debug)]
 pub struct Shared {
     /// Names of nodes and namespaces.
-    names: HashSet<Arc<str>>,
+    names: Once<str>,
     /// Paths of specs.
     pub shapes: Shapes,
     /// Containers of Pods: most of them have never restarted.
-    containers: HashSet<Arc<[KnownContainer]>>,
+    containers: Once<[KnownContainer]>,
+}
+
+/// Values of one sort.
+#[derive(Debug)]
+struct Once<T: ?Sized> {
+    known: HashSet<Arc<T>>,
+    room: Room,
+}
+
+impl<T: ?Sized> Default for Once<T> {
+    fn default() -> Self {
+        Self { known: HashSet::new(), room: Room::of(MAX_SHARED) }
+    }
 }
 
 impl Default for Shared {
     fn default() -> Self {
         let shapes = Shapes::at_most(MAX_SHARED);
-        Self { names: HashSet::new(), shapes, containers: HashSet::new() }
+        Self { names: Once::default(), shapes, containers: Once::default() }
     }
 }
 
@@ -67,7 +81,7 @@ impl Shares for Change {
 impl Shared {
     /// The same name, held once.
     pub fn name(&mut self, name: &mut Option<Arc<str>>) {
-        name.iter_mut().for_each(|name| share(&mut self.names, name));
+        name.iter_mut().for_each(|name| self.names.share(name));
     }
 
     /// A workload with what is held once.
@@ -78,20 +92,22 @@ impl Shared {
 
     /// The same containers.
     pub fn containers(&mut self, containers: &mut Arc<[KnownContainer]>) {
-        share(&mut self.containers, containers);
+        self.containers.share(containers);
     }
 }
 
-/// Puts the known value in the place of an equal one.
-fn share<T: Eq + Hash + ?Sized>(known: &mut HashSet<Arc<T>>, value: &mut Arc<T>) {
-    if let Some(known) = known.get(value) {
-        *value = Arc::clone(known);
-        return;
-    }
-    if known.len() >= MAX_SHARED {
-        known.retain(|it| Arc::strong_count(it) > 1);
-    }
-    if known.len() < MAX_SHARED {
-        known.insert(Arc::clone(value));
+impl<T: Eq + Hash + ?Sized> Once<T> {
+    /// Puts the known value in the place of an equal one.
+    fn share(&mut self, value: &mut Arc<T>) {
+        if let Some(known) = self.known.get(value) {
+            *value = Arc::clone(known);
+            return;
+        }
+        if self.room.is_short(self.known.len()) {
+            self.known.retain(|it| Arc::strong_count(it) > 1);
+        }
+        if self.room.is_any(self.known.len()) {
+            self.known.insert(Arc::clone(value));
+        }
     }
 }
