@@ -102,6 +102,8 @@ pub struct Engine {
     shared: Shared,
     /// Shapes of specs that are stored though nobody has them any more.
     unused_shapes: Unused,
+    /// Keys of records that could not be read, until they are taken away.
+    damaged: Vec<Vec<u8>>,
     counts: Counts,
     /// How many changes have entered: the order in which everything is decided.
     n_entered: u64,
@@ -193,6 +195,7 @@ impl Engine {
             deadlines: Deadlines::default(),
             shared: Shared::default(),
             unused_shapes: Unused::default(),
+            damaged: Vec::new(),
             counts: Counts::default(),
             n_entered: 0,
             pasts: Pasts::default(),

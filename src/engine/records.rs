@@ -114,9 +114,9 @@ impl Written {
 pub(super) struct Read {
     by_key: BTreeMap<Key, Vec<u8>>,
     /// Keys that are none.
-    pub(super) strange: Vec<Vec<u8>>,
+    strange: Vec<Vec<u8>>,
     /// Records that were taken and are not whole.
-    pub(super) damaged: Vec<Key>,
+    damaged: Vec<Key>,
 }
 
 impl Read {
@@ -157,6 +157,12 @@ impl Read {
         Some(value)
     }
 
+    /// The keys of what could not be read.
+    pub(super) fn useless(self) -> Vec<Vec<u8>> {
+        let damaged = self.damaged.into_iter().map(Key::bytes);
+        self.strange.into_iter().chain(damaged).collect()
+    }
+
     /// The keys within.
     pub(super) fn keys(&self, within: RangeInclusive<Key>) -> Vec<Key> {
         self.by_key.range(within).map(|(key, _)| *key).collect()
@@ -194,6 +200,7 @@ mod tests {
             Key::Orphans(uid),
             Key::Claims,
             Key::Sampled,
+            Key::Unheard,
         ];
         for key in keys {
             assert_eq!(Key::read(&key.bytes()), Some(key));

@@ -140,6 +140,7 @@ impl Engine {
         if !self.have_lists_entered {
             return out.records;
         }
+        out.records.extend(self.damaged.drain(..).map(|key| (key, None)));
         self.write_trees(&mut out);
         for owner in self.orphans.changed.take() {
             out.put(Key::Orphans(owner), self.orphans.kept(owner).as_ref());
@@ -288,12 +289,13 @@ impl Engine {
         }
         engine.counts.restored = engine.store.n_open() + engine.store.n_settling();
         engine.shared.shapes.is_read();
+        engine.damaged = read.useless();
         let restored = Restored {
             at: head.now,
             n_trees: engine.store.n_trees(),
             n_open: engine.counts.restored,
             dropped,
-            n_damaged: read.damaged.len() + read.strange.len(),
+            n_damaged: engine.damaged.len(),
         };
         Ok((engine, restored))
     }

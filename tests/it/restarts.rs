@@ -618,7 +618,7 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                         1 => bytes.truncate(bytes.len() / 2),
                         _ => drop(stored.remove(key)),
                     }
-                    let restored = Engine::restore(settings(), stored, UnixNanos(at));
+                    let restored = Engine::restore(settings(), stored.clone(), UnixNanos(at));
                     let Ok((mut engine, restored)) = restored else {
                         assert_eq!(key, b"h", "{name}");
                         continue;
@@ -641,6 +641,9 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                     let spans = drive_on(&mut engine, Run::default(), rest).spans;
                     let wrong = faults(&spans);
                     assert!(wrong.is_empty(), "{name}, {cut}, {key:?}: {wrong}");
+                    commit(&mut engine, &mut stored);
+                    let (_, later) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+                    assert_eq!(later.n_damaged, 0, "{name}, {cut}, {key:?}: it is taken away");
                     let left = by_id(&before);
                     let twice =
                         spans.iter().find(|it| left.contains_key(&(it.trace_id, it.span_id)));
