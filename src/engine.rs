@@ -24,6 +24,7 @@ mod shapes;
 pub mod state;
 mod step;
 mod steps;
+mod time;
 mod unheard;
 mod view;
 
@@ -35,7 +36,6 @@ use changed::Changed;
 use claims::Claims;
 pub use counts::Counts;
 use derived::Deadlines;
-use lists::Entry;
 use orphans::Orphans;
 use past::Pasts;
 pub use settings::Settings;
@@ -124,6 +124,8 @@ pub struct Engine {
     /// It is decided because time passes, not because something was told.
     is_by_time: bool,
     now: UnixNanos,
+    /// So much its own time is later than this machine's clock.
+    shift: Nanos,
     /// From then on no lane is behind, as far as is known.
     none_behind_from: UnixNanos,
     /// Trees that are others than when they were last stored.
@@ -207,91 +209,11 @@ impl Engine {
             keeps: true,
             is_by_time: false,
             now: UnixNanos::LEAST,
+            shift: Nanos(0),
             none_behind_from: UnixNanos::LEAST,
             changed: Changed::default(),
             is_told: false,
         }
-    }
-
-    /// Releases what is due at `now`, and returns what ended by it, children before parents.
-    pub fn advance(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
-        let mut out = std::mem::take(&mut self.left_again);
-        while let Some(next) = self.next_deadline().filter(|next| *next <= now) {
-            self.now = self.now.max(next);
-            for released in std::mem::take(&mut self.before) {
-                self.release(released, &mut out);
-            }
-            if std::mem::take(&mut self.is_new_history) {
-                self.store.each(Tree::forget_versions);
-                self.store.all().into_iter().for_each(|top| self.is_other(top));
-                self.pasts.reset();
-                self.reached = None;
-            }
-            self.enter_lists(next, &mut out);
-            if self.lists_enter() != Some(Entry::Held) {
-                self.inlet.release(next);
-            }
-            while let Some(released) = self.inlet.take_ready() {
-                self.take_out(&released);
-                self.release(released, &mut out);
-            }
-            let orphans = self.orphans.due(next);
-            self.enter_all(orphans, &mut out);
-            self.judge(&mut out);
-            while let Some((_, top)) = self.deadlines.take_due(self.known_at(next)) {
-                self.expire(top, next, &mut out);
-            }
-        }
-        self.now = self.now.max(now);
-        let is_still = |top| self.store.read(top, Tree::is_still).unwrap_or(true);
-        self.pasts.sweep(self.now, self.kept_for(), is_still);
-        self.hand_on(out)
-    }
-
-    /// When [`Engine::advance`] has something to do next.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<UnixNanos> {
-        let tree = self.deadlines.next().map(|due| self.decided_at(due));
-        let is_any_due = !self.before.is_empty() || !self.left_again.is_empty();
-        let before = is_any_due.then_some(self.now);
-        let (lists, inlet) = match self.lists_enter() {
-            Some(Entry::At(due)) => (Some(due), self.inlet.next_due()),
-            Some(Entry::Held) => (None, None),
-            None => (None, self.inlet.next_due()),
-        };
-        [before, inlet, self.orphans.next_due(), tree, lists].into_iter().flatten().min()
-    }
-
-    /// The input has ended: time runs on until every hold is released. What is still open stays
-    /// open, see [`Engine::in_progress`].
-    pub fn finish(&mut self) -> Vec<FinishedSpan> {
-        let mut out = self.advance(self.now.plus(self.rules.settle_time));
-        while let Some(due) = self.orphans.next_due() {
-            out.extend(self.advance(due));
-        }
-        let mut rest = Vec::new();
-        self.not_again(&mut rest, |engine, rest| {
-            for top in engine.store.busy() {
-                engine.change(top, Seen::NOTHING, rest, Tree::release_hold);
-            }
-        });
-        out.extend(self.hand_on(rest));
-        out
-    }
-
-    /// The process ends at `now`, and nothing goes on with what is held: what waits in the inlet is
-    /// taken in, and what has closed leaves, its hold cut short. What is open or on trial stays
-    /// open, see [`Trees::n_open`].
-    pub fn cut_holds(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
-        let mut out = self.advance(now.plus(self.rules.settle_time));
-        let mut cut = Vec::new();
-        self.not_again(&mut cut, |engine, cut| {
-            for (top, _) in engine.store.settling() {
-                engine.change(top, Seen::NOTHING, cut, Tree::cut_hold);
-            }
-        });
-        out.extend(self.hand_on(cut));
-        out
     }
 
     /// Changes a tree, tells what ended by it, keeps its next deadline, and takes it out when nothing

@@ -125,6 +125,10 @@
 //! * **Invariant:** nothing is in or out of a transition because the times of two clocks were
 //!   compared. (`clocks::a_node_whose_clock_is_off_changes_nothing_but_times`,
 //!   `clocks::this_machines_clock_changes_nothing_but_times`)
+//! * **Invariant:** what had begun lasts and times out at the same time, whatever the clock of the machine
+//!   says that goes on with it.
+//!   (`clocks::whoever_goes_on_by_another_clock_tells_the_same_at_the_same_time`,
+//!   `clocks::what_goes_on_when_a_process_begins_times_out_by_the_servers_clock`)
 //! * **Invariant:** whatever arrives in the inlet leaves it, in order, and no more wait than may.
 //!   (`inlet::whatever_arrives_leaves_and_never_more_wait_than_may`)
 //! * **Invariant:** ids depend on the object and the cause alone, and are never zero.

@@ -17,10 +17,12 @@ use crate::app::look::{Look, Stage};
 use crate::app::{App, Stopped};
 use crate::clock;
 use crate::cluster::connect::{Cluster, ConnectError, connect};
+use crate::cluster::machine::Machine;
 use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
 use crate::engine::state::{FORMAT, Restored};
 use crate::engine::{Engine, Settings};
 use crate::export::{AllBooks, Delivery};
+use crate::facts::instant::Clock;
 use crate::facts::time::UnixNanos;
 use crate::random;
 use crate::storage::{OpenError, Origin, Storage, StorageError};
@@ -273,8 +275,8 @@ fn start(
     settings.targets = watched.iter().map(|it| (of(it), it.target.identity())).collect();
     settings.waits_for = watched.iter().map(of).collect();
     let engine = match storage {
-        Some(storage) => gone_on_with(storage, settings, cluster.api.machine().now().at)?,
-        None => Engine::new(settings),
+        Some(storage) => gone_on_with(storage, settings, cluster.api.machine())?,
+        None => begun(settings, cluster.api.machine().now()),
     };
     for watched in &mut watched {
         let (lane, part) = of(watched);
@@ -287,14 +289,17 @@ fn start(
 fn gone_on_with(
     storage: &Storage,
     settings: Settings,
-    now: UnixNanos,
+    machine: &Machine,
 ) -> Result<Engine, StorageError> {
+    let clock = machine.now();
+    let now = clock.at;
+    let ahead = machine.known().bounds.map(|_| clock.ahead);
     let cluster = settings.cluster_uid.clone().unwrap_or_default();
     let kept = storage.state(&Origin { cluster, format: FORMAT }, now)?;
     let records: Vec<_> =
         kept.0.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     if !records.is_empty() {
-        match Engine::restore(settings.clone(), records, now) {
+        match Engine::restore(settings.clone(), records, (now, ahead)) {
             Ok((engine, restored)) => {
                 tell_restored(&restored, now);
                 return Ok(engine);
@@ -302,9 +307,15 @@ fn gone_on_with(
             Err(error) => storage.set_state_aside(&format!("cannot be used: {error}"), now)?,
         }
     }
-    let mut engine = Engine::new(settings);
+    let mut engine = begun(settings, clock);
     engine.store_changes();
     Ok(engine)
+}
+
+fn begun(settings: Settings, clock: Clock) -> Engine {
+    let mut engine = Engine::new(settings);
+    engine.begins_by_server(clock.ahead);
+    engine
 }
 
 fn tell_restored(restored: &Restored, now: UnixNanos) {

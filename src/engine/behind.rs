@@ -120,7 +120,7 @@ impl Engine {
     /// This process stood still from `since` on and goes on at `at`, as one that is stopped or whose
     /// machine is frozen: what lanes tell then may be of any moment between.
     pub fn stood_still(&mut self, since: UnixNanos, at: UnixNanos) {
-        let until = at.plus(self.rules.settle_time);
+        let (since, until) = (self.own(since), self.own(at).plus(self.rules.settle_time));
         for state in self.lanes.values_mut() {
             state.reach.stood_still(since, until, &mut self.none_behind_from);
         }

@@ -10,7 +10,6 @@ use super::Engine;
 use super::behind::Reach;
 use crate::facts::change::News;
 use crate::facts::change::{Change, Snapshot};
-use crate::facts::instant::Clock;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
@@ -58,12 +57,6 @@ impl Engine {
         self.hear_part(lane, Part::default(), news, at)
     }
 
-    /// How far this machine's clock is off, for what is heard from now on: times that are told are
-    /// the API server's, order and timers go by this machine's.
-    pub fn set_clock(&mut self, clock: Clock) {
-        self.inlet.clock = clock;
-    }
-
     /// As [`Engine::hear`], for a lane that consists of several lists and watches.
     #[must_use]
     pub fn hear_part(
@@ -73,7 +66,8 @@ impl Engine {
         news: News,
         at: UnixNanos,
     ) -> Vec<FinishedSpan> {
-        let mut ended = self.advance(at);
+        let at = self.own(at);
+        let mut ended = self.pass(at);
         let mut out = Vec::new();
         self.take_in(lane, part, news, at, &mut out);
         if !out.is_empty() {

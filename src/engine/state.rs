@@ -22,7 +22,7 @@ use super::{Engine, Settings, orphans};
 use crate::facts::change::Change;
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::shared::{Shared, Shares};
 use crate::lifecycle::tree::Tree;
 use crate::order::inlet::{self, Place};
@@ -37,6 +37,8 @@ pub const FORMAT: u32 = 6;
 struct Head {
     /// Up to when it was decided.
     now: UnixNanos,
+    /// How far the API server's clock was ahead of that time.
+    ahead: Nanos,
     n_entered: u64,
     /// How many objects there are in all trees.
     n_objects: usize,
@@ -87,7 +89,7 @@ impl Shares for OfTree {
 /// What an engine goes on with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Up to when all was stored.
+    /// Up to when all was stored, by this machine's clock.
     pub at: UnixNanos,
     /// Trees.
     pub n_trees: usize,
@@ -167,6 +169,7 @@ impl Engine {
     fn head(&self) -> Head {
         Head {
             now: self.now,
+            ahead: self.inlet.clock.ahead,
             n_entered: self.n_entered,
             n_objects: self.store.n_objects(),
             told: self.pasts.numbers(),
@@ -218,21 +221,25 @@ impl Engine {
         out.put(Key::Tree(top), Some(&(last_step, tree, left, objects)));
     }
 
-    /// An engine that goes on at `at` with what another had stored. Its watches go on where
-    /// [`Engine::resumes_at`] says, and are away until they do.
+    /// An engine that goes on at `at` with what another had stored, where the API server's clock is so far
+    /// ahead of this machine's, if that is known. Its watches go on where [`Engine::resumes_at`] says, and
+    /// are away until they do.
     ///
     /// # Errors
     /// Where there is nothing to go on with.
     pub fn restore(
         settings: Settings,
         records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
-        at: UnixNanos,
+        (at, ahead): (UnixNanos, Option<Nanos>),
     ) -> Result<(Self, Restored), NoHead> {
         let mut engine = Self::new(settings);
         engine.store_changes();
         let mut read = Read::new(records);
         let head: Head = read.take(Key::Head).ok_or(NoHead)?;
         engine.have_lists_entered = true;
+        // As if this machine were the same, if it is not known how far its clock is off.
+        engine.goes_on_by(head.ahead, ahead.unwrap_or(head.ahead));
+        let at = engine.own(at);
         (engine.now, engine.n_entered, engine.reached) = (head.now, head.n_entered, head.reached);
         (engine.reference, engine.relisted) = (head.reference, head.relisted);
         let now_of = |(lane, part, kept): &(Lane, Part, KeptLane)| {
@@ -291,7 +298,7 @@ impl Engine {
         engine.shared.shapes.is_read();
         engine.damaged = read.useless();
         let restored = Restored {
-            at: head.now,
+            at: head.now.minus(engine.shift),
             n_trees: engine.store.n_trees(),
             n_open: engine.counts.restored,
             dropped,

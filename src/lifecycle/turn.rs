@@ -53,7 +53,7 @@ pub struct Turn<'a> {
     pub rules: &'a Rules,
     /// How what it is told came.
     pub seen: Seen,
-    /// How far the API server's clock is ahead of this machine's, which timers go by.
+    /// How far the API server's clock is ahead of the time that timers go by.
     pub ahead: Nanos,
     /// What has ended.
     pub out: &'a mut Vec<Ended>,
@@ -61,6 +61,16 @@ pub struct Turn<'a> {
     pub counts: &'a mut Untraced,
     /// What many objects have.
     pub shared: &'a mut Shared,
+}
+
+impl Turn<'_> {
+    /// The moment from which on something lasts, by the time that timers go by: where nothing arrived that
+    /// tells it, it is known by the API server's clock.
+    #[must_use]
+    pub fn moment_of(&self, evidence: &Evidence) -> UnixNanos {
+        let arrival = evidence.heard.arrival;
+        arrival.map_or(evidence.lo.minus(self.ahead), |arrival| arrival.moment)
+    }
 }
 
 /// What was decided without a span.

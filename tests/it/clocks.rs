@@ -7,17 +7,19 @@ use serde_json::Value;
 
 use std::collections::BTreeSet;
 
-use lifespan::engine::Engine;
+use lifespan::engine::{Engine, Settings};
 use lifespan::facts::change::News;
 use lifespan::facts::ids::TraceId;
 use lifespan::facts::instant::Clock;
 use lifespan::facts::kind::Lane;
+use lifespan::facts::span::FinishedSpan;
 use lifespan::facts::time::{Nanos, UnixNanos};
 
 use crate::properties::{current, list};
-use crate::support::checks::{flag, is_root};
-use crate::support::drive::{Run, Told, decode, drive, drive_on, settings, version};
-use crate::support::lines::Line;
+use crate::restarts::{Stored, commit, heard, listed_at, resumed};
+use crate::support::checks::{flag, is_root, outcome};
+use crate::support::drive::{CATALOG, Run, Told, decode, drive, drive_on, settings, told, version};
+use crate::support::lines::{Line, Type};
 use crate::support::model::{self, Make, S};
 use crate::support::shape::{difference, histories, shape};
 
@@ -171,4 +173,107 @@ fn what_nobody_heard_is_the_same_whatever_this_machines_clock_says_that_is_corre
     let expected = gaps(0);
     assert!(!expected.is_empty() && expected.len() < 10, "{expected:?}");
     assert_eq!((gaps(600 * S), gaps(-600 * S)), (expected.clone(), expected));
+}
+
+/// A machine whose clock the API server's is so far ahead of.
+#[derive(Clone, Copy)]
+struct Machine(i64);
+
+impl Machine {
+    fn time(self, at: i64) -> UnixNanos {
+        UnixNanos(at - self.0)
+    }
+
+    /// What `engine` tells that hears all this here, each with the server's time at which it does.
+    fn hears(
+        self,
+        engine: &mut Engine,
+        all: &[Told],
+        mut commit: impl FnMut(&mut Engine),
+    ) -> Vec<(i64, FinishedSpan)> {
+        let mut out = Vec::new();
+        for told in all {
+            let now = self.time(told.at);
+            engine.set_clock(Clock { ahead: Nanos(self.0), ..Clock::right(now) });
+            while let Some(due) = engine.next_deadline().filter(|due| *due <= now) {
+                let spans = engine.advance(due).into_iter();
+                out.extend(spans.map(|span| (due.0 + self.0, span)));
+            }
+            let spans = engine.hear(told.lane, told.news.clone(), now).into_iter();
+            out.extend(spans.map(|span| (told.at, span)));
+            commit(engine);
+        }
+        out
+    }
+}
+
+/// Limits and holds run on by the time of the machine on which they began.
+#[test]
+fn whoever_goes_on_by_another_clock_tells_the_same_at_the_same_time() {
+    let limit = Nanos::from_seconds(5);
+    let of = || Settings { max_transition_duration: limit, max_run_duration: limit, ..settings() };
+    let clocks = [(-300, 0), (300, 0), (0, -300), (0, 300), (300, -300), (60, 61)];
+    let (mut n_timed_out, mut wrong) = (0, Vec::new());
+    for (i, (name, lines)) in histories(1).into_iter().enumerate() {
+        let mut all = heard(&lines);
+        let at = all.last().unwrap().at + 120 * S;
+        all.push(Told { at, lane: Lane::Events, news: News::Bookmark(None) });
+        let begin = listed_at(&all);
+        for (j, cut) in (begin..all.len()).step_by(((all.len() - begin) / 4).max(1)).enumerate() {
+            let (before, after) = all.split_at(cut);
+            let at = before.last().unwrap().at;
+            let tell = |one: Machine, other: Machine| {
+                let (mut engine, mut stored) = (Engine::new(of()), Stored::new());
+                engine.store_changes();
+                one.hears(&mut engine, before, |engine| commit(engine, &mut stored));
+                let here = (other.time(at), Some(Nanos(other.0)));
+                let (mut engine, restored) = Engine::restore(of(), stored, here).unwrap();
+                assert_eq!(restored.at, other.time(at), "{name}");
+                let rest = [&resumed(&engine, before, at), after].concat();
+                other.hears(&mut engine, &rest, |_| {})
+            };
+            let expected = tell(Machine(0), Machine(0));
+            let (one, other) = clocks[(i + j) % clocks.len()];
+            if tell(Machine(one * S), Machine(other * S)) != expected {
+                wrong.push(format!("{name}, {cut}: {one} s, then {other} s"));
+            }
+            let has_timed_out = |it: &&(i64, FinishedSpan)| outcome(&it.1) == "timed_out";
+            n_timed_out += expected.iter().filter(has_timed_out).count();
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(n_timed_out > 50, "{n_timed_out}");
+}
+
+/// A Job that is listed began by the server's clock; its limit is an hour.
+#[test]
+fn what_goes_on_when_a_process_begins_times_out_by_the_servers_clock() {
+    let begin: i64 = 1_795_000_000 * S;
+    let minute = 60 * S;
+    let line = |resource: &str, kind, object: &str| {
+        let at = begin + 50 * minute;
+        told(&Line { at, resource: resource.into(), kind, object: object.to_owned() }).unwrap()
+    };
+    let job = r#"{"metadata":{"name":"work","namespace":"default","resourceVersion":"5","generation":1,
+        "uid":"00000000-0000-0000-0000-000000000001","creationTimestamp":"2026-11-18T11:06:40Z"},
+        "spec":{"template":{}},"status":{"active":1}}"#;
+    let done = r#"{"metadata":{"resourceVersion":"9"}}"#;
+    let lists = Lane::ALL.into_iter().map(|lane| CATALOG.resource(lane));
+    let lists = lists.map(|resource| line(&resource, Type::ListDone, done));
+    let mut all = vec![line("jobs.batch", Type::List, job)];
+    all.extend(lists);
+    all.push(Told { at: begin + 80 * minute, lane: Lane::Jobs, news: News::Bookmark(None) });
+    for ahead in [0, -5 * minute, 5 * minute, -40 * minute, 40 * minute] {
+        let hour = Nanos::from_seconds(3_600);
+        let mut engine = Engine::new(Settings { max_run_duration: hour, ..settings() });
+        engine.begins_by_server(Nanos(ahead));
+        let told = Machine(ahead).hears(&mut engine, &all, |_| {});
+        let root = told.iter().find(|(_, span)| is_root(span));
+        let root = root.map(|(left, span)| (left - begin, span.end.0 - begin, outcome(span)));
+        assert!(
+            matches!(root, Some((left, end, "timed_out"))
+                if end == 60 * minute && (end..end + 10 * S).contains(&left)),
+            "{ahead}: {root:?}"
+        );
+    }
 }

@@ -106,7 +106,8 @@ fn lives(all: &[Told], random: &mut Random, n: usize, forgets: bool) -> Lives {
             out.cuts.push_str(", forgotten");
             forgotten = all[..now].iter().filter_map(version).max();
         }
-        let (engine, _) = Engine::restore(settings(), life.stored.clone(), UnixNanos(at)).unwrap();
+        let (engine, _) =
+            Engine::restore(settings(), life.stored.clone(), (UnixNanos(at), None)).unwrap();
         let seconds = |nanos: i64| nanos as f64 / S as f64;
         out.cuts.push_str(&format!(" {:.1}+{:.1}", seconds(end - first), seconds(away)));
         let again = told_again(&engine, all, at, forgotten);

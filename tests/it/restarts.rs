@@ -115,7 +115,8 @@ pub(crate) fn resumed(engine: &Engine, before: &[Told], at: i64) -> Vec<Told> {
 /// A process that goes on at `at` with what was `stored`, is told again what it missed of `before`,
 /// and then `rest`.
 fn go_on(stored: Stored, before: &[Told], rest: &[Told], at: i64) -> (Run, Restored) {
-    let (mut engine, restored) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+    let (mut engine, restored) =
+        Engine::restore(settings(), stored, (UnixNanos(at), None)).unwrap();
     let missed = resumed(&engine, before, at);
     let all = missed.into_iter().chain(rest.iter().cloned());
     (drive_on(&mut engine, Run::default(), all), restored)
@@ -324,7 +325,7 @@ fn what_is_stored_change_by_change_is_what_is_stored_at_once() {
                 let is_same = |it: &(&[u8], &[u8])| expected.contains(it);
                 n_stepped += as_they_are(&often).iter().filter(|it| !is_same(it)).count();
                 let at = UnixNanos(all[cut - 1].at);
-                let (mut engine, _) = Engine::restore(of(), often.clone(), at).unwrap();
+                let (mut engine, _) = Engine::restore(of(), often.clone(), (at, None)).unwrap();
                 commit(&mut engine, &mut often);
                 let is = as_they_are(&often);
                 let other = is.iter().zip(&expected).find(|(is, expected)| is != expected);
@@ -417,7 +418,7 @@ fn whoever_goes_on_with_shorter_limits_loses_nothing_by_them() {
                 continue;
             }
             let at = all[cut - 1].at;
-            let (mut engine, _) = Engine::restore(of(), stored, UnixNanos(at)).unwrap();
+            let (mut engine, _) = Engine::restore(of(), stored, (UnixNanos(at), None)).unwrap();
             let rest = resumed(&engine, &all[..cut], at);
             let rest = rest.into_iter().chain(all[cut..].iter().cloned());
             let told = [before, drive_on(&mut engine, Run::default(), rest).spans].concat();
@@ -559,7 +560,8 @@ fn where_the_server_has_forgotten_the_version_lists_tell_what_happened_meanwhile
             // Away for a third of what is left.
             let back = cut + (all.len() - cut) / 3;
             let at = all[back.saturating_sub(1).max(cut - 1)].at;
-            let (mut engine, _) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+            let (mut engine, _) =
+                Engine::restore(settings(), stored, (UnixNanos(at), None)).unwrap();
             let rest = lists(&all[..back], at).into_iter().chain(all[back..].iter().cloned());
             let spans = drive_on(&mut engine, Run::default(), rest).spans;
             let place = format!("{name}, from {cut} to {back} of {}", all.len());
@@ -618,7 +620,8 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                         1 => bytes.truncate(bytes.len() / 2),
                         _ => drop(stored.remove(key)),
                     }
-                    let restored = Engine::restore(settings(), stored.clone(), UnixNanos(at));
+                    let restored =
+                        Engine::restore(settings(), stored.clone(), (UnixNanos(at), None));
                     let Ok((mut engine, restored)) = restored else {
                         assert_eq!(key, b"h", "{name}");
                         continue;
@@ -642,7 +645,8 @@ fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
                     let wrong = faults(&spans);
                     assert!(wrong.is_empty(), "{name}, {cut}, {key:?}: {wrong}");
                     commit(&mut engine, &mut stored);
-                    let (_, later) = Engine::restore(settings(), stored, UnixNanos(at)).unwrap();
+                    let (_, later) =
+                        Engine::restore(settings(), stored, (UnixNanos(at), None)).unwrap();
                     assert_eq!(later.n_damaged, 0, "{name}, {cut}, {key:?}: it is taken away");
                     let left = by_id(&before);
                     let twice =
@@ -698,7 +702,7 @@ fn what_many_specs_have_in_common_stays_stored_until_nothing_that_is_stored_need
             commit(&mut engine, &mut stored);
         }
         if n % 2_000 == 500 || (n > 19_980 && n < 20_600 && n % 20 == 0) {
-            let (_, restored) = Engine::restore(settings(), stored.clone(), at).unwrap();
+            let (_, restored) = Engine::restore(settings(), stored.clone(), (at, None)).unwrap();
             assert_eq!(
                 (restored.n_damaged, restored.dropped),
                 (0, Vec::new()),

@@ -83,7 +83,7 @@ fn what_outlives_a_trace_goes_the_way_of_it_after_a_restart_too() {
             }
             let (before, after) = all.split_at(i + 1);
             let at = UnixNanos(told.at);
-            let (mut next, _) = Engine::restore(sampled(), stored.clone(), at).unwrap();
+            let (mut next, _) = Engine::restore(sampled(), stored.clone(), (at, None)).unwrap();
             let again = again(&next, before, told.at);
             let rest = again.into_iter().chain(after.iter().cloned());
             let told = drive_on(&mut next, Run::default(), rest).spans;

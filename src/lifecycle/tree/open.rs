@@ -146,7 +146,7 @@ impl Tree {
         // What had to stay well for a while has waited already; what is suspended ends what runs.
         let has_waited = matches!(open.settles, Settles::WhenGone | Settles::ByHealth { .. });
         let waits = (is_settled && !has_waited) || outcome == Outcome::Suspended;
-        let hold_until = waits.then(|| end.moment().plus(turn.rules.stable_time));
+        let hold_until = waits.then(|| turn.moment_of(&end).plus(turn.rules.stable_time));
         let closing = Closing {
             outcome,
             end,

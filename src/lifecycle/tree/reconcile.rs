@@ -169,7 +169,7 @@ impl Tree {
         };
         let open = self.open_transition(action, settles, cause, at, turn);
         open.n_omitted = n_omitted;
-        open.was_suspended = waited.map(|since| at.moment().since(since.moment()));
+        open.was_suspended = waited.map(|since| turn.moment_of(&at).since(turn.moment_of(&since)));
         true
     }
 }

@@ -285,7 +285,7 @@ impl Tree {
         open.scheduled = new.scheduled;
         open.replicas = (old.replicas != new.replicas).then_some((old.count(), new.count()));
         open.before = Some(Box::new(new.status.clone()));
-        open.was_suspended = queued.map(|since| at.moment().since(since.moment()));
+        open.was_suspended = queued.map(|since| turn.moment_of(&at).since(turn.moment_of(&since)));
         for (change, stamps) in resumed {
             open.add_goal(change);
             fresh.extend(stamps);
