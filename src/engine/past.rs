@@ -6,7 +6,7 @@
 //! begins anew when a transition leaves, for that is never taken back, and with every list.
 //!
 //! What is kept is bounded by the number of changes, `MAX_TOLD` of trees that are decided together
-//! and `MAX_ALL` of all: a change takes 770 bytes as a rule (`cargo bench --bench memory` measures
+//! and `MAX_ALL` of all: a change takes 760 bytes as a rule (`cargo bench --bench memory` measures
 //! it), so that an open tree takes 3 MiB at most and all of them 25 MiB. The more is kept in all, the
 //! less far back it goes, and of trees at rest, each of which keeps what it was too, less is kept where
 //! many of them change at once. Half a minute later nothing is kept of a tree at rest.
