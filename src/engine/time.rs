@@ -116,7 +116,7 @@ impl Engine {
 
     /// The process ends at `now`, and nothing goes on with what is held: what waits in the inlet is
     /// taken in, and what has closed leaves, its hold cut short. What is open or on trial stays
-    /// open, see [`Trees::n_open`].
+    /// open, see [`super::Trees::n_open`].
     pub fn cut_holds(&mut self, now: UnixNanos) -> Vec<FinishedSpan> {
         let mut out = self.pass(self.own(now).plus(self.rules.settle_time));
         let mut cut = Vec::new();
