@@ -113,14 +113,14 @@ async fn watch(
         catalog = arguments.cluster.catalog(&cluster, &namespace, report) => catalog?,
         _ = signals.next() => return Ok(Err(ExitCode::SUCCESS)),
     };
-    let mut engine = Engine::new(Settings {
+    let settings = Settings {
         cluster_uid: cluster.uid.clone(),
         stable_time: arguments.stable_time,
         waits_for: catalog.lanes().map(|lane| (lane, 0)).collect(),
         custom_kinds: catalog.custom_kinds(),
         ..Settings::default()
-    });
-    engine.begins_by_server(cluster.api.machine().now().ahead);
+    };
+    let engine = Engine::by_server(settings, cluster.api.machine().now().ahead);
     let watched = catalog.lanes().map(|lane| Watched {
         target: arguments.cluster.target(&catalog, lane, &namespace),
         has_no_backlog: !lane.has_lives(),

@@ -22,7 +22,6 @@ use crate::config::{Config, Extension, Metrics, MetricsLevel, Push, Receiver};
 use crate::engine::state::{FORMAT, Restored};
 use crate::engine::{Engine, Settings};
 use crate::export::{AllBooks, Delivery};
-use crate::facts::instant::Clock;
 use crate::facts::time::UnixNanos;
 use crate::random;
 use crate::storage::{OpenError, Origin, Storage, StorageError};
@@ -276,7 +275,7 @@ fn start(
     settings.waits_for = watched.iter().map(of).collect();
     let engine = match storage {
         Some(storage) => gone_on_with(storage, settings, cluster.api.machine())?,
-        None => begun(settings, cluster.api.machine().now()),
+        None => Engine::by_server(settings, cluster.api.machine().now().ahead),
     };
     for watched in &mut watched {
         let (lane, part) = of(watched);
@@ -307,15 +306,9 @@ fn gone_on_with(
             Err(error) => storage.set_state_aside(&format!("cannot be used: {error}"), now)?,
         }
     }
-    let mut engine = begun(settings, clock);
+    let mut engine = Engine::by_server(settings, clock.ahead);
     engine.store_changes();
     Ok(engine)
-}
-
-fn begun(settings: Settings, clock: Clock) -> Engine {
-    let mut engine = Engine::new(settings);
-    engine.begins_by_server(clock.ahead);
-    engine
 }
 
 fn tell_restored(restored: &Restored, now: UnixNanos) {

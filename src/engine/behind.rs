@@ -137,12 +137,10 @@ impl Engine {
     }
 
     /// Since when a lane that has listed again had not been heard before that, by the API server's clock.
-    /// What it told last before that may not have been taken in.
     pub(super) fn away_since(&self, lane: Lane) -> UnixNanos {
         let parts = self.lanes.iter().filter(|((of, _), _)| *of == lane);
         let since = parts.filter_map(|(_, state)| Some(state.reach.behind?.since)).max();
-        let since = since.unwrap_or(self.now).plus(self.inlet.clock.ahead);
-        since.minus(self.rules.settle_time)
+        self.unheard_from(since.unwrap_or(self.now))
     }
 
     /// When what is due at `due` may be decided, as far as is known now.

@@ -123,11 +123,10 @@ impl Engine {
     ) {
         match &released.change {
             Change::Seen(snapshot) => {
-                let snapshot = snapshot.clone();
                 let uid = snapshot.meta().uid;
                 self.store.enter(uid, top);
                 of.into_iter().for_each(|of| self.resume_object(of, uid, released.facts));
-                self.change(top, seen, out, |tree, turn| tree.step(&snapshot, turn));
+                self.change(top, seen, out, |tree, turn| tree.step(snapshot, turn));
             }
             Change::Deleted(snapshot) => {
                 let uid = snapshot.meta().uid;

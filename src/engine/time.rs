@@ -6,8 +6,8 @@
 //! says: how far the API server's clock is ahead of either tells how far they are apart (DESIGN §7). So
 //! each moment that comes in is made its own, and the deadline that goes out is made this machine's again.
 
-use super::Engine;
 use super::lists::Entry;
+use super::{Engine, Settings};
 use crate::facts::instant::Clock;
 use crate::facts::span::FinishedSpan;
 use crate::facts::time::{Nanos, UnixNanos};
@@ -27,10 +27,12 @@ impl Engine {
         self.inlet.clock = Clock { ahead, ..clock };
     }
 
-    /// Begins with the time of the API server, whose clock is `here` ahead of this machine's. Nothing has
-    /// been heard yet.
-    pub fn begins_by_server(&mut self, here: Nanos) {
-        self.goes_on_by(Nanos(0), here);
+    /// An engine that begins with the time of the API server, whose clock is `here` ahead of this machine's.
+    #[must_use]
+    pub fn by_server(settings: Settings, here: Nanos) -> Self {
+        let mut engine = Self::new(settings);
+        engine.goes_on_by(Nanos(0), here);
+        engine
     }
 
     /// Goes on with a time that the API server's clock was `ahead` of, as it is `here` of this machine's.

@@ -64,11 +64,16 @@ impl Unheard {
 
 impl Engine {
     /// A lane has told by a list at `at` what it had not told since `since`: what came and went meanwhile
-    /// it will never tell. What it told last before that may not have been taken in.
+    /// it will never tell.
     pub(super) fn was_unheard(&mut self, lane: Lane, since: UnixNanos, at: UnixNanos) {
-        let ahead = self.inlet.clock.ahead;
-        let from = since.plus(ahead).minus(self.rules.settle_time);
-        self.unheard.add(lane, from, at.plus(ahead));
+        let from = self.unheard_from(since);
+        self.unheard.add(lane, from, at.plus(self.inlet.clock.ahead));
+    }
+
+    /// From when on nothing is known of a lane that was last heard at `since`, by the API server's clock:
+    /// what it told last may not have been taken in.
+    pub(super) fn unheard_from(&self, since: UnixNanos) -> UnixNanos {
+        since.plus(self.inlet.clock.ahead).minus(self.rules.settle_time)
     }
 
     /// From when to when what a later list of a lane tells was written, by the API server's clock.

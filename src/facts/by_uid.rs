@@ -1,6 +1,7 @@
 //! A map by uid for the parts of a tree: in most trees these are few, and it holds no more than they need.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -14,6 +15,13 @@ pub struct ByUid<T>(Vec<(Uid, T)>);
 impl<T> Default for ByUid<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+impl<T: Clone> ByUid<Arc<T>> {
+    /// The one of `uid`, to be changed: a copy of it if anything else shares it.
+    pub fn make_mut(&mut self, uid: Uid) -> Option<&mut T> {
+        self.get_mut(uid).map(Arc::make_mut)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The paths of a spec.
 
-use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -61,18 +60,6 @@ impl PartialEq for Paths {
 }
 
 impl Eq for Paths {}
-
-impl PartialOrd for Paths {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Paths {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.all.cmp(&other.all)
-    }
-}
 
 impl Hash for Paths {
     fn hash<H: Hasher>(&self, state: &mut H) {

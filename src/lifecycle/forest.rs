@@ -66,8 +66,7 @@ impl Forest {
     pub fn keep(&mut self, new: &Workload, top: Uid) -> Option<Workload> {
         let workload = slim(new);
         let version = NonZeroU64::new(new.meta.resource_version);
-        if let Some(owned) = self.by_uid.get_mut(new.meta.uid) {
-            let owned = Arc::make_mut(owned);
+        if let Some(owned) = self.by_uid.make_mut(new.meta.uid) {
             owned.version = version;
             return Some(mem::replace(&mut owned.workload, workload));
         }
@@ -88,8 +87,8 @@ impl Forest {
 
     /// One is gone, though not what is below it.
     pub fn set_gone(&mut self, uid: Uid) {
-        if let Some(owned) = self.by_uid.get_mut(uid) {
-            Arc::make_mut(owned).is_gone = true;
+        if let Some(owned) = self.by_uid.make_mut(uid) {
+            owned.is_gone = true;
         }
     }
 

@@ -153,7 +153,7 @@ impl Pods {
 
     /// Changes a Pod.
     pub fn change<T>(&mut self, uid: Uid, change: impl FnOnce(&mut Pod) -> T) -> Option<T> {
-        let pod = Arc::make_mut(self.by_uid.get_mut(uid)?);
+        let pod = self.by_uid.make_mut(uid)?;
         let before = Part::of(pod);
         let changed = change(pod);
         let after = Part::of(pod);

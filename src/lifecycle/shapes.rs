@@ -118,12 +118,6 @@ impl Shapes {
         self.numbers.iter_mut().for_each(|numbers| numbers.unused.append(&mut unused));
     }
 
-    /// Whether there is anything to store.
-    pub fn have_changed(&self) -> bool {
-        let is_any = |it: &Numbers| !it.new.is_empty() || !it.unused.is_empty();
-        self.numbers.as_ref().is_some_and(is_any)
-    }
-
     /// What is to be stored, and the numbers of what nobody has any more.
     pub fn take_changes(&mut self) -> (Vec<Paths>, Vec<NonZeroU64>) {
         let Some(numbers) = &mut self.numbers else { return (Vec::new(), Vec::new()) };
@@ -155,7 +149,8 @@ mod tests {
         let (new, unused) = shapes.take_changes();
         assert_eq!((new.len(), unused.len()), (2, 0));
         assert!(shared(&mut shapes, &[]).number().is_none());
-        assert!(!shapes.have_changed());
+        let (new, unused) = shapes.take_changes();
+        assert!(new.is_empty() && unused.is_empty());
     }
 
     #[test]

@@ -73,8 +73,8 @@ fn changed_paths(old: &SpecHashes, new: &SpecHashes) -> (Vec<Box<str>>, bool) {
 /// Who wrote a version, and when: the non-status entry of `managedFields` that is new, or has a
 /// new time, against the version before.
 ///
-/// A `scale` entry has no time: then only the arrival is known, or since when nobody had watched. Where no entry is new the manager
-/// is not known.
+/// A `scale` entry has no time: then only the arrival is known, or since when nobody had watched. Where
+/// no entry is new the manager is not known.
 #[must_use]
 pub fn write_of(
     old: Option<&Workload>,

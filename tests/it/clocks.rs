@@ -265,8 +265,8 @@ fn what_goes_on_when_a_process_begins_times_out_by_the_servers_clock() {
     all.push(Told { at: begin + 80 * minute, lane: Lane::Jobs, news: News::Bookmark(None) });
     for ahead in [0, -5 * minute, 5 * minute, -40 * minute, 40 * minute] {
         let hour = Nanos::from_seconds(3_600);
-        let mut engine = Engine::new(Settings { max_run_duration: hour, ..settings() });
-        engine.begins_by_server(Nanos(ahead));
+        let settings = Settings { max_run_duration: hour, ..settings() };
+        let mut engine = Engine::by_server(settings, Nanos(ahead));
         let told = Machine(ahead).hears(&mut engine, &all, |_| {});
         let root = told.iter().find(|(_, span)| is_root(span));
         let root = root.map(|(left, span)| (left - begin, span.end.0 - begin, outcome(span)));

@@ -120,7 +120,7 @@ impl Tree {
     pub fn loses_sight(&mut self, uid: Uid, at: Evidence, turn: &mut Turn<'_>) {
         self.unseen.insert(uid);
         let Some(open) = self.open() else { return };
-        if let Some(step) = open.steps.get_mut(uid).map(Arc::make_mut) {
+        if let Some(step) = open.steps.make_mut(uid) {
             step.is_unseen = true;
         }
         let is_by_health = matches!(open.settles, Settles::ByHealth { .. });
@@ -271,9 +271,7 @@ impl Tree {
         self.guests.append(&mut part.guests);
         self.unseen.remove(&top);
         self.unseen.append(&mut part.unseen);
-        if let Some(step) =
-            self.telling().and_then(|open| open.steps.get_mut(top).map(Arc::make_mut))
-        {
+        if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(top)) {
             step.is_unseen = false;
         }
     }

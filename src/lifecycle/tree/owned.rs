@@ -74,9 +74,7 @@ impl Tree {
             if !was_going {
                 self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.heard), turn);
             }
-            if let Some(step) =
-                self.telling().and_then(|open| open.steps.get_mut(uid).map(Arc::make_mut))
-            {
+            if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(uid)) {
                 hold(&mut step.finalizers, &deletion.finalizers);
             }
         }
@@ -170,7 +168,7 @@ impl Tree {
         // A run that was created suspended begins when it is resumed.
         let begins = write.created && !(is_run && new.paused) || write.is_resumed;
         let is_written = begins || (!is_run && (write.is_scaled || write.is_updated));
-        match open.steps.get_mut(uid).map(Arc::make_mut) {
+        match open.steps.make_mut(uid) {
             Some(step) if step.is_deleted => {}
             Some(step) if is_written && !step.is_over() => {
                 if write.is_scaled {
@@ -193,9 +191,7 @@ impl Tree {
             }
             Some(_) | None => {}
         }
-        if let Some(step) =
-            open.steps.get_mut(uid).map(Arc::make_mut).filter(|step| !step.is_deleted)
-        {
+        if let Some(step) = open.steps.make_mut(uid).filter(|step| !step.is_deleted) {
             step.stands(new, status);
         }
     }
@@ -231,7 +227,7 @@ impl Tree {
             self.reconcile(format!("owned:{uid}:gone"), at, turn);
         }
         let Some(open) = self.telling() else { return };
-        match open.steps.get_mut(uid).map(Arc::make_mut) {
+        match open.steps.make_mut(uid) {
             // It ends with its deletion, whatever goes on above it.
             Some(run) if run.is_run && run.settled.is_none() && !run.is_deleted => {
                 run.settled = Some(at);
@@ -260,8 +256,7 @@ impl Tree {
         let mut next = Some(uid);
         while let Some(uid) = next.filter(|uid| self.has_nothing_left(*uid)) {
             let Some(owned) = self.forest.remove(uid) else { return };
-            if let Some(step) =
-                self.telling().and_then(|open| open.steps.get_mut(uid).map(Arc::make_mut))
+            if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(uid))
                 && step.is_deleted
             {
                 step.settled = Some(at);
