@@ -217,6 +217,7 @@ async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing(
         let all = std::mem::replace(&mut world.api, api_of(&listed).await);
         let mut service = world.start("");
         service.says("Listed", 7).await;
+        events_are_watched(&world.api).await;
         ends(service, "TERM").await;
         world.api = all;
         let (at, health) = (world.configured(""), free_address().await);
@@ -241,6 +242,18 @@ async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing(
         ends(service, "TERM").await;
         assert_eq!((spans_in(&world.store), world.arrived.n_again), (0, 0));
         fs::remove_dir_all(&world.store).unwrap();
+    }
+}
+
+/// Waits until it is known from where: their list is not read, and so not said to be.
+async fn events_are_watched(api: &FakeApi) {
+    let began = Instant::now();
+    let is_watch = |it: &String| {
+        it.contains("/events?") && it.contains("watch=") && !it.contains("sendInitialEvents")
+    };
+    while !api.requests.lock().await.iter().any(is_watch) {
+        assert!(began.elapsed() < PATIENCE, "the events are not watched");
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
