@@ -47,7 +47,7 @@ impl Engine {
     }
 
     /// A change enters: now, or in its place if that is before what its trees have been told.
-    pub(super) fn enter(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
+    fn enter(&mut self, released: Released, out: &mut Vec<FinishedSpan>) {
         match self.tree_it_is_late_for(&released) {
             Some(top) => self.decide_again(top, vec![released], out),
             None => self.take(released, out),
@@ -80,7 +80,8 @@ impl Engine {
 
     /// The tree that has been told something that was written later, and that this is about.
     fn tree_it_is_late_for(&self, released: &Released) -> Option<Uid> {
-        if released.is_listed {
+        // As a rule it comes after all that any tree has been told.
+        if released.is_listed || !self.pasts.may_be_late(released.place) {
             return None;
         }
         let own = self.top_that_was(orphans::object_of(&released.change));

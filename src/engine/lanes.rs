@@ -67,7 +67,9 @@ impl Engine {
         at: UnixNanos,
     ) -> Vec<FinishedSpan> {
         let at = self.own(at);
-        let mut ended = self.pass(at);
+        // What is heard together, as a burst is, is released together.
+        let is_later = at > self.now || self.inlet.is_over_full();
+        let mut ended = if is_later { self.pass(at) } else { Vec::new() };
         let mut out = Vec::new();
         self.take_in(lane, part, news, at, &mut out);
         if !out.is_empty() {

@@ -138,6 +138,8 @@ pub(super) struct Pasts {
     of: ByHash<Uid, u64>,
     /// To which tree objects belonged that are gone.
     gone: BTreeMap<Uid, Uid>,
+    /// The last that any of them was told.
+    last: Option<Place>,
     n_begun: u64,
     numbers: Numbers,
     /// Pasts that are others than when they were last stored, but for what they were told since.
@@ -148,6 +150,11 @@ pub(super) struct Pasts {
 }
 
 impl Pasts {
+    /// Whether there may be a tree that [`Pasts::is_late`] is true of.
+    pub(super) fn may_be_late(&self, place: Place) -> bool {
+        Some(place) < self.last
+    }
+
     /// Whether something that stands at `place` has its place before what a tree has been told.
     pub(super) fn is_late(&self, tree: Uid, place: Place) -> bool {
         self.past(tree).is_some_and(|past| Some(place) < past.last)
@@ -156,8 +163,7 @@ impl Pasts {
     /// A tree is about to change: what it `is` is kept, unless that is done. Nothing is kept for the
     /// passing of time alone.
     pub(super) fn remember(&mut self, tree: Uid, by_time: bool, is: impl FnOnce() -> Option<Tree>) {
-        let is_told = self.past(tree).is_some_and(|past| !past.told.is_empty());
-        if by_time && !is_told {
+        if by_time && self.past(tree).is_none_or(|past| past.told.is_empty()) {
             return;
         }
         let number = self.begin(tree);
@@ -182,6 +188,7 @@ impl Pasts {
     pub(super) fn reset(&mut self) {
         let trees = self.by_number.values().filter_map(|past| past.trees.first().copied());
         trees.collect::<Vec<_>>().into_iter().for_each(|tree| self.forget(tree));
+        self.last = None;
     }
 
     fn past(&self, tree: Uid) -> Option<&Past> {
@@ -254,6 +261,7 @@ impl Pasts {
         }
         self.numbers.give(&mut entry);
         past.tell(entry);
+        self.last = self.last.max(past.last);
         let n = past.told.len();
         let window = self.numbers.window(window);
         if n > MAX_TOLD || self.numbers.n > MAX_ALL {
@@ -309,6 +317,7 @@ impl Pasts {
         past.middle = None;
         past.since = past.since.max(since);
         past.last = past.last.max(since);
+        self.last = self.last.max(past.last);
     }
 
     /// A transition of `tree` has left by itself, when all until `since` had been told.

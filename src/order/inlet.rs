@@ -83,6 +83,9 @@ pub const BEFORE_ALL: u64 = 0;
 /// owned, arrival.
 pub type Place = (u64, u8, u64);
 
+/// So many more than may wait until the first of them are released together.
+const TOGETHER: usize = 64;
+
 /// The waiting room.
 #[derive(Debug)]
 pub struct Inlet {
@@ -288,6 +291,12 @@ impl Inlet {
     pub fn next_due(&self) -> Option<UnixNanos> {
         let due = self.due.front().map(|(due, _)| *due);
         [self.full_since, due].into_iter().flatten().min()
+    }
+
+    /// Whether many more wait than may.
+    #[must_use]
+    pub fn is_over_full(&self) -> bool {
+        self.waiting.len() >= self.max_waiting.saturating_add(TOGETHER)
     }
 
     /// Whether something waits that a list told.

@@ -322,6 +322,7 @@ impl Pasts {
                 Some(past) => {
                     self.of.extend(past.trees.iter().map(|tree| (*tree, number)));
                     self.numbers.n += past.told.len();
+                    self.last = self.last.max(past.last);
                     self.by_number.insert(number, Box::new(past));
                     self.in_turn.push_back(number);
                 }
