@@ -63,6 +63,9 @@ use crate::facts::span::FinishedSpan;
 use crate::otlp::batch::{MAX_REQUEST_BYTES, Request, requests};
 use crate::storage::{Changes, Commit, Queued, Storage, StorageError, Waiting};
 
+/// The last commit has so long: with what exporters have it is less than the 30 s of a Pod.
+const LAST_COMMIT: Duration = Duration::from_secs(3);
+
 /// An exporter cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -334,7 +337,10 @@ impl Delivery {
         }
         if let Some(keeper) = &self.keeper {
             keeper.end();
-            while self.keeping.join_next().await.is_some() {}
+            let ended = async { while self.keeping.join_next().await.is_some() {} };
+            if tokio::time::timeout(LAST_COMMIT, ended).await.is_err() {
+                tracing::error!("The storage does not answer; what was not stored yet is not");
+            }
         }
         for account in &books.accounts {
             account.close();

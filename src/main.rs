@@ -12,7 +12,6 @@ use mimalloc::MiMalloc;
 static HEAP: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let mut out = BufWriter::new(stdout().lock());
-    let mut err = stderr().lock();
-    run(std::env::args_os(), &Terminal::detect(), &mut out, &mut err)
+    // Neither is locked for longer than a write takes: all threads log.
+    run(std::env::args_os(), &Terminal::detect(), &mut BufWriter::new(stdout()), &mut stderr())
 }

@@ -53,11 +53,11 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
     let mut signals = runtime.block_on(async { Signals::with_reload() })?;
     let mut config = loaded.config;
     let mut before = None;
-    loop {
+    let code = loop {
         let resource = resource(key, &config.service.resource);
         logging.set(config.service.logs, &resource);
         match one_run(&config, resource, sources, &runtime, &mut signals) {
-            Ended::With(code) => return Ok(code),
+            Ended::With(code) => break code,
             Ended::Reload(new) => {
                 tracing::info!("Config updated, restart service");
                 before = Some(std::mem::replace(&mut config, *new));
@@ -65,7 +65,7 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
             Ended::CannotStart(problem) => {
                 let Some(old) = before.take() else {
                     writeln!(err, "lifespan: {problem}")?;
-                    return Ok(ExitCode::FAILURE);
+                    break ExitCode::FAILURE;
                 };
                 tracing::error!(
                     problem,
@@ -74,7 +74,10 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
                 config = old;
             }
         }
-    }
+    };
+    // A disk that hangs is not waited for.
+    runtime.shutdown_background();
+    Ok(code)
 }
 
 /// How a run ended.
@@ -91,6 +94,16 @@ enum Ended {
 enum Come {
     End,
     Reload(Box<Config>),
+}
+
+impl Come {
+    /// The run has ended by it.
+    fn ended(self, code: ExitCode) -> Ended {
+        match self {
+            Self::End => Ended::With(code),
+            Self::Reload(config) => Ended::Reload(config),
+        }
+    }
 }
 
 /// Waits for a signal that ends a run. A configuration that cannot be read ends none.
@@ -147,7 +160,11 @@ async fn watching(
     signals: &mut Signals,
 ) -> Ended {
     // Queues first: what waits is sent, whether the API server answers or not.
-    let storage = match stored(config).await {
+    let opened = tokio::select! {
+        opened = stored(config) => opened,
+        come = come(signals, sources) => return come.ended(ExitCode::SUCCESS),
+    };
+    let storage = match opened {
         Ok(storage) => storage,
         Err(error) => return Ended::CannotStart(Chain(&error).to_string()),
     };
@@ -167,7 +184,11 @@ async fn watching(
     };
     let cluster = match connected {
         Ok(cluster) => cluster,
-        Err(error) => return Ended::CannotStart(error.to_string()),
+        // What is on its way would be sent again by the next process, and by each after that.
+        Err(error) => {
+            drop(delivery.drain(GRACE).await);
+            return Ended::CannotStart(error.to_string());
+        }
     };
     tracing::info!(server = cluster.server, version = cluster.version, "Connected to the cluster");
     let storage = storage.filter(|_| config.receiver.is_stored);
@@ -204,10 +225,7 @@ async fn stops(
             return Ended::With(ExitCode::FAILURE);
         }
     }
-    match come {
-        Come::End => Ended::With(code),
-        Come::Reload(config) => Ended::Reload(config),
-    }
+    come.ended(code)
 }
 
 /// The API server has not been asked yet.
@@ -244,11 +262,18 @@ async fn reached(
     loop {
         let error = match connect(&receiver.access, receiver.settings.cluster_uid.is_none()).await {
             Ok(cluster) => return Ok(cluster.with_watch_list(receiver.watch_list)),
-            Err(error @ ConnectError::Unreachable { .. }) => error.to_string(),
-            Err(error) => return Err(error),
+            Err(error) => error,
         };
+        let what = match &error {
+            ConnectError::Unreachable { .. } => "does not answer",
+            ConnectError::Forbidden { .. } => "refuses to be asked",
+            ConnectError::Access(_)
+            | ConnectError::Unauthorized { .. }
+            | ConnectError::Strange { .. } => return Err(error),
+        };
+        let error = error.to_string();
         if !is_told {
-            tracing::warn!(error, "The API server does not answer; waiting for it");
+            tracing::warn!(error, "The API server {what}; waiting for it");
             is_told = true;
         }
         stage.send_replace(Stage::Starting(error, books.clone()));

@@ -64,6 +64,19 @@ pub enum ConnectError {
         /// What it said.
         problem: String,
     },
+    /// It does not let who asks ask for that. Everybody may as a rule, so that one that has just begun may
+    /// not have been told yet.
+    #[error(
+        "the API server at {server} refuses GET {path} ({problem}); it may have just begun, or these credentials lack what the ClusterRole system:public-info-viewer allows"
+    )]
+    Forbidden {
+        /// Its address.
+        server: String,
+        /// What was asked for.
+        path: String,
+        /// What it said.
+        problem: String,
+    },
     /// It answers, but not as an API server does.
     #[error("what answers at {server} is no Kubernetes API server: {problem}")]
     Strange {
@@ -82,6 +95,9 @@ impl ConnectError {
         let asked = format!("GET {path}: {failed}");
         match failed {
             Failed::Refused { code: 401, .. } => Self::Unauthorized { server, problem },
+            Failed::Refused { code: 403, .. } => {
+                Self::Forbidden { server, path: path.to_owned(), problem }
+            }
             Failed::Refused { code: 429 | 500.., .. } => {
                 Self::Unreachable { server, problem: asked }
             }

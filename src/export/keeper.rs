@@ -24,6 +24,9 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// A commit that failed is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A disk that takes longer for a commit is told to hang.
+const LONGEST: Duration = Duration::from_secs(10);
+
 /// That commits fail is said this often.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
@@ -46,6 +49,14 @@ struct Gathered {
     is_busy: bool,
     is_ended: bool,
     failing: Option<(UnixNanos, String)>,
+}
+
+impl Gathered {
+    /// Commits fail, from now on or still.
+    fn fails(&mut self, problem: &str) {
+        let since = self.failing.take().map_or_else(clock::now, |(since, _)| since);
+        self.failing = Some((since, problem.to_owned()));
+    }
 }
 
 /// How a storage is doing.
@@ -132,20 +143,13 @@ impl Keeper {
                 return;
             }
             drop(timeout(TOGETHER, seen.wait_for(is_due)).await);
-            let Err(problem) = self.commit(&lines).await else {
+            let Err(problem) = self.commit(&lines, &mut said).await else {
                 if said.take().is_some() {
                     tracing::info!(storage = self.storage.name(), "The storage takes again");
                 }
                 continue;
             };
-            if said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
-                said = Some(Instant::now());
-                tracing::error!(
-                    storage = self.storage.name(),
-                    error = problem,
-                    "The storage takes nothing; nothing is sent until it does. Trying again"
-                );
-            }
+            self.say(problem, &mut said);
             if seen.borrow().is_ended {
                 return;
             }
@@ -153,7 +157,20 @@ impl Keeper {
         }
     }
 
-    async fn commit(&self, lines: &[Line]) -> Result<(), String> {
+    /// Says that commits fail, unless that was `said` a short time ago.
+    fn say(&self, problem: String, said: &mut Option<Instant>) {
+        if said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
+            *said = Some(Instant::now());
+            tracing::error!(
+                storage = self.storage.name(),
+                error = problem,
+                "The storage takes nothing; nothing is sent until it does. Trying again"
+            );
+        }
+    }
+
+    /// Commits what was gathered. One that takes long is told to fail until it is done.
+    async fn commit(&self, lines: &[Line], said: &mut Option<Instant>) -> Result<(), String> {
         let (mut commit, mut number) = (Commit::default(), 0);
         self.gathered.send_modify(|gathered| {
             commit = std::mem::take(&mut gathered.commit);
@@ -167,7 +184,18 @@ impl Keeper {
         let stored = match commit.is_empty() {
             // Spans alone, of exporters that store nothing.
             true => Ok(Ok(())),
-            false => spawn_blocking(move || store(&storage, &shared)).await,
+            false => {
+                let mut storing = spawn_blocking(move || store(&storage, &shared));
+                match timeout(LONGEST, &mut storing).await {
+                    Ok(stored) => stored,
+                    Err(_) => {
+                        let problem = format!("a commit has taken longer than {LONGEST:?}");
+                        self.gathered.send_modify(|gathered| gathered.fails(&problem));
+                        self.say(problem, said);
+                        storing.await
+                    }
+                }
+            }
         };
         let stored = match stored {
             Ok(stored) => stored.map_err(|error| Chain(&error).to_string()),
@@ -180,7 +208,7 @@ impl Keeper {
             gathered.is_busy = false;
             let Err(problem) = &stored else { return gathered.failing = None };
             gathered.is_urgent = true;
-            gathered.failing.get_or_insert_with(|| (clock::now(), problem.clone()));
+            gathered.fails(problem);
             let commit = Arc::unwrap_or_clone(commit);
             let later = std::mem::replace(&mut gathered.commit, commit);
             gathered.commit.add(later);

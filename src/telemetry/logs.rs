@@ -69,7 +69,7 @@ impl<S: Subscriber> Layer<S> for Lines {
             line.text(manner.0.encoding, &manner.1)
         };
         // Where standard error is gone, nobody can be told.
-        drop(std::io::stderr().lock().write_all(text.as_bytes()));
+        drop(std::io::stderr().write_all(text.as_bytes()));
     }
 }
 

@@ -13,6 +13,7 @@ mod deploy;
 mod driver;
 mod ends;
 mod export;
+mod failing_disk;
 mod fairness;
 mod golden;
 mod import;

@@ -23,30 +23,30 @@ use crate::support::service::{
 
 const RECORDING: &str = "02-rolling-update";
 
-const READY: &str = "Everything is ready";
+pub(crate) const READY: &str = "Everything is ready";
 
 /// The gate for health by component.
-const STATUS: &str = "extension.healthcheck.useComponentStatus";
+pub(crate) const STATUS: &str = "extension.healthcheck.useComponentStatus";
 
-const CONFIG: &[&str] = &["--config", "c.yaml"];
+pub(crate) const CONFIG: &[&str] = &["--config", "c.yaml"];
 
 /// What a file may have on a disk that is full: less than a store has, and more than is said.
 const FULL: u64 = 16 << 10;
 
 /// A program with a storage, what it watches and whom it sends to.
-struct World {
+pub(crate) struct World {
     /// What has happened a moment ago.
-    lines: Vec<Line>,
-    api: FakeApi,
-    collector: FakeCollector,
-    to_collector: Gate,
-    store: PathBuf,
-    arrived: Arrived,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) api: FakeApi,
+    pub(crate) collector: FakeCollector,
+    pub(crate) to_collector: Gate,
+    pub(crate) store: PathBuf,
+    pub(crate) arrived: Arrived,
 }
 
 impl World {
     /// The collector cannot be reached.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let collector = FakeCollector::start([]).await;
         let lines = moved_to(&lines::recording(RECORDING), lifespan::clock::now().0 - 60 * S);
         Self {
@@ -59,12 +59,12 @@ impl World {
         }
     }
 
-    fn start(&self, receiver: &str) -> Service {
+    pub(crate) fn start(&self, receiver: &str) -> Service {
         Service::start(self.configured(receiver), &self.api.url, CONFIG)
     }
 
     /// A folder with a configuration.
-    fn configured(&self, receiver: &str) -> PathBuf {
+    pub(crate) fn configured(&self, receiver: &str) -> PathBuf {
         let at = folder("stored");
         let text = with_storage(&self.to_collector.url, &self.store, receiver);
         fs::write(at.join("c.yaml"), text).unwrap();
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Waits until all of the recording is queued.
-    async fn queued(&self, n_spans: usize) {
+    pub(crate) async fn queued(&self, n_spans: usize) {
         let began = Instant::now();
         while spans_in(&self.store) < n_spans as u64 {
             assert!(began.elapsed() < PATIENCE, "{} of {n_spans}", spans_in(&self.store));
@@ -80,8 +80,17 @@ impl World {
         }
     }
 
+    /// Waits until nothing is queued.
+    pub(crate) async fn queue_is_empty(&self) {
+        let began = Instant::now();
+        while spans_in(&self.store) > 0 {
+            assert!(began.elapsed() < PATIENCE, "{} are queued", spans_in(&self.store));
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until all that is expected has arrived, and nothing else.
-    async fn has(&mut self, expected: &Expected, service: &Service) {
+    pub(crate) async fn has(&mut self, expected: &Expected, service: &Service) {
         let began = Instant::now();
         loop {
             self.arrived.hear(self.collector.received());
@@ -101,18 +110,18 @@ async fn api_of(lines: &[Line]) -> FakeApi {
 }
 
 /// Adds health by component.
-fn with_health(address: &str) -> String {
+pub(crate) fn with_health(address: &str) -> String {
     format!(
         "extensions: {{health_check: {{use_v2: true, http: {{endpoint: '{address}'}}}}}}\n\
          service: {{extensions: [file_storage, health_check]}}\n"
     )
 }
 
-fn spans_in(store: &Path) -> u64 {
+pub(crate) fn spans_in(store: &Path) -> u64 {
     inspect(store).map_or(0, |contents| contents.queues.values().map(|it| it.spans).sum())
 }
 
-async fn ends(mut service: Service, signal: &str) {
+pub(crate) async fn ends(mut service: Service, signal: &str) {
     service.signal(signal);
     let code = Some(0).filter(|_| signal == "TERM");
     assert_eq!(service.ended().await, code, "{}", service.said());
@@ -182,6 +191,38 @@ async fn what_is_delivered_while_the_api_server_is_away_has_left_the_queue_at_th
     world.has(&expected, &service).await;
     ends(service, "TERM").await;
     assert_eq!((spans_in(&world.store), world.arrived.n_again), (0, 0));
+    fs::remove_dir_all(&world.store).unwrap();
+}
+
+/// Each process that could not begin would send it again.
+#[tokio::test]
+async fn a_process_that_cannot_begin_lets_go_of_what_it_has_sent() {
+    let mut world = World::new().await;
+    let expected = Expected::of(&world.lines);
+    let service = world.start("");
+    world.queued(expected.n_spans()).await;
+    ends(service, "KILL").await;
+    world.to_collector.is_open.send_replace(true);
+    world.api.weather.send_modify(|weather| weather.refuses = Some(("/version", 401)));
+    let mut service = world.start("");
+    assert_eq!(service.ended().await, Some(1), "{}", service.said());
+    assert!(service.said().contains("does not accept these credentials"), "{}", service.said());
+    world.has(&expected, &service).await;
+    assert_eq!(spans_in(&world.store), 0, "{}", service.said());
+    fs::remove_dir_all(&world.store).unwrap();
+}
+
+/// One that has begun a moment ago does not know yet who may do what.
+#[tokio::test]
+async fn an_api_server_that_refuses_to_say_its_version_is_waited_for() {
+    let world = World::new().await;
+    world.api.weather.send_modify(|weather| weather.refuses = Some(("/version", 403)));
+    let mut service = world.start("");
+    service.says("The API server refuses to be asked; waiting for it", 1).await;
+    assert!(service.said().contains("system:public-info-viewer"), "{}", service.said());
+    world.api.weather.send_modify(|weather| weather.refuses = None);
+    service.says(READY, 1).await;
+    ends(service, "TERM").await;
     fs::remove_dir_all(&world.store).unwrap();
 }
 
@@ -258,7 +299,7 @@ async fn events_are_watched(api: &FakeApi) {
 }
 
 /// Waits until the storage is so; why.
-async fn until_told(health: &str, state: &str) -> String {
+pub(crate) async fn until_told(health: &str, state: &str) -> String {
     let of = |body: &str| -> Json {
         let body: Json = serde_json::from_str(body).unwrap();
         body["components"]["extensions"]["components"]["extension:file_storage"].clone()

@@ -63,11 +63,11 @@ fn program(room: Option<u64>) -> Command {
     command
 }
 
-/// What a program is given that shall have another wall clock; whoever builds this has a C compiler.
-fn clock_ahead() -> &'static PathBuf {
+/// What a program is given that shall have another machine; whoever builds this has a C compiler.
+fn machine() -> &'static PathBuf {
     static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/ahead.c");
-        let built = folder("ahead").join("ahead.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/machine.c");
+        let built = folder("machine").join("machine.so");
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
         let mut compile = Command::new(compiler);
         compile.args(["-shared", "-fPIC", "-o"]).arg(&built).args([source, "-ldl"]);
@@ -90,9 +90,21 @@ impl Service {
         arguments: &[&str],
         ahead: u64,
     ) -> Self {
+        let said = ahead.to_string();
+        let machine = [("CLOCK_AHEAD", Path::new(&said))];
+        Self::start_on(folder, server, arguments, machine.get(..usize::from(ahead > 0)).unwrap())
+    }
+
+    /// The same on a machine that is other than this one in what is said of it, see `machine.c`.
+    pub(crate) fn start_on(
+        folder: PathBuf,
+        server: &str,
+        arguments: &[&str],
+        said: &[(&str, &Path)],
+    ) -> Self {
         let mut program = program(None);
-        if ahead > 0 {
-            program.env("LD_PRELOAD", clock_ahead()).env("CLOCK_AHEAD", ahead.to_string());
+        if !said.is_empty() {
+            program.env("LD_PRELOAD", machine()).envs(said.iter().copied());
         }
         Self::run(program, folder, server, arguments)
     }
