@@ -43,6 +43,8 @@ pub struct Step {
     pub settled: Option<Evidence>,
     /// It was deleted before it had settled, or ended.
     pub is_cut_short: bool,
+    /// That it is gone is known by a list alone.
+    pub has_vanished: bool,
     /// It left the selector of its watch: what becomes of it is not known, and not waited for.
     pub is_unseen: bool,
     /// Its controller gave it up, then.

@@ -103,6 +103,7 @@ impl Build<'_> {
                 .map(|failed| failed.instant(Nanos(0)).not_before(&from))
         });
         let (end, outcome) = match settled {
+            Some(settled) if step.has_vanished => (settled, Outcome::Vanished),
             Some(settled) if step.is_cut_short => (settled, Outcome::Deleted),
             Some(settled) => {
                 (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
@@ -125,6 +126,9 @@ impl Build<'_> {
         }
         if !step.is_deleted {
             draft.push("lifespan.actor", "controller");
+        }
+        if step.has_vanished {
+            draft.push("lifespan.watch.gap", true);
         }
         push_schedule(&mut draft, step.scheduled);
         push_finalizers(&mut draft, &step.finalizers);

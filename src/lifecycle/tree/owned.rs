@@ -248,6 +248,10 @@ impl Tree {
     pub(super) fn owned_gone(&mut self, uid: Uid, gone: Evidence, turn: &mut Turn<'_>) {
         self.forest.set_gone(uid);
         self.begin_delete_step(uid, gone, turn);
+        if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(uid)) {
+            let is_by_this = step.is_deleted || step.settled == Some(gone);
+            step.has_vanished |= turn.seen.is_listed && is_by_this;
+        }
         self.end_owned(uid, gone);
     }
 
@@ -343,6 +347,7 @@ fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step
         writes: Vec::new(),
         settled: None,
         is_cut_short: false,
+        has_vanished: false,
         is_unseen: false,
         failed: None,
         is_restart: false,

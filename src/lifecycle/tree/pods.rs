@@ -10,11 +10,11 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::pod::{PodPhase, PodSnapshot};
 use crate::facts::span::Outcome;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{SECOND, UnixNanos};
 use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
-use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Start};
-use crate::lifecycle::transition::{ByPod, Lost, Settles};
+use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Seq, Start};
+use crate::lifecycle::transition::{ByPod, Lost, Settles, Transition};
 use crate::lifecycle::turn::{Seen, Turn};
 
 impl Tree {
@@ -41,6 +41,13 @@ impl Tree {
         let was_missed = self.pods.of(uid).is_some_and(|pod| pod.missed().is_some());
         self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
+        if let Some(of) = self.pending.as_deref().filter(|_| is_baseline)
+            && let Some(closed) = of.closed.as_deref()
+        {
+            // It was told after all was cut that had a part in it.
+            let (seq, end, is_settled) = (of.seq, closed.end, closed.is_settled);
+            self.pods.change(uid, |pod| pod.cut(seq, end, is_settled));
+        }
         self.end_debuggers(uid, None, turn);
         if loss.is_some() && self.top().uid == uid {
             self.bare_ended(new, turn);
@@ -74,23 +81,34 @@ impl Tree {
         let is_bare = uid == self.top().uid;
         let owner = new.meta.owner.as_ref().map(|owner| owner.uid).filter(|_| !is_bare);
         let mut pod = Pod::new(new, owner);
-        // Listed, but created inside the open transition: in a gap of the watch, or before it left its
-        // selector.
-        let is_unjudged = self.is_unjudged;
-        let is_of_open = self.open().is_some_and(|open| {
-            let was_in_it = open.unseen.remove(&uid).is_some();
-            let is_later = !was_unseen && open.start.lo <= new.meta.created;
-            !is_unjudged && (was_in_it || is_later)
-        });
+        // Listed, but created inside a transition: in a gap of the watch, or before it left its selector.
+        let was_in_it = self.open().is_some_and(|open| open.unseen.remove(&uid).is_some());
+        let of = self.lasted_at(new.meta.created).filter(|_| !was_unseen);
+        let is_of_open = was_in_it || of.is_some_and(|of| of.closed.is_none());
+        let closed = of.filter(|of| of.closed.is_some() && !of.action.is_end()).map(|of| of.seq);
         if pod.is_untraced {
             // Nothing begins with it.
-        } else if turn.seen.is_listed && !is_of_open {
+        } else if !turn.seen.is_listed || (is_of_open && !self.is_unjudged) {
+            self.pod_created(new, &mut pod, turn);
+        } else if let Some(seq) = closed.filter(|_| !self.is_unjudged && !self.is_muted) {
+            self.pod_started(new, &mut pod, seq, turn);
+        } else {
             pod.begin_listed(new, turn.seen.heard);
             self.is_unjudged |= is_bare;
-        } else {
-            self.pod_created(new, &mut pod, turn);
         }
         self.pods.insert(uid, pod);
+    }
+
+    /// The transition that something was made in which says that by whole seconds: it is open, or waits for
+    /// its hold.
+    fn lasted_at(&self, created: UnixNanos) -> Option<&Transition> {
+        self.pending.as_deref().filter(|it| {
+            let is_within = |end: UnixNanos| created.plus(SECOND) <= end;
+            let closed = it.closed.as_deref();
+            !it.is_healing
+                && it.start.lo <= created
+                && closed.is_none_or(|closed| is_within(closed.end.moment()))
+        })
     }
 
     fn pod_created(&mut self, new: &PodSnapshot, pod: &mut Pod, turn: &mut Turn<'_>) {
@@ -119,11 +137,18 @@ impl Tree {
             turn.counts.pods += 1;
             return;
         };
+        self.pod_started(new, pod, seq, turn);
+    }
+
+    /// It was created in the transition `seq`.
+    fn pod_started(&self, new: &PodSnapshot, pod: &mut Pod, seq: Seq, turn: &Turn<'_>) {
+        let is_bare = new.meta.uid == self.top().uid;
         let mut start = Start::new(Some(seq), new, turn.seen.heard);
         start.waits.min_ready = self.min_ready_of(pod.owner());
         start.stamps = new.stamps.iter().filter(|_| !is_bare).cloned().collect();
         pod.set_start(start);
         if !new.restarts_always {
+            let at = Evidence::object(new.meta.created, turn.seen.heard);
             pod.set_run(PodRun::new(Some(seq), at));
         }
     }

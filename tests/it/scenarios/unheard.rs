@@ -262,3 +262,75 @@ fn what_lists_tell_of_objects_that_own_each_other_enters_once() {
         "#]],
     );
 }
+
+/// Its status says that it is done, by a lane that is there.
+#[test]
+fn pods_that_a_list_tells_while_what_made_them_waits_for_its_hold_are_part_of_that() {
+    check(
+        "
+        @0 settled web a
+        @5    closed pods
+        @8    deploy web replicas=3
+        @8.1  rs web-1 replicas=3
+        @8.2  missed pod b of=web-1
+        @8.2  missed pod c of=web-1
+        @9.3  missed pod b running ready
+        @9.4  missed pod c running ready
+        @9.5  rs web-1 status=3/3
+        @9.6  deploy web status=3/3/3
+        @14   missed pod d of=web-1
+        @15   list pods
+        @60 wait
+        ",
+        expect![[r#"
+            scale Deployment web 8..9.6 completed {cause=spec:2, manager=controller, changed=replicas, watch.gap}
+              scale ReplicaSet web-1 8..9.5 completed {replicas.from=1, replicas.to=3}
+                start Pod b 8..9 completed
+                start Pod c 8..9 completed
+        "#]],
+    );
+}
+
+#[test]
+fn what_only_a_list_proves_gone_has_vanished_below_what_is_deleted_too() {
+    check(
+        "
+        @0 settled web a
+        @5    closed deploys
+        @5    closed sets
+        @5    closed pods
+        @8    missed pod a gone
+        @8.1  missed rs web-1 gone
+        @8.2  missed deploy web gone
+        @10   list pods none
+        @10.1 list sets none
+        @10.2 list deploys none
+        @60 wait
+        ",
+        expect![[r#"
+            delete Deployment web 10.1..10.2 vanished {cause=delete, watch.gap}
+              delete ReplicaSet web-1 10.1..10.1 vanished {watch.gap}
+        "#]],
+    );
+}
+
+/// Nobody saw it being asked to go.
+#[test]
+fn a_run_below_that_a_list_lacks_has_vanished() {
+    check(
+        "
+        @0 list
+        @1   cr JobSet.x-k8s mnist mode=run by=kubectl
+        @1.2 job mnist-node of=JobSet.x-k8s/mnist
+        @5    closed job
+        @8    missed job mnist-node gone
+        @10   list job none
+        @12   cr JobSet.x-k8s mnist settled
+        @60 wait
+        ",
+        expect![[r#"
+            run JobSet mnist 1..12 completed {cause=spec:1, manager=kubectl, watch.gap}
+              run Job mnist-node 1.2..10 vanished {watch.gap}
+        "#]],
+    );
+}
