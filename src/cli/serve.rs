@@ -338,11 +338,11 @@ fn gone_on_with(
 
 fn tell_restored(restored: &Restored, now: UnixNanos) {
     let Restored { at, n_trees, n_open, dropped, n_damaged } = restored;
-    let seconds_away = now.since(*at).millis() as f64 / 1_000.0;
+    let stored_seconds_ago = now.since(*at).millis() as f64 / 1_000.0;
     tracing::info!(
         trees = n_trees,
         open_transitions = n_open,
-        seconds_away,
+        stored_seconds_ago,
         "Going on with what was stored"
     );
     if *n_damaged > 0 || !dropped.is_empty() {
