@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod batch;
 pub mod encode;
 pub mod json;
+pub mod number;
 pub mod sample;
 pub mod verdict;
 mod wire;

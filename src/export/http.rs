@@ -143,7 +143,7 @@ impl Client {
             Encoding::Proto => {
                 ExportTraceServiceResponse::decode(body).map_err(|error| error.to_string())
             }
-            Encoding::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
+            Encoding::Json => json::response(body).map_err(|error| error.to_string()),
         };
         read.map_err(|why| refused(Code::Internal, format!("the answer cannot be read: {why}")))
     }

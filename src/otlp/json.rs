@@ -1,8 +1,14 @@
 //! OTLP as JSON, one document a line: what the Collector's file exporter writes and its file
-//! receiver reads.
+//! receiver reads. And what a server answers to such a document.
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use prost::Message as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::number;
 
 /// The bytes are not a request, or cannot be told as JSON.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +42,51 @@ pub fn document(request: &[u8]) -> Result<String, JsonError> {
     serde_json::to_string(&request).map_err(JsonError::NotJson)
 }
 
+/// What a server answered to a document. The generated code takes no count that is written as a text,
+/// which is how JSON of protobuf writes it.
+///
+/// # Errors
+/// Tells what is no such answer.
+pub fn response(answer: &[u8]) -> Result<ExportTraceServiceResponse, serde_json::Error> {
+    let Response { partial_success } = serde_json::from_slice(answer)?;
+    let partial_success = partial_success.map(|it| ExportTracePartialSuccess {
+        rejected_spans: it.rejected_spans.unwrap_or_default().0,
+        error_message: it.error_message.unwrap_or_default(),
+    });
+    Ok(ExportTraceServiceResponse { partial_success })
+}
+
+/// `ExportTraceServiceResponse`; what is `null` is not there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Response {
+    partial_success: Option<Partial>,
+}
+
+/// `ExportTracePartialSuccess`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Partial {
+    rejected_spans: Option<Whole>,
+    error_message: Option<String>,
+}
+
+/// An int64.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(try_from = "Value")]
+struct Whole(i64);
+
+impl TryFrom<Value> for Whole {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        number::whole(&value).map(Self).ok_or_else(|| format!("{value} is no whole number"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::expect_file;
-    use serde_json::Value;
 
     use super::*;
     use crate::otlp::{batch, sample};
@@ -96,6 +143,28 @@ mod tests {
         let request = batch::request(&sample::trace());
         let value = serde_json::from_str(&document(&request.bytes).unwrap()).unwrap();
         walk("document", &value);
+    }
+
+    #[test]
+    fn an_answer_is_read_however_a_server_writes_its_count() {
+        let read = |answer: &str| {
+            let partial = response(answer.as_bytes()).map_err(|error| error.to_string())?;
+            let partial = partial.partial_success.unwrap_or_default();
+            Ok::<_, String>((partial.rejected_spans, partial.error_message))
+        };
+        let told = |count: &str| {
+            let partial = r#"{"rejectedSpans":COUNT,"errorMessage":"why","new":[]}"#;
+            let partial = partial.replace("COUNT", count);
+            read(&format!(r#"{{"partialSuccess":{partial},"new":{{}}}}"#))
+        };
+        for (count, n) in [("\"2\"", 2), ("2", 2), ("2e0", 2), ("null", 0), ("\"0\"", 0)] {
+            assert_eq!(told(count), Ok((n, "why".to_owned())), "{count}");
+        }
+        for none in ["{}", r#"{"partialSuccess":null}"#, r#"{"partialSuccess":{}}"#] {
+            assert_eq!(read(none), Ok((0, String::new())), "{none}");
+        }
+        assert!(told("\"two\"").unwrap_err().starts_with("\"two\" is no whole number"));
+        assert!(read("<html>").is_err());
     }
 
     #[test]

@@ -346,6 +346,25 @@ async fn over_http_the_same_arrives_in_protobuf_and_in_json() {
 }
 
 #[tokio::test]
+async fn over_http_what_a_server_takes_in_part_is_counted_so_whoever_wrote_its_json() {
+    for count in ["\"2\"", "2"] {
+        let server = FakeHttp::start([]).await;
+        let answer = r#"{"partialSuccess":{"rejectedSpans":COUNT,"errorMessage":"too many"}}"#;
+        server.says.send_replace(answer.replace("COUNT", count).leak());
+        let wire = Wire::Http(Encoding::Json);
+        let delivery =
+            Delivery::start(vec![with("otlp_http", &server.url, wire, Queue::default())]).unwrap();
+        delivery.offer(&spans());
+        let books = settled(&delivery).await;
+        balanced(&books);
+        let Books { sent, rejected, failed, warning, .. } = &books[0];
+        assert_eq!((*sent, *rejected, *failed), (spans().len() as u64 - 2, 2, 0), "{count}");
+        assert_eq!(warning.as_deref(), Some("too many"));
+        assert_eq!(server.received().await.len(), 1, "it is not sent again");
+    }
+}
+
+#[tokio::test]
 async fn over_http_only_what_may_be_is_sent_again_and_not_before_it_is_asked_for() {
     let server = FakeHttp::start([(503, Some("1")), (429, None), (502, None), (504, None)]).await;
     let began = tokio::time::Instant::now();

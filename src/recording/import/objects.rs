@@ -20,6 +20,7 @@ use crate::facts::kind::Lane;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
 use crate::kinds::{Catalog, Heard, Said, news};
+use crate::otlp::number::whole;
 
 /// What a record says.
 #[derive(Debug)]
@@ -201,9 +202,5 @@ fn taken(value: &mut Value, key: &str) -> Vec<Value> {
 
 /// Nanoseconds, as JSON of protobuf writes them.
 fn time(value: &Value) -> Option<UnixNanos> {
-    let nanos = match value.as_str() {
-        Some(text) => text.parse().ok()?,
-        None => value.as_i64()?,
-    };
-    (nanos > 0).then_some(UnixNanos(nanos))
+    whole(value).filter(|nanos| *nanos > 0).map(UnixNanos)
 }

@@ -2,17 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use crate::otlp::number::{real, whole};
+
 /// What an `AnyValue` says; what is no such value says nothing.
 pub(super) fn plain(value: &Value) -> Value {
     let Some((form, value)) = value.as_object().and_then(|forms| forms.iter().next()) else {
         return Value::Null;
     };
     match form.as_str() {
-        // Whole numbers are texts in JSON of protobuf.
-        "intValue" => match value.as_str() {
-            Some(text) => text.parse::<i64>().map_or(Value::Null, Value::from),
-            None => value.clone(),
-        },
+        "intValue" => whole(value).map_or(Value::Null, Value::from),
+        "doubleValue" => real(value).map_or(Value::Null, Value::from),
         "arrayValue" => Value::Array(values(value).iter().map(plain).collect()),
         "kvlistValue" => {
             let pairs = values(value).iter().filter_map(|pair| {
@@ -21,7 +20,7 @@ pub(super) fn plain(value: &Value) -> Value {
             });
             Value::Object(pairs.collect::<Map<_, _>>())
         }
-        "stringValue" | "boolValue" | "doubleValue" => value.clone(),
+        "stringValue" | "boolValue" => value.clone(),
         _ => Value::Null,
     }
 }
@@ -44,12 +43,15 @@ mod tests {
         let body = json!({"kvlistValue": {"values": [
             pair("n", json!({"intValue": "-7"})),
             pair("m", json!({"intValue": 7})),
+            pair("e", json!({"intValue": "7e0"})),
             pair("x", json!({"doubleValue": 1.5})),
+            pair("y", json!({"doubleValue": "1.5"})),
+            pair("nan", json!({"doubleValue": "NaN"})),
             pair("list", list),
             pair("empty", json!({"kvlistValue": {}})),
             pair("bytes", json!({"bytesValue": "AA=="})),
         ]}});
-        let object = json!({"n": -7, "m": 7, "x": 1.5, "list": ["a", true, null], "empty": {}, "bytes": null});
+        let object = json!({"n": -7, "m": 7, "e": 7, "x": 1.5, "y": 1.5, "nan": null, "list": ["a", true, null], "empty": {}, "bytes": null});
         assert_eq!(plain(&body), object);
         for wrong in [json!(null), json!(3), json!({}), json!({"intValue": "x"})] {
             assert_eq!(plain(&wrong), Value::Null);

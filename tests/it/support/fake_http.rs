@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use prost::bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 /// A request as it arrived.
@@ -60,6 +60,8 @@ type Script = VecDeque<(u16, Option<&'static str>)>;
 pub(crate) struct FakeHttp {
     /// `http://127.0.0.1:port/v1/traces`
     pub(crate) url: String,
+    /// What it says with 200.
+    pub(crate) says: watch::Sender<&'static str>,
     received: Arc<Mutex<Vec<Received>>>,
     _server: JoinSet<()>,
 }
@@ -74,14 +76,16 @@ impl FakeHttp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
         let (mut server, seen) = (JoinSet::new(), received.clone());
+        let says = watch::Sender::new("");
+        let said = says.subscribe();
         server.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (script, seen) = (script.clone(), seen.clone());
+                let (script, seen, said) = (script.clone(), seen.clone(), said.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let (script, seen) = (script.clone(), seen.clone());
-                    async move { Ok::<_, Infallible>(answer(&script, &seen, request).await) }
+                    let (script, seen, said) = (script.clone(), seen.clone(), *said.borrow());
+                    async move { Ok::<_, Infallible>(answer(&script, &seen, said, request).await) }
                 });
                 connections.spawn(async move {
                     drop(
@@ -90,7 +94,7 @@ impl FakeHttp {
                 });
             }
         });
-        Self { url, received, _server: server }
+        Self { url, says, received, _server: server }
     }
 
     /// All requests that arrived so far.
@@ -102,6 +106,7 @@ impl FakeHttp {
 async fn answer(
     script: &Mutex<Script>,
     seen: &Mutex<Vec<Received>>,
+    said: &'static str,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
@@ -116,5 +121,5 @@ async fn answer(
     if let Some(after) = after {
         response = response.header("retry-after", after);
     }
-    response.body(Full::default()).unwrap()
+    response.body(if code == 200 { said.into() } else { Full::default() }).unwrap()
 }
