@@ -27,6 +27,7 @@ mod http;
 mod intake;
 mod keeper;
 mod line;
+mod probe;
 mod proxy;
 mod sampler;
 mod server;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::known::Known;
 use crate::config::ComponentHealth;
+use crate::export::books::Books;
 use crate::facts::time::UnixNanos;
 use crate::text::utc;
 use crate::watch::status::{Phase, Status};
@@ -115,17 +116,23 @@ pub(super) fn components(known: &Known) -> Vec<Component> {
     let mut all = vec![worst(&receiver, &receivers, known)];
     all.extend(known.snapshot.exporters.iter().map(|books| Component {
         name: format!("exporter:{}", books.id),
-        state: match &books.last_error {
-            _ if known.is_stopping && books.is_idle() => State::Stopped,
-            _ if known.is_stopping => State::Stopping,
-            Some(_) if books.is_for_a_person => State::Permanent,
-            Some(_) => State::Recoverable,
-            None => State::Ok,
-        },
+        state: exporter(known, books),
         since: books.failing_since.unwrap_or(known.started),
-        why: books.last_error.clone(),
+        why: books.last_error.clone().filter(|_| books.is_failing()),
     }));
     all
+}
+
+/// A request that is tried again is an error that may pass. One that was dropped is none: the Collector
+/// tells it in its log and counts it, and so does this.
+fn exporter(known: &Known, books: &Books) -> State {
+    match known.is_stopping {
+        true if books.is_idle() => State::Stopped,
+        true => State::Stopping,
+        false if books.is_for_a_person => State::Permanent,
+        false if books.is_failing() => State::Recoverable,
+        false => State::Ok,
+    }
 }
 
 /// What stores.
@@ -186,7 +193,6 @@ fn event(of: &Component, health: ComponentHealth, now: UnixNanos) -> Map<String,
 mod tests {
     use super::*;
     use crate::export::Kept;
-    use crate::export::books::Books;
     use crate::storage::Figures;
     use crate::telemetry::metrics::Snapshot;
 
@@ -202,6 +208,7 @@ mod tests {
         let books = Books {
             id: "otlp_grpc".to_owned(),
             last_error: is_failing.then(|| "refused".to_owned()),
+            requests_retried: u64::from(is_failing),
             failing_since: is_failing.then_some(UnixNanos::from_seconds(60)),
             ..Books::default()
         };
@@ -251,6 +258,9 @@ mod tests {
         assert_eq!(told_of(&ok, exporter), (200, "StatusOK".to_owned()));
         let retrying = known(Phase::Watching, true);
         assert_eq!(told_of(&retrying, exporter), (200, "StatusRecoverableError".to_owned()));
+        let mut dropped = known(Phase::Watching, true);
+        dropped.snapshot.exporters[0].requests_retried = 0;
+        assert_eq!(told_of(&dropped, exporter), (200, "StatusOK".to_owned()), "it is over");
         let mut denied = known(Phase::Watching, true);
         denied.snapshot.exporters[0].is_for_a_person = true;
         assert_eq!(told_of(&denied, exporter), (200, "StatusPermanentError".to_owned()));

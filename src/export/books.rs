@@ -36,11 +36,17 @@ pub struct Books {
     pub queue_capacity: Option<u64>,
     /// Requests under way.
     pub requests_in_flight: u64,
-    /// The last failure, as one sentence, until a request succeeds: also while it is tried again.
+    /// Of these: tried again, because the last attempt failed.
+    pub requests_retried: u64,
+    /// Nobody answered there last, and it is asked again whether there is anything to send or not. Of a
+    /// file: it could not be written, and is tried again with what comes next.
+    pub is_away: bool,
+    /// The last failure, as one sentence, until a request succeeds: also while it is tried again. If it
+    /// was only that nobody answered, until somebody does.
     pub last_error: Option<String>,
     /// Whether only a person can mend that: the server does not know this client, or this way.
     pub is_for_a_person: bool,
-    /// Since when there is one.
+    /// Since when it is failing, if it is.
     pub failing_since: Option<UnixNanos>,
     /// What the server last said beside a success.
     pub warning: Option<String>,
@@ -51,6 +57,13 @@ impl Books {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.rejected + self.failed + self.refused
+    }
+
+    /// Whether something is tried again, or will be in vain until a person mends it. A request that was
+    /// refused for good, or given up, is over: that is told, and is no state that lasts.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.requests_retried > 0 || self.is_away || self.is_for_a_person
     }
 
     /// Whether nothing waits and nothing is under way.

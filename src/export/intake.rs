@@ -41,7 +41,7 @@ impl Account {
         self.books.send_modify(|books| {
             change(books);
             let since = books.failing_since.take().or_else(|| Some(crate::clock::now()));
-            books.failing_since = since.filter(|_| books.last_error.is_some());
+            books.failing_since = since.filter(|_| books.is_failing());
         });
     }
 
@@ -59,6 +59,7 @@ impl Account {
         let (n_unstored, is_stored) = (self.line.n_unstored(), self.line.is_stored());
         self.write(|books| {
             books.requests_in_flight = 0;
+            books.requests_retried = 0;
             let (queued, in_flight) =
                 (std::mem::take(&mut books.queued), std::mem::take(&mut books.in_flight));
             let lost = if is_stored { n_unstored.min(queued) } else { queued };

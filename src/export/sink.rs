@@ -61,6 +61,7 @@ impl Sink {
             let written = self.write(&request);
             self.account.write(|books| {
                 books.queued -= n;
+                books.is_away = written.is_err();
                 match &written {
                     Ok(()) => {
                         books.sent += n;

@@ -16,6 +16,7 @@ use super::error::Failure;
 use super::intake::{Account, Intake};
 use super::keeper::Keeper;
 use super::line::{Item, Room, SAID_EVERY};
+use super::probe::probe;
 use super::server::Server;
 use super::settings::Queue;
 use crate::otlp::batch::Request;
@@ -79,9 +80,8 @@ impl Worker {
         let mut under_way = JoinSet::new();
         let mut is_open = true;
         let account = self.account.clone();
-        let server = self.server.clone();
-        let mut reached = std::pin::pin!(server.reach());
-        let mut is_reached = false;
+        let retry = self.settings.retry.clone();
+        let mut probe = std::pin::pin!(probe(account.clone(), self.server.clone(), retry));
         loop {
             while under_way.len() < self.queue.num_consumers {
                 let Some(next) = ready.pop_front() else { break };
@@ -118,12 +118,7 @@ impl Worker {
                         tickets.for_each(|it| it.is_kept.store(true, Ordering::Relaxed));
                     }
                 }
-                answer = &mut reached, if !is_reached => {
-                    is_reached = true;
-                    if let Err(status) = answer {
-                        self.unanswered(&Failure::new(&status, self.server.wire()));
-                    }
-                }
+                never = &mut probe => match never {},
                 () = sleep_until(began + due.unwrap_or_default()), if due.is_some() => {
                     ready.extend(batcher.as_mut().and_then(Batcher::flush));
                 }
@@ -176,20 +171,6 @@ impl Worker {
         None
     }
 
-    /// Nobody listens there: that is said before there is anything to send.
-    fn unanswered(&self, failure: &Failure) {
-        self.account.write(|books| {
-            books.last_error.get_or_insert_with(|| failure.to_string());
-        });
-        tracing::warn!(
-            otelcol.component.id = self.account.id(),
-            otelcol.component.kind = "exporter",
-            otelcol.signal = "traces",
-            error = failure.to_string(),
-            "The endpoint does not answer"
-        );
-    }
-
     /// Delivers one request, and keeps the account of it; `false` if the storage keeps it because the
     /// end came first.
     fn delivery(
@@ -211,7 +192,10 @@ impl Worker {
                 let (server, bytes) = (server.clone(), request.bytes.clone());
                 async move { server.send(bytes).await }
             };
+            let mut is_retried = false;
             let pause = |status, delay| {
+                let is_first = !std::mem::replace(&mut is_retried, true);
+                account.write(|books| books.requests_retried += u64::from(is_first));
                 let failure = Failure::new(&status, wire);
                 pause(account.clone(), failure, delay, stop.clone())
             };
@@ -224,13 +208,14 @@ impl Worker {
                     Some(Failure { gave_up, ..Failure::new(status, wire) })
                 }
             };
-            let is_kept = keeper.is_some()
-                && *stop.borrow() == Stop::Draining
-                && matches!(ended.ending, Ending::GaveUp(_));
+            let gave_up = matches!(ended.ending, Ending::GaveUp(_));
+            let is_kept = gave_up && keeper.is_some() && *stop.borrow() == Stop::Draining;
             tell(&id, &ended.ending, failure.as_ref().filter(|_| !is_kept), n);
             account.write(|books| {
                 books.in_flight -= n;
                 books.requests_in_flight -= 1;
+                books.requests_retried -= u64::from(is_retried);
+                books.is_away = gave_up;
                 match ended.ending {
                     Ending::Delivered { rejected, message } => {
                         books.rejected += rejected as u64;
@@ -247,7 +232,10 @@ impl Worker {
                     }
                 }
                 books.is_for_a_person = failure.as_ref().is_some_and(Failure::is_for_a_person);
-                books.last_error = failure.map(|failure| failure.to_string());
+                // What is tried again has its reason still.
+                if failure.is_some() || books.requests_retried == 0 {
+                    books.last_error = failure.map(|failure| failure.to_string());
+                }
             });
             for ticket in tickets {
                 ticket.is_kept.fetch_or(is_kept, Ordering::Relaxed);

@@ -14,6 +14,7 @@ mod driver;
 mod ends;
 mod export;
 mod failing_disk;
+mod failing;
 mod fairness;
 mod golden;
 mod import;

@@ -67,6 +67,7 @@ const SHELL_FILES: &[&str] = &[
     "export/intake.rs",
     "export/keeper.rs",
     "export/line.rs",
+    "export/probe.rs",
     "export/server.rs",
     "export/sink.rs",
     "export/worker.rs",
