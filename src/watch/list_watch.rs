@@ -23,6 +23,10 @@ const BACKOFF: Backoff = Backoff {
 /// A kind that may not be read, or is not there, is asked for again after this.
 pub const DENIED: Duration = Duration::from_secs(30);
 
+/// No longer is waited, whatever the server asks: what comes meanwhile would be heard as late. client-go
+/// has no bound, the Collector that of the data, which does not keep; API servers ask for seconds.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(120);
+
 /// A watch that ends sooner than this without a word has failed, whatever it says.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
@@ -78,6 +82,8 @@ impl From<Failed> for Ended {
 pub struct Next {
     /// What to wait before.
     pub wait: Duration,
+    /// The server asked to wait.
+    pub is_asked: bool,
     /// What to ask.
     pub request: Request,
     /// What the watch is at while it waits.
@@ -206,6 +212,7 @@ impl ListWatch {
         let Failed::Refused { code, retry_after, .. } = *failed else {
             return self.again(jitter, None, message);
         };
+        let retry_after = retry_after.map(|asked| asked.min(LONGEST_ASKED));
         match code {
             410 => self.expired(jitter, message),
             // Servers without WatchList do not know, or do not allow, its parameters.
@@ -221,7 +228,8 @@ impl ListWatch {
     }
 
     fn now(&self, request: Request, phase: Phase) -> Next {
-        Next { wait: Duration::ZERO, request, phase, is_away: false, error: None }
+        let (wait, is_asked) = (Duration::ZERO, false);
+        Next { wait, is_asked, request, phase, is_away: false, error: None }
     }
 
     fn list(&self) -> Request {
@@ -242,6 +250,7 @@ impl ListWatch {
         let wait = BACKOFF.delay(self.n_failed, jitter, Duration::ZERO, retry_after);
         Next {
             wait: wait.unwrap_or(BACKOFF.max),
+            is_asked: retry_after.is_some(),
             request: self.same(),
             phase: Phase::Retrying,
             is_away: true,

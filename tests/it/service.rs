@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message as _;
 use serde_json::Value as Json;
 
-use crate::support::fake_api::{FakeApi, Manner};
+use crate::support::fake_api::{FakeApi, Fault, Manner};
 use crate::support::fake_collector::FakeCollector;
 use crate::support::fake_http::FakeHttp;
 use crate::support::lines;
@@ -194,6 +194,32 @@ async fn an_api_server_that_is_away_is_waited_for_and_told_in_one_line_each_way(
     // One kind is not served here, which is told; nothing else is.
     let others = said.lines().filter(|line| line.contains("Cannot list or watch"));
     assert!(others.clone().all(|line| line.contains("404")), "{said}");
+    service.signal("TERM");
+    assert_eq!(service.ended().await, Some(0), "{}", service.said());
+}
+
+#[tokio::test]
+async fn each_lane_that_is_asked_to_wait_says_how_long_and_a_server_that_is_too_busy_is_there() {
+    let refuse = |resource, code| (resource, vec![Fault::Refuse(code, Some(2))]);
+    let faults = [refuse("deployments.apps", 503), refuse("pods", 503), refuse("events", 429)];
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &faults).await;
+    let (health, zpages) = (free_address().await, free_address().await);
+    let folder = folder("busy");
+    fs::write(folder.join("c.yaml"), config("debug: {verbosity: basic}", &health, &zpages))
+        .unwrap();
+    let mut service = Service::start(folder, &api.url, &["--config", "c.yaml"]);
+    until_answered(&health, "/", |status, body| status == 200 && !body.contains("tried again"))
+        .await;
+    let said = service.said();
+    let told = |what: &str| {
+        let lines: Vec<_> = said.lines().filter(|line| line.contains(what)).collect();
+        assert!(lines.iter().all(|line| line.contains(r#""wait":"2s""#)), "{said}");
+        let of = |resource: &str| lines.iter().any(|line| line.contains(resource));
+        ["deployments.apps", "pods", "events"].map(of)
+    };
+    assert_eq!(told("The API server does not answer; trying again"), [true, false, false]);
+    assert_eq!(told("The API server asks to wait; trying again"), [false, true, false]);
+    assert_eq!(told("The API server is too busy; trying again"), [false, false, true]);
     service.signal("TERM");
     assert_eq!(service.ended().await, Some(0), "{}", service.said());
 }

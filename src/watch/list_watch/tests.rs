@@ -156,6 +156,21 @@ fn what_the_server_asks_to_wait_is_waited() {
 }
 
 #[test]
+fn no_server_keeps_a_lane_silent_for_longer_than_minutes() {
+    for code in [403, 404, 429, 503] {
+        let ended = Ended::Failed(Failed::Refused {
+            code,
+            message: String::new(),
+            retry_after: Some(Duration::from_secs(100_000)),
+        });
+        let next = watching().after(ended, HALF);
+        assert_eq!((next.wait, next.is_asked), (LONGEST_ASKED, true), "{code}");
+    }
+    let next = watching().after(refused(503), HALF);
+    assert_eq!((next.wait.as_millis(), next.is_asked), (800, false));
+}
+
+#[test]
 fn a_kind_that_may_not_be_read_is_asked_for_again() {
     let next = watching().after(refused(403), HALF);
     assert_eq!((next.phase, next.wait, next.request), (Phase::Forbidden, DENIED, watch("7")));
