@@ -38,6 +38,21 @@ impl Seldom {
         });
         unsaid
     }
+
+    /// How often it happened unsaid, if it did and that may be said now.
+    pub(crate) fn overdue(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut unsaid = None;
+        self.said.send_if_modified(|(at, n_unsaid)| {
+            let may_be = at.is_none_or(|at| now.duration_since(at) >= self.every);
+            if *n_unsaid > 0 && may_be {
+                *at = Some(now);
+                unsaid = Some(std::mem::take(n_unsaid));
+            }
+            unsaid.is_some()
+        });
+        unsaid
+    }
 }
 
 #[cfg(test)]
@@ -53,5 +68,10 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!(said, [0, 59, 59]);
+        assert_eq!(seldom.overdue(), None, "it was said half a minute ago");
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!((seldom.overdue(), seldom.overdue()), (Some(29), None));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(seldom.overdue(), None, "all was said");
     }
 }

@@ -13,3 +13,4 @@ mod reading;
 pub mod status;
 pub mod target;
 mod trouble;
+mod unreadable;

@@ -13,6 +13,7 @@ use super::reader::{Reader, Stopped};
 use super::status::{Phase, Status};
 use super::target::{Target, WatchSettings};
 use super::trouble::Trouble;
+use super::unreadable::Unreadable;
 use crate::cluster::connect::Cluster;
 
 /// One list and watch, and who listens to it.
@@ -93,7 +94,8 @@ where
             namespace => format!("{} in {namespace}", target.resource()),
         };
         let reader = Reader {
-            trouble: Trouble::new(name, status.clone(), Arc::clone(&reach)),
+            trouble: Trouble::new(name.clone(), status.clone(), Arc::clone(&reach)),
+            unreadable: Unreadable::new(name),
             api: cluster.api.clone(),
             target,
             settings: settings.clone(),

@@ -19,6 +19,7 @@ use super::reading::{Piece, Reading, Tally};
 use super::status::{Phase, Progress, Status};
 use super::target::{Target, WatchSettings};
 use super::trouble::{Kind, Trouble};
+use super::unreadable::Unreadable;
 use crate::clock;
 use crate::cluster::api_server::{Answer, ApiServer, PAUSE};
 use crate::cluster::discovery;
@@ -52,6 +53,7 @@ pub(super) struct Reader<E: Listener> {
     pub(super) out: mpsc::Sender<E::Out>,
     pub(super) status: watch::Sender<Status>,
     pub(super) trouble: Trouble,
+    pub(super) unreadable: Unreadable,
     /// What schemas say, by the path of their document: shared by all that are read.
     pub(super) schemas: Arc<Mutex<BTreeMap<String, Schemas>>>,
     /// What the schema of its kind says has been asked.
@@ -387,15 +389,8 @@ impl<E: Listener> Reader<E> {
         }
     }
 
-    fn count(&self, n_bytes: usize, tally: &Tally, more: impl FnOnce(&mut Status)) {
-        for one in &tally.refused {
-            let (Refused::Object(problem) | Refused::Stamp(_, problem)) = one;
-            tracing::warn!(
-                resource = self.target.resource(),
-                problem,
-                "Cannot read an object or its trace context"
-            );
-        }
+    fn count(&mut self, n_bytes: usize, tally: &Tally, more: impl FnOnce(&mut Status)) {
+        self.unreadable.tell(&tally.refused);
         self.status.send_modify(|status| {
             status.n_bytes += n_bytes as u64;
             status.n_events += tally.n_events;

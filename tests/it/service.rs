@@ -225,6 +225,35 @@ async fn each_lane_that_is_asked_to_wait_says_how_long_and_a_server_that_is_too_
 }
 
 #[tokio::test]
+async fn a_trace_context_that_cannot_be_read_is_told_once_and_counted_on_every_version() {
+    let mut lines = lines::recording("02-rolling-update");
+    for line in lines.iter_mut().filter(|line| &*line.resource == "pods") {
+        let mut object: Json = serde_json::from_str(&line.object).unwrap();
+        if object["metadata"]["uid"].is_string() {
+            object["metadata"]["annotations"]["traceparent"] = "00-nothing".into();
+            line.object = object.to_string();
+        }
+    }
+    let api = FakeApi::start(&lines, MANNER, &[]).await;
+    let (health, zpages) = (free_address().await, free_address().await);
+    let folder = folder("flaw");
+    fs::write(folder.join("c.yaml"), config("debug: {verbosity: basic}", &health, &zpages))
+        .unwrap();
+    let mut service = Service::start(folder, &api.url, &["--config", "c.yaml"]);
+    until_answered(&zpages, "/debug/watchz?format=json", |_, body| {
+        let page: Json = serde_json::from_str(body).unwrap();
+        let pods = page["watches"].as_array().into_iter().flatten();
+        let mut pods = pods.filter(|it| it["resource"] == "pods");
+        pods.any(|it| it["refused_stamps"].as_u64() > Some(20))
+    })
+    .await;
+    let said = service.said();
+    assert_eq!(said.matches("Cannot read an object or its trace context").count(), 1, "{said}");
+    service.signal("TERM");
+    assert_eq!(service.ended().await, Some(0), "{}", service.said());
+}
+
+#[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_said_before_there_is_anything_to_send() {
     let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
     let (health, zpages, nowhere) =

@@ -86,6 +86,7 @@ const SHELL_FILES: &[&str] = &[
     "watch/left.rs",
     "watch/reader.rs",
     "watch/trouble.rs",
+    "watch/unreadable.rs",
     "webhook/roots.rs",
     "webhook/server.rs",
 ];
