@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -100,6 +101,9 @@ pub enum StartError {
         source: StorageError,
     },
 }
+
+/// What an exporter does until nothing more comes.
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Running exporters.
 #[derive(Debug)]
@@ -233,7 +237,7 @@ impl Delivery {
         };
         for Exporter { id, to } in exporters {
             let stopped = stopped.clone();
-            let intake = match to {
+            let (intake, work): (Intake, Work) = match to {
                 To::Server { wire, settings, queue } => {
                     let server = Server::new(wire, &settings)
                         .map_err(|source| StartError::Settings { id: id.clone(), source })?;
@@ -243,24 +247,22 @@ impl Delivery {
                     if let Some(found) = found {
                         intake.restore(&found);
                     }
-                    delivery.tasks.spawn(worker.run());
-                    intake
+                    (intake, Box::pin(worker.run()))
                 }
                 To::Debug(verbosity, sampling) => {
                     let out = Box::new(io::stdout());
                     let (intake, sink) = sink::debug(id, verbosity, sampling, out);
-                    delivery.tasks.spawn(sink.run());
-                    intake
+                    (intake, Box::pin(sink.run()))
                 }
                 To::File(path) => {
                     let file = OpenOptions::new().create(true).append(true).open(&path);
                     let file =
                         file.map_err(|source| StartError::File { id: id.clone(), path, source })?;
                     let (intake, sink) = sink::file(id, Box::new(file));
-                    delivery.tasks.spawn(sink.run());
-                    intake
+                    (intake, Box::pin(sink.run()))
                 }
             };
+            delivery.tasks.spawn(intake.account().telling(work));
             delivery.intakes.push(intake);
         }
         if let Some(keeper) = delivery.keeper.clone() {

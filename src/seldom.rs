@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// Says how often something happened since it was last said, but not more often than it may. Clones are
 /// the same.
@@ -37,6 +37,22 @@ impl Seldom {
             }
         });
         unsaid
+    }
+
+    /// Waits until something is unsaid that may be said: how often it happened.
+    pub(crate) async fn unsaid(&self) -> u64 {
+        let mut seen = self.said.subscribe();
+        loop {
+            let (at, n_unsaid) = *seen.borrow_and_update();
+            match at.filter(|_| n_unsaid > 0) {
+                Some(at) => sleep_until(at + self.every).await,
+                // The sender is in `self`: it cannot be gone.
+                None => drop(seen.changed().await),
+            }
+            if let Some(n) = self.overdue() {
+                return n;
+            }
+        }
     }
 
     /// How often it happened unsaid, if it did and that may be said now.
@@ -73,5 +89,15 @@ mod tests {
         assert_eq!((seldom.overdue(), seldom.overdue()), (Some(29), None));
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(seldom.overdue(), None, "all was said");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_unsaid_is_said_when_the_time_is_over_though_nothing_more_happens() {
+        let (seldom, began) = (Seldom::new(Duration::from_secs(60)), Instant::now());
+        assert_eq!(seldom.times(3), Some(0));
+        let never = tokio::time::timeout(Duration::from_secs(600), seldom.unsaid());
+        assert!(never.await.is_err(), "nothing is unsaid");
+        assert_eq!((seldom.times(3), seldom.times(4), seldom.now()), (Some(0), None, None));
+        assert_eq!((seldom.unsaid().await, began.elapsed().as_secs()), (5, 660));
     }
 }

@@ -54,6 +54,38 @@ impl Account {
         &self.line
     }
 
+    /// Does `work`, and says meanwhile what was dropped and is unsaid, whenever that is to be said.
+    pub(super) async fn telling(self, work: impl Future<Output = ()>) {
+        let telling = async {
+            loop {
+                self.say_dropped(self.line.unsaid().await);
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = telling => {}
+        }
+    }
+
+    fn say_dropped(&self, n: u64) {
+        tracing::error!(
+            otelcol.component.id = self.id(),
+            otelcol.component.kind = "exporter",
+            otelcol.signal = "traces",
+            error = self.problem(),
+            rejected_items = n,
+            "Exporting failed. Rejecting data."
+        );
+    }
+
+    /// Why what has no room has none.
+    fn problem(&self) -> &'static str {
+        match self.is_queue {
+            true => "sending queue is full",
+            false => "too many requests are under way",
+        }
+    }
+
     /// Whatever has not been delivered will not be by this process.
     pub(super) fn close(&self) {
         let (n_unstored, is_stored) = (self.line.n_unstored(), self.line.is_stored());
@@ -152,23 +184,13 @@ impl Intake {
     }
 
     fn refuse(&self, n: u64) {
-        let problem = match self.account.is_queue {
-            true => "sending queue is full",
-            false => "too many requests are under way",
-        };
         self.account.write(|books| {
             books.queued -= n;
             books.refused += n;
-            books.last_error = Some(problem.to_owned());
+            books.last_error = Some(self.account.problem().to_owned());
         });
-        let Some(n) = self.account.line.dropped(n) else { return };
-        tracing::error!(
-            otelcol.component.id = self.account.id(),
-            otelcol.component.kind = "exporter",
-            otelcol.signal = "traces",
-            error = problem,
-            rejected_items = n,
-            "Exporting failed. Rejecting data."
-        );
+        if let Some(n) = self.account.line.dropped(n) {
+            self.account.say_dropped(n);
+        }
     }
 }

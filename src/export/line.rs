@@ -232,6 +232,11 @@ impl Line {
     pub(super) fn dropped(&self, n: u64) -> Option<u64> {
         self.dropped.times(n).map(|unsaid| unsaid + n)
     }
+
+    /// Waits until spans that were dropped are to be said, though none are dropped now: how many.
+    pub(super) async fn unsaid(&self) -> u64 {
+        self.dropped.unsaid().await
+    }
 }
 
 impl State {

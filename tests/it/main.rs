@@ -11,6 +11,7 @@ mod configured;
 mod delivery;
 mod deploy;
 mod driver;
+mod dropped;
 mod ends;
 mod export;
 mod failing_disk;
