@@ -118,7 +118,8 @@ impl Known {
         }
     }
 
-    /// The requests in `bytes` that had not left their queue, once all was heard.
+    /// The requests in `bytes` that had not left their queue, once all was heard: each once, however
+    /// many old pages have a copy of it.
     pub(super) fn kept(&self, bytes: &[u8]) -> Vec<Queued> {
         let is_kept = |it: &Queued| {
             let key = (it.exporter.clone(), it.number);
@@ -126,7 +127,9 @@ impl Known {
                 && self.oldest.get(&it.exporter).is_none_or(|oldest| it.number >= *oldest)
                 && self.latest.get(&key).is_none_or(|latest| it.at >= *latest)
         };
-        frames(bytes).map(|frame| frame.queued).filter(is_kept).collect()
+        let kept = frames(bytes).map(|frame| frame.queued).filter(is_kept);
+        let kept: BTreeMap<_, _> = kept.map(|it| ((it.exporter.clone(), it.number), it)).collect();
+        kept.into_values().collect()
     }
 }
 
@@ -161,6 +164,14 @@ mod tests {
         late.queued.at = UnixNanos::from_seconds(8);
         let all = [late.encode(), early.encode()].concat();
         assert_eq!(found(&all), [late.queued]);
+    }
+
+    #[test]
+    fn copies_of_a_request_are_one() {
+        let one = frame("a", 1, 1, 1, b"spans");
+        let copy = Frame { oldest: 0, ..one.clone() };
+        let all = [one.encode(), copy.encode(), one.encode()].concat();
+        assert_eq!(found(&all), [one.queued]);
     }
 
     #[test]

@@ -285,6 +285,30 @@ fn what_a_store_holds_is_told_without_changing_a_byte_of_it() {
     fs::remove_dir_all(died).unwrap();
 }
 
+/// Old pages have copies of requests that were written anew beside others.
+#[test]
+fn what_is_told_of_a_damaged_store_is_what_will_be_sent_of_it() {
+    let at = folder("copies");
+    let storage = Storage::open(&settings(at.clone()), NOW).unwrap();
+    for n in 0..20 {
+        let pushes = pushes("otlp_grpc", n..n + 1, 300);
+        storage.commit(&Commit { at: NOW, pushes, ..Commit::default() }).unwrap();
+    }
+    drop(storage);
+    let path = at.join("lifespan.store");
+    let mut damaged = fs::read(&path).unwrap();
+    damaged[..64].fill(0);
+    fs::write(&path, &damaged).unwrap();
+    let found = inspect(&at).unwrap();
+    assert!(found.damage.is_some());
+    let sent = all(&Storage::open(&settings(at.clone()), NOW).unwrap());
+    let spans: u64 = sent.values().map(|it| u64::from(it.n_spans)).sum();
+    let queue = &found.queues["otlp_grpc"];
+    assert_eq!((queue.requests, queue.spans), (sent.len() as u64, spans));
+    assert_eq!(sent.len(), 20);
+    fs::remove_dir_all(at).unwrap();
+}
+
 #[test]
 fn the_golden_store_is_there() {
     if std::env::var_os("UPDATE_EXPECT").is_some() && !Path::new(GOLDEN).exists() {
