@@ -11,6 +11,7 @@ mod component;
 mod expand;
 mod exporters;
 mod extensions;
+mod fixed;
 mod gates;
 mod load;
 mod namespaces;

@@ -57,15 +57,10 @@ fn grpc(s: &mut Section<'_>, named: &Named) -> To {
     }
     let common = common(s, named, "5s");
     let keepalive = keepalive(s);
-    for (key, instead) in [
-        ("balancer_name", "one connection is used"),
-        ("wait_for_ready", "a server that is away is tried again, see retry_on_failure"),
-        ("authority", "use tls::server_name_override"),
-        ("read_buffer_size", "buffers are sized by what is sent"),
-        ("write_buffer_size", "buffers are sized by what is sent"),
-    ] {
-        s.unsupported(key, instead);
-    }
+    s.unsupported_but("balancer_name", &["round_robin", "pick_first"], "one connection is used");
+    let instead = "a server that is away is tried again, see retry_on_failure";
+    s.unsupported_but("wait_for_ready", &["false"], instead);
+    s.unsupported_but("authority", &["''"], "use tls::server_name_override");
     let settings = Settings { endpoint, keepalive, ..common.0 };
     server(s, &place, Wire::Grpc, settings, common.1)
 }
@@ -117,15 +112,22 @@ fn http(s: &mut Section<'_>, named: &Named) -> To {
     }
     let proxy = proxy(s);
     let common = common(s, named, "30s");
-    for (key, instead) in [
-        ("metrics_endpoint", "only traces are sent"),
-        ("logs_endpoint", "only traces are sent"),
-        ("profiles_endpoint", "only traces are sent"),
-        ("cookies", "use headers"),
-        ("read_buffer_size", "buffers are sized by what is sent"),
-        ("write_buffer_size", "buffers are sized by what is sent"),
+    for key in ["metrics_endpoint", "logs_endpoint", "profiles_endpoint"] {
+        s.unsupported_but(key, &["''"], "only traces are sent");
+    }
+    s.unsupported_but("cookies", &["{enabled: false}"], "use headers");
+    for (key, default) in [
+        ("max_idle_conns", "100"),
+        ("max_idle_conns_per_host", "0"),
+        ("max_conns_per_host", "0"),
+        ("idle_conn_timeout", "90s"),
+        ("disable_keep_alives", "false"),
+        ("http2_read_idle_timeout", "0s"),
+        ("http2_ping_timeout", "0s"),
+        ("force_attempt_http2", "true"),
     ] {
-        s.unsupported(key, instead);
+        let instead = "connections are kept for 90s, as many as sending_queue::num_consumers";
+        s.unsupported_but(key, &[default], instead);
     }
     let endpoint = match (traces.as_str(), endpoint.as_str()) {
         ("", "") => endpoint,
@@ -166,10 +168,11 @@ fn common(s: &mut Section<'_>, named: &Named, timeout: &'static str) -> (Setting
         &mut s.section("retry_on_failure", "What happens when a server is away or overloaded"),
         queue.is_stored,
     );
-    for (key, instead) in
-        [("middlewares", "there are none here"), ("compression_params", "gzip's own level is used")]
-    {
-        s.unsupported(key, instead);
+    s.unsupported("middlewares", "there are none here");
+    let levels = ["{level: 0}", "{level: -1}"];
+    s.unsupported_but("compression_params", &levels, "gzip's own level is used");
+    for (key, default) in [("read_buffer_size", "0"), ("write_buffer_size", "524288")] {
+        s.unsupported_but(key, &[default], "buffers are sized by what is sent");
     }
     let settings = Settings {
         tls,

@@ -141,8 +141,10 @@ fn page(s: &mut Section<'_>, kind: &str) -> Extension {
                 false,
                 "Whether it is 503 as long as a kind may not be read; the body tells it in any case",
             );
-            s.unsupported("response_body", "the body tells what is wrong");
-            s.unsupported("check_collector_pipeline", "the Collector ignores it too");
+            let empty = ["''", "{healthy: '', unhealthy: ''}"];
+            s.unsupported_but("response_body", &empty, "the body tells what is wrong");
+            let off = "{enabled: false, interval: 5m, exporter_failure_threshold: 5}";
+            s.unsupported_but("check_collector_pipeline", &[off], "the Collector ignores it too");
             for key in ["tls", "auth", "cors", "grpc"] {
                 s.unsupported(key, "probes of Kubernetes ask in plaintext over HTTP");
             }
@@ -203,9 +205,10 @@ fn component_status(s: &mut Section<'_>) -> Option<Extension> {
     let mut status = http.section("status", "The status of all, or with ?verbose of each");
     let is_served = status.flag("enabled", true, "Whether it is served");
     let path = status.text("path", "/status", "The path of it");
-    status.unsupported("include_attributes", "there are none here");
+    status.unsupported_but("include_attributes", &["false"], "there are none here");
     status.end();
-    http.unsupported("config", "lifespan print-config shows it");
+    let off = "{enabled: false, path: /config}";
+    http.unsupported_but("config", &[off], "lifespan print-config shows it");
     http.end();
     let mut health = s.section("component_health", "Which errors make it unhealthy");
     let includes_permanent = health.flag(

@@ -4,6 +4,7 @@
 //! that the documented configuration, the effective one and the help about unknown keys come from
 //! the same lines of code.
 
+use super::fixed::says_no_more;
 use super::gates::Gates;
 use super::nearest::nearest;
 use super::node::{Fault, Key, Node, Place, Value};
@@ -188,14 +189,14 @@ impl Section<'_> {
     /// A key of the Collector that is not supported here: refused, because to ignore it would be
     /// to promise what does not happen. What is empty promises nothing.
     pub fn unsupported(&mut self, key: &'static str, instead: &str) {
+        self.unsupported_but(key, &[], instead);
+    }
+
+    /// The same of a key of which these values promise nothing else than what happens: the Collector's
+    /// default, and what this does in any case. They are YAML.
+    pub fn unsupported_but(&mut self, key: &'static str, values: &[&str], instead: &str) {
         let Some(node) = self.take(key) else { return };
-        let is_empty = match &node.value {
-            Value::Null => true,
-            Value::Scalar { .. } => false,
-            Value::Map(pairs) => pairs.is_empty(),
-            Value::List(items) => items.is_empty(),
-        };
-        if is_empty {
+        if says_no_more(&node, values) {
             return;
         }
         let path = self.below(key).join("::");

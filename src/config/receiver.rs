@@ -142,16 +142,19 @@ fn access(s: &mut Section<'_>) -> Access {
 
 /// Keys of peers that would promise what does not happen.
 fn unsupported(s: &mut Section<'_>) {
-    s.unsupported(
+    s.unsupported_but(
         "k8s_leader_elector",
+        &["''"],
         "run one replica; two would send every span twice, with the same ids",
     );
-    s.unsupported(
+    s.unsupported_but(
         "include_initial_state",
+        &["false"],
         "objects that stand still are no transitions, and no spans",
     );
-    s.unsupported(
+    s.unsupported_but(
         "error_mode",
+        &["ignore"],
         "a kind that is missing or may not be read is told and tried again",
     );
 }

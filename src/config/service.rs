@@ -161,7 +161,8 @@ fn telemetry(s: &mut Section<'_>) -> Service {
     let metrics =
         metrics(&mut s.section("metrics", "For Prometheus, at /metrics, or sent by OTLP"));
     let resource = s.map("resource", "Attributes of this process, on its metrics and logs");
-    s.unsupported("traces", "this process makes no traces of itself");
+    let off = ["{level: none, processors: [], propagators: []}", "{level: basic}"];
+    s.unsupported_but("traces", &off, "this process makes no traces of itself");
     s.end_ref();
     Service { logs, metrics, resource }
 }
@@ -173,17 +174,18 @@ fn logs(s: &mut Section<'_>) -> Logs {
         "debug, info, warn or error",
     );
     let encoding = s.word("encoding", &["console", "json"], "console or json");
-    for key in [
-        "development",
-        "disable_caller",
-        "disable_stacktrace",
-        "sampling",
-        "output_paths",
-        "error_output_paths",
-        "initial_fields",
-        "processors",
+    let sampling = ["{enabled: false}", "{enabled: true, tick: 10s, initial: 10, thereafter: 100}"];
+    for (key, values) in [
+        ("development", &["false"][..]),
+        ("disable_caller", &["false"]),
+        ("disable_stacktrace", &["false", "true"]),
+        ("sampling", &sampling),
+        ("output_paths", &["[stderr]"]),
+        ("error_output_paths", &["[stderr]"]),
+        ("initial_fields", &[]),
+        ("processors", &[]),
     ] {
-        s.unsupported(key, "lines go to standard error as they come");
+        s.unsupported_but(key, values, "lines go to standard error as they come");
     }
     s.end_ref();
     Logs {
@@ -208,7 +210,7 @@ fn metrics(s: &mut Section<'_>) -> Metrics {
         "detailed" => MetricsLevel::Detailed,
         _ => MetricsLevel::Normal,
     };
-    s.unsupported("address", "the Collector ignores it too: use readers");
+    s.unsupported_but("address", &["''"], "the Collector ignores it too: use readers");
     s.unsupported("views", "choose a level");
     let (pulls, pushes) = readers(s, level);
     s.end_ref();

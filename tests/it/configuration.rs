@@ -216,3 +216,61 @@ fn health_has_the_keys_of_version_2_where_their_gate_is_open() {
             .contains("print-config shows it")
     );
 }
+
+/// What the Collector does by default, as far as it is another thing than what is done here, written out.
+const DEFAULTS: &str = "\
+receivers: {k8s_lifecycle: {include_initial_state: false}}
+exporters:
+  otlp_grpc:
+    tls: {include_insecure_cipher_suites: false, cipher_suites: [], tpm: {enabled: false, path: ''}}
+    read_buffer_size: 0
+    write_buffer_size: 524288
+    wait_for_ready: false
+    balancer_name: round_robin
+    authority: ''
+    middlewares: []
+    sending_queue: {wait_for_result: false, batch: {partition: {metadata_keys: []}}}
+  otlp_http:
+    endpoint: http://localhost:4318
+    metrics_endpoint: ''
+    cookies: {enabled: false}
+    max_idle_conns: 100
+    idle_conn_timeout: 1m30s
+    disable_keep_alives: false
+    compression_params: {level: -1}
+  debug: {use_internal_logger: true, output_paths: [stdout], sending_queue: {enabled: false}}
+  file: {path: x, append: true, flush_interval: 1s, group_by: {enabled: false}, rotation: }
+extensions:
+  file_storage:
+    compaction: {on_start: false, on_rebound: false, directory: /tmp, check_interval: 5s, rebound_needed_threshold_mib: 100}
+  health_check: {response_body: '', check_collector_pipeline: {enabled: false}}
+service:
+  telemetry:
+    traces: {level: none}
+    logs: {development: false, sampling: {enabled: true, tick: 10s, initial: 10, thereafter: 100}, output_paths: [stderr]}
+  extensions: [health_check]
+  pipelines: {traces: {receivers: [k8s_lifecycle], processors: [], exporters: [otlp_grpc, otlp_http, debug, file]}}
+";
+
+#[test]
+fn what_the_collector_does_by_default_may_be_written_out_and_what_is_not_done_here_is_refused() {
+    let folder = folder("defaults");
+    fs::write(folder.join("good.yaml"), GOOD).unwrap();
+    fs::write(folder.join("defaults.yaml"), DEFAULTS).unwrap();
+    let base = ["validate", "--config", "good.yaml", "--config", "defaults.yaml"];
+    assert_eq!(said(&lifespan(&folder, &base)), (Some(0), String::new()));
+    for (key, value, instead) in [
+        ("exporters::otlp_grpc::sending_queue::wait_for_result", "true", "the watches would wait"),
+        ("exporters::otlp_grpc::wait_for_ready", "true", "a server that is away is tried again"),
+        ("exporters::otlp_http::max_idle_conns", "10", "connections are kept for 90s"),
+        ("exporters::file::append", "false", "requests are appended as they come"),
+        ("extensions::file_storage::compaction", "{on_start: true}", "the file shrinks by itself"),
+        ("service::telemetry::traces", "{level: detailed}", "makes no traces of itself"),
+    ] {
+        let set = format!("{key}={value}");
+        let (code, text) = said(&lifespan(&folder, &[&base[..], &["--set", &set]].concat()));
+        assert_eq!(code, Some(1), "{set}: {text}");
+        assert!(text.contains(&format!("'{key}' is not supported: ")), "{set}: {text}");
+        assert!(text.contains(instead), "{set}: {text}");
+    }
+}

@@ -75,7 +75,7 @@ pub(super) fn queue(s: &mut Section<'_>, named: &Named) -> Queue {
     );
     let help = "The file_storage that keeps the queue, so that it outlasts this process; in memory if empty";
     let is_stored = extensions::is_stored(s, &named.storages, help);
-    s.unsupported("wait_for_result", "the watches would wait");
+    s.unsupported_but("wait_for_result", &["false"], "the watches would wait");
     if is_stored && !is_on {
         s.fault("storage keeps a queue, and enabled is false: there is none");
     }
@@ -122,7 +122,8 @@ fn batch(s: &mut Section<'_>, of_queue: &'static str) -> Option<Batch> {
     if max_size > 0 && max_size < min_size {
         s.fault("`max_size` must be greater than or equal to `min_size`");
     }
-    s.unsupported("partition", "all spans come from one receiver, and none has client metadata");
+    let instead = "all spans come from one receiver, and none has client metadata";
+    s.unsupported_but("partition", &["{metadata_keys: []}"], instead);
     s.end_ref();
     enabled.then_some(Batch {
         flush_timeout,

@@ -23,10 +23,11 @@ pub(super) fn debug(s: &mut Section<'_>) -> To {
         0,
         "And of those after them in the same second one in so many; 0 is none",
     );
-    for key in ["use_internal_logger", "output_paths"] {
-        s.unsupported(key, "it is written to standard output");
-    }
-    s.unsupported("sending_queue", "what is written here waits for nobody");
+    let instead = "it is written to standard output";
+    s.unsupported_but("use_internal_logger", &["true", "false"], instead);
+    s.unsupported_but("output_paths", &["[stdout]"], instead);
+    let instead = "what is written here waits for nobody";
+    s.unsupported_but("sending_queue", &["{enabled: false}"], instead);
     To::Debug(verbosity, Sampling { initial, thereafter })
 }
 
@@ -36,16 +37,20 @@ pub(super) fn file(s: &mut Section<'_>) -> To {
         s.fault("path must be non-empty");
     }
     s.word("format", &["json"], "Only json");
-    for key in [
-        "rotation",
-        "compression",
-        "flush_interval",
-        "group_by",
-        "append",
-        "encoding",
-        "create_directory",
+    // The Collector's default of `append` empties the file, and that never happens.
+    for (key, value) in [
+        ("compression", "''"),
+        ("flush_interval", "1s"),
+        (
+            "group_by",
+            "{enabled: false, resource_attribute: fileexporter.path_segment, max_open_files: 100}",
+        ),
+        ("append", "true"),
+        ("encoding", "''"),
+        ("create_directory", "false"),
     ] {
-        s.unsupported(key, "requests are appended as they come");
+        s.unsupported_but(key, &[value], "requests are appended as they come");
     }
+    s.unsupported("rotation", "requests are appended as they come");
     To::File(PathBuf::from(path))
 }

@@ -53,10 +53,12 @@ pub(super) fn tls(s: &mut Section<'_>) -> Tls {
         "",
         "The name in the server's certificate; the endpoint's host if empty",
     );
-    for key in ["cipher_suites", "curve_preferences", "include_insecure_cipher_suites"] {
+    for key in ["cipher_suites", "curve_preferences"] {
         s.unsupported(key, OWN_CHOICE);
     }
-    s.unsupported("tpm", "keys are read from files; a Collector beside this process can use a TPM");
+    s.unsupported_but("include_insecure_cipher_suites", &["false"], OWN_CHOICE);
+    let instead = "keys are read from files; a Collector beside this process can use a TPM";
+    s.unsupported_but("tpm", &["{enabled: false, path: '', owner_auth: '', auth: ''}"], instead);
     s.end_ref();
     Tls {
         insecure,

@@ -14,8 +14,10 @@ pub(super) fn bearer(s: &mut Section<'_>) -> Option<Auth> {
     let filename =
         s.text("filename", "", "A file whose first word is the token, read for each request");
     s.unsupported("tokens", "one token is sent: use token");
-    for key in ["retry_on_failure", "wait_for_token_file"] {
-        s.unsupported(key, "the file is read for each request, and a request waits for it");
+    for (key, value) in [("retry_on_failure", "{enabled: false}"), ("wait_for_token_file", "false")]
+    {
+        let instead = "the file is read for each request, and a request waits for it";
+        s.unsupported_but(key, &[value], instead);
     }
     let Some(token) = credential(token, filename) else {
         s.fault("no bearer token provided");
@@ -29,7 +31,8 @@ pub(super) fn bearer(s: &mut Section<'_>) -> Option<Auth> {
 }
 
 pub(super) fn basic(s: &mut Section<'_>) -> Option<Auth> {
-    s.unsupported("htpasswd", "it is for servers: use client_auth");
+    let instead = "it is for servers: use client_auth";
+    s.unsupported_but("htpasswd", &["{file: '', inline: ''}"], instead);
     let mut client = s.section("client_auth", "Who to be");
     let username = client.text("username", "", "The user");
     let username_file = client.text("username_file", "", "A file that has it instead");
@@ -74,10 +77,8 @@ pub(super) fn headers(s: &mut Section<'_>) -> Option<Auth> {
         one.word("action", &["upsert", "insert", "update"], "");
         let (key, value) = (one.text("key", "", ""), one.text("value", "", ""));
         for source in ["from_context", "from_attribute", "default_value", "value_file"] {
-            one.unsupported(
-                source,
-                "spans are made here, and no request leads to them: give a value",
-            );
+            let instead = "spans are made here, and no request leads to them: give a value";
+            one.unsupported_but(source, &["''"], instead);
         }
         if key.is_empty() {
             one.fault("a key is needed");

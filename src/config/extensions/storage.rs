@@ -7,6 +7,11 @@ use super::super::component::Id;
 use super::super::reader::Section;
 pub(super) use crate::storage::Settings;
 
+/// What is compacted when: never. Where that would be done is the same.
+const COMPACTION: &str = "{on_start: false, on_rebound: false, directory: '*', cleanup_on_start: false, \
+    max_transaction_size: 65536, rebound_needed_threshold_mib: 100, \
+    rebound_trigger_threshold_mib: 10, check_interval: 5s}";
+
 /// Reads the extension.
 pub(super) fn read(s: &mut Section<'_>) -> Settings {
     let directory = s.text(
@@ -40,7 +45,7 @@ pub(super) fn read(s: &mut Section<'_>) -> Settings {
         true,
         "Whether a damaged store is set aside, and its whole requests are sent; the Collector's default is false: then nothing starts with it",
     );
-    s.unsupported("compaction", "the file shrinks by itself");
+    s.unsupported_but("compaction", &[COMPACTION], "the file shrinks by itself");
     if directory.is_empty() {
         s.fault("directory must not be empty");
     }

@@ -121,7 +121,9 @@ fn prometheus(s: &mut Section<'_>, node: Node) -> Option<String> {
             prometheus.fault(&format!("{key} is always true, as it is by default"));
         }
     }
-    prometheus.unsupported("with_resource_constant_labels", "service.* are labels of every series");
+    let instead = "service.* are labels of every series";
+    let none = "{included: [], excluded: []}";
+    prometheus.unsupported_but("with_resource_constant_labels", &[none], instead);
     if let Err(problem) = address(&format!("{host}:{port}")) {
         prometheus.fault(&format!("\"{host}:{port}\" {problem}"));
     }
@@ -193,7 +195,7 @@ fn otlp_settings(o: &mut Section<'_>) -> (Wire, Settings) {
     let timeout = Duration::from_millis(o.number("timeout", 10_000, 1, ""));
     o.word("temporality_preference", &["cumulative"], "");
     o.word("default_histogram_aggregation", &["explicit_bucket_histogram"], "");
-    o.unsupported("headers_list", "use headers");
+    o.unsupported_but("headers_list", &["''"], "use headers");
     let tls = Tls { insecure, ca, identity: certificate.zip(key), ..Tls::default() };
     let endpoint = match wire {
         Wire::Grpc => endpoint,
