@@ -196,4 +196,12 @@ mod tests {
         "#]]
         .assert_eq(&text(&damaged, now));
     }
+
+    #[test]
+    fn the_sample_that_is_documented_has_the_format_that_is_written() {
+        let text = include_str!("../../config/documentation.md");
+        let state = text.lines().find(|line| line.starts_with("state of cluster ")).unwrap();
+        let format = crate::engine::state::FORMAT;
+        assert!(state.ends_with(&format!(", format {format}")), "{state}");
+    }
 }

@@ -186,6 +186,9 @@ pub(super) fn address(endpoint: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Of the key `use_v2`.
+const USE_V2: &str = "Whether the keys below are in force, in place of those above; they are taken with --feature-gates=+extension.healthcheck.useComponentStatus alone";
+
 /// What stands under the keys of version 2, if it is asked for.
 fn component_status(s: &mut Section<'_>) -> Option<Extension> {
     let is_meant = s.has("http") || s.has("component_health") || s.has("use_v2");
@@ -196,7 +199,7 @@ fn component_status(s: &mut Section<'_>) -> Option<Extension> {
             gates::COMPONENT_STATUS
         ));
     }
-    let is_on = is_meant && s.flag("use_v2", false, "Whether the keys below are in force");
+    let is_on = is_meant && s.flag("use_v2", false, USE_V2);
     if !is_meant {
         return None;
     }
@@ -221,7 +224,8 @@ fn component_status(s: &mut Section<'_>) -> Option<Extension> {
         false,
         "Whether what is tried again does, such as a server that is away",
     );
-    let recovery = health.time("recovery_duration", "0s", "But not before it has lasted so long");
+    let recovery =
+        health.time("recovery_duration", "0s", "The latter only once it has lasted so long");
     health.end();
     if is_on && !is_served {
         s.fault("must specify at least one protocol: http::status::enabled is false");

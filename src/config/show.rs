@@ -1,6 +1,7 @@
 //! A configuration written out again: what is in force, and what could be said; pure.
 
 use super::expand::Lookup;
+use super::gates::COMPONENT_STATUS;
 use super::load::{Source, load};
 use super::node::{Fault, Node, Value};
 use super::reader::Entry;
@@ -35,59 +36,92 @@ service:
   pipelines: {traces: {receivers: [k8s_lifecycle], exporters: [otlp_grpc]}}
 ";
 
+/// The same for keys that a gate opens.
+const GATED: &str = "extensions: {health_check: {use_v2: false}}";
+
 /// Every key with its value; secrets only if asked for.
 #[must_use]
 pub fn shown(entries: &[Entry], shows_secrets: bool) -> String {
-    written(entries, shows_secrets, false)
+    written(entries, shows_secrets, false, |_| false)
+}
+
+/// A world without variables and files.
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(path.to_owned())
+    }
 }
 
 /// Every key that there is, with its default and its meaning: `config/lifespan.yaml`.
 #[must_use]
 pub fn documented() -> String {
-    struct Nothing;
-    impl Lookup for Nothing {
-        fn env(&self, _: &str) -> Option<String> {
-            None
-        }
-        fn file(&self, path: &str) -> Result<String, String> {
-            Err(path.to_owned())
-        }
-    }
-    let everything = load(&[Source::Config(format!("yaml:{EVERYTHING}"))], &Nothing);
-    let entries = everything.map(|loaded| loaded.entries).unwrap_or_default();
-    written(&entries, true, true)
+    let entries = |more: &str, gates: &str| {
+        let sources = [
+            Source::Config(format!("yaml:{EVERYTHING}")),
+            Source::Config(format!("yaml:{more}")),
+            Source::Gates(gates.to_owned()),
+        ];
+        load(&sources, &Nothing).map(|loaded| loaded.entries).unwrap_or_default()
+    };
+    let plain = entries("", "");
+    let is_gated = |entry: &Entry| plain.iter().all(|known| known.path != entry.path);
+    written(&entries(GATED, COMPONENT_STATUS), true, true, is_gated)
 }
 
-fn written(entries: &[Entry], shows_secrets: bool, with_help: bool) -> String {
+/// `is_gated` are keys that only count where a gate is open: they are written as a comment, which is as
+/// the rest without its marks.
+fn written(
+    entries: &[Entry],
+    shows_secrets: bool,
+    with_help: bool,
+    is_gated: impl Fn(&Entry) -> bool,
+) -> String {
     let mut out = String::new();
     let mut open: Vec<&str> = Vec::new();
+    let mut gated_from = None;
     for entry in entries {
         let Some((key, above)) = entry.path.split_last() else { continue };
+        let from = is_gated(entry).then(|| gated_from.unwrap_or(above.len()));
+        gated_from = from;
         let shared = open.iter().zip(above).take_while(|(one, other)| *one == other).count();
         open.truncate(shared);
         for part in above.iter().skip(shared) {
-            line(&mut out, open.len(), part, "");
+            line(&mut out, open.len(), from, &format!("{part}:"));
             open.push(part);
         }
         if with_help && !entry.help.is_empty() {
             let width = 96 - 2 * open.len();
             for text in entry.help.lines().flat_map(|line| wrapped(line, width)) {
-                putln!(out, "{:1$}# {text}", "", 2 * open.len());
+                line(&mut out, open.len(), from, &format!("# {text}"));
             }
         }
         let redacted = entry.redacted.as_ref().filter(|_| !shows_secrets);
         let value = redacted.unwrap_or(&entry.value);
-        line(&mut out, open.len(), key, value);
         if value.is_empty() {
+            line(&mut out, open.len(), from, &format!("{key}:"));
             open.push(key);
+        } else {
+            line(&mut out, open.len(), from, &format!("{key}: {value}"));
         }
     }
     out
 }
 
-fn line(out: &mut String, depth: usize, key: &str, value: &str) {
-    let space = if value.is_empty() { "" } else { " " };
-    putln!(out, "{:1$}{key}:{space}{value}", "", 2 * depth);
+/// A line at `depth`, within a comment if that begins at a depth.
+fn line(out: &mut String, depth: usize, comment: Option<usize>, text: &str) {
+    match comment {
+        None => putln!(out, "{:1$}{text}", "", 2 * depth),
+        Some(from) => {
+            let (indent, within) = (2 * from, 2 * depth.saturating_sub(from));
+            putln!(out, "{:indent$}# {:within$}{text}", "", "");
+        }
+    }
 }
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {
@@ -163,16 +197,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_loads_as_the_same_again() {
-        struct Nothing;
-        impl Lookup for Nothing {
-            fn env(&self, _: &str) -> Option<String> {
-                None
-            }
-            fn file(&self, _: &str) -> Result<String, String> {
-                Err("none".to_owned())
-            }
+    fn what_a_gate_opens_is_documented_as_a_comment_that_can_be_put_in_force() {
+        let all = documented();
+        let (before, rest) = all.split_once("    strict: false\n").unwrap();
+        let (gated, after) = rest.split_once("  zpages:\n").unwrap();
+        for key in ["use_v2", "http", "component_health", "include_recoverable_errors"] {
+            assert!(gated.contains(&format!("{key}:")), "{gated}");
         }
+        let lines = gated.lines().map(|line| line.replacen("    # ", "    ", 1) + "\n");
+        let text = format!("yaml:{before}{}  zpages:\n{after}", lines.collect::<String>());
+        let with = |gates: &str| {
+            let sources = [Source::Config(text.clone()), Source::Gates(gates.to_owned())];
+            load(&sources, &Nothing).is_ok()
+        };
+        assert_eq!((with(COMPONENT_STATUS), with("")), (true, false), "{text}");
+    }
+
+    #[test]
+    fn what_is_shown_loads_as_the_same_again() {
         let text = "exporters: {otlp_grpc: {headers: {a: 'b c'}}}\n".to_owned();
         let sources = [
             Source::Config(format!("yaml:{}", documented())),
