@@ -1,7 +1,7 @@
 //! When an exporter is failing, and when it is no more: while something is tried again, and not because of
 //! what is over.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::time::Duration;
 
