@@ -38,8 +38,9 @@ pub struct Books {
     pub requests_in_flight: u64,
     /// Of these: tried again, because the last attempt failed.
     pub requests_retried: u64,
-    /// Nobody answered there last, and it is asked again whether there is anything to send or not. Of a
-    /// file: it could not be written, and is tried again with what comes next.
+    /// Nobody answered there last, or a request was given up: whether anybody listens is asked again, also
+    /// while there is nothing to send. Of a file: it could not be written, and is tried again with what
+    /// comes next.
     pub is_away: bool,
     /// The last failure, as one sentence, until a request succeeds: also while it is tried again. If it
     /// was only that nobody answered, until somebody does.

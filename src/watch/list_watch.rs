@@ -23,8 +23,9 @@ const BACKOFF: Backoff = Backoff {
 /// A kind that may not be read, or is not there, is asked for again after this.
 pub const DENIED: Duration = Duration::from_secs(30);
 
-/// No longer is waited, whatever the server asks: what comes meanwhile would be heard as late. client-go
-/// has no bound, the Collector that of the data, which does not keep; API servers ask for seconds.
+/// No longer is waited, whatever the server asks: all that happens meanwhile is heard so late. API servers
+/// ask for seconds. client-go has no bound, and the Collector's exporters have `max_elapsed_time`, after
+/// which they give up; a watch never does.
 pub const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// A watch that ends sooner than this without a word has failed, whatever it says.
