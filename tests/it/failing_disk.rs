@@ -1,7 +1,5 @@
 //! The program with a storage whose disk fails it, or has damaged what stands on it.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-
 use std::fs;
 
 use crate::stored::{CONFIG, READY, STATUS, World, ends, spans_in, until_told, with_health};
