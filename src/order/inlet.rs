@@ -206,11 +206,13 @@ impl Inlet {
 
     /// An object of a list that was complete at `version`, or what such a list proves gone.
     pub fn listed(&mut self, told: Told, version: u64, at: UnixNanos) {
-        let rank = 1 + told.lane.rank();
-        // What a list lacks was gone by then; of what it contains it tells no time.
+        // What a list lacks was gone by then, and what it contains may stand in the place of that.
+        let is_gone = matches!(told.change, Change::Vanished(_));
+        let rank = 2 + 2 * told.lane.rank() - u8::from(is_gone);
+        // Of what it contains it tells no time.
         let at_server = at.plus(self.clock.ahead);
         let arrival = Arrival { at: at_server, moment: at, unsure: self.clock.unsure };
-        let arrival = matches!(told.change, Change::Vanished(_)).then_some(arrival);
+        let arrival = is_gone.then_some(arrival);
         self.put(at, told.released(arrival, true, (version, rank, 0)));
     }
 

@@ -334,3 +334,22 @@ fn a_run_below_that_a_list_lacks_has_vanished() {
         "#]],
     );
 }
+
+#[test]
+fn a_pod_that_was_replaced_while_nobody_watched_was_lost() {
+    check(
+        "
+        @0 settled web a b
+        @5    closed pods
+        @8    missed pod b gone
+        @8.1  missed pod c of=web-1
+        @9.3  missed pod c running ready
+        @10   list pods
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 8..10 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000010, watch.gap}
+              start Pod c 8..9 completed
+        "#]],
+    );
+}
