@@ -9,6 +9,7 @@ mod manual;
 mod output;
 mod record;
 mod recording_file;
+mod reload;
 mod replay;
 mod runtime;
 mod send;

@@ -59,10 +59,11 @@ impl<'a> Output<'a> {
     /// Counts a trace, and gives its spans to whoever wants them as they are.
     fn hand_on(&mut self, trace: Trace) -> io::Result<()> {
         if trace.is_in_progress() {
+            // The spans of a trace leave together.
             self.n_in_progress += 1;
-        } else {
-            self.n_traces += 1;
+            return Ok(());
         }
+        self.n_traces += 1;
         let ended: Vec<_> = trace.spans.into_iter().filter_map(ShownSpan::finished).collect();
         self.n_spans += u64::try_from(ended.len()).unwrap_or(u64::MAX);
         if self.form == Form::Json {

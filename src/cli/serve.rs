@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::configured::Sources;
+use super::reload::{Come, Ended, come, come_after, warn};
 use super::runtime::{Signals, runtime};
 use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
@@ -45,22 +46,21 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
     let key = random::key();
     let logging =
         logs::start(loaded.config.service.logs, &resource(key, &loaded.config.service.resource));
-    for warning in &loaded.warnings {
-        tracing::warn!(place = warning.place.to_string(), "{}", warning.message);
-    }
+    warn(&loaded.warnings);
     tracing::info!(Version = env!("CARGO_PKG_VERSION"), "Starting lifespan...");
     let runtime = runtime()?;
     let mut signals = runtime.block_on(async { Signals::with_reload() })?;
     let mut config = loaded.config;
-    let mut before = None;
+    let (mut before, mut is_back) = (None, false);
     let code = loop {
         let resource = resource(key, &config.service.resource);
         logging.set(config.service.logs, &resource);
-        match one_run(&config, resource, sources, &runtime, &mut signals) {
+        match one_run((&config, is_back), resource, sources, &runtime, &mut signals) {
             Ended::With(code) => break code,
             Ended::Reload(new) => {
                 tracing::info!("Config updated, restart service");
                 before = Some(std::mem::replace(&mut config, *new));
+                is_back = false;
             }
             Ended::CannotStart(problem) => {
                 let Some(old) = before.take() else {
@@ -71,7 +71,7 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
                     problem,
                     "The new configuration cannot be applied; going on with the one before"
                 );
-                config = old;
+                (config, is_back) = (old, true);
             }
         }
     };
@@ -80,61 +80,10 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
     Ok(code)
 }
 
-/// How a run ended.
-enum Ended {
-    /// The program ends.
-    With(ExitCode),
-    /// It goes on with another configuration.
-    Reload(Box<Config>),
-    /// It could not begin.
-    CannotStart(String),
-}
-
-/// What came that ends what is going on.
-enum Come {
-    End,
-    Reload(Box<Config>),
-}
-
-impl Come {
-    /// The run has ended by it.
-    fn ended(self, code: ExitCode) -> Ended {
-        match self {
-            Self::End => Ended::With(code),
-            Self::Reload(config) => Ended::Reload(config),
-        }
-    }
-}
-
-/// Waits for a signal that ends a run. A configuration that cannot be read ends none.
-async fn come(signals: &mut Signals, sources: &Sources) -> Come {
-    loop {
-        let signal = signals.next().await;
-        tracing::info!(signal, "Received signal from OS");
-        if signal != "SIGHUP" {
-            return Come::End;
-        }
-        // A file system or a web server may be slow: what runs goes on meanwhile.
-        let sources = sources.clone();
-        let read = tokio::task::spawn_blocking(move || sources.load()).await;
-        match read {
-            Ok(Ok(loaded)) => return Come::Reload(Box::new(loaded.config)),
-            Ok(Err(faults)) => refuse(&faults.to_string()),
-            Err(error) => refuse(&error.to_string()),
-        }
-    }
-}
-
-fn refuse(faults: &str) {
-    tracing::error!(
-        faults,
-        "The new configuration cannot be applied; going on with the one before"
-    );
-}
-
-/// Everything from the first address to the last span.
+/// Everything from the first address to the last span; by a configuration that was in force before, if it
+/// `is_back`.
 fn one_run(
-    config: &Config,
+    (config, is_back): (&Config, bool),
     resource: BTreeMap<String, String>,
     sources: &Sources,
     runtime: &Runtime,
@@ -148,13 +97,13 @@ fn one_run(
         Ok(answering) => answering,
         Err(error) => return Ended::CannotStart(error.to_string()),
     };
-    let ended = runtime.block_on(watching(config, sources, &stage, signals));
+    let ended = runtime.block_on(watching((config, is_back), sources, &stage, signals));
     drop(answering);
     ended
 }
 
 async fn watching(
-    config: &Config,
+    (config, is_back): (&Config, bool),
     sources: &Sources,
     stage: &watch::Sender<Stage>,
     signals: &mut Signals,
@@ -175,11 +124,11 @@ async fn watching(
     let books = delivery.books();
     stage.send_replace(not_reached(books.clone()));
     let connected = tokio::select! {
-        connected = reached(&config.receiver, stage, &books) => connected,
+        connected = reached(&config.receiver, is_back, stage, &books) => connected,
         come = come(signals, sources) => {
             stage.send_replace(Stage::Stopping(books, None));
             let stopped = async { Stopped { core: None, books: delivery.drain(GRACE).await } };
-            return stops(stopped, signals, ExitCode::SUCCESS, come).await;
+            return stops(stopped, (signals, sources), ExitCode::SUCCESS, come).await;
         }
     };
     let cluster = match connected {
@@ -207,25 +156,34 @@ async fn watching(
         }
     };
     stage.send_replace(Stage::Stopping(books, Some(running)));
-    stops(app.stop(GRACE), signals, code, come).await
+    stops(app.stop(GRACE), (signals, sources), code, come).await
 }
 
-/// Waits until all has `stopped`; a second signal ends it at once.
+/// Waits until all has `stopped`; a second signal that ends the program ends it at once.
 async fn stops(
     stopped: impl Future<Output = Stopped>,
-    signals: &mut Signals,
+    (signals, sources): (&mut Signals, &Sources),
     code: ExitCode,
-    come: Come,
+    mut come: Come,
 ) -> Ended {
     tracing::info!("Starting shutdown...");
-    tokio::select! {
-        stopped = stopped => tell(&stopped),
-        signal = signals.next() => {
+    let mut stopped = std::pin::pin!(stopped);
+    loop {
+        let signal = tokio::select! {
+            stopped = &mut stopped => {
+                tell(&stopped);
+                return come.ended(code);
+            }
+            signal = signals.next() => signal,
+        };
+        if matches!(come, Come::End) {
             tracing::warn!(signal, "A second signal: what waits is dropped");
             return Ended::With(ExitCode::FAILURE);
         }
+        // What is read anew does not end the program: this is the first signal that does.
+        tracing::info!(signal, "Received signal from OS");
+        come = come_after(come, signal, sources).await;
     }
-    come.ended(code)
 }
 
 /// The API server has not been asked yet.
@@ -251,9 +209,10 @@ async fn stored(config: &Config) -> Result<Option<Storage>, OpenError> {
     }
 }
 
-/// The cluster, waited for while its API server is away.
+/// The cluster, waited for while its API server is away; whatever it says, where that `is_back`.
 async fn reached(
     receiver: &Receiver,
+    is_back: bool,
     stage: &watch::Sender<Stage>,
     books: &AllBooks,
 ) -> Result<Cluster, ConnectError> {
@@ -269,7 +228,13 @@ async fn reached(
             ConnectError::Forbidden { .. } => "refuses to be asked",
             ConnectError::Access(_)
             | ConnectError::Unauthorized { .. }
-            | ConnectError::Strange { .. } => return Err(error),
+            | ConnectError::Strange { .. }
+                if !is_back =>
+            {
+                return Err(error);
+            }
+            ConnectError::Access(_) => "cannot be found any more",
+            ConnectError::Unauthorized { .. } | ConnectError::Strange { .. } => "refuses",
         };
         let error = error.to_string();
         if !is_told {
@@ -345,11 +310,17 @@ fn tell_restored(restored: &Restored, now: UnixNanos) {
         stored_seconds_ago,
         "Going on with what was stored"
     );
-    if *n_damaged > 0 || !dropped.is_empty() {
+    let dropped_trees = dropped.len();
+    if *n_damaged > 0 {
         tracing::error!(
             damaged_records = n_damaged,
-            dropped_trees = dropped.len(),
+            dropped_trees,
             "A part of what was stored cannot be used; lists tell of it anew"
+        );
+    } else if dropped_trees > 0 {
+        tracing::warn!(
+            dropped_trees,
+            "Not all is watched as it was when this was stored; lists tell of what that was part of anew"
         );
     }
 }

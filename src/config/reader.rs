@@ -58,7 +58,7 @@ impl Reader {
             Value::Map(pairs) => pairs,
             Value::Null => Vec::new(),
             other @ (Value::Scalar { .. } | Value::List(_)) => {
-                let message = format!("'{}' expected a map, got {}", path.join("::"), kind(&other));
+                let message = format!("'{}' expected a map, got {}", path.join("::"), sort(&other));
                 self.fault(&place, message);
                 Vec::new()
             }
@@ -111,8 +111,17 @@ impl Section<'_> {
     }
 
     pub(super) fn wrong(&mut self, key: &str, node: &Node, expected: &str) {
+        self.wrong_with(key, node, expected, &kind(&node.value));
+    }
+
+    /// The same where what stands there is none of the values that are expected, but may hold them: some
+    /// of those are secrets.
+    pub(super) fn wrong_sort(&mut self, key: &str, node: &Node, expected: &str) {
+        self.wrong_with(key, node, expected, sort(&node.value));
+    }
+
+    fn wrong_with(&mut self, key: &str, node: &Node, expected: &str, got: &str) {
         let path = self.below(key).join("::");
-        let got = kind(&node.value);
         self.reader.fault(&node.place, format!("'{path}' expected {expected}, got {got}"));
     }
 
@@ -229,9 +238,16 @@ impl Section<'_> {
 /// What a value is, for people.
 fn kind(value: &Value) -> String {
     match value {
-        Value::Null => "nothing".to_owned(),
         Value::Scalar { text, .. } => format!("{:?}", text.chars().take(40).collect::<String>()),
-        Value::Map(_) => "a map".to_owned(),
-        Value::List(_) => "a list".to_owned(),
+        Value::Null | Value::Map(_) | Value::List(_) => sort(value).to_owned(),
+    }
+}
+
+fn sort(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Scalar { .. } => "a single value",
+        Value::Map(_) => "a map",
+        Value::List(_) => "a list",
     }
 }

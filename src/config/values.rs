@@ -219,7 +219,7 @@ impl Section<'_> {
                         }
                     }
                 }
-                Value::Map(_) => self.wrong(key, &node, "a list of strings"),
+                Value::Map(_) => self.wrong_sort(key, &node, "a list of strings"),
             }
         }
         let written: Vec<_> = out.iter().map(|(text, _)| quoted(text)).collect();
@@ -266,7 +266,7 @@ impl Section<'_> {
                     }
                 }
             }
-            Value::Scalar { .. } | Value::List(_) => self.wrong(key, node, "a map of strings"),
+            Value::Scalar { .. } | Value::List(_) => self.wrong_sort(key, node, "a map of strings"),
         }
         out
     }

@@ -17,6 +17,9 @@ pub struct Backoff {
     pub max_elapsed: Duration,
 }
 
+/// A server that asks for more is asked again sooner: what waits for ever holds up all that comes after it.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
 impl Default for Backoff {
     fn default() -> Self {
         Self {
@@ -33,7 +36,8 @@ impl Backoff {
     /// The delay after `n_failed` attempts, 1 or more; `None` to give up.
     ///
     /// `jitter` is drawn by the caller from `[0, 1)`, `elapsed` is the time since the first
-    /// attempt began, and `server` is what the server asked for: the delay is never shorter.
+    /// attempt began, and `server` is what the server asked for: the delay is never shorter, but where
+    /// attempts never end no more than ten minutes count of it.
     #[must_use]
     pub fn delay(
         &self,
@@ -44,9 +48,13 @@ impl Backoff {
     ) -> Option<Duration> {
         let spread = 1.0 - self.randomization + 2.0 * self.randomization * jitter;
         let own = seconds(self.interval(n_failed).as_secs_f64() * spread);
-        let delay = own.max(server.unwrap_or_default());
+        let asked = server.unwrap_or_default();
+        if self.max_elapsed.is_zero() {
+            return Some(own.max(asked.min(LONGEST_ASKED)));
+        }
+        let delay = own.max(asked);
         let is_in_time = elapsed.checked_add(delay).is_some_and(|at| at <= self.max_elapsed);
-        (self.max_elapsed.is_zero() || is_in_time).then_some(delay)
+        is_in_time.then_some(delay)
     }
 
     /// The delay before it varies.
@@ -90,6 +98,14 @@ mod tests {
         assert_eq!(told(60 * SECOND), Some(60 * SECOND));
         assert_eq!(told(301 * SECOND), None);
         assert_eq!(told(Duration::MAX), None);
+    }
+
+    #[test]
+    fn where_attempts_never_end_a_server_cannot_ask_for_ever() {
+        let backoff = Backoff { max_elapsed: Duration::ZERO, ..Backoff::default() };
+        let told = |server| backoff.delay(1, 0.5, Duration::ZERO, Some(server));
+        assert_eq!(told(301 * SECOND), Some(301 * SECOND));
+        assert_eq!(told(Duration::MAX), Some(LONGEST_ASKED));
     }
 
     #[test]

@@ -509,3 +509,16 @@ impl Drop for File {
         drop(fs::remove_file(&self.0));
     }
 }
+
+/// Its children that have ended leave with it.
+#[test]
+fn a_trace_that_has_not_ended_is_put_out_for_people_alone() {
+    let mut text = String::new();
+    MultiGzDecoder::new(fs::File::open(DEMO).unwrap()).read_to_string(&mut text).unwrap();
+    let cut: String = text.lines().take(60).map(|line| line.to_owned() + "\n").collect();
+    let shown = lifespan(&["replay", "-"], &cut);
+    assert!(self::text(&shown.stdout).contains("1 in progress"), "{shown:?}");
+    let json = lifespan(&["replay", "--format", "json", "-"], &cut);
+    assert_eq!(self::text(&json.stdout), "");
+    assert!(self::text(&json.stderr).contains("1 in progress"), "{json:?}");
+}

@@ -30,6 +30,7 @@ mod protobuf;
 mod queue;
 mod record;
 mod recordings;
+mod reload;
 mod restarts;
 mod sampled;
 mod scenarios;

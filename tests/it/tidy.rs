@@ -42,6 +42,7 @@ const SHELL_FILES: &[&str] = &[
     "cli/manual.rs",
     "cli/record.rs",
     "cli/recording_file.rs",
+    "cli/reload.rs",
     "cli/replay.rs",
     "cli/runtime.rs",
     "cli/send.rs",
