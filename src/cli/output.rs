@@ -58,14 +58,16 @@ impl<'a> Output<'a> {
 
     /// Counts a trace, and gives its spans to whoever wants them as they are.
     fn hand_on(&mut self, trace: Trace) -> io::Result<()> {
-        if trace.is_in_progress() {
-            // The spans of a trace leave together.
+        let is_in_progress = trace.is_in_progress();
+        let ended: Vec<_> = trace.spans.into_iter().filter_map(ShownSpan::finished).collect();
+        // The spans of a trace leave together: of one that has not ended they are shown alone.
+        let is_out = !is_in_progress || matches!(self.form, Form::Waterfall(_));
+        self.n_spans += if is_out { u64::try_from(ended.len()).unwrap_or(u64::MAX) } else { 0 };
+        if is_in_progress {
             self.n_in_progress += 1;
             return Ok(());
         }
         self.n_traces += 1;
-        let ended: Vec<_> = trace.spans.into_iter().filter_map(ShownSpan::finished).collect();
-        self.n_spans += u64::try_from(ended.len()).unwrap_or(u64::MAX);
         if self.form == Form::Json {
             for request in requests(&ended, MAX_REQUEST_BYTES) {
                 let document = json::document(&request.bytes).map_err(io::Error::other)?;

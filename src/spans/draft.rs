@@ -97,6 +97,16 @@ impl<'a> Identity<'a> {
 }
 
 impl Draft {
+    /// It begins no later than something in it, which begins at `start`.
+    pub(super) fn begin_with(&mut self, start: Instant) {
+        if start.best < self.start.best {
+            self.start.lo = self.start.lo.min(start.best);
+            self.start.best = start.best;
+            self.start.hi = self.start.hi.max(start.best);
+            self.start.source = start.source;
+        }
+    }
+
     /// A span of `step`, which names it in its id, from `start` to `end`.
     #[must_use]
     pub fn new(

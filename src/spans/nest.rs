@@ -10,6 +10,7 @@ use super::{Build, MAX_DEPTH};
 use crate::facts::hash::Drawn;
 use crate::facts::ids::SpanId;
 use crate::facts::instant::Instant;
+use crate::facts::time::Nanos;
 
 type ById = HashMap<SpanId, usize, BuildHasherDefault<Drawn>>;
 
@@ -61,6 +62,7 @@ impl Build<'_> {
     /// what its parts waited for ends with it.
     pub(super) fn nest(&mut self, places: &Places) {
         let is_cut = !self.closing.is_settled;
+        self.begin_with_left(places);
         for at in 0..self.drafts.len() {
             let Some(child) = self.drafts.get(at) else { return };
             let start = child.start;
@@ -69,12 +71,7 @@ impl Build<'_> {
             let outlives = child.may_outlive || (is_cut && child.is_phase);
             let above = places.above(at).and_then(|at| self.drafts.get_mut(at));
             let Some(above) = above else { continue };
-            if start.best < above.start.best {
-                above.start.lo = above.start.lo.min(start.best);
-                above.start.best = start.best;
-                above.start.hi = above.start.hi.max(start.best);
-                above.start.source = start.source;
-            }
+            above.begin_with(start);
             if !outlives && end.best > above.end.best {
                 above.end = end;
             }
@@ -82,6 +79,18 @@ impl Build<'_> {
         if is_cut {
             self.raise_end();
             self.cut_to_parents(places);
+        }
+    }
+
+    /// What outlives the transition leaves later, and has begun within the span above it all the same.
+    fn begin_with_left(&mut self, places: &Places) {
+        for ((uid, container), parent) in &self.left {
+            let pod = self.closed.pods.get(uid).filter(|_| container.is_none());
+            let end = pod.and_then(|pod| pod.end());
+            let above = places.at(*parent).and_then(|at| self.drafts.get_mut(at));
+            if let Some((end, above)) = end.zip(above) {
+                above.begin_with(end.requested.instant(Nanos(0)));
+            }
         }
     }
 

@@ -280,13 +280,13 @@ fn damage_is_told_with_its_place_and_the_rest_is_used() {
     expect![[r#"
         standard input: document 41 cannot be read, nor what follows it (line 2180: EOF while parsing a string); what stands before that was read
         lifespan: read as output of kubectl: kubectl does not say when anything arrived: times are those that stand on the objects, whole seconds, and what shows none lies before the next one that does; without --show-managed-fields it does not say who wrote
-        lifespan: 1 trace, 12 spans, 4 objects at the end, 40 documents, 3 in progress, cut files: 1
+        lifespan: 1 trace, 1 span, 4 objects at the end, 40 documents, 3 in progress, cut files: 1
     "#]].assert_eq(&said);
     let (_, said) = replay(&["-"], &format!("{half}\n}}"));
     expect![[r#"
         standard input: document 41 cannot be read, nor what follows it (line 2181: control character (\u0000-\u001F) found while parsing a string); what stands before that was read
         lifespan: read as output of kubectl: kubectl does not say when anything arrived: times are those that stand on the objects, whole seconds, and what shows none lies before the next one that does; without --show-managed-fields it does not say who wrote
-        lifespan: 1 trace, 12 spans, 4 objects at the end, 40 documents, 3 in progress, cut files: 1
+        lifespan: 1 trace, 1 span, 4 objects at the end, 40 documents, 3 in progress, cut files: 1
     "#]].assert_eq(&said);
 }
 

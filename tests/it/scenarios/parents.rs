@@ -99,3 +99,32 @@ fn two_transitions_in_one_trace_of_others_have_spans_of_their_own() {
         "#]],
     );
 }
+
+/// It leaves later, when nothing can move the span above it any more.
+#[test]
+fn the_span_above_begins_no_later_than_a_termination_that_outlives_it() {
+    check(
+        "
+        @0 settled web a b
+        @10.1 pod a going grace=30
+        @10.3 pod c of=web-1
+        @11   deploy web replicas=3
+        @11.1 rs web-1 replicas=3
+        @11.2 pod d of=web-1
+        @12   pod c running ready
+        @12.1 pod d running ready
+        @12.2 rs web-1 status=3/3
+        @12.3 deploy web status=3/3/3
+        @40   pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 10.1..12.2 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000010, pods.terminating=1}
+              * 11 goal changed field=replicas from=2 to=3 manager=controller
+              scale ReplicaSet web-1 10.1..12.2 completed {replicas.from=2, replicas.to=3}
+                terminate Pod a 10.1..40 completed
+                start Pod c 10.3..12 completed
+                start Pod d 11.2..12.1 completed
+        "#]],
+    );
+}
