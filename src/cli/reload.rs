@@ -41,39 +41,29 @@ pub(super) async fn come(signals: &mut Signals, sources: &Sources) -> Come {
         if signal != "SIGHUP" {
             return Come::End;
         }
-        // A file system or a web server may be slow: what runs goes on meanwhile.
-        let sources = sources.clone();
-        let reading = tokio::task::spawn_blocking(move || sources.load());
-        let read = tokio::select! {
-            read = reading => read,
-            next = signals.next() => {
-                signal = next;
-                continue;
-            }
+        signal = tokio::select! {
+            config = read(sources) => match config {
+                Some(config) => return Come::Reload(config),
+                None => signals.next().await,
+            },
+            next = signals.next() => next,
         };
-        match read {
-            Ok(Ok(loaded)) => {
-                warn(&loaded.warnings);
-                return Come::Reload(Box::new(loaded.config));
-            }
-            Ok(Err(faults)) => refuse(&faults.to_string()),
-            Err(error) => refuse(&error.to_string()),
-        }
-        signal = signals.next().await;
     }
 }
 
-/// What ends the run, if it ends for `come` already and a signal comes besides.
-pub(super) async fn come_after(come: Come, signal: &str, sources: &Sources) -> Come {
-    if signal != "SIGHUP" {
-        return Come::End;
-    }
-    // Once more: it may be another one by now.
+/// The configuration as it is now; one that cannot be read is refused. A file system or a web server may
+/// be slow: what runs goes on meanwhile.
+pub(super) async fn read(sources: &Sources) -> Option<Box<Config>> {
     let sources = sources.clone();
     match tokio::task::spawn_blocking(move || sources.load()).await {
-        Ok(Ok(loaded)) => Come::Reload(Box::new(loaded.config)),
-        Ok(Err(_)) | Err(_) => come,
+        Ok(Ok(loaded)) => {
+            warn(&loaded.warnings);
+            return Some(Box::new(loaded.config));
+        }
+        Ok(Err(faults)) => refuse(&faults.to_string()),
+        Err(error) => refuse(&error.to_string()),
     }
+    None
 }
 
 pub(super) fn warn(warnings: &[Fault]) {
@@ -82,9 +72,9 @@ pub(super) fn warn(warnings: &[Fault]) {
     }
 }
 
-fn refuse(faults: &str) {
+pub(super) fn refuse(problem: &str) {
     tracing::error!(
-        faults,
+        problem,
         "The new configuration cannot be applied; going on with the one before"
     );
 }

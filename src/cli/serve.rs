@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::configured::Sources;
-use super::reload::{Come, Ended, come, come_after, warn};
+use super::reload::{Come, Ended, come, read, refuse, warn};
 use super::runtime::{Signals, runtime};
 use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
@@ -67,10 +67,7 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
                     writeln!(err, "lifespan: {problem}")?;
                     break ExitCode::FAILURE;
                 };
-                tracing::error!(
-                    problem,
-                    "The new configuration cannot be applied; going on with the one before"
-                );
+                refuse(&problem);
                 (config, is_back) = (old, true);
             }
         }
@@ -168,11 +165,12 @@ async fn stops(
 ) -> Ended {
     tracing::info!("Starting shutdown...");
     let mut stopped = std::pin::pin!(stopped);
+    let mut is_old = false;
     loop {
         let signal = tokio::select! {
             stopped = &mut stopped => {
                 tell(&stopped);
-                return come.ended(code);
+                break;
             }
             signal = signals.next() => signal,
         };
@@ -180,10 +178,20 @@ async fn stops(
             tracing::warn!(signal, "A second signal: what waits is dropped");
             return Ended::With(ExitCode::FAILURE);
         }
-        // What is read anew does not end the program: this is the first signal that does.
+        // What is read anew does not end the program: only this may be the first signal that does.
         tracing::info!(signal, "Received signal from OS");
-        come = come_after(come, signal, sources).await;
+        match signal {
+            "SIGHUP" => is_old = true,
+            _ => come = Come::End,
+        }
     }
+    if is_old
+        && matches!(come, Come::Reload(_))
+        && let Some(config) = read(sources).await
+    {
+        come = Come::Reload(config);
+    }
+    come.ended(code)
 }
 
 /// The API server has not been asked yet.

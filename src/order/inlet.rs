@@ -80,7 +80,7 @@ impl Released {
 pub const BEFORE_ALL: u64 = 0;
 
 /// Where a change stands in the order: resourceVersion, watched before listed, owners before
-/// owned, arrival.
+/// owned, what a list lacks before what it has, arrival.
 pub type Place = (u64, u8, u64);
 
 /// So many more than may wait until the first of them are released together.

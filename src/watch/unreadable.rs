@@ -41,8 +41,8 @@ impl Unreadable {
 
     /// This was read now. What could not be used is said, and what is unsaid for a minute.
     pub(super) fn tell(&mut self, refused: &[Refused]) {
-        let resource = self.resource.clone();
         for News { problem, times } in self.news(refused) {
+            let resource = &*self.resource;
             tracing::warn!(resource, problem, times, "Cannot read an object or its trace context");
         }
     }

@@ -14,7 +14,7 @@ use crate::facts::time::{SECOND, UnixNanos};
 use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Seq, Start};
-use crate::lifecycle::transition::{ByPod, Lost, Settles, Transition};
+use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition};
 use crate::lifecycle::turn::{Seen, Turn};
 
 impl Tree {
@@ -99,15 +99,13 @@ impl Tree {
         self.pods.insert(uid, pod);
     }
 
-    /// The transition that something was made in which says that by whole seconds: it is open, or waits for
-    /// its hold.
+    /// The transition in which something was created that says so by a whole second: one that is open, or
+    /// one that had not closed when that second was over and waits for its hold.
     fn lasted_at(&self, created: UnixNanos) -> Option<&Transition> {
+        let is_within = |closed: &Closing| created.plus(SECOND) <= closed.end.moment();
         self.pending.as_deref().filter(|it| {
-            let is_within = |end: UnixNanos| created.plus(SECOND) <= end;
-            let closed = it.closed.as_deref();
-            !it.is_healing
-                && it.start.lo <= created
-                && closed.is_none_or(|closed| is_within(closed.end.moment()))
+            let is_its = it.start.lo <= created && it.closed.as_deref().is_none_or(is_within);
+            is_its && !it.is_healing
         })
     }
 
