@@ -2,18 +2,14 @@
 
 use std::fs;
 
-use crate::stored::{CONFIG, READY, STATUS, World, ends, spans_in, until_told, with_health};
+use crate::stored::{CONFIG, WITH_HEALTH, World, ends, spans_in, until_told};
 use crate::support::arrived::Expected;
-use crate::support::service::{Service, folder, free_address};
+use crate::support::service::{READY, Service, folder};
 
 /// Its head says where all else is.
 #[tokio::test]
 async fn a_damaged_store_is_set_aside_and_told_and_what_is_whole_in_it_is_sent() {
-    let mut world = World::new().await;
-    let expected = Expected::of(&world.lines);
-    let service = world.start("");
-    world.queued(expected.n_spans()).await;
-    ends(service, "KILL").await;
+    let (mut world, expected) = World::killed().await;
     let store = world.store.join("lifespan.store");
     let mut bytes = fs::read(&store).unwrap();
     bytes.iter_mut().take(512).for_each(|byte| *byte = 0);
@@ -54,12 +50,10 @@ async fn a_disk_that_fails_to_write_through_is_told_and_loses_nothing() {
 async fn a_disk_that_hangs_is_told_and_does_not_keep_the_process_from_ending() {
     let mut world = World::new().await;
     let expected = Expected::of(&world.lines);
-    let (at, health) = (world.configured(""), free_address().await);
-    fs::write(at.join("health.yaml"), with_health(&health)).unwrap();
-    let more = [CONFIG, &["--config", "health.yaml", "--feature-gates", STATUS]].concat();
+    let (at, health) = world.configured_with_health().await;
     let hangs = folder("hangs").join("hangs");
     let machine = [("SYNC_HANGS", &*hangs)];
-    let mut service = Service::start_on(at, &world.api.url, &more, &machine);
+    let mut service = Service::start_on(at, &world.api.url, WITH_HEALTH, &machine);
     world.queued(expected.n_spans()).await;
     fs::write(&hangs, "").unwrap();
     world.to_collector.is_open.send_replace(true);

@@ -141,7 +141,7 @@ impl World {
     async fn new(scene: Scene, storm: Storm) -> Self {
         let wait = scene.begin - lifespan::clock::now().0;
         sleep(Duration::from_nanos(wait.try_into().unwrap_or(0))).await;
-        let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
+        let manner = Manner::WATCH_LIST;
         let api = FakeApi::start_at(&scene.lines, scene.begin, manner, &[]).await;
         let collector = FakeCollector::start([]).await;
         Self {

@@ -73,7 +73,7 @@ async fn what_has_no_room_is_refused_and_counted_and_what_was_taken_arrives_olde
         deployments: 10,
         ends_namespace: false,
     };
-    let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
+    let manner = Manner::WATCH_LIST;
     let api = FakeApi::start(&model::run(plan).lines, manner, &[]).await;
     let mut collector = FakeCollector::start([]).await;
     let gate = Gate::start(&collector.address, false).await;

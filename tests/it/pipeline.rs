@@ -129,8 +129,7 @@ async fn through_faults_on_both_sides_every_span_arrives_and_none_is_another() {
         ("deployments.apps", vec![Fault::Garbage(2)]),
         ("events", vec![Fault::SilentAfter(5)]),
     ];
-    let manner =
-        Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
+    let manner = Manner::WATCH_LIST;
     let api = FakeApi::start_live(&lines, manner, &faults).await;
     let mut refusing = FakeCollector::start([
         Answer::Fail(Status::unavailable("away")),

@@ -1,18 +1,11 @@
 //! The program that is told to read its configuration anew, while something else comes.
 
 use std::fs;
-use std::time::Duration;
-
-use tokio::time::sleep;
 
 use crate::support::fake_api::{FakeApi, Manner};
 use crate::support::fake_collector::{Answer, FakeCollector};
 use crate::support::lines;
-use crate::support::service::{Service, folder};
-
-const READY: &str = "Everything is ready";
-const MANNER: Manner =
-    Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
+use crate::support::service::{READY, Service, folder};
 
 fn config(exporter: &str) -> String {
     let name = exporter.split(':').next().unwrap_or_default();
@@ -26,7 +19,8 @@ fn config(exporter: &str) -> String {
 
 #[tokio::test]
 async fn while_it_ends_to_begin_anew_the_first_signal_that_ends_it_does_so_in_order() {
-    let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api =
+        FakeApi::start_live(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let mut collector = FakeCollector::start([Answer::Hang]).await;
     let at = folder("signals");
     let address = &collector.address;
@@ -35,9 +29,7 @@ async fn while_it_ends_to_begin_anew_the_first_signal_that_ends_it_does_so_in_or
     fs::write(at.join("c.yaml"), config(&exporter)).unwrap();
     let mut service = Service::start(at, &api.url, &["--config", "c.yaml"]);
     service.says(READY, 1).await;
-    while collector.received().is_empty() {
-        sleep(Duration::from_millis(20)).await;
-    }
+    collector.next().await;
     service.signal("HUP");
     service.says("Starting shutdown...", 1).await;
     service.signal("HUP");
@@ -52,7 +44,7 @@ async fn while_it_ends_to_begin_anew_the_first_signal_that_ends_it_does_so_in_or
 /// As one does that has just begun, or while a token is changed.
 #[tokio::test]
 async fn an_api_server_that_accepts_nobody_for_a_moment_does_not_end_what_ran() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let at = folder("accepted");
     let file = at.join("c.yaml");
     fs::write(&file, config("otlphttp: {endpoint: 'http://127.0.0.1:9'}")).unwrap();

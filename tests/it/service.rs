@@ -13,11 +13,9 @@ use crate::support::fake_api::{FakeApi, Fault, Manner};
 use crate::support::fake_collector::FakeCollector;
 use crate::support::fake_http::FakeHttp;
 use crate::support::lines;
-use crate::support::service::{Gate, PATIENCE, Service, folder, free_address, until_answered};
-
-const READY: &str = "Everything is ready";
-const MANNER: Manner =
-    Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
+use crate::support::service::{
+    Gate, PATIENCE, READY, Service, folder, free_address, until_answered,
+};
 
 /// A configuration with pages and health at addresses of their own.
 fn config(exporters: &str, health: &str, zpages: &str) -> String {
@@ -33,7 +31,8 @@ fn config(exporters: &str, health: &str, zpages: &str) -> String {
 
 #[tokio::test]
 async fn a_rollout_that_has_settled_is_shown_at_once_and_not_lost_when_the_process_ends() {
-    let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api =
+        FakeApi::start_live(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let mut collector = FakeCollector::start([]).await;
     let (health, zpages) = (free_address().await, free_address().await);
     let exporter =
@@ -76,7 +75,8 @@ async fn a_rollout_that_has_settled_is_shown_at_once_and_not_lost_when_the_proce
 /// though its API server is away.
 #[tokio::test]
 async fn a_process_that_is_killed_leaves_what_waits_to_the_next_one() {
-    let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api =
+        FakeApi::start_live(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let mut collector = FakeCollector::start([]).await;
     let gate = Gate::start(&collector.address, false).await;
     let health = free_address().await;
@@ -128,7 +128,7 @@ async fn a_process_that_is_killed_leaves_what_waits_to_the_next_one() {
 
 #[tokio::test]
 async fn sighup_reads_the_configuration_again_and_one_that_is_wrong_changes_nothing() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let (health, zpages, other) =
         (free_address().await, free_address().await, free_address().await);
     let folder = folder("reload");
@@ -163,7 +163,7 @@ async fn sighup_reads_the_configuration_again_and_one_that_is_wrong_changes_noth
 
 #[tokio::test]
 async fn an_api_server_that_is_away_is_waited_for_and_told_in_one_line_each_way() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let gate = Gate::start(&api.url, false).await;
     let (health, zpages) = (free_address().await, free_address().await);
     let folder = folder("away");
@@ -202,7 +202,8 @@ async fn an_api_server_that_is_away_is_waited_for_and_told_in_one_line_each_way(
 async fn each_lane_that_is_asked_to_wait_says_how_long_and_a_server_that_is_too_busy_is_there() {
     let refuse = |resource, code| (resource, vec![Fault::Refuse(code, Some(2))]);
     let faults = [refuse("deployments.apps", 503), refuse("pods", 503), refuse("events", 429)];
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &faults).await;
+    let api =
+        FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &faults).await;
     let (health, zpages) = (free_address().await, free_address().await);
     let folder = folder("busy");
     fs::write(folder.join("c.yaml"), config("debug: {verbosity: basic}", &health, &zpages))
@@ -234,7 +235,7 @@ async fn a_trace_context_that_cannot_be_read_is_told_once_and_counted_on_every_v
             line.object = object.to_string();
         }
     }
-    let api = FakeApi::start(&lines, MANNER, &[]).await;
+    let api = FakeApi::start(&lines, Manner::WATCH_LIST, &[]).await;
     let (health, zpages) = (free_address().await, free_address().await);
     let folder = folder("flaw");
     fs::write(folder.join("c.yaml"), config("debug: {verbosity: basic}", &health, &zpages))
@@ -255,7 +256,7 @@ async fn a_trace_context_that_cannot_be_read_is_told_once_and_counted_on_every_v
 
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_said_before_there_is_anything_to_send() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let (health, zpages, nowhere) =
         (free_address().await, free_address().await, free_address().await);
     let exporter = format!("otlp_grpc: {{endpoint: '{nowhere}', tls: {{insecure: true}}}}");
@@ -271,7 +272,8 @@ async fn an_endpoint_that_does_not_answer_is_said_before_there_is_anything_to_se
 
 #[tokio::test]
 async fn a_person_sees_what_settles_and_learns_what_was_not_sent_and_a_vanished_terminal_ends_it() {
-    let api = FakeApi::start_live(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api =
+        FakeApi::start_live(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let nowhere = free_address().await;
     let mut service = Service::start(folder("live"), &api.url, &["-A", "--endpoint", &nowhere]);
     service.says(&format!("spans for {nowhere}: "), 1).await;
@@ -287,7 +289,7 @@ async fn a_person_sees_what_settles_and_learns_what_was_not_sent_and_a_vanished_
 
 #[tokio::test]
 async fn metrics_are_sent_at_intervals_and_once_more_at_the_end() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let server = FakeHttp::start([]).await;
     let endpoint = server.url.replace("/v1/traces", "/v1/metrics");
     let folder = folder("pushed");
@@ -326,7 +328,7 @@ async fn metrics_are_sent_at_intervals_and_once_more_at_the_end() {
 
 #[tokio::test]
 async fn the_status_of_each_component_is_told_and_what_lasts_makes_it_unhealthy() {
-    let api = FakeApi::start(&lines::recording("02-rolling-update"), MANNER, &[]).await;
+    let api = FakeApi::start(&lines::recording("02-rolling-update"), Manner::WATCH_LIST, &[]).await;
     let (health, nowhere) = (free_address().await, free_address().await);
     let text = format!(
         "receivers: {{k8s_lifecycle: {{auth_type: kubeConfig}}}}\n\

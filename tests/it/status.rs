@@ -30,7 +30,7 @@ struct World {
 impl World {
     /// The API server cannot be reached yet, and refuses what has `refuses` in its path with 403.
     async fn start(refuses: &'static str, mood: Answer) -> Self {
-        let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
+        let manner = Manner::WATCH_LIST;
         let api = FakeApi::start(&lines::recording("02-rolling-update"), manner, &[]).await;
         let refuses = Some((refuses, 403)).filter(|(path, _)| !path.is_empty());
         api.weather.send_modify(|weather| weather.refuses = refuses);

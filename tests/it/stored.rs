@@ -18,17 +18,22 @@ use crate::support::lines::{self, Line, Type};
 use crate::support::model::S;
 use crate::support::moved::moved_to;
 use crate::support::service::{
-    Gate, PATIENCE, Service, folder, free_address, until_answered, with_storage,
+    Gate, PATIENCE, READY, Service, folder, free_address, until_answered, with_storage,
 };
 
 const RECORDING: &str = "02-rolling-update";
 
-pub(crate) const READY: &str = "Everything is ready";
-
-/// The gate for health by component.
-pub(crate) const STATUS: &str = "extension.healthcheck.useComponentStatus";
-
 pub(crate) const CONFIG: &[&str] = &["--config", "c.yaml"];
+
+/// With health by component.
+pub(crate) const WITH_HEALTH: &[&str] = &[
+    "--config",
+    "c.yaml",
+    "--config",
+    "health.yaml",
+    "--feature-gates",
+    "extension.healthcheck.useComponentStatus",
+];
 
 /// What a file may have on a disk that is full: less than a store has, and more than is said.
 const FULL: u64 = 16 << 10;
@@ -59,6 +64,16 @@ impl World {
         }
     }
 
+    /// The same after a process that had queued all of it was killed.
+    pub(crate) async fn killed() -> (Self, Expected) {
+        let world = Self::new().await;
+        let expected = Expected::of(&world.lines);
+        let service = world.start("");
+        world.queued(expected.n_spans()).await;
+        ends(service, "KILL").await;
+        (world, expected)
+    }
+
     pub(crate) fn start(&self, receiver: &str) -> Service {
         Service::start(self.configured(receiver), &self.api.url, CONFIG)
     }
@@ -69,6 +84,17 @@ impl World {
         let text = with_storage(&self.to_collector.url, &self.store, receiver);
         fs::write(at.join("c.yaml"), text).unwrap();
         at
+    }
+
+    /// The same for [`WITH_HEALTH`], and where health is.
+    pub(crate) async fn configured_with_health(&self) -> (PathBuf, String) {
+        let (at, health) = (self.configured(""), free_address().await);
+        let text = format!(
+            "extensions: {{health_check: {{use_v2: true, http: {{endpoint: '{health}'}}}}}}\n\
+             service: {{extensions: [file_storage, health_check]}}\n"
+        );
+        fs::write(at.join("health.yaml"), text).unwrap();
+        (at, health)
     }
 
     /// Waits until all of the recording is queued.
@@ -105,16 +131,8 @@ impl World {
 }
 
 async fn api_of(lines: &[Line]) -> FakeApi {
-    let manner = Manner { has_watch_list: true, page: 500, ..Manner::default() };
+    let manner = Manner::WATCH_LIST;
     FakeApi::start(lines, manner, &[]).await
-}
-
-/// Adds health by component.
-pub(crate) fn with_health(address: &str) -> String {
-    format!(
-        "extensions: {{health_check: {{use_v2: true, http: {{endpoint: '{address}'}}}}}}\n\
-         service: {{extensions: [file_storage, health_check]}}\n"
-    )
 }
 
 pub(crate) fn spans_in(store: &Path) -> u64 {
@@ -130,11 +148,7 @@ pub(crate) async fn ends(mut service: Service, signal: &str) {
 
 #[tokio::test]
 async fn whatever_kinds_are_taken_away_or_added_what_is_queued_is_sent_once() {
-    let mut world = World::new().await;
-    let expected = Expected::of(&world.lines);
-    let service = world.start("");
-    world.queued(expected.n_spans()).await;
-    ends(service, "KILL").await;
+    let (mut world, expected) = World::killed().await;
     // Neither the kind of its root nor those below are watched any more.
     let mut service = world.start("objects: [{name: jobs, group: batch}], ");
     service.says(READY, 1).await;
@@ -154,11 +168,7 @@ async fn whatever_kinds_are_taken_away_or_added_what_is_queued_is_sent_once() {
 
 #[tokio::test]
 async fn a_server_that_does_not_say_which_cluster_it_is_of_has_the_one_that_is_stored() {
-    let mut world = World::new().await;
-    let expected = Expected::of(&world.lines);
-    let service = world.start("");
-    world.queued(expected.n_spans()).await;
-    ends(service, "KILL").await;
+    let (mut world, expected) = World::killed().await;
     // As an API server does that has just begun, and knows no roles yet.
     world.api.weather.send_modify(|weather| weather.refuses = Some(("/kube-system", 403)));
     let mut service = world.start("");
@@ -181,11 +191,7 @@ async fn a_server_that_does_not_say_which_cluster_it_is_of_has_the_one_that_is_s
 /// Told to end before there was anything to watch, it lets go of what it has delivered all the same.
 #[tokio::test]
 async fn what_is_delivered_while_the_api_server_is_away_has_left_the_queue_at_the_end() {
-    let mut world = World::new().await;
-    let expected = Expected::of(&world.lines);
-    let service = world.start("");
-    world.queued(expected.n_spans()).await;
-    ends(service, "KILL").await;
+    let (mut world, expected) = World::killed().await;
     world.to_collector.is_open.send_replace(true);
     let service = Service::start(world.configured(""), "http://127.0.0.1:9", CONFIG);
     world.has(&expected, &service).await;
@@ -197,11 +203,7 @@ async fn what_is_delivered_while_the_api_server_is_away_has_left_the_queue_at_th
 /// Each process that could not begin would send it again.
 #[tokio::test]
 async fn a_process_that_cannot_begin_lets_go_of_what_it_has_sent() {
-    let mut world = World::new().await;
-    let expected = Expected::of(&world.lines);
-    let service = world.start("");
-    world.queued(expected.n_spans()).await;
-    ends(service, "KILL").await;
+    let (mut world, expected) = World::killed().await;
     world.to_collector.is_open.send_replace(true);
     world.api.weather.send_modify(|weather| weather.refuses = Some(("/version", 401)));
     let mut service = world.start("");
@@ -261,10 +263,8 @@ async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing(
         events_are_watched(&world.api).await;
         ends(service, "TERM").await;
         world.api = all;
-        let (at, health) = (world.configured(""), free_address().await);
-        fs::write(at.join("health.yaml"), with_health(&health)).unwrap();
-        let more = [CONFIG, &["--config", "health.yaml", "--feature-gates", STATUS]].concat();
-        let mut service = Service::start_full(at, &world.api.url, &more, FULL);
+        let (at, health) = world.configured_with_health().await;
+        let mut service = Service::start_full(at, &world.api.url, WITH_HEALTH, FULL);
         service.says("The storage takes nothing; nothing is sent until it does", 1).await;
         let failing = until_told(&health, "StatusRecoverableError").await;
         assert!(failing.contains("File too large"), "{failing}");

@@ -165,13 +165,11 @@ async fn tells_the_same(manner: Manner, faults: &[(&str, Vec<Fault>)]) -> Vec<St
 
 const PAGES: Manner =
     Manner { has_watch_list: false, page: 2, bookmarks: 0, ahead: 0, has_json_alone: false };
-const WATCH_LIST: Manner =
-    Manner { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
 
 #[tokio::test]
 async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
     tells_the_same(PAGES, &[]).await;
-    let mut statuses = tells_the_same(WATCH_LIST, &[]).await;
+    let mut statuses = tells_the_same(Manner::WATCH_LIST, &[]).await;
     // The recorded client did not watch this kind, so that the fake server does not have it.
     statuses.retain(|status| status.resource != "replicationcontrollers");
     assert!(
@@ -182,14 +180,14 @@ async fn a_cluster_is_heard_in_pages_or_in_a_stream() {
 
 #[tokio::test]
 async fn a_server_without_protobuf_is_heard_in_json() {
-    for manner in [PAGES, WATCH_LIST] {
+    for manner in [PAGES, Manner::WATCH_LIST] {
         tells_the_same(Manner { has_json_alone: true, ..manner }, &[]).await;
     }
 }
 
 #[tokio::test]
 async fn a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_where_it_was() {
-    for manner in [PAGES, WATCH_LIST] {
+    for manner in [PAGES, Manner::WATCH_LIST] {
         let faults = [
             ("pods", vec![Fault::CutAfter(3), Fault::CloseAfter(4), Fault::CutAfter(0)]),
             ("replicasets.apps", vec![Fault::CloseAfter(1), Fault::CutAfter(2)]),
@@ -202,7 +200,8 @@ async fn a_watch_that_is_closed_or_breaks_in_the_middle_of_an_event_goes_on_wher
 
 #[tokio::test]
 async fn a_watch_that_falls_silent_is_begun_anew() {
-    let statuses = tells_the_same(WATCH_LIST, &[("pods", vec![Fault::SilentAfter(4)])]).await;
+    let statuses =
+        tells_the_same(Manner::WATCH_LIST, &[("pods", vec![Fault::SilentAfter(4)])]).await;
     let pods = statuses.iter().find(|status| status.resource == "pods").unwrap();
     assert_eq!((pods.n_watches, pods.n_relists), (2, 0), "{pods:?}");
 }
@@ -210,13 +209,14 @@ async fn a_watch_that_falls_silent_is_begun_anew() {
 #[tokio::test]
 async fn what_is_told_twice_is_heard_once() {
     let repeat = vec![Fault::CloseAfter(6), Fault::Repeat(5)];
-    tells_the_same(WATCH_LIST, &[("pods", repeat.clone()), ("deployments.apps", repeat)]).await;
+    tells_the_same(Manner::WATCH_LIST, &[("pods", repeat.clone()), ("deployments.apps", repeat)])
+        .await;
 }
 
 /// The server remembers nothing older than its last bookmark, which is ahead of the last event.
 #[tokio::test]
 async fn a_watch_goes_on_from_a_bookmark_where_the_last_event_is_forgotten() {
-    for manner in [PAGES, WATCH_LIST] {
+    for manner in [PAGES, Manner::WATCH_LIST] {
         let closing = vec![Fault::CloseAfter(2), Fault::CutAfter(2), Fault::CloseAfter(4)];
         let faults = ["pods", "replicasets.apps", "deployments.apps", "events"]
             .map(|resource| (resource, closing.clone()));
@@ -235,7 +235,7 @@ async fn an_overloaded_server_is_given_the_time_it_asks_for() {
         ("pods", vec![Fault::CloseAfter(3), Fault::Refuse(429, Some(2))]),
     ];
     let began = tokio::time::Instant::now();
-    tells_the_same(WATCH_LIST, &faults).await;
+    tells_the_same(Manner::WATCH_LIST, &faults).await;
     assert!(began.elapsed() >= Duration::from_secs(2));
 }
 
@@ -286,7 +286,7 @@ async fn a_list_that_is_older_than_what_was_watched_is_not_believed() {
 async fn a_forgotten_version_means_a_list_and_no_false_transition() {
     let lines = lines::recording(RECORDING);
     let expected = drive(&decode(&lines)).spans;
-    for manner in [PAGES, WATCH_LIST] {
+    for manner in [PAGES, Manner::WATCH_LIST] {
         let faults = [
             ("pods", vec![Fault::ExpireAfter(7, 0)]),
             ("deployments.apps", vec![Fault::ExpireAfter(2, 0)]),
@@ -313,7 +313,7 @@ async fn what_was_missed_for_good_makes_traces_coarser_and_never_others() {
         let roots = spans.iter().filter(|span| span.parent.is_none());
         roots.map(|span| (span.trace_id, span.name.to_string(), span.outcome)).collect()
     };
-    for manner in [PAGES, WATCH_LIST] {
+    for manner in [PAGES, Manner::WATCH_LIST] {
         for lane in ["pods", "replicasets.apps", "deployments.apps"] {
             for (n, lost) in [(1, 3), (3, 2), (4, 4)] {
                 let faults = [(lane, vec![Fault::ExpireAfter(n, lost)])];
@@ -344,7 +344,7 @@ async fn a_kind_that_may_not_be_read_or_is_not_there_is_told_and_the_others_go_o
         (&others, &forbidden[..0], Phase::Missing, "404 scripted"),
     ];
     for (cluster, faults, phase, said) in cases {
-        let listened = listen_for(cluster, &others, WATCH_LIST, faults).await;
+        let listened = listen_for(cluster, &others, Manner::WATCH_LIST, faults).await;
         let events = status(&listened, "events");
         assert_eq!((events.is_synced, events.phase), (false, phase));
         assert_eq!(events.last_error.as_ref().unwrap().1, said);
@@ -400,7 +400,7 @@ async fn what_leaves_a_selector_is_gone_only_if_the_server_does_not_have_it() {
         line(Type::Deleted, 7, "ccc", r#","deletionTimestamp":"2026-11-20T11:10:37Z""#),
     ];
     for (selector, expected, asked) in [("app=web", "?--", vec!["a", "bb"]), ("", "---", vec![])] {
-        let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+        let api = FakeApi::start(&lines, Manner::WATCH_LIST, &[]).await;
         let watched = Watched {
             target: Target::built_in("pods", "", selector),
             has_no_backlog: false,
@@ -461,7 +461,7 @@ fn life_of_widgets() -> Vec<Line> {
 
 /// Listens to Widgets until one of version 5 was told.
 async fn listen_to_widgets(faults: Vec<Fault>) -> (Vec<News>, Vec<String>, Status) {
-    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[(WIDGETS, faults)]).await;
+    let api = FakeApi::start(&life_of_widgets(), Manner::WATCH_LIST, &[(WIDGETS, faults)]).await;
     let catalog = Arc::new(widgets());
     let lane = catalog.lanes().next().unwrap();
     let watched = Watched {
@@ -532,7 +532,7 @@ async fn a_watch_that_broke_off_says_that_it_goes_on_before_it_tells_anything() 
 
 #[tokio::test]
 async fn what_the_schemas_of_a_group_say_is_asked_once_for_all_that_are_watched() {
-    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[]).await;
+    let api = FakeApi::start(&life_of_widgets(), Manner::WATCH_LIST, &[]).await;
     let catalog = Arc::new(widgets());
     let lane = catalog.lanes().next().unwrap();
     let watched = [0, 1].map(|part| Watched {
@@ -586,7 +586,7 @@ async fn a_custom_resource_that_is_removed_ends_and_begins_anew_when_it_is_insta
 
 #[tokio::test]
 async fn a_resource_of_a_group_that_does_not_have_it_is_told_as_missing() {
-    let api = FakeApi::start(&life_of_widgets(), WATCH_LIST, &[]).await;
+    let api = FakeApi::start(&life_of_widgets(), Manner::WATCH_LIST, &[]).await;
     let gadgets = Target {
         group: "example.com".to_owned(),
         plural: "gadgets".to_owned(),
@@ -611,7 +611,7 @@ async fn those_presets_are_found_that_the_cluster_serves() {
     for line in &mut lines {
         line.resource = "rollouts.argoproj.io".into();
     }
-    let api = FakeApi::start(&lines, WATCH_LIST, &[]).await;
+    let api = FakeApi::start(&lines, Manner::WATCH_LIST, &[]).await;
     let cluster = api.cluster().await;
     let found = served(&cluster, Catalog::default().customs()).await.unwrap();
     let names: Vec<_> = found.iter().map(Custom::resource).collect();
@@ -622,7 +622,7 @@ async fn those_presets_are_found_that_the_cluster_serves() {
 /// come so far, and a watch from there would say nothing.
 #[tokio::test]
 async fn a_watch_goes_on_where_another_had_come_unless_the_cluster_is_behind_that() {
-    let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+    let api = FakeApi::start(&lines::recording(RECORDING), Manner::WATCH_LIST, &[]).await;
     let cluster = api.cluster().await;
     for (from, is_listed) in [(Some(1), false), (Some(u64::MAX), true), (None, true)] {
         let watched = Watched {
@@ -690,7 +690,7 @@ fn kubeconfig(folder: &Path, cluster: &str, user: &str) -> Access {
 async fn credentials_that_are_no_longer_accepted_are_read_again() {
     for is_in_file in [false, true] {
         let folder = folder("rotated");
-        let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+        let api = FakeApi::start(&lines::recording(RECORDING), Manner::WATCH_LIST, &[]).await;
         let file = folder.join("token");
         let write = |token: &str| {
             std::fs::write(&file, token).unwrap();
@@ -711,7 +711,7 @@ async fn credentials_that_are_no_longer_accepted_are_read_again() {
 #[tokio::test]
 async fn a_certificate_authority_that_is_another_now_is_read_again() {
     let folder = folder("authority");
-    let api = FakeApi::start(&lines::recording(RECORDING), WATCH_LIST, &[]).await;
+    let api = FakeApi::start(&lines::recording(RECORDING), Manner::WATCH_LIST, &[]).await;
     let made = || certificate(&Source::SelfMade(vec!["127.0.0.1".to_owned()])).unwrap();
     let (first, second) = (made(), made());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -177,6 +177,12 @@ pub(crate) struct Manner {
     pub(crate) has_json_alone: bool,
 }
 
+impl Manner {
+    /// As servers are today.
+    pub(crate) const WATCH_LIST: Self =
+        Self { has_watch_list: true, page: 500, bookmarks: 0, ahead: 0, has_json_alone: false };
+}
+
 impl FakeApi {
     /// Plays `lines` at the pace of the recording, as if it began now.
     pub(crate) async fn start_live(

@@ -18,11 +18,14 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
+
+use super::service::PATIENCE;
 
 /// What the server answers to one request.
 #[derive(Clone, Debug)]
@@ -114,6 +117,11 @@ impl FakeCollector {
             server.add_service(service).serve_with_incoming(incoming).await.unwrap();
         });
         Self { address, mood, requests, _server: tasks }
+    }
+
+    /// Waits for the next request.
+    pub(crate) async fn next(&mut self) -> Received {
+        timeout(PATIENCE, self.requests.recv()).await.unwrap().unwrap()
     }
 
     /// All requests that arrived so far.

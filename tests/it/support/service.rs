@@ -16,6 +16,9 @@ use tokio::time::{Instant, sleep};
 /// Everything that is waited for comes within this, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What it says when it has begun.
+pub(crate) const READY: &str = "Everything is ready";
+
 /// A running program; it is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Service {
