@@ -34,7 +34,11 @@ const TOO_SHORT: Duration = Duration::from_secs(1);
 /// So often a list is read again that is older than what had been watched.
 const STALE_LISTS: u32 = 3;
 
-/// What is said of such a list.
+/// A list whose rest the server has forgotten so often in a row is asked for in one answer. client-go does so
+/// at once; a list in pages costs the server less, and as a rule the next one comes to its end.
+const CUT_LISTS: u32 = 2;
+
+/// What is said of a list that is older.
 pub const STALE: &str = "the list is older than what was watched";
 
 /// A request.
@@ -45,6 +49,8 @@ pub enum Request {
         /// The token of the page; `None` for the first one.
         next: Option<String>,
     },
+    /// A list in one answer.
+    Whole,
     /// A watch that begins with all objects there are (`sendInitialEvents`).
     WatchList,
     /// A watch of what is written after `version`.
@@ -108,6 +114,8 @@ pub struct ListWatch {
     newest: u64,
     /// How many lists in a row were older.
     n_stale: u32,
+    /// How many lists in a row the server has forgotten the rest of.
+    n_cut: u32,
     n_failed: u32,
     /// How often the server had forgotten where the watch stood, since a watch went well.
     n_expired: u32,
@@ -125,6 +133,7 @@ impl ListWatch {
             version: None,
             newest: 0,
             n_stale: 0,
+            n_cut: 0,
             n_failed: 0,
             n_expired: 0,
             denied: DENIED,
@@ -186,6 +195,7 @@ impl ListWatch {
                 self.now(Request::Page { next: meta.next }, Phase::Listing)
             }
             Ended::Page(meta) => {
+                self.n_cut = 0;
                 self.reached(meta.version);
                 self.now(self.same(), Phase::Watching)
             }
@@ -236,6 +246,8 @@ impl ListWatch {
     fn list(&self) -> Request {
         if self.has_watch_list && !self.has_no_backlog {
             Request::WatchList
+        } else if self.n_cut >= CUT_LISTS {
+            Request::Whole
         } else {
             Request::Page { next: None }
         }
@@ -269,6 +281,7 @@ impl ListWatch {
             let now = self.now(self.list(), Phase::Listing);
             return Next { wait, is_away: true, error: Some(message), ..now };
         }
+        self.n_cut = self.n_cut.saturating_add(1);
         self.again(jitter, None, message)
     }
 

@@ -120,7 +120,7 @@ impl<E: Listener> Reader<E> {
         }
         self.status.send_modify(|status| match list_watch.request() {
             Request::Page { next: Some(_) } => {}
-            Request::Page { next: None } | Request::WatchList => {
+            Request::Page { next: None } | Request::Whole | Request::WatchList => {
                 status.phase = Phase::Listing;
                 status.n_lists += 1;
                 status.n_relists += u64::from(status.is_synced);
@@ -192,7 +192,7 @@ impl<E: Listener> Reader<E> {
         let accept = self.target.accept(self.settings.encoding);
         let uri = self.target.uri(request, &self.settings, self.has_no_backlog);
         let opened = match request {
-            Request::Page { .. } => self.api.open(&uri, accept).await,
+            Request::Page { .. } | Request::Whole => self.api.open(&uri, accept).await,
             Request::WatchList | Request::Watch { .. } => self.api.watch(&uri, accept).await,
         };
         let answer = match opened {
@@ -211,7 +211,7 @@ impl<E: Listener> Reader<E> {
             self.status.send_modify(|status| status.is_synced = true);
         }
         match request {
-            Request::Page { .. } => self.page(answer, list_watch).await,
+            Request::Page { .. } | Request::Whole => self.page(answer, list_watch).await,
             Request::WatchList | Request::Watch { .. } => {
                 self.watch(answer, *request == Request::WatchList, list_watch).await
             }

@@ -192,6 +192,7 @@ impl Target {
                 ("limit", size.as_str()),
                 ("continue", next.as_deref().unwrap_or_default()),
             ]),
+            Request::Whole => {}
             Request::WatchList => pairs.extend([
                 ("watch", "true"),
                 ("sendInitialEvents", "true"),
@@ -247,6 +248,7 @@ mod tests {
             "/apis/apps/v1/namespaces/shop/deployments?labelSelector=app%20in%20%28web%2C%20api%29%2C%21canary\
              &fieldSelector=metadata.name%3Da%26b&limit=500&continue=ey%2F%2B%3D"
         );
+        assert_eq!(pods.uri(&Request::Whole, &settings, false), "/api/v1/pods");
         let watch = Request::Watch { version: "42".into() };
         assert_eq!(
             pods.uri(&watch, &settings, false),

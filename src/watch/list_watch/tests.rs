@@ -64,6 +64,20 @@ fn a_watch_that_goes_on_from_a_version_lists_only_if_that_is_forgotten() {
     assert_eq!(ListWatch::new(false, false).from(None).request(), &page(""));
 }
 
+#[test]
+fn a_list_whose_rest_is_forgotten_each_time_is_asked_for_in_one_answer() {
+    let mut list_watch = ListWatch::new(false, false);
+    for asked in [page(""), Request::Whole, Request::Whole] {
+        list_watch.after(paged("5", "token"), HALF);
+        let next = list_watch.after(refused(410), HALF);
+        assert_eq!((next.request, next.is_away), (asked, true));
+        assert!(next.wait > Duration::ZERO);
+    }
+    // Once one came to its end the next is one of pages.
+    assert_eq!(list_watch.after(paged("6", ""), HALF).request, watch("6"));
+    assert_eq!(list_watch.after(refused(410), HALF).request, page(""));
+}
+
 /// And so for one that goes on where another process had heard all.
 #[test]
 fn a_list_older_than_what_was_watched_is_read_again_and_believed_where_it_stays_so() {
