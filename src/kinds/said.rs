@@ -26,6 +26,8 @@ pub enum Said<'a> {
     Bookmark(&'a [u8]),
     /// The watch cannot go on; the object is a `Status`.
     Error(&'a [u8]),
+    /// An event of a type that watches do not have today; the object is what it tells of.
+    Unknown(&'a [u8]),
     /// The list or watch broke off.
     Closed,
 }
@@ -43,13 +45,18 @@ impl<'a> Said<'a> {
             Self::Unmatched(_) => "UNMATCHED",
             Self::Bookmark(_) => "BOOKMARK",
             Self::Error(_) => "ERROR",
+            Self::Unknown(_) => "UNKNOWN",
             Self::Closed => "CLOSED",
         }
     }
 
-    /// What an event of a watch says; `None` for a type that watches do not have.
+    /// What an event of a watch says.
     #[must_use]
-    pub fn watched(name: &str, object: &'a [u8]) -> Option<Self> {
+    pub fn watched(name: &str, object: &'a [u8]) -> Self {
+        Self::of_type(name, object).unwrap_or(Self::Unknown(object))
+    }
+
+    fn of_type(name: &str, object: &'a [u8]) -> Option<Self> {
         let said = [Self::Added, Self::Modified, Self::Deleted, Self::Bookmark, Self::Error];
         said.into_iter().map(|of| of(object)).find(|said| said.name() == name)
     }
@@ -62,7 +69,7 @@ impl<'a> Said<'a> {
             "LIST_DONE" => Some(Self::ListDone(version_of(object))),
             "CLOSED" => Some(Self::Closed),
             "UNMATCHED" => Some(Self::Unmatched(object)),
-            other => Self::watched(other, object),
+            other => Self::of_type(other, object),
         }
     }
 
@@ -75,7 +82,11 @@ impl<'a> Said<'a> {
             | Self::Modified(_)
             | Self::Deleted(_)
             | Self::Unmatched(_) => true,
-            Self::ListDone(_) | Self::Bookmark(_) | Self::Error(_) | Self::Closed => false,
+            Self::ListDone(_)
+            | Self::Bookmark(_)
+            | Self::Error(_)
+            | Self::Unknown(_)
+            | Self::Closed => false,
         }
     }
 
@@ -87,6 +98,7 @@ impl<'a> Said<'a> {
             | Self::Modified(json)
             | Self::Deleted(json)
             | Self::Unmatched(json)
+            | Self::Unknown(json)
             | Self::Bookmark(json) => resource_version(json),
             Self::Listed(_) | Self::ListDone(_) | Self::Error(_) | Self::Closed => None,
         }
@@ -122,6 +134,13 @@ impl Heard<News> {
 }
 
 impl<T> Heard<T> {
+    /// An event of an unknown type says how far the watch is, and nothing else that could be used.
+    pub fn unknown(said: Said<'_>) -> Self {
+        let why = "the watch says what is none of ADDED, MODIFIED, DELETED, BOOKMARK and ERROR";
+        let refused = vec![Refused::Object(why.to_owned())];
+        Self { out: None, version: said.version(), n_stamps: 0, refused }
+    }
+
     /// The same, handed on in another form.
     pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Heard<U> {
         let Self { out, version, n_stamps, refused } = self;
@@ -147,6 +166,7 @@ pub fn news(catalog: &Catalog, lane: Lane, said: Said<'_>) -> Heard<News> {
         }
         Said::Closed | Said::Error(_) => return Heard::news(News::Closed),
         Said::Bookmark(_) => return Heard::news(News::Bookmark(said.version())),
+        Said::Unknown(_) => return Heard::unknown(said),
         Said::Listed(_) | Said::Deleted(_) | Said::Unmatched(_) if lane == Lane::Events => {
             return Heard::nothing(said);
         }
@@ -252,13 +272,25 @@ mod tests {
         let of_recordings =
             [Said::Listed(json), Said::ListDone("7"), Said::Closed, Said::Unmatched(json)];
         for said in watched {
-            assert_eq!(Said::watched(said.name(), json), Some(said));
+            assert_eq!(Said::watched(said.name(), json), said);
             assert_eq!(Said::recorded(said.name(), json), Some(said));
         }
         for said in of_recordings {
-            assert_eq!(Said::watched(said.name(), json), None);
+            assert_eq!(Said::watched(said.name(), json), Said::Unknown(json));
             assert_eq!(Said::recorded(said.name(), json), Some(said));
         }
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_type_is_refused_and_the_watch_goes_on_behind_it() {
+        let of_tomorrow = Said::watched("TOMORROW", br#"{"metadata":{"resourceVersion":"98"}}"#);
+        for lane in [Lane::Pods, Lane::Events] {
+            let heard = heard(lane, of_tomorrow);
+            assert_eq!((&heard.out, heard.version), (&None, Some(98)));
+            let [Refused::Object(why)] = &*heard.refused else { panic!("{heard:?}") };
+            assert!(why.contains("BOOKMARK"), "{why}");
+        }
+        assert_eq!(Said::recorded("UNKNOWN", b"{}"), None);
     }
 
     #[test]

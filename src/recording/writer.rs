@@ -45,6 +45,7 @@ impl Listener for ForRecording {
                 Ok(done.to_string())
             }
             Said::Closed => Ok("null".to_owned()),
+            Said::Unknown(_) => return Heard::unknown(said),
             Said::Listed(json)
             | Said::Added(json)
             | Said::Modified(json)

@@ -289,7 +289,8 @@ pub fn event(frame: &[u8]) -> Option<Said<'_>> {
     }
     // The object is the one field of a message of its own.
     let (1, Value::Bytes(object)) = Cursor(object?).next().ok()?? else { return None };
-    Said::watched(name?, object).filter(|_| object.starts_with(MAGIC))
+    let name = name?;
+    object.starts_with(MAGIC).then(|| Said::watched(name, object))
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ impl<T: Send + 'static> Reading<T> {
             | Said::Unmatched(_)
             | Said::ListDone(_)
             | Said::Error(_)
+            | Said::Unknown(_)
             | Said::Closed => {
                 tally.n_events += 1;
                 false

@@ -20,7 +20,9 @@ fn as_written(line: &[u8]) -> Option<Said<'_>> {
     let object = rest.strip_prefix(br#"","object":"#)?.strip_suffix(b"}")?;
     // Were something to follow the object, its reader would refuse it: then the long way.
     let is_plain = object.first() == Some(&b'{') && object.last() == Some(&b'}');
-    Said::watched(std::str::from_utf8(name).ok()?, object).filter(|_| is_plain)
+    let said = Said::watched(std::str::from_utf8(name).ok()?, object);
+    // A type that is not known may be one that has escapes.
+    Some(said).filter(|said| is_plain && !matches!(said, Said::Unknown(_)))
 }
 
 fn as_json(line: &[u8]) -> Option<Said<'_>> {
@@ -32,7 +34,7 @@ fn as_json(line: &[u8]) -> Option<Said<'_>> {
         object: &'a RawValue,
     }
     let Written { r#type, object } = serde_json::from_slice(line).ok()?;
-    Said::watched(&r#type, object.get().as_bytes())
+    Some(Said::watched(&r#type, object.get().as_bytes()))
 }
 
 /// A line is longer than any object can be.
@@ -95,8 +97,8 @@ mod tests {
             (r#"{"type":"BOOKMARK","object":{}}"#, Some(Said::Bookmark(b"{}"))),
             (r#"{ "object": {"b":{}}, "type": "DELETED" }"#, Some(Said::Deleted(br#"{"b":{}}"#))),
             (r#"{"type":"\u0045RROR","object":{}}"#, Some(Said::Error(b"{}"))),
-            (r#"{"type":"SOMETHING","object":{}}"#, None),
-            (r#"{"type":"LIST","object":{}}"#, None),
+            (r#"{"type":"SOMETHING","object":{}}"#, Some(Said::Unknown(b"{}"))),
+            (r#"{"type":"LIST","object":{}}"#, Some(Said::Unknown(b"{}"))),
             (r#"{"type":"ADDED"}"#, None),
             (r#"{"type":"ADDED","object":{"a":1}"#, None),
             ("not json", None),

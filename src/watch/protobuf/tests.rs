@@ -96,13 +96,14 @@ fn events_are_read_as_servers_write_them() {
     let Some(Said::Error(status)) = event(expired.first().unwrap()) else { panic!("it is one") };
     let failed = crate::cluster::refusal::error(status);
     assert_eq!((failed.to_string().as_str(), is_cut), ("410 Old", false));
-    // No type, no object, an object that is not in an envelope, a type that watches do not have.
+    let unknown = b"\x0a\x04LIST\x12\x06\x0a\x04k8s\0";
+    assert_eq!(event(unknown), Some(Said::Unknown(b"k8s\0")));
+    // No type, no object, an object that is not in an envelope.
     for wrong in [
         &b""[..],
         b"\x0a\x05ADDED",
         b"\x12\x02\x0a\x00",
         b"\x0a\x05ADDED\x12\x04\x0a\x02{}",
-        b"\x0a\x04LIST\x12\x06\x0a\x04k8s\0",
         b"\x0a\x05ADDED\x12\x06\x12\x04k8s\0",
         b"\x0a\x50",
     ] {
