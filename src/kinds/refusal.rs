@@ -62,27 +62,31 @@ pub(super) fn label(kind: &str, namespace: Option<&str>, name: Option<&str>) -> 
     }
 }
 
-/// Turns `invalid value: string "abc", expected a number at line 1 column 5` into
-/// `spec.replicas is "abc": a number is expected`.
+/// Turns `invalid type: string "abc", expected a number at line 1 column 5` into
+/// `spec.replicas is a string: a number is expected`.
 fn told(path: &str, error: &str) -> String {
     // A `?` is a key that was not read to its end.
     let path = &*shortened(path.strip_suffix(".?").unwrap_or(path));
     let at_path = if matches!(path, "." | "?") { String::new() } else { format!("{path}: ") };
-    let Some((found, expected)) = error
-        .strip_prefix("invalid type: ")
+    let of_another_type = error.strip_prefix("invalid type: ");
+    let Some((found, expected)) = of_another_type
         .or_else(|| error.strip_prefix("invalid value: "))
         .and_then(|rest| rest.rsplit_once(", expected "))
     else {
         return format!("{at_path}{error}");
     };
     let expected = expected.rsplit_once(" at line ").map_or(expected, |(text, _)| text);
+    let expected = if expected.starts_with("struct ") { "a map" } else { expected };
     let (sort, value) = found.split_once(' ').unwrap_or((found, ""));
+    // What is of another type may be anything, and the value of an env variable is nobody's business.
+    let is_told = of_another_type.is_none() && !path.contains(".env");
     let found = match (sort, value.trim_matches('`')) {
         ("sequence", _) => "a list",
         ("map", _) => "a map",
-        // The value of an env variable is nobody's business.
-        (_, value) if !value.is_empty() && path.contains(".env") => sort,
-        ("string" | "integer" | "boolean", value) => value,
+        (_, value) if is_told && !value.is_empty() => value,
+        ("string", _) => "a string",
+        ("integer" | "floating", _) => "a number",
+        ("boolean", _) => "a boolean",
         _ => found,
     };
     let path = if matches!(path, "." | "?") { "the object" } else { path };
@@ -123,12 +127,27 @@ mod tests {
             (
                 "spec.replicas",
                 "invalid type: string \"3\", expected a whole number at line 1 column 5",
-                "spec.replicas is \"3\": a whole number is expected",
+                "spec.replicas is a string: a whole number is expected",
             ),
             (
                 "a.b",
                 "invalid type: integer `5`, expected a string at line 1 column 5",
-                "a.b is 5: a string is expected",
+                "a.b is a number: a string is expected",
+            ),
+            (
+                "a",
+                "invalid type: floating point `1.5`, expected a string",
+                "a is a number: a string is expected",
+            ),
+            (
+                "a",
+                "invalid type: boolean `true`, expected a string",
+                "a is a boolean: a string is expected",
+            ),
+            (
+                "a.env[0].b",
+                "invalid value: string \"x\", expected a time",
+                "a.env[0].b is a string: a time is expected",
             ),
             (
                 "a.b",
@@ -139,7 +158,7 @@ mod tests {
             (
                 ".",
                 "invalid type: null, expected struct Pod",
-                "the object is null: struct Pod is expected",
+                "the object is null: a map is expected",
             ),
             (".", "expected value at line 1 column 1", "expected value at line 1 column 1"),
             (

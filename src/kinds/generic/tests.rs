@@ -333,7 +333,7 @@ fn what_is_no_such_object_is_refused_by_its_kind() {
             "Widget w: metadata.uid is missing: a UUID is expected",
         ),
         ("[]".to_owned(), "Widget: metadata.uid is missing: a UUID is expected"),
-        ("null".to_owned(), "Widget: the object is null: struct Raw is expected"),
+        ("null".to_owned(), "Widget: the object is null: a map is expected"),
     ] {
         assert_eq!(refusal(&json), told);
     }

@@ -84,7 +84,10 @@ fn a_refusal_names_the_stateful_set_and_the_key() {
             "spec.updateStrategy.type is 1: a string is expected",
         ),
         (r#""spec":{"replicas":[1]}"#, "spec.replicas is a list: a whole number is expected"),
-        (r#""status":{"currentRevision":1}"#, "status.currentRevision is 1: a string is expected"),
+        (
+            r#""status":{"currentRevision":1}"#,
+            "status.currentRevision is a number: a string is expected",
+        ),
         (r#""kind":"DaemonSet""#, r#"kind is "DaemonSet": "StatefulSet" is expected"#),
     ] {
         let told = format!("StatefulSet default/web: {told}");
