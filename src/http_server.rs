@@ -1,5 +1,6 @@
 //! The one way to answer HTTP requests: connections bounded in number and time, small heads.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
@@ -13,13 +14,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prost::bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 /// What clients may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time; more wait.
+    /// Connections at the same time; for one more the oldest makes room, so that nobody who opens many
+    /// and says nothing keeps others out.
     pub connections: usize,
     /// A connection without a request is closed after this.
     pub idle: Duration,
@@ -66,12 +68,11 @@ pub async fn serve<I, S, R>(
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
+    let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         // What has ended is forgotten.
         while connections.try_join_next().is_some() {}
-        while connections.len() >= limits.connections {
-            connections.join_next().await;
-        }
+        oldest_first.retain(|it| !it.is_finished());
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -83,8 +84,13 @@ pub async fn serve<I, S, R>(
         };
         // Answers are small and somebody waits for them.
         drop(stream.set_nodelay(true));
+        if oldest_first.len() >= limits.connections
+            && let Some(oldest) = oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
         let (secured, respond) = (secure(stream), respond.clone());
-        connections.spawn(async move {
+        let connection = connections.spawn(async move {
             let Some(stream) = secured.await else { return };
             let service = service_fn(move |request| {
                 let answer = respond(request);
@@ -98,5 +104,42 @@ pub async fn serve<I, S, R>(
             // A client that goes away, or takes too long, is no concern of ours.
             drop(timeout(limits.lasts.unwrap_or(Duration::MAX), connection).await);
         });
+        oldest_first.push_back(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_opens_many_connections_and_says_nothing_keeps_nobody_out() {
+        let listener = listen("a test", "127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let hour = Duration::from_secs(3_600);
+        let limits = Limits { connections: 4, idle: hour, lasts: None, head: 16 << 10 };
+        let respond = |_| async { Response::new(Full::new(Bytes::from("well"))) };
+        tokio::spawn(serve(listener, limits, |stream| async { Some(stream) }, respond));
+        let mut silent = Vec::new();
+        for _ in 0..3 * limits.connections {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        probe.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(Duration::from_secs(20), probe.read_to_string(&mut answer)).await;
+        assert!(read.is_ok() && answer.ends_with("well"), "{read:?}: {answer:?}");
+        // The first has made room, the last is kept.
+        let mut byte = [0];
+        let mut oldest = silent.remove(0);
+        assert_eq!(
+            timeout(Duration::from_secs(20), oldest.read(&mut byte)).await.unwrap().unwrap(),
+            0
+        );
+        let mut newest = silent.pop().unwrap();
+        newest.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        assert_eq!(newest.read(&mut byte).await.unwrap(), 1);
     }
 }
