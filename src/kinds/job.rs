@@ -9,8 +9,8 @@ use crate::facts::workload::Verdict;
 pub(super) fn verdict(conditions: Vec<RawCondition<'_>>) -> Verdict {
     for raw in conditions {
         let is_complete = match &*raw.r#type.0 {
-            "Complete" => true,
-            "Failed" => false,
+            b"Complete" => true,
+            b"Failed" => false,
             _ => continue,
         };
         let Condition { is_true, changed: at, reason, message, .. } = raw.into();

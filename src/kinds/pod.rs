@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::json::Unread;
 use super::metadata::Metadata;
 use super::protobuf::{Cursor, Field, Value, entry, message};
-use super::read::{Count, Few, Message, Text, Time};
+use super::read::{Count, Few, Message, Text, Time, Word};
 use super::refusal::{decode_either, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
 use super::{Decoded, SnapshotError, check_kind, stamps};
@@ -48,7 +48,7 @@ struct Spec<'a> {
     #[serde(borrow)]
     node_name: Text<'a>,
     #[serde(borrow)]
-    restart_policy: Text<'a>,
+    restart_policy: Word<'a>,
     #[serde(borrow)]
     init_containers: Few<Container<'a>, MAX_CONTAINERS>,
     #[serde(borrow)]
@@ -92,7 +92,7 @@ struct Container<'a> {
     #[serde(borrow)]
     image: Text<'a>,
     #[serde(borrow)]
-    restart_policy: Text<'a>,
+    restart_policy: Word<'a>,
     startup_probe: Option<IgnoredAny>,
     #[serde(borrow)]
     resources: Option<Resources<'a>>,
@@ -123,7 +123,7 @@ struct Amounts<'a> {
 #[serde(default)]
 struct Env<'a> {
     #[serde(borrow)]
-    name: Text<'a>,
+    name: Word<'a>,
     #[serde(borrow)]
     value: Text<'a>,
 }
@@ -132,7 +132,7 @@ struct Env<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct Status<'a> {
     #[serde(borrow)]
-    phase: Text<'a>,
+    phase: Word<'a>,
     reason: Message,
     message: Message,
     #[serde(borrow)]
@@ -200,7 +200,9 @@ message!(<'a> Status<'a> {
     1 phase, 2 conditions, 3 message, 4 reason, 8 container_statuses, 10 init_container_statuses,
     13 ephemeral_container_statuses, 17 observed_generation,
 });
-message!(<'a> ContainerStatus<'a> { 1 name, 2 state, 3 last_state, 4 ready, 5 restart_count, 9 started });
+message!(<'a> ContainerStatus<'a> {
+    1 name, 2 state, 3 last_state, 4 ready, 5 restart_count, 9 started,
+});
 message!(<'a> State { 1 waiting, 2 running, 3 terminated });
 message!(<'a> Waiting { 1 reason, 2 message });
 message!(<'a> Running { 1 started_at });
@@ -240,7 +242,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     for container in spec.init_containers.0.iter().chain(&spec.containers.0) {
         carrier.env(|name| {
             // Of two variables of one name the last one counts.
-            let variable = container.env.0.iter().rfind(|variable| variable.name.0 == name)?;
+            let variable = container.env.0.iter().rfind(|variable| variable.name.is(name))?;
             // In protobuf what has no value has an empty one.
             Some(variable.value.0.clone()).filter(|value| !value.is_empty())
         });
@@ -251,7 +253,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let n_stamps = found.stamps.len();
     // Init containers have run, and are not run again for what is written to them.
-    let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.0 == "Always");
+    let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
     let claims = claims(&meta.name, spec.volumes.0);
     let refused_stamps =
         stamps::told(found.refused, || label("Pod", meta.namespace.as_deref(), Some(&meta.name)));
@@ -259,7 +261,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let mut pod = PodSnapshot {
         meta,
         node: spec.node_name.said(),
-        restarts_always: matches!(&*spec.restart_policy.0, "Always" | ""),
+        restarts_always: matches!(&*spec.restart_policy.0, b"Always" | b""),
         is_mirror,
         template_hash,
         stamps: if found.stamps.is_empty() { Default::default() } else { found.stamps.into() },
@@ -282,18 +284,18 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         debuggers: Box::default(),
     };
     for condition in status.conditions.0 {
-        let is_pending = &*condition.r#type.0 == "PodResizePending";
-        if is_pending || &*condition.r#type.0 == "PodResizeInProgress" {
+        let is_pending = condition.r#type.is("PodResizePending");
+        if is_pending || condition.r#type.is("PodResizeInProgress") {
             pod.resize = resize(is_pending, condition.into()).or(pod.resize);
             continue;
         }
         let slot = match &*condition.r#type.0 {
-            "PodScheduled" => &mut pod.scheduled,
-            "PodReadyToStartContainers" => &mut pod.sandbox,
-            "Initialized" => &mut pod.initialized,
-            "ContainersReady" => &mut pod.containers_ready,
-            "Ready" => &mut pod.ready,
-            "DisruptionTarget" => &mut pod.disruption,
+            b"PodScheduled" => &mut pod.scheduled,
+            b"PodReadyToStartContainers" => &mut pod.sandbox,
+            b"Initialized" => &mut pod.initialized,
+            b"ContainersReady" => &mut pod.containers_ready,
+            b"Ready" => &mut pod.ready,
+            b"DisruptionTarget" => &mut pod.disruption,
             _ => continue,
         };
         *slot = Some(condition.into());
@@ -348,12 +350,12 @@ fn resize(is_pending: bool, condition: Condition) -> Option<ResizeState> {
     }
 }
 
-fn phase(phase: &str) -> PodPhase {
+fn phase(phase: &[u8]) -> PodPhase {
     match phase {
-        "Running" => PodPhase::Running,
-        "Succeeded" => PodPhase::Succeeded,
-        "Failed" => PodPhase::Failed,
-        "Unknown" => PodPhase::Unknown,
+        b"Running" => PodPhase::Running,
+        b"Succeeded" => PodPhase::Succeeded,
+        b"Failed" => PodPhase::Failed,
+        b"Unknown" => PodPhase::Unknown,
         _ => PodPhase::Pending,
     }
 }
@@ -397,7 +399,7 @@ fn snapshot(
     is_init: bool,
 ) -> ContainerSnapshot {
     let role = match (is_init, &*container.restart_policy.0) {
-        (true, "Always") => Role::Sidecar,
+        (true, b"Always") => Role::Sidecar,
         (true, _) => Role::Init,
         (false, _) => Role::Main,
     };

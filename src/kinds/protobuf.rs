@@ -111,6 +111,16 @@ impl<'a> Cursor<'a> {
                 self.0 = rest;
                 Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
             }
+            [tag, low, high, rest @ ..]
+                if tag & 0x87 == 2
+                    && high & 0x80 == 0
+                    && rest.len() >= (usize::from(*high) << 7) | usize::from(low & 0x7f) =>
+            {
+                let len = (usize::from(*high) << 7) | usize::from(low & 0x7f);
+                let (bytes, rest) = rest.split_at(len);
+                self.0 = rest;
+                Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
+            }
             [tag, rest @ ..] if tag & 0x87 == 0 => {
                 self.0 = rest;
                 Ok(Some((u64::from(tag >> 3), Value::Number(self.varint()?))))

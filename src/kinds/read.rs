@@ -91,6 +91,26 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A string that is only compared with others, so that nobody need look whether it is UTF-8; null is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Word<'a>(pub(super) Cow<'a, [u8]>);
+
+impl Word<'_> {
+    /// Whether it is this one.
+    pub(super) fn is(&self, text: &str) -> bool {
+        *self.0 == *text.as_bytes()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Text::deserialize(deserializer)?.0 {
+            Cow::Borrowed(text) => Self(Cow::Borrowed(text.as_bytes())),
+            Cow::Owned(text) => Self(Cow::Owned(text.into_bytes())),
+        })
+    }
+}
+
 /// The value of a label or annotation: `None` for all that is no string, never an error.
 #[derive(Debug, Default)]
 pub(super) struct LenientText<'a>(pub(super) Option<Cow<'a, str>>);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::protobuf::message;
-use super::read::{Message, Text, Time};
+use super::read::{Message, Time, Word};
 use crate::facts::meta::Condition;
 
 /// How many conditions of one object are looked at.
@@ -14,9 +14,9 @@ pub(super) const MAX_CONDITIONS: usize = 256;
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct RawCondition<'a> {
     #[serde(borrow)]
-    pub(super) r#type: Text<'a>,
+    pub(super) r#type: Word<'a>,
     #[serde(borrow)]
-    status: Text<'a>,
+    status: Word<'a>,
     last_transition_time: Time,
     last_update_time: Time,
     reason: Message,
@@ -28,7 +28,7 @@ message!(<'a> RawCondition<'a> { 1 r#type, 2 status, 4 last_transition_time, 5 r
 impl From<RawCondition<'_>> for Condition {
     fn from(raw: RawCondition<'_>) -> Self {
         Self {
-            is_true: raw.status.0 == "True",
+            is_true: raw.status.is("True"),
             changed: raw.last_transition_time.0,
             updated: raw.last_update_time.0,
             reason: raw.reason.0,

@@ -214,8 +214,8 @@ fn read_status(
     }
     for condition in raw.conditions.0 {
         let slot = match &*condition.r#type.0 {
-            "Progressing" => &mut status.progressing,
-            "ReplicaFailure" => &mut status.replica_failure,
+            b"Progressing" => &mut status.progressing,
+            b"ReplicaFailure" => &mut status.replica_failure,
             _ => continue,
         };
         *slot = Some(Box::new(condition.into()));

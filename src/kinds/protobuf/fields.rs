@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::{Cursor, Value};
 use crate::facts::time::UnixNanos;
 use crate::kinds::json::Unread;
-use crate::kinds::read::{self, Count, Few, LenientText, Text, Time};
+use crate::kinds::read::{self, Count, Few, LenientText, Text, Time, Word};
 
 /// What a field is read as.
 pub(crate) trait Field<'a>: Default {
@@ -105,6 +105,13 @@ impl<'a> Field<'a> for Text<'a> {
     }
 }
 
+impl<'a> Field<'a> for Word<'a> {
+    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        self.0 = Cow::Borrowed(said.bytes()?);
+        Ok(())
+    }
+}
+
 impl<'a> Field<'a> for LenientText<'a> {
     fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
         self.0 = Some(Cow::Borrowed(said.text()?));
@@ -179,8 +186,19 @@ impl<'a> Field<'a> for IgnoredAny {
 /// Seconds and nanoseconds; one that says no seconds is absent.
 impl<'a> Field<'a> for Time {
     fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
+        let bytes = said.bytes()?;
+        // As a rule it is a whole second between 1978 and 2106, which takes five bytes.
+        if let [0x08, a, b, c, d, e, 0x10, 0] = bytes
+            && a & b & c & d & 0x80 != 0
+            && e & 0x80 == 0
+        {
+            let seconds = [e, d, c, b, a].into_iter();
+            let seconds = seconds.fold(0, |all, part| (all << 7) | i64::from(part & 0x7f));
+            self.0 = Some(UnixNanos::from_seconds(seconds));
+            return Ok(());
+        }
         let (mut seconds, mut nanos) = (None, 0);
-        Cursor(said.bytes()?).each(|number, said| {
+        Cursor(bytes).each(|number, said| {
             match number {
                 1 => seconds = Some(said.number()?),
                 2 => nanos = said.number()?,
