@@ -52,7 +52,8 @@ pub struct PodSnapshot {
     pub containers: Box<[ContainerSnapshot]>,
     /// What may be written in place: hashes of the resources and of the images that its spec asks for.
     pub in_place: InPlace,
-    /// `status.observedGeneration`.
+    /// The generation that the kubelet has seen: `status.observedGeneration`; before Kubernetes 1.34, which
+    /// has none, its own where its containers have the resources that are asked for.
     pub observed: Option<i64>,
     /// How a resize stands, by its conditions.
     pub resize: Option<ResizeState>,

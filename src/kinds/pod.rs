@@ -110,7 +110,7 @@ struct Resources<'a> {
     limits: Option<Amounts<'a>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Amounts<'a> {
     #[serde(borrow)]
@@ -156,6 +156,8 @@ struct ContainerStatus<'a> {
     restart_count: Count,
     ready: Option<bool>,
     started: Option<bool>,
+    #[serde(borrow)]
+    resources: Option<Resources<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -201,7 +203,7 @@ message!(<'a> Status<'a> {
     13 ephemeral_container_statuses, 17 observed_generation,
 });
 message!(<'a> ContainerStatus<'a> {
-    1 name, 2 state, 3 last_state, 4 ready, 5 restart_count, 9 started,
+    1 name, 2 state, 3 last_state, 4 ready, 5 restart_count, 9 started, 11 resources,
 });
 message!(<'a> State { 1 waiting, 2 running, 3 terminated });
 message!(<'a> Waiting { 1 reason, 2 message });
@@ -254,6 +256,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let n_stamps = found.stamps.len();
     // Init containers have run, and are not run again for what is written to them.
     let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
+    let observed = observed(&spec, &status, meta.generation);
     let claims = claims(&meta.name, spec.volumes.0);
     let refused_stamps =
         stamps::told(found.refused, || label("Pod", meta.namespace.as_deref(), Some(&meta.name)));
@@ -279,7 +282,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         disruption: None,
         containers: Box::default(),
         in_place: in_place(of_life.chain(&spec.containers.0)),
-        observed: status.observed_generation.0.filter(|observed| *observed > 0),
+        observed,
         resize: None,
         debuggers: Box::default(),
     };
@@ -338,6 +341,32 @@ fn in_place<'c>(containers: impl Iterator<Item = &'c Container<'c>>) -> InPlace 
     }
     let folded = |hash: u64| u32::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default();
     InPlace { resources: folded(resources.finish()), images: folded(images.finish()) }
+}
+
+/// The generation that the kubelet has seen. One that does not say it (before 1.34) has seen the newest
+/// where all containers have the resources that are asked for.
+fn observed(spec: &Spec<'_>, status: &Status<'_>, generation: Option<i64>) -> Option<i64> {
+    let told = status.observed_generation.0.filter(|observed| *observed > 0);
+    told.or_else(|| {
+        let statuses =
+            || status.init_container_statuses.0.iter().chain(&status.container_statuses.0);
+        let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
+        let has_its = |container: &Container<'_>| {
+            let status = statuses().find(|status| status.name.0 == container.name.0);
+            status.is_some_and(|status| are_same(&container.resources, &status.resources))
+        };
+        generation.filter(|_| of_life.chain(&spec.containers.0).all(has_its))
+    })
+}
+
+fn are_same(asked: &Option<Resources<'_>>, given: &Option<Resources<'_>>) -> bool {
+    let none = Resources::default();
+    let (asked, given) = (asked.as_ref().unwrap_or(&none), given.as_ref().unwrap_or(&none));
+    let same = |asked: &Option<Amounts<'_>>, given: &Option<Amounts<'_>>| {
+        let none = Amounts::default();
+        asked.as_ref().unwrap_or(&none) == given.as_ref().unwrap_or(&none)
+    };
+    same(&asked.requests, &given.requests) && same(&asked.limits, &given.limits)
 }
 
 /// How a resize stands, by one of its conditions.

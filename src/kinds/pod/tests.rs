@@ -176,7 +176,7 @@ fn a_refusal_never_shows_the_value_of_an_env_variable() {
     ));
     assert_eq!(
         told,
-        "Pod default/web-1: spec.containers[0].env[0].value is integer: a string is expected"
+        "Pod default/web-1: spec.containers[0].env[0].value is a number: a string is expected"
     );
 }
 
@@ -346,6 +346,29 @@ fn what_is_written_to_a_container_that_is_not_run_again_is_no_write_in_place() {
         assert_eq!(after.images != before.images, images);
         assert_eq!(after.resources != before.resources, resources);
     }
+}
+
+#[test]
+fn a_kubelet_that_names_no_generation_has_seen_the_newest_once_all_containers_have_what_is_asked_for()
+ {
+    let of = |asked: &str, given: &str, told: &str| {
+        let metadata = BARE.replace("\"name\"", r#""generation":3,"name""#);
+        let pod = read(&format!(
+            r#"{{{metadata},"spec":{{"initContainers":[{{"name":"i","resources":{{"limits":{{"cpu":"9"}}}}}}],
+                "containers":[{{"name":"a","resources":{{"requests":{asked}}}}}]}},
+                "status":{{{told}"containerStatuses":[{{"name":"a","resources":{{"requests":{given}}}}}]}}}}"#
+        ));
+        pod.observed
+    };
+    let (one, two) = (r#"{"cpu":"1","memory":"1Gi"}"#, r#"{"cpu":"2","memory":"1Gi"}"#);
+    assert_eq!(of(two, one, ""), None);
+    assert_eq!(of(two, two, ""), Some(3));
+    assert_eq!(of(two, two, r#""observedGeneration":2,"#), Some(2), "which is said");
+    assert_eq!(of("{}", "null", ""), Some(3));
+    // Of a container nothing is said yet.
+    let metadata = BARE.replace("\"name\"", r#""generation":3,"name""#);
+    let pod = read(&format!(r#"{{{metadata},"spec":{{"containers":[{{"name":"a"}}]}}}}"#));
+    assert_eq!(pod.observed, None);
 }
 
 #[test]

@@ -287,11 +287,12 @@ impl Pod {
 
 impl Resize {
     fn apply(&mut self, new: &PodSnapshot, at: Evidence) {
+        // A kubelet that names no generation speaks by conditions; the version that shows the write is not
+        // the kubelet's, and may have a condition of the write before.
+        let speaks = new.observed.is_none() && at.order() != self.written.order();
         if new.meta.deletion.is_some() {
             self.done = Some((at, Outcome::Deleted));
-        } else if new.observed < self.generation {
-            // The kubelet has not seen it yet.
-        } else {
+        } else if new.observed >= self.generation || (speaks && new.resize.is_some()) {
             match &new.resize {
                 None => self.done = Some((at, Outcome::Completed)),
                 Some(ResizeState::InProgress) => self.deferred = None,

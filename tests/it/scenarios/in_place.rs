@@ -49,6 +49,31 @@ fn a_resize_that_the_node_can_never_give_has_failed_and_nothing_recovers_from_it
     );
 }
 
+// Before Kubernetes 1.34. The write of the second finds the condition of the first, which says nothing of it.
+#[test]
+fn a_kubelet_that_names_no_generation_says_by_conditions_how_a_resize_stands() {
+    check(
+        "
+        @0 list
+        @1    pod solo scheduled
+        @2    pod solo running ready
+        @30   pod solo resources=2
+        @30.1 pod solo infeasible said=node_too_small unnumbered
+        @60   pod solo resources=3
+        @60.1 pod solo deferred unnumbered
+        @62   pod solo resizing unnumbered
+        @63   pod solo resized
+        @90 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..2 completed {cause=spec:1}
+            resize Pod solo 30..30.1 failed ERROR Infeasible: node too small {cause=spec:2, reason=Infeasible}
+            resize Pod solo 60..63 completed {cause=spec:3, reason=Deferred}
+              -> follows resize Pod spec:2
+        "#]],
+    );
+}
+
 #[test]
 fn a_resize_that_waits_for_room_ends_unfinished_though_nothing_more_is_heard() {
     check(

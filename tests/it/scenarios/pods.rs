@@ -8,7 +8,8 @@
 //! `going grace=30 disrupted=EvictionByEvictionAPI`, `finalizers=a,b released`, `succeeded`,
 //! `failed=Evicted` or only `failed`.
 //! Written in place: `resources=x image=v2 debug=shell`; the kubelet has seen it (`observed`, and
-//! whatever says how it stands): `resizing deferred infeasible resized`.
+//! whatever says how it stands): `resizing deferred infeasible resized`; a kubelet that is `unnumbered`
+//! names no generation.
 //! Of a container, the last one or with its name before it (`setup:running`): `running` (the
 //! sandbox stands too, but for `old-kubelet`), `started probe waiting=ErrImagePull exit=3 crash`.
 //! `exit` ends readiness too (`finished=s` says when it truly was, `why=OOMKilled signal=9` how),
@@ -181,7 +182,9 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             _ => {}
         }
     }
-    if OBSERVED.iter().any(|word| line.has(word)) {
+    if line.has("unnumbered") {
+        new.observed = None;
+    } else if OBSERVED.iter().any(|word| line.has(word)) {
         new.observed = new.meta.generation;
     }
 }
