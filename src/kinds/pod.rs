@@ -1,13 +1,15 @@
 //! Pods: `metadata`, what the spec says of containers, and what the kubelet says of them.
 
+mod resources;
+
 use std::hash::Hasher;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::json::Unread;
+use self::resources::Resources;
 use super::metadata::Metadata;
-use super::protobuf::{Cursor, Field, Value, entry, message};
+use super::protobuf::message;
 use super::read::{Count, Few, Message, Text, Time, Word};
 use super::refusal::{decode_either, label, refuse};
 use super::status::{MAX_CONDITIONS, RawCondition};
@@ -100,25 +102,6 @@ struct Container<'a> {
     env: Few<Env<'a>, MAX_ENV>,
 }
 
-/// What of its resources may be written in place.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Resources<'a> {
-    #[serde(borrow)]
-    requests: Option<Amounts<'a>>,
-    #[serde(borrow)]
-    limits: Option<Amounts<'a>>,
-}
-
-#[derive(Default, PartialEq, Deserialize)]
-#[serde(default)]
-struct Amounts<'a> {
-    #[serde(borrow)]
-    cpu: Text<'a>,
-    #[serde(borrow)]
-    memory: Text<'a>,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Env<'a> {
@@ -196,7 +179,6 @@ struct Terminated {
 message!(<'a> Pod<'a> { 1 metadata, 2 spec, 3 status });
 message!(<'a> Claim<'a> { 1 claim_name });
 message!(<'a> Container<'a> { 1 name, 2 image, 7 env, 8 resources, 22 startup_probe, 24 restart_policy });
-message!(<'a> Resources<'a> { 1 limits, 2 requests });
 message!(<'a> Env<'a> { 1 name, 2 value });
 message!(<'a> Status<'a> {
     1 phase, 2 conditions, 3 message, 4 reason, 8 container_statuses, 10 init_container_statuses,
@@ -217,22 +199,6 @@ message!(<'a> Spec<'a> {
 });
 message!(<'a> Volume<'a> { 1 name; 2 { 10 persistent_volume_claim, 29 ephemeral } });
 message!(<'a> Ephemeral<'a> { 1 0 });
-
-/// An entry of a map, whose value is a message of its own.
-impl<'a> Field<'a> for Amounts<'a> {
-    fn hear(&mut self, said: Value<'a>) -> Result<(), Unread> {
-        let (key, amount) = entry(said)?;
-        let slot = match key {
-            "cpu" => &mut self.cpu,
-            "memory" => &mut self.memory,
-            _ => return Ok(()),
-        };
-        Cursor(amount.bytes()?).each(|number, said| match number {
-            1 => slot.hear(said),
-            _ => Ok(()),
-        })
-    }
-}
 
 /// Reads a Pod.
 pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> {
@@ -330,14 +296,7 @@ fn in_place<'c>(containers: impl Iterator<Item = &'c Container<'c>>) -> InPlace 
     for container in containers {
         images.write(container.image.0.as_bytes());
         images.write_u8(0);
-        let Some(own) = &container.resources else { continue };
-        for amounts in [&own.requests, &own.limits] {
-            for text in amounts.iter().flat_map(|it| [&it.cpu, &it.memory]) {
-                resources.write(text.0.as_bytes());
-                resources.write_u8(0);
-            }
-            resources.write_u8(1);
-        }
+        container.resources.iter().for_each(|own| own.write_to(&mut resources));
     }
     let folded = |hash: u64| u32::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default();
     InPlace { resources: folded(resources.finish()), images: folded(images.finish()) }
@@ -353,20 +312,11 @@ fn observed(spec: &Spec<'_>, status: &Status<'_>, generation: Option<i64>) -> Op
         let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
         let has_its = |container: &Container<'_>| {
             let status = statuses().find(|status| status.name.0 == container.name.0);
-            status.is_some_and(|status| are_same(&container.resources, &status.resources))
+            status
+                .is_some_and(|status| Resources::are_same(&container.resources, &status.resources))
         };
         generation.filter(|_| of_life.chain(&spec.containers.0).all(has_its))
     })
-}
-
-fn are_same(asked: &Option<Resources<'_>>, given: &Option<Resources<'_>>) -> bool {
-    let none = Resources::default();
-    let (asked, given) = (asked.as_ref().unwrap_or(&none), given.as_ref().unwrap_or(&none));
-    let same = |asked: &Option<Amounts<'_>>, given: &Option<Amounts<'_>>| {
-        let none = Amounts::default();
-        asked.as_ref().unwrap_or(&none) == given.as_ref().unwrap_or(&none)
-    };
-    same(&asked.requests, &given.requests) && same(&asked.limits, &given.limits)
 }
 
 /// How a resize stands, by one of its conditions.

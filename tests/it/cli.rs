@@ -335,7 +335,7 @@ fn an_object_that_cannot_be_tracked_is_told_with_its_name_and_key() {
     let output = lifespan(&["replay", "-"], &format!("{line}\n{LINE}\n"));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     expect![[r#"
-        standard input:1: Pod default/web-1: metadata.uid is 7: a string is expected
+        standard input:1: Pod default/web-1: metadata.uid is a number: a string is expected
     "#]]
     .assert_eq(&text(&output.stderr));
     assert!(text(&output.stdout).contains("malformed objects: 1"), "{output:?}");

@@ -68,7 +68,7 @@ fn a_kubelet_that_names_no_generation_says_by_conditions_how_a_resize_stands() {
         expect![[r#"
             start Pod solo 1..2 completed {cause=spec:1}
             resize Pod solo 30..30.1 failed ERROR Infeasible: node too small {cause=spec:2, reason=Infeasible}
-            resize Pod solo 60..63 completed {cause=spec:3, reason=Deferred}
+            resize Pod solo 60..63 completed {cause=spec:3}
               -> follows resize Pod spec:2
         "#]],
     );
