@@ -316,6 +316,12 @@ impl Transition {
         }
     }
 
+    /// Whether another image of its bare Pod supersedes it: a run, or an end, goes on.
+    #[must_use]
+    pub const fn is_superseded_in_place(&self) -> bool {
+        matches!(self.settles, Settles::WhenReady | Settles::InPlace)
+    }
+
     /// Whether it waits.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

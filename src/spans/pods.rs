@@ -177,8 +177,10 @@ impl<'a> Build<'a> {
         let from = restart.finished.instant(Nanos(0));
         let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
-        let (end, outcome) = match (done, asked) {
+        let failed = restart.failed.map(|failed| failed.instant(Nanos(0)).not_before(&from));
+        let (end, outcome) = match (done.or(failed), asked) {
             _ if restart.is_cut => (self.seen_until(uid).not_before(&from), Outcome::Unfinished),
+            (Some(end), _) if failed.is_some() => (end, Outcome::Failed),
             (Some(done), _) => (done, Outcome::Completed),
             (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None) => (self.end, Outcome::Unfinished),
@@ -201,9 +203,11 @@ impl<'a> Build<'a> {
         if restart.n_missed > 0 {
             draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
         }
-        if outcome == Outcome::Unfinished
+        let is_its = |of: &Option<Box<str>>| of.as_ref().is_none_or(|of| *of == restart.container);
+        if matches!(outcome, Outcome::Unfinished | Outcome::Failed)
             && let Some((failure, _)) = pod.failure()
-            && failure.container.as_ref() == Some(&restart.container)
+            && is_its(&failure.container)
+            && (outcome == Outcome::Failed || failure.container.is_some())
         {
             draft.fail(&failure.reason, &failure.message);
         }

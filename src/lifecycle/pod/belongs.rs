@@ -24,7 +24,8 @@ impl Pod {
             Arc::make_mut(run).cut(order);
         }
         for restart in &mut facts.restarts {
-            restart.is_cut |= restart.seq == seq && restart.done.is_none();
+            restart.failed.take_if(|at| restart.seq == seq && at.order() > order);
+            restart.is_cut |= restart.seq == seq && restart.is_open();
         }
         for resize in facts.resizes.iter_mut().filter(|resize| resize.seq == seq) {
             resize.done.get_or_insert((end, Outcome::Unfinished));
@@ -152,6 +153,7 @@ impl Facts {
         }
         for restart in self.restarts.iter_mut().filter(|restart| restart.seq == seq) {
             restart.done.take_if(is_later);
+            restart.failed.take_if(is_later);
         }
         for resize in self.resizes.iter_mut().filter(|resize| resize.seq == seq) {
             resize.done.take_if(|(at, _)| at.order() > order);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::restart::{Forced, has_exited};
 use super::{Facts, Pod, Seq, lower_bound};
 use crate::facts::instant::{Arrival, Evidence, Heard};
-use crate::facts::pod::{ContainerState, Exit, PodSnapshot, ResizeState};
+use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, ResizeState};
 use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
 
@@ -65,7 +65,9 @@ pub(super) struct Imaged {
     pub(super) seq: Seq,
     /// How often its containers had been restarted.
     n_restarts: u32,
-    /// One of them has been since, and all run.
+    /// One of them had not run yet: the first run of that is what is waited for.
+    awaits_first: bool,
+    /// One of them has been restarted since, and all run.
     is_done: bool,
 }
 
@@ -243,7 +245,8 @@ impl Pod {
             }
             if written.images {
                 let n_restarts = n_restarts(new);
-                facts.imaged = Some(Imaged { seq, n_restarts, is_done: false });
+                let awaits_first = new.containers.iter().any(has_not_run);
+                facts.imaged = Some(Imaged { seq, n_restarts, awaits_first, is_done: false });
             }
             for debugger in new.debuggers.iter().filter(|it| !known.contains(&it.name)) {
                 if facts.debuggers.len() >= MAX_RESIZES {
@@ -273,8 +276,9 @@ impl Pod {
             resize.apply(new, at);
         }
         if let Some(imaged) = facts.imaged.as_mut().filter(|imaged| !imaged.is_done) {
-            let all_run = !new.containers.iter().any(has_exited);
-            imaged.is_done = n_restarts(new) > imaged.n_restarts && all_run;
+            let all_run = !new.containers.iter().any(|it| has_exited(it) || has_not_run(it));
+            let is_another = n_restarts(new) > imaged.n_restarts || imaged.awaits_first;
+            imaged.is_done = is_another && all_run;
         }
         for debugger in &mut facts.debuggers {
             let Some(seen) = new.debuggers.iter().find(|it| it.name == debugger.name) else {
@@ -325,6 +329,11 @@ impl Debugger {
             ContainerState::Waiting { .. } => {}
         }
     }
+}
+
+/// It waits for its first run.
+fn has_not_run(container: &ContainerSnapshot) -> bool {
+    matches!(container.state, ContainerState::Waiting { .. }) && container.last.is_none()
 }
 
 /// How often its containers have been restarted.

@@ -28,6 +28,8 @@ pub struct Restart {
     pub running: Option<Evidence>,
     /// Running again, and ready again if the Pod had been Ready.
     pub done: Option<Evidence>,
+    /// Its Pod had finished before it was done: the kubelet had evicted it.
+    pub failed: Option<Evidence>,
     /// The Pod had been Ready before, so that being ready again is part of it.
     pub waits_for_ready: bool,
     /// It happened inside the start of its Pod.
@@ -38,6 +40,13 @@ pub struct Restart {
     pub n_missed: u32,
     /// Its transition closed before it was done.
     pub is_cut: bool,
+}
+
+impl Restart {
+    /// Neither done, nor is its Pod over.
+    pub(super) const fn is_open(&self) -> bool {
+        self.done.is_none() && self.failed.is_none()
+    }
 }
 
 /// What forces the restart of a container.
@@ -127,6 +136,12 @@ impl Pod {
         seq: Option<Seq>,
     ) -> u64 {
         // What ends with its Pod is not started again.
+        if is_finished(new) && new.meta.deletion.is_none() {
+            let at = Evidence::arrival(lower_bound(new), heard);
+            let facts = self.facts.as_deref_mut().into_iter();
+            let open = facts.flat_map(|facts| &mut facts.restarts).filter(|it| it.is_open());
+            open.for_each(|restart| restart.failed = Some(at));
+        }
         if new.meta.deletion.is_some() || is_finished(new) {
             return 0;
         }
@@ -151,6 +166,7 @@ impl Pod {
                     finished,
                     running: None,
                     done: None,
+                    failed: None,
                     waits_for_ready: self.was_ready && self.restarts_always,
                     is_in_start: self.start().is_some_and(|start| {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
@@ -176,7 +192,7 @@ impl Pod {
         let Some(facts) = self.facts.as_deref_mut() else { return };
         for restart in facts.restarts.iter_mut().filter(|restart| {
             restart.container == container.name
-                && restart.done.is_none()
+                && restart.is_open()
                 && container.restarts >= restart.attempt
         }) {
             let running = restart

@@ -13,12 +13,16 @@ use crate::lifecycle::transition::Settles;
 use crate::lifecycle::turn::Turn;
 
 impl Tree {
-    /// Something was written to a Pod in place while nothing was open.
+    /// Something was written to a Pod in place while nothing was open, or another image to a bare Pod that
+    /// has not come up: that supersedes.
     pub(super) fn written_in_place(&mut self, new: &PodSnapshot, turn: &mut Turn<'_>) {
         let uid = new.meta.uid;
         let Some(pod) = self.pods.of(uid) else { return };
         let written = pod.written_in_place(new);
-        if pod.is_untraced || self.is_open() || !written.is_any() {
+        let supersedes = uid == self.top().uid && written.images;
+        let is_closed =
+            self.open_ref().is_none_or(|open| supersedes && open.is_superseded_in_place());
+        if pod.is_untraced || !is_closed || !written.is_any() {
             return;
         }
         let at = Evidence::arrival(pod::lower_bound(new), turn.seen.heard);

@@ -764,3 +764,24 @@ fn a_run_that_had_failed_stays_failed_when_its_pod_is_deleted() {
         "#]],
     );
 }
+
+// The kubelet takes from a Pod that has failed what it would have started again.
+#[test]
+fn a_restart_of_a_pod_that_is_evicted_meanwhile_ends_with_it() {
+    check(
+        "
+        @0 settled web a
+        @20   pod a exit=1
+        @20.5 pod a crash
+        @25   pod a failed=Evicted
+        @25.1 pod b of=web-1
+        @40   pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 20..40 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Error}
+              restart container a [app] 20..25 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+              start Pod b 25.1..40 completed
+        "#]],
+    );
+}

@@ -223,6 +223,36 @@ fn an_image_written_to_a_bare_pod_is_an_update_until_its_container_runs_and_is_r
 }
 
 #[test]
+fn an_image_written_to_a_bare_pod_that_cannot_be_pulled_supersedes_its_start() {
+    check(
+        "
+        @0 list
+        @1    pod solo scheduled
+        @2    pod solo waiting=ErrImagePull
+        @30   pod solo image=v2
+        @31   pod solo running
+        @33   pod solo ready
+        @60   pod solo image=v3
+        @60.5 pod solo exit=143
+        @61   pod solo image=v4
+        @62   pod solo running
+        @63   pod solo ready
+        @90 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..30 superseded ERROR ErrImagePull: container app: it is so {cause=spec:1}
+              prepare Pod sandbox solo 1..30 unfinished
+            update Pod solo 30..33 completed {cause=spec:2}
+              -> supersedes start Pod spec:1
+            update Pod solo 60..61 superseded ERROR Error: container app exited with 143 {cause=spec:3, exit_code=143}
+              restart container solo [app] 60.5..61 unfinished ERROR Error: container app exited with 143 {reason=ImageChanged, exit_code=143}
+            update Pod solo 61..63 completed {cause=spec:4}
+              -> supersedes update Pod spec:3
+        "#]],
+    );
+}
+
+#[test]
 fn an_image_written_to_a_pod_of_a_workload_is_waited_for_however_late_the_kubelet_is() {
     check(
         "
