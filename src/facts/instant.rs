@@ -210,6 +210,12 @@ impl Evidence {
         time.map_or_else(|| Self::arrival(lo, heard), |time| Self::object(time, heard))
     }
 
+    /// The time that what tells it says, if it says one.
+    #[must_use]
+    pub fn or_said(self, time: Option<UnixNanos>) -> Self {
+        time.map_or(self, |time| Self::object(time, self.heard))
+    }
+
     /// Adds an Event that was written after it.
     pub fn add_event(&mut self, time: UnixNanos) {
         self.event = Some(self.event.map_or(time, |known| known.min(time)));

@@ -195,7 +195,7 @@ pub struct WorkloadStatus {
     pub desired: i64,
     /// `currentRevision` of a StatefulSet is its `updateRevision`.
     pub is_of_one_revision: bool,
-    /// Condition `Progressing` (Deployment).
+    /// Condition `Progressing` of a Deployment, `Suspended` of a Job.
     pub progressing: Option<Box<Condition>>,
     /// Condition `ReplicaFailure`.
     pub replica_failure: Option<Box<Condition>>,
@@ -211,12 +211,11 @@ pub struct WorkloadStatus {
 }
 
 impl WorkloadStatus {
-    /// When it was written, if that was after it was `old`: its time is another, or what it counts, and
-    /// both were written within one second.
+    /// When it was written, if that was after it was `old`: its time is another, or what it says, and both
+    /// were written within one second.
     #[must_use]
     pub fn written_since(&self, old: &Self) -> Option<UnixNanos> {
-        let counts = |it: &Self| [it.replicas, it.updated, it.ready, it.available, it.desired];
-        self.written.filter(|_| self.written != old.written || counts(self) != counts(old))
+        self.written.filter(|_| self != old)
     }
 
     /// The newest time in it.

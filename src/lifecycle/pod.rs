@@ -34,7 +34,7 @@ use crate::facts::meta::Uid;
 use crate::facts::pod::{ContainerState, InPlace, KnownContainer, PodPhase, PodSnapshot};
 use crate::facts::reason;
 use crate::facts::reason::Failure;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{SECOND, UnixNanos};
 
 /// The number of a transition within its tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -375,9 +375,12 @@ impl Pod {
         if let Some(end) = self.end_mut() {
             let ended = last.and_then(|last| last.meta.deletion.as_ref());
             // The kubelet's last delete sets grace 0 and the time it was made.
-            let ended = ended.filter(|deletion| deletion.grace_seconds == 0).map(|it| it.at);
-            let lo = end.requested.lo.max(ended.unwrap_or(lo));
-            end.gone = Some(Evidence::arrival(lo, heard));
+            let ended = ended.filter(|deletion| deletion.grace_seconds == 0);
+            let lo = end.requested.lo.max(ended.map_or(lo, |it| it.at));
+            // It goes then, if nothing holds it: what came much later came late.
+            let is_late = heard.arrival.is_some_and(|it| it.at > lo.plus(SECOND.times(2)));
+            let at = ended.filter(|it| is_late && it.finalizers.is_empty() && it.at == lo);
+            end.gone = Some(Evidence::object_or(at.map(|it| it.at), lo, heard));
         }
     }
 }

@@ -78,7 +78,7 @@ impl Tree {
         };
         match settle::standing_since(root, pending.before.as_deref()) {
             Standing::Failed { reason, message, at: said } => {
-                let end = Evidence::object_or(said, at.lo, at.heard);
+                let end = at.or_said(said);
                 let declared = Some((reason.into(), message.to_owned()));
                 self.close(Outcome::Failed, end, declared, turn);
             }
@@ -129,18 +129,18 @@ impl Tree {
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
         if let Some(Verdict::Waiting { at: said, .. }) = root.status.verdict.as_deref() {
             open.trial = None;
-            return open.begin_wait(Evidence::object_or(*said, at.lo, at.heard));
+            return open.begin_wait(at.or_said(*said));
         }
         open.end_wait(at);
         match settle::standing(root) {
             Standing::Settled(said) if has_spoken => {
-                let end = Evidence::object_or(said, at.lo, at.heard);
+                let end = at.or_said(said);
                 // A condition that did not turn is no news of when.
                 let end = if said.is_some_and(|said| said < open.start.lo) { at } else { end };
                 open.stands(Outcome::Completed, end, at, None);
             }
             Standing::Failed { reason, message, at: said } if has_spoken => {
-                let end = Evidence::object_or(said, at.lo, at.heard);
+                let end = at.or_said(said);
                 let declared = Some((reason.into(), message.to_owned()));
                 open.stands(Outcome::Failed, end, at, declared);
             }
@@ -210,7 +210,7 @@ impl Tree {
     /// A run ends with its terminal condition.
     fn evaluate_run(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let Some(root) = self.root.as_deref() else { return };
-        let end = |said: Option<UnixNanos>| Evidence::object_or(said, at.lo, at.heard);
+        let end = |said: Option<UnixNanos>| at.or_said(said);
         match settle::standing(root) {
             Standing::Progressing => {}
             Standing::Settled(said) => self.close(Outcome::Completed, end(said), None, turn),

@@ -10,7 +10,7 @@ use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
-use crate::facts::time::{SECOND, UnixNanos};
+use crate::facts::time::SECOND;
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
@@ -312,24 +312,19 @@ impl Step {
         }
         let standing = settle::standing_since(new, self.before.as_deref());
         self.failed = match standing {
-            Standing::Failed { at, .. } => self.failed.or_else(|| Some(said(at, status))),
+            Standing::Failed { at, .. } => self.failed.or_else(|| Some(status.or_said(at))),
             Standing::Settled(_) | Standing::Progressing => None,
         };
         match (standing, self.settled) {
-            (Standing::Settled(at), None) => self.settled = Some(said(at, status)),
+            (Standing::Settled(at), None) => self.settled = Some(status.or_said(at)),
             (Standing::Failed { reason, message, at }, known) => {
                 self.failure = Some((reason.into(), message.into()));
-                self.settled = known.or_else(|| self.is_run.then(|| said(at, status)));
+                self.settled = known.or_else(|| self.is_run.then(|| status.or_said(at)));
             }
             (Standing::Progressing, Some(_)) if !self.is_run => self.settled = None,
             (Standing::Settled(_), Some(_)) | (Standing::Progressing, _) => {}
         }
     }
-}
-
-/// The moment that a status says, or else that of its writing.
-fn said(at: Option<UnixNanos>, status: Evidence) -> Evidence {
-    Evidence::object_or(at, status.lo, status.heard)
 }
 
 fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step {

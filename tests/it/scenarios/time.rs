@@ -336,3 +336,28 @@ fn a_node_that_says_nothing_of_the_sandbox_has_it_end_with_the_pull() {
         "#]],
     );
 }
+
+// All of it comes at 30 s, when the watches are back.
+#[test]
+fn what_is_told_by_watches_that_were_away_ended_when_its_objects_say() {
+    check_full(
+        "
+        @0 settled web a b
+        @5    closed deploy
+        @5    closed rs
+        @5    closed pod
+        @10   deploy web replicas=1 by=hpa late=20000
+        @10.1 rs web-1 replicas=1 late=19901
+        @10.2 pod b going grace=1 late=19802
+        @10.3 rs web-1 status=1/1 late=19703
+        @10.4 deploy web status=1/1/1 late=19604
+        @11.2 pod b gone late=18805
+        @60 wait
+        ",
+        expect![[r#"
+            scale Deployment web 11..11 completed {cause=spec:2, manager=hpa, changed=replicas, pods.terminating=1, start.source=object, end.source=object, time.uncertainty_ms=999}
+              scale ReplicaSet web-1 11..11 completed {replicas.from=2, replicas.to=1, actor=controller, start.source=object, end.source=object, time.uncertainty_ms=999}
+                terminate Pod b 11..12 completed {reason=scaled down, start.source=object, end.source=object, time.uncertainty_ms=999}
+        "#]],
+    );
+}
