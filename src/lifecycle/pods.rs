@@ -114,6 +114,12 @@ impl Pods {
         at.ok().and_then(|at| shares.get(at)).map(|(_, share)| *share).unwrap_or_default()
     }
 
+    /// Whether one of them goes.
+    #[must_use]
+    pub fn any_goes(&self) -> bool {
+        self.by_uid.values().any(|pod| pod.is_going)
+    }
+
     /// Whether what was written to one of them in place is not there yet.
     #[must_use]
     pub fn waits_in_place(&self) -> bool {

@@ -137,7 +137,8 @@ impl Tree {
         if is_run {
             // One that is suspended at its first generation waits in its queue.
             let is_under_way = !root.paused || root.meta.generation <= Some(1);
-            return is_under_way.then(|| Proof::of_creation(root));
+            let proof = || Proof::of_resume(root).unwrap_or_else(|| Proof::of_creation(root));
+            return is_under_way.then(proof);
         }
         if settle::is_past_deadline(root) {
             self.begin_listed_healing(Evidence::arrival(now, Heard::FIRST), turn);
@@ -171,9 +172,14 @@ impl Tree {
             Kind::Deployment => self.is_rolling_out(root),
             Kind::StatefulSet => {
                 let is_partial = root.partition > 0 || root.is_on_delete;
+                // Of one revision an update is over, and of a creation what goes was there: what is
+                // missing then was lost.
+                let may_be_lost = status.is_of_one_revision
+                    && (root.meta.generation > Some(1) || self.pods.any_goes());
+                let lacks = status.updated < root.count() - root.partition;
                 !is_observed
                     || (!status.is_of_one_revision && !is_partial)
-                    || (status.updated < root.count() - root.partition && !root.is_on_delete)
+                    || (lacks && !may_be_lost && !root.is_on_delete)
             }
             Kind::DaemonSet => {
                 !is_observed || (status.updated < root.count() && !root.is_on_delete)
@@ -251,10 +257,8 @@ impl Tree {
         let revision = self.root.as_deref().and_then(|root| root.update_revision.clone());
         let top = self.top().uid;
         self.pods.each(|(uid, pod)| {
-            let is_of_top = pod.owner() == Some(top)
-                && pod
-                    .start()
-                    .is_some_and(|start| revision.is_none() || revision == start.revision);
+            let is_of_revision = || pod.start().is_some_and(|start| revision == start.revision);
+            let is_of_top = pod.owner() == Some(top) && (revision.is_none() || is_of_revision());
             let is_current = *uid == top || is_of_top;
             if is_current || pod.owner().is_some_and(|owner| current.contains(&owner)) {
                 pod.continue_in(seq);
@@ -292,6 +296,17 @@ impl Proof {
         };
         let start = Evidence::object(root.meta.created, Heard::FIRST);
         Self { action, settles, cause: "spec:1".to_owned(), start }
+    }
+
+    /// A run that was suspended while it was under way goes on by another write: its third at the least,
+    /// as one that waited in a queue has begun by its second.
+    fn of_resume(root: &Workload) -> Option<Self> {
+        let resumed = root.status.progressing.as_ref()?;
+        let is_second = root.meta.generation >= Some(3) && !resumed.is_true;
+        let at = resumed.changed.filter(|_| is_second && &*resumed.reason == "JobResumed")?;
+        let cause = format!("spec:{}", root.meta.write_number());
+        let start = Evidence::object(at, Heard::FIRST);
+        Some(Self { action: Action::Resume, settles: Settles::WithRun, cause, start })
     }
 
     fn of_end(action: Action, start: Evidence) -> Self {

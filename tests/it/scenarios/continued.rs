@@ -249,3 +249,37 @@ fn a_replica_set_without_owner_that_is_unobserved_goes_on() {
         "#]],
     );
 }
+
+// A drain takes the node of a Pod and that of the receiver. Its controller does not count what goes.
+#[test]
+fn a_stateful_set_that_has_lost_a_pod_is_neither_created_nor_updated() {
+    for (image, settled) in [
+        ("", "@-92 missed sts db status=2/2/2"),
+        ("image=v2", "@-92 missed sts db status=2/2/2 revision=r2"),
+    ] {
+        check_counts(
+            &format!(
+                "
+                @-100 missed sts db replicas=2 image=v1 revision=r1
+                @-98 missed pod db-0 of=sts/db revision=r1 running ready
+                @-97 missed pod db-1 of=sts/db revision=r1 running ready
+                @-95 missed sts db status=2/2/2
+                @-94 missed sts db {image}
+                {settled}
+                @-1  missed pod db-1 going grace=30
+                @-0.9 missed sts db status=1/2/1
+                @0 list
+                @20  pod db-1 gone
+                @20.1 pod db-1b name=db-1 of=sts/db revision=r1
+                @25  pod db-1b running ready
+                @25.1 sts db status=2/2/2
+                @60 wait
+                "
+            ),
+            expect![[r#"
+                nothing
+                counted: pods 1, baseline 1, churn 1
+            "#]],
+        );
+    }
+}

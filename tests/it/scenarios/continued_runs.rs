@@ -25,6 +25,27 @@ fn a_job_without_a_terminal_condition_goes_on_with_what_runs_in_it() {
     );
 }
 
+// A Pod without a readiness probe is Ready as long as it runs.
+#[test]
+fn a_job_goes_on_with_what_runs_in_it_though_that_is_ready() {
+    check(
+        "
+        @-9  missed job load by=kubectl
+        @-8  missed pod x of=job/load restarts=Never scheduled
+        @-7  missed pod x running ready
+        @0 list
+        @5   pod x exit=3 failed
+        @5.5 job load failed=BackoffLimitExceeded
+        @40 wait
+        ",
+        expect![[r#"
+            run Job load -9..5.5 failed ERROR BackoffLimitExceeded: it is so (Error: container app exited with 3) {cause=spec:1}
+              run Pod x -8..5 failed ERROR Error: container app exited with 3 {exit_code=3}
+                run container x [app] -7..5 failed ERROR Error: container app exited with 3 {reason=Error, exit_code=3}
+        "#]],
+    );
+}
+
 #[test]
 fn a_job_that_is_over_or_suspended_is_baseline() {
     check_counts(
@@ -40,6 +61,29 @@ fn a_job_that_is_over_or_suspended_is_baseline() {
         expect![[r#"
             open: run Job waits spec:1
             counted: baseline 2
+        "#]],
+    );
+}
+
+// Whoever was there when it ran first has told `run Job`, suspended.
+#[test]
+fn a_job_that_was_suspended_while_it_ran_goes_on_with_its_resume() {
+    check(
+        "
+        @-50 missed job load by=kubectl
+        @-40 missed job load suspended by=kubectl
+        @-20 missed job load resumed by=kubectl
+        @-19 missed pod x of=job/load restarts=Never running
+        @0 list
+        @5   pod x exit=0 succeeded
+        @5.5 job load settled
+        @40 wait
+        ",
+        expect![[r#"
+            resume Job load -20..5.5 completed {cause=spec:3}
+              run Pod x -19..5 completed
+                start Pod x -19..-19 completed
+                run container x [app] -19..5 completed {reason=Completed, exit_code=0}
         "#]],
     );
 }

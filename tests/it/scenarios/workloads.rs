@@ -195,6 +195,15 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
             field(path, Some(""));
         }
     }
+    if new.kind == Kind::Job && (line.has("suspended") || line.has("resumed")) {
+        new.status.progressing = Some(Box::new(Condition {
+            is_true: new.paused,
+            changed: Some(line.second()),
+            updated: None,
+            reason: if new.paused { "JobSuspended" } else { "JobResumed" }.into(),
+            message: Box::default(),
+        }));
+    }
     if let Some(partition) = line.value("partition") {
         new.partition = partition.parse().unwrap();
         field("updateStrategy.rollingUpdate.partition", Some(partition));
