@@ -385,6 +385,15 @@ impl Transition {
         later
     }
 
+    /// What was done to workloads had not settled yet at this place of the order.
+    pub fn reopen_steps(&mut self, order: u64) {
+        let is_later = |step: &Step| step.settled.is_some_and(|at| at.order() > order);
+        let later = self.steps.iter().filter(|(_, step)| is_later(step)).map(|(uid, _)| *uid);
+        for uid in later.collect::<Vec<_>>() {
+            self.steps.make_mut(uid).into_iter().for_each(|step| step.settled = None);
+        }
+    }
+
     /// All that is done to workloads below the topmost one, the newest of each last.
     pub fn all_steps(&self) -> impl Iterator<Item = (Uid, &Step)> {
         let past = self.past.iter().map(|(uid, step)| (*uid, &**step));

@@ -184,6 +184,9 @@ impl Tree {
         let from = trial.lost.as_ref().map(|lost| lost.0.at.order().saturating_sub(1));
         let from = if cuts { Some(order) } else { from };
         let later = if cuts { open.take_later(order) } else { Steps::default() };
+        if heals {
+            open.reopen_steps(order);
+        }
         if let Some(from) = from {
             let to = (trial.lost.is_some() || heals).then_some(next);
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));

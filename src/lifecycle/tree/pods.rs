@@ -195,11 +195,26 @@ impl Tree {
         }
         let owner = self.pods.of(uid).and_then(Pod::owner);
         let follows = comes_or_goes && owner.is_some_and(|owner| self.is_hushed(owner));
-        if is_wanted && !follows && self.may_recover() {
+        let is_replaced = matches!(loss, Loss::Vanished(_)) && self.may_be_replaced(uid, turn.seen);
+        if is_wanted && !follows && !is_replaced && self.may_recover() {
             self.open_by_pod(action, by, Some(lost), turn);
         } else {
             turn.counts.pods += 1;
         }
+    }
+
+    /// Whether what went while nobody watched may have gone by what was written: its ReplicaSet wants fewer,
+    /// or the workload above it was under way in that time.
+    fn may_be_replaced(&self, uid: Uid, seen: Seen) -> bool {
+        let Some(pod) = self.pods.of(uid) else { return false };
+        if pod.owner() != Some(self.top().uid) {
+            return self.is_surplus(pod);
+        }
+        let closed = self.pending.as_deref().and_then(|it| it.closed.as_deref()).map(|it| it.end);
+        let ends = closed.into_iter().chain(self.last.as_deref().map(|last| last.end));
+        let is_within =
+            |end: Evidence| seen.unwatched.is_some_and(|(since, _)| since <= end.moment());
+        ends.into_iter().any(is_within)
     }
 
     /// A bare Pod that failed for good after it was Ready has come to its end (DESIGN §3.13).

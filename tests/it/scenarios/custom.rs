@@ -250,3 +250,22 @@ fn a_custom_resource_without_controller_is_deleted_when_it_is_gone() {
         "#]],
     );
 }
+
+// An Argo Rollout that is aborted scales its stable ReplicaSet up again, and says at once that it has failed.
+#[test]
+fn what_settles_below_only_after_a_failure_is_unfinished_in_it() {
+    check(
+        "
+        @0 list
+        @1    cr Rollout.argo web progressing by=kubectl spec.a=1
+        @1.5  rs web-1 of=Rollout.argo/web replicas=1
+        @2    cr Rollout.argo web failed=RolloutAborted
+        @4    rs web-1 status=1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Rollout web 1..2 failed ERROR RolloutAborted: it is so {cause=spec:1, manager=kubectl}
+              create ReplicaSet web-1 1.5..2 unfinished {replicas.from=0, replicas.to=1}
+        "#]],
+    );
+}

@@ -743,3 +743,57 @@ fn the_list_of_a_custom_resource_enters_before_that_of_the_one_it_owns() {
     "#]],
     );
 }
+
+// The watches of a server that has just started, which remembers less than the others.
+#[test]
+fn pods_that_a_list_lacks_because_their_workload_was_written_meanwhile_are_not_lost() {
+    check(
+        "
+        @0 settled web a b
+        @20   closed pod
+        @21   deploy web image=v2 by=kubectl
+        @21.1 rs web-2 of=web replicas=2 image=v2
+        @21.2 missed pod c of=web-2
+        @21.2 missed pod d of=web-2
+        @22   missed pod c running ready
+        @22   missed pod d running ready
+        @22.1 rs web-2 status=2/2
+        @22.2 rs web-1 replicas=0
+        @22.3 missed pod a gone
+        @22.3 missed pod b gone
+        @22.4 rs web-1 status=0/0
+        @22.5 deploy web status=2/2/2
+        @28   list pods c d
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 21..22.5 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+              create ReplicaSet web-2 21..22.1 completed {replicas.from=0, replicas.to=2}
+                start Pod c 21..22 completed
+                start Pod d 21..22 completed
+              scale ReplicaSet web-1 22.2..22.4 completed {replicas.from=2, replicas.to=0}
+        "#]],
+    );
+}
+
+#[test]
+fn pods_of_a_stateful_set_that_a_list_lacks_because_it_was_updated_meanwhile_are_not_lost() {
+    check(
+        "
+        @0 settled sts/db a b
+        @20   closed pod
+        @21   sts db image=v2 by=kubectl
+        @21.1 sts db revision=r2 status=0/2/2 mixed
+        @22   missed pod a gone
+        @22   missed pod b gone
+        @22.1 missed pod c name=a of=sts/db revision=r2 running ready
+        @22.1 missed pod d name=b of=sts/db revision=r2 running ready
+        @24   sts db status=2/2/2
+        @50   list pods c d
+        @90 wait
+        ",
+        expect![[r#"
+            update StatefulSet db 21..24 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, watch.gap}
+        "#]],
+    );
+}
