@@ -121,7 +121,8 @@ mod tests {
         let hour = Duration::from_secs(3_600);
         let limits = Limits { connections: 4, idle: hour, lasts: None, head: 16 << 10 };
         let respond = |_| async { Response::new(Full::new(Bytes::from("well"))) };
-        tokio::spawn(serve(listener, limits, |stream| async { Some(stream) }, respond));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, limits, |stream| async { Some(stream) }, respond));
         let mut silent = Vec::new();
         for _ in 0..3 * limits.connections {
             silent.push(TcpStream::connect(address).await.unwrap());
