@@ -212,10 +212,18 @@ pub struct WorkloadStatus {
 
 impl WorkloadStatus {
     /// When it was written, if that was after it was `old`: its time is another, or what it says, and both
-    /// were written within one second.
+    /// were written within one second. What is read from it in the light of the spec is no sign of that.
     #[must_use]
     pub fn written_since(&self, old: &Self) -> Option<UnixNanos> {
-        self.written.filter(|_| self != old)
+        let counts = |it: &Self| [it.replicas, it.updated, it.ready, it.available, it.desired];
+        let is_other = self.written != old.written
+            || counts(self) != counts(old)
+            || self.is_of_one_revision != old.is_of_one_revision
+            || self.progressing != old.progressing
+            || self.replica_failure != old.replica_failure
+            || self.progress != old.progress
+            || self.queue != old.queue;
+        self.written.filter(|_| is_other)
     }
 
     /// The newest time in it.
@@ -278,5 +286,41 @@ impl Verdict {
             Self::Progressing => None,
             Self::Waiting { at, .. } | Self::Settled { at } | Self::Failed { at, .. } => *at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_was_written_where_what_stands_in_it_differs_and_not_where_the_spec_alone_does() {
+        let at = Some(UnixNanos::from_seconds(7));
+        let old = WorkloadStatus { written: at, observed: Some(1), ..WorkloadStatus::default() };
+        let condition = Condition {
+            is_true: true,
+            changed: at,
+            updated: None,
+            reason: "NewReplicaSetAvailable".into(),
+            message: Box::default(),
+        };
+        for new in [
+            WorkloadStatus { ready: 1, ..old.clone() },
+            WorkloadStatus { is_of_one_revision: true, ..old.clone() },
+            WorkloadStatus { progressing: Some(Box::new(condition.clone())), ..old.clone() },
+            WorkloadStatus { queue: Box::new([("Admitted".into(), condition)]), ..old.clone() },
+            WorkloadStatus { progress: Some("1/3".into()), ..old.clone() },
+        ] {
+            assert_eq!(new.written_since(&old), at, "{new:?}");
+        }
+        // A Job names no generation: that of its spec is taken for it.
+        let of_spec = WorkloadStatus {
+            observed: Some(2),
+            verdict: Some(Box::new(Verdict::Progressing)),
+            ..old.clone()
+        };
+        assert_eq!(of_spec.written_since(&old), None);
+        let later = WorkloadStatus { written: Some(UnixNanos::from_seconds(8)), ..old.clone() };
+        assert_eq!(later.written_since(&old), later.written);
     }
 }
