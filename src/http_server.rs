@@ -70,9 +70,6 @@ pub async fn serve<I, S, R>(
     let mut connections = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        // What has ended is forgotten.
-        while connections.try_join_next().is_some() {}
-        oldest_first.retain(|it| !it.is_finished());
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -84,6 +81,9 @@ pub async fn serve<I, S, R>(
         };
         // Answers are small and somebody waits for them.
         drop(stream.set_nodelay(true));
+        // What has ended is forgotten.
+        while connections.try_join_next().is_some() {}
+        oldest_first.retain(|it| !it.is_finished());
         if oldest_first.len() >= limits.connections
             && let Some(oldest) = oldest_first.pop_front()
         {
@@ -142,5 +142,32 @@ mod tests {
         let mut newest = silent.pop().unwrap();
         newest.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         assert_eq!(newest.read(&mut byte).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_room_where_another_has_left() {
+        let listener = listen("a test", "127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let hour = Duration::from_secs(3_600);
+        let limits = Limits { connections: 2, idle: hour, lasts: None, head: 16 << 10 };
+        let respond = |_| async { Response::new(Full::new(Bytes::from("well"))) };
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, limits, |stream| async { Some(stream) }, respond));
+        let mut oldest = TcpStream::connect(address).await.unwrap();
+        let mut byte = [0];
+        for _ in 0..3 * limits.connections {
+            oldest.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            assert_eq!(oldest.read(&mut byte).await.unwrap(), 1, "it is kept");
+            let mut probe = TcpStream::connect(address).await.unwrap();
+            probe
+                .write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            probe.read_to_string(&mut answer).await.unwrap();
+            drop(probe);
+            // Until its task has ended.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

@@ -220,8 +220,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
     let template_hash = metadata.labels.template_hash().and_then(|it| it.said());
     let meta = metadata.meta().map_err(|problem| refuse("Pod", json, problem))?;
     let n_stamps = found.stamps.len();
-    // Init containers have run, and are not run again for what is written to them.
-    let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
+    let in_place = in_place(&spec);
     let observed = observed(&spec, &status, meta.generation);
     let claims = claims(&meta.name, spec.volumes.0);
     let refused_stamps =
@@ -247,7 +246,7 @@ pub(super) fn pod(json: &[u8], rules: &Rules) -> Result<Decoded, SnapshotError> 
         ready: None,
         disruption: None,
         containers: Box::default(),
-        in_place: in_place(of_life.chain(&spec.containers.0)),
+        in_place,
         observed,
         resize: None,
         debuggers: Box::default(),
@@ -290,10 +289,19 @@ fn claims(name: &str, volumes: Vec<Volume<'_>>) -> Box<[Box<str>]> {
     claims.collect()
 }
 
+impl<'a> Spec<'a> {
+    /// The containers that run for as long as the Pod does. Init containers have run, and are not run again
+    /// for what is written to them.
+    fn of_life(&self) -> impl Iterator<Item = &Container<'a>> {
+        let sidecars = self.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
+        sidecars.chain(&self.containers.0)
+    }
+}
+
 /// Hashes of what may be written in place.
-fn in_place<'c>(containers: impl Iterator<Item = &'c Container<'c>>) -> InPlace {
+fn in_place(spec: &Spec<'_>) -> InPlace {
     let (mut resources, mut images) = (stable_hasher(), stable_hasher());
-    for container in containers {
+    for container in spec.of_life() {
         images.write(container.image.0.as_bytes());
         images.write_u8(0);
         container.resources.iter().for_each(|own| own.write_to(&mut resources));
@@ -309,13 +317,12 @@ fn observed(spec: &Spec<'_>, status: &Status<'_>, generation: Option<i64>) -> Op
     told.or_else(|| {
         let statuses =
             || status.init_container_statuses.0.iter().chain(&status.container_statuses.0);
-        let of_life = spec.init_containers.0.iter().filter(|it| it.restart_policy.is("Always"));
         let has_its = |container: &Container<'_>| {
             let status = statuses().find(|status| status.name.0 == container.name.0);
             status
                 .is_some_and(|status| Resources::are_same(&container.resources, &status.resources))
         };
-        generation.filter(|_| of_life.chain(&spec.containers.0).all(has_its))
+        generation.filter(|_| spec.of_life().all(has_its))
     })
 }
 

@@ -209,10 +209,10 @@ fn read_status(
     };
     status.written = written;
     if *kind == Kind::Job {
-        let is_its = |condition: &RawCondition<'_>| condition.r#type.is("Suspended");
-        let (suspended, others) = raw.conditions.0.into_iter().partition::<Vec<_>, _>(is_its);
-        status.progressing = suspended.into_iter().next().map(|it| Box::new(it.into()));
-        status.verdict = Some(Box::new(job::verdict(others)));
+        let mut conditions = raw.conditions.0;
+        let suspended = conditions.iter().position(|it| it.r#type.is("Suspended"));
+        status.progressing = suspended.map(|at| Box::new(conditions.remove(at).into()));
+        status.verdict = Some(Box::new(job::verdict(conditions)));
         return status;
     }
     for condition in raw.conditions.0 {

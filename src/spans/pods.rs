@@ -178,12 +178,12 @@ impl<'a> Build<'a> {
         let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let failed = restart.failed.map(|failed| failed.instant(Nanos(0)).not_before(&from));
-        let (end, outcome) = match (done.or(failed), asked) {
+        let (end, outcome) = match (done, failed, asked) {
             _ if restart.is_cut => (self.seen_until(uid).not_before(&from), Outcome::Unfinished),
-            (Some(end), _) if failed.is_some() => (end, Outcome::Failed),
-            (Some(done), _) => (done, Outcome::Completed),
-            (None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
-            (None, None) => (self.end, Outcome::Unfinished),
+            (Some(done), _, _) => (done, Outcome::Completed),
+            (None, Some(failed), _) => (failed, Outcome::Failed),
+            (None, None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
+            (None, None, None) => (self.end, Outcome::Unfinished),
         };
         let mut draft = Draft::new(of, "restart", "restart container", from, end).outcome(outcome);
         draft.push("lifespan.exit_code", i64::from(restart.exit.code));
@@ -203,11 +203,13 @@ impl<'a> Build<'a> {
         if restart.n_missed > 0 {
             draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
         }
-        let is_its = |of: &Option<Box<str>>| of.as_ref().is_none_or(|of| *of == restart.container);
-        if matches!(outcome, Outcome::Unfinished | Outcome::Failed)
-            && let Some((failure, _)) = pod.failure()
-            && is_its(&failure.container)
-            && (outcome == Outcome::Failed || failure.container.is_some())
+        if let Some((failure, _)) = pod.failure()
+            && match (outcome, &failure.container) {
+                (Outcome::Unfinished | Outcome::Failed, Some(of)) => *of == restart.container,
+                // It failed with its Pod.
+                (outcome, None) => outcome == Outcome::Failed,
+                (_, Some(_)) => false,
+            }
         {
             draft.fail(&failure.reason, &failure.message);
         }

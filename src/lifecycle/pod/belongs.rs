@@ -24,7 +24,6 @@ impl Pod {
             Arc::make_mut(run).cut(order);
         }
         for restart in &mut facts.restarts {
-            restart.failed.take_if(|at| restart.seq == seq && at.order() > order);
             restart.is_cut |= restart.seq == seq && restart.is_open();
         }
         for resize in facts.resizes.iter_mut().filter(|resize| resize.seq == seq) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::restart::{Forced, has_exited};
 use super::{Facts, Pod, Seq, lower_bound};
 use crate::facts::instant::{Arrival, Evidence, Heard};
-use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, ResizeState};
+use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, ResizeState, Role};
 use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
 
@@ -276,7 +276,9 @@ impl Pod {
             resize.apply(new, at);
         }
         if let Some(imaged) = facts.imaged.as_mut().filter(|imaged| !imaged.is_done) {
-            let all_run = !new.containers.iter().any(|it| has_exited(it) || has_not_run(it));
+            // Init containers have run, and are not run again for that.
+            let mut of_life = new.containers.iter().filter(|it| it.role != Role::Init);
+            let all_run = !of_life.any(|it| has_exited(it) || has_not_run(it));
             let is_another = n_restarts(new) > imaged.n_restarts || imaged.awaits_first;
             imaged.is_done = is_another && all_run;
         }

@@ -136,13 +136,14 @@ impl Pod {
         seq: Option<Seq>,
     ) -> u64 {
         // What ends with its Pod is not started again.
-        if is_finished(new) && new.meta.deletion.is_none() {
+        if new.meta.deletion.is_some() {
+            return 0;
+        }
+        if is_finished(new) {
             let at = Evidence::arrival(lower_bound(new), heard);
             let facts = self.facts.as_deref_mut().into_iter();
             let open = facts.flat_map(|facts| &mut facts.restarts).filter(|it| it.is_open());
             open.for_each(|restart| restart.failed = Some(at));
-        }
-        if new.meta.deletion.is_some() || is_finished(new) {
             return 0;
         }
         let mut n_crowded = 0;

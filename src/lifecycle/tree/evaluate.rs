@@ -210,13 +210,12 @@ impl Tree {
     /// A run ends with its terminal condition.
     fn evaluate_run(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let Some(root) = self.root.as_deref() else { return };
-        let end = |said: Option<UnixNanos>| at.or_said(said);
         match settle::standing(root) {
             Standing::Progressing => {}
-            Standing::Settled(said) => self.close(Outcome::Completed, end(said), None, turn),
+            Standing::Settled(said) => self.close(Outcome::Completed, at.or_said(said), None, turn),
             Standing::Failed { reason, message, at: said } => {
                 let declared = Some((reason.into(), message.to_owned()));
-                self.close(Outcome::Failed, end(said), declared, turn);
+                self.close(Outcome::Failed, at.or_said(said), declared, turn);
             }
         }
     }

@@ -20,9 +20,9 @@ impl Tree {
         let Some(pod) = self.pods.of(uid) else { return };
         let written = pod.written_in_place(new);
         let supersedes = uid == self.top().uid && written.images;
-        let is_closed =
+        let may_open =
             self.open_ref().is_none_or(|open| supersedes && open.is_superseded_in_place());
-        if pod.is_untraced || !is_closed || !written.is_any() {
+        if pod.is_untraced || !may_open || !written.is_any() {
             return;
         }
         let at = Evidence::arrival(pod::lower_bound(new), turn.seen.heard);

@@ -210,11 +210,10 @@ impl Tree {
         if pod.owner() != Some(self.top().uid) {
             return self.is_surplus(pod);
         }
+        let Some((since, _)) = seen.unwatched else { return false };
         let closed = self.pending.as_deref().and_then(|it| it.closed.as_deref()).map(|it| it.end);
-        let ends = closed.into_iter().chain(self.last.as_deref().map(|last| last.end));
-        let is_within =
-            |end: Evidence| seen.unwatched.is_some_and(|(since, _)| since <= end.moment());
-        ends.into_iter().any(is_within)
+        let mut ends = closed.into_iter().chain(self.last.as_deref().map(|last| last.end));
+        ends.any(|end| since <= end.moment())
     }
 
     /// A bare Pod that failed for good after it was Ready has come to its end (DESIGN §3.13).

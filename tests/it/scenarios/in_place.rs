@@ -253,6 +253,29 @@ fn an_image_written_to_a_bare_pod_that_cannot_be_pulled_supersedes_its_start() {
 }
 
 #[test]
+fn a_bare_pod_that_has_had_an_init_container_is_updated_when_the_others_run_again() {
+    check(
+        "
+        @0 list
+        @1    pod solo containers=init:setup,app scheduled
+        @2    pod solo setup:running
+        @3    pod solo setup:exit=0
+        @4    pod solo running ready
+        @30   pod solo image=v2
+        @31   pod solo exit=143
+        @45   pod solo running
+        @47   pod solo ready
+        @90 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..4 completed {cause=spec:1}
+            update Pod solo 30..47 completed {cause=spec:2}
+              restart container solo [app] 31..47 completed {reason=ImageChanged, exit_code=143}
+        "#]],
+    );
+}
+
+#[test]
 fn an_image_written_to_a_pod_of_a_workload_is_waited_for_however_late_the_kubelet_is() {
     check(
         "
