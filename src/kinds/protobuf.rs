@@ -102,31 +102,23 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Unread> {
         // As a rule its number is below 16, and so its tag one byte; most texts and messages are short.
-        match self.0 {
-            [] => Ok(None),
-            [tag, len, rest @ ..]
-                if tag & 0x87 == 2 && len & 0x80 == 0 && rest.len() >= usize::from(*len) =>
-            {
-                let (bytes, rest) = rest.split_at(usize::from(*len));
-                self.0 = rest;
-                Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
+        let (tag, len, rest) = match self.0 {
+            [] => return Ok(None),
+            [tag, len, rest @ ..] if tag & 0x87 == 2 && len & 0x80 == 0 => {
+                (tag, usize::from(*len), rest)
             }
-            [tag, low, high, rest @ ..]
-                if tag & 0x87 == 2
-                    && high & 0x80 == 0
-                    && rest.len() >= (usize::from(*high) << 7) | usize::from(low & 0x7f) =>
-            {
-                let len = (usize::from(*high) << 7) | usize::from(low & 0x7f);
-                let (bytes, rest) = rest.split_at(len);
-                self.0 = rest;
-                Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
+            [tag, low, high, rest @ ..] if tag & 0x87 == 2 && high & 0x80 == 0 => {
+                (tag, usize::from(low & 0x7f) | (usize::from(*high) << 7), rest)
             }
             [tag, rest @ ..] if tag & 0x87 == 0 => {
                 self.0 = rest;
-                Ok(Some((u64::from(tag >> 3), Value::Number(self.varint()?))))
+                return Ok(Some((u64::from(tag >> 3), Value::Number(self.varint()?))));
             }
-            _ => self.any().map(Some),
-        }
+            _ => return self.any().map(Some),
+        };
+        let (bytes, rest) = rest.split_at_checked(len).ok_or(Unread)?;
+        self.0 = rest;
+        Ok(Some((u64::from(tag >> 3), Value::Bytes(bytes))))
     }
 
     /// Any field.
