@@ -97,7 +97,7 @@ pub fn is_over(run: &Workload) -> bool {
 /// updates, and nothing is waited for.
 fn counts_agree(workload: &Workload) -> bool {
     let (status, wanted) = (&workload.status, workload.count());
-    if !is_observed(workload) {
+    if !is_observed(workload) && !is_made_of_nothing(workload) {
         return false;
     }
     match workload.kind {
@@ -122,6 +122,13 @@ fn counts_agree(workload: &Workload) -> bool {
         }
         Kind::CronJob | Kind::Job | Kind::Pod | Kind::Other(_) => false,
     }
+}
+
+/// A ReplicaSet that was created for no Pods: there is nothing to do, whoever has looked at it. A
+/// Deployment of no Pods is complete before its controller has.
+fn is_made_of_nothing(workload: &Workload) -> bool {
+    let is_new = workload.meta.generation <= Some(1) && workload.status.replicas == 0;
+    is_new && workload.kind == Kind::ReplicaSet && workload.count() == 0
 }
 
 /// The controller has seen the spec.

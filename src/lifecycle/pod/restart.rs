@@ -94,16 +94,14 @@ impl Pod {
     /// The exit of `container` that this Pod does not know yet, if it will be restarted after it.
     pub(super) fn new_exit<'a>(&self, container: &'a ContainerSnapshot) -> Option<&'a Exit> {
         let known = self.containers.iter().find(|known| known.name == container.name);
+        let known_restarts = known.map_or(0, |known| known.restarts);
+        if !self.restarts_always {
+            return self.new_restart(container, known_restarts);
+        }
         let is_known =
             |known: &KnownContainer| known.has_exited && known.restarts == container.restarts;
         if known.is_some_and(is_known) {
             return None;
-        }
-        let known_restarts = known.map_or(0, |known| known.restarts);
-        if !self.restarts_always {
-            // Whether it runs again after an exit is only known when it does.
-            let is_again = container.restarts > known_restarts && container.role != Role::Init;
-            return container.last.as_deref().filter(|_| is_again);
         }
         let was_known_exited = known.is_some_and(|known| known.has_exited);
         let exit = match &container.state {
@@ -115,6 +113,27 @@ impl Pod {
             }
         }?;
         (container.role != Role::Init || exit.code != 0).then_some(exit)
+    }
+
+    /// The exit of a container of a Pod that runs to its end, if it is known that it runs again after it:
+    /// by then it does, or the kubelet says that it will.
+    fn new_restart<'a>(
+        &self,
+        container: &'a ContainerSnapshot,
+        known_restarts: u32,
+    ) -> Option<&'a Exit> {
+        let attempt = self.attempt(container);
+        let is_it = |told: &Restart| told.attempt == attempt && told.container == container.name;
+        let is_told = attempt <= known_restarts || self.restarts().iter().any(is_it);
+        let is_new = !is_told && container.role != Role::Init;
+        container.last.as_deref().filter(|_| is_new)
+    }
+
+    /// The `restartCount` of the run that a container is in, or that is awaited.
+    fn attempt(&self, container: &ContainerSnapshot) -> u32 {
+        // Of a Pod that runs to its end it is not known before whether another follows.
+        let is_awaited = if self.restarts_always { has_exited } else { backs_off };
+        container.restarts + u32::from(is_awaited(container))
     }
 
     /// What forces the restart of a container after this exit: the probe of it that has failed, once,
@@ -151,8 +170,7 @@ impl Pod {
             let known = self.containers.iter().find(|known| known.name == container.name);
             let known_restarts = known.map_or(0, |known| known.restarts);
             if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
-                let is_awaited = self.restarts_always && has_exited(container);
-                let attempt = container.restarts + u32::from(is_awaited);
+                let attempt = self.attempt(container);
                 // The end of a run was told when it came, though not what would follow.
                 let ended = attempt.checked_sub(1).and_then(|before| {
                     self.run().and_then(|run| run.end_of(&container.name, before))
@@ -229,11 +247,11 @@ fn has_failed(container: &ContainerSnapshot) -> bool {
 
 /// It exited, and no next run is told of.
 pub(super) fn has_exited(container: &ContainerSnapshot) -> bool {
-    match &container.state {
-        ContainerState::Terminated(_) => true,
-        ContainerState::Waiting { reason, .. } => {
-            &**reason == "CrashLoopBackOff" && container.last.is_some()
-        }
-        ContainerState::Running(_) => false,
-    }
+    matches!(container.state, ContainerState::Terminated(_)) || backs_off(container)
+}
+
+/// It exited, and the kubelet says that it waits before it runs it again.
+fn backs_off(container: &ContainerSnapshot) -> bool {
+    let ContainerState::Waiting { reason, .. } = &container.state else { return false };
+    &**reason == "CrashLoopBackOff" && container.last.is_some()
 }

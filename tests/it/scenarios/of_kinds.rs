@@ -114,9 +114,9 @@ fn a_pod_template_that_an_older_replica_set_still_has_is_a_rollback_whatever_els
         ",
         expect![[r#"
             create Rollout web 1..1.2 completed {cause=spec:1, manager=kubectl}
-              create ReplicaSet web-1 1.1..1.2 unfinished {replicas.from=0, replicas.to=0}
+              create ReplicaSet web-1 1.1..1.1 completed {replicas.from=0, replicas.to=0}
             update Rollout web 30..31 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
-              create ReplicaSet web-2 30.1..31 unfinished {replicas.from=0, replicas.to=0}
+              create ReplicaSet web-2 30.1..30.1 completed {replicas.from=0, replicas.to=0}
             rollback Rollout web 60..61 completed {cause=spec:3, manager=kubectl, changed=minReadySeconds+template.spec.containers[app].image}
             update Rollout web 90..91 completed {cause=spec:4, manager=kubectl, changed=minReadySeconds}
         "#]],

@@ -59,6 +59,33 @@ fn restarts_inside_a_pod_that_restarts_on_failure_stand_between_the_runs() {
     );
 }
 
+// What the kubelet says it will do it was doing, for minutes perhaps.
+#[test]
+fn a_restart_that_the_kubelet_waited_for_when_the_pod_went_is_told() {
+    check(
+        "
+        @0 list
+        @1   job load by=kubectl
+        @1.1 pod x of=job/load restarts=OnFailure
+        @2   pod x running
+        @4   pod x exit=1
+        @4.5 pod x crash
+        @90  pod x going grace=0
+        @90.1 pod x gone
+        @90.2 job load failed=BackoffLimitExceeded
+        @120 wait
+        ",
+        expect![[r#"
+            run Job load 1..90.2 failed ERROR BackoffLimitExceeded: it is so {cause=spec:1, manager=kubectl}
+              run Pod x 1.1..90 deleted
+                start Pod x 1.1..2 completed
+                run container x [app] 2..4 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+                restart container x [app] 4..90 deleted {reason=Error, exit_code=1}
+              terminate Pod x 90..90.1 completed
+        "#]],
+    );
+}
+
 // The kubelet reports the newest state only: the exit stands in lastState.
 #[test]
 fn a_restart_that_was_never_seen_waiting_is_told_from_the_last_state() {
