@@ -275,6 +275,8 @@ pub enum Verdict {
         message: Box<str>,
         /// When, where the status says it.
         at: Option<UnixNanos>,
+        /// Then an operation ended that failed: what was written after it is no part of that.
+        is_end: bool,
     },
 }
 

@@ -17,7 +17,7 @@ pub(super) fn verdict(conditions: Vec<RawCondition<'_>>) -> Verdict {
         match (is_true, is_complete) {
             (false, _) => {}
             (true, true) => return Verdict::Settled { at },
-            (true, false) => return Verdict::Failed { reason, message, at },
+            (true, false) => return Verdict::Failed { reason, message, at, is_end: false },
         }
     }
     Verdict::Progressing

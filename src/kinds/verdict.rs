@@ -276,6 +276,7 @@ fn failure(place: Place<'_, '_>, object: Parts<'_, '_>) -> Verdict {
         reason: start(&reason.unwrap_or_default(), REASON_BYTES).into(),
         message: message(&text.unwrap_or_default()),
         at,
+        is_end: matches!(place, Place::Value { .. }) && at.is_some(),
     }
 }
 

@@ -31,7 +31,7 @@ pub fn standing(workload: &Workload) -> Standing<'_> {
     match workload.status.verdict.as_deref() {
         Some(Verdict::Progressing | Verdict::Waiting { .. }) => Standing::Progressing,
         Some(Verdict::Settled { at }) => Standing::Settled(*at),
-        Some(Verdict::Failed { reason, message, at }) => {
+        Some(Verdict::Failed { reason, message, at, .. }) => {
             Standing::Failed { reason, message, at: *at }
         }
         None if is_past_deadline(workload) => {

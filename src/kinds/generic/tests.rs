@@ -74,7 +74,13 @@ fn settled() -> Verdict {
 
 fn failed(reason: &str, message: &str, seconds: Option<i64>) -> Verdict {
     let at = seconds.map(UnixNanos::from_seconds);
-    Verdict::Failed { reason: reason.into(), message: message.into(), at }
+    Verdict::Failed { reason: reason.into(), message: message.into(), at, is_end: false }
+}
+
+/// What an operation says of itself that failed and ended.
+fn ended(reason: &str, message: &str, seconds: i64) -> Verdict {
+    let at = Some(UnixNanos::from_seconds(seconds));
+    Verdict::Failed { reason: reason.into(), message: message.into(), at, is_end: true }
 }
 
 /// A condition with this status, about this generation if one is given.

@@ -127,22 +127,29 @@ impl Tree {
             return open.stands(Outcome::Paused, written, at, None);
         }
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
-        if let Some(Verdict::Waiting { at: said, .. }) = root.status.verdict.as_deref() {
+        // A condition that had turned before is no news of when.
+        let begun = open.start.lo;
+        let is_news = |said: &UnixNanos| *said >= begun;
+        let verdict = root.status.verdict.as_deref();
+        if let Some(Verdict::Waiting { at: said, .. }) = verdict {
+            let has_waited = said.is_some_and(|said| !is_news(&said));
+            let since = if has_waited { open.start } else { at.or_said(*said) };
             open.trial = None;
-            return open.begin_wait(at.or_said(*said));
+            return open.begin_wait(since);
         }
         open.end_wait(at);
+        let is_of_before = matches!(
+            verdict,
+            Some(Verdict::Failed { at: Some(ended), is_end: true, .. }) if !is_news(ended)
+        );
+        let said_news = |said: Option<UnixNanos>| at.or_said(said.filter(is_news));
         match settle::standing(root) {
             Standing::Settled(said) if has_spoken => {
-                let end = at.or_said(said);
-                // A condition that did not turn is no news of when.
-                let end = if said.is_some_and(|said| said < open.start.lo) { at } else { end };
-                open.stands(Outcome::Completed, end, at, None);
+                open.stands(Outcome::Completed, said_news(said), at, None);
             }
-            Standing::Failed { reason, message, at: said } if has_spoken => {
-                let end = at.or_said(said);
+            Standing::Failed { reason, message, at: said } if has_spoken && !is_of_before => {
                 let declared = Some((reason.into(), message.to_owned()));
-                open.stands(Outcome::Failed, end, at, declared);
+                open.stands(Outcome::Failed, said_news(said), at, declared);
             }
             Standing::Settled(_) | Standing::Failed { .. } | Standing::Progressing => {
                 open.trial = None;

@@ -191,3 +191,72 @@ fn a_verdict_does_not_count_at_the_limit_while_what_was_written_below_since_hang
         "#]],
     );
 }
+
+// `lastTransitionTime` changes with `status` alone: it is older than the write that still cannot be done.
+#[test]
+fn what_fails_still_after_a_write_has_failed_when_its_controller_said_so_again() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl spec.tier=a
+        @3   cr Database.example.org db failed=ReconcileFailed said=no_disk
+        @100 cr Database.example.org db spec.tier=b by=kubectl
+        @105 cr Database.example.org db failed=ReconcileFailed said=no_memory turned=3
+        @160 cr Database.example.org db settled
+        @200 wait
+        ",
+        expect![[r#"
+            create Database db 1..3 failed ERROR ReconcileFailed: no disk {cause=spec:1, manager=kubectl}
+            update Database db 100..105 failed ERROR ReconcileFailed: no memory {cause=spec:2, manager=kubectl, changed=tier}
+              -> follows create Database spec:1
+            recover Database db 105..160 completed {cause=heal:spec:2}
+              -> follows update Database spec:2
+            counted: churn 3
+        "#]],
+    );
+}
+
+#[test]
+fn an_operation_that_had_ended_before_a_write_says_nothing_of_it() {
+    check_counts(
+        "
+        @0 list
+        @1   cr Application.argoproj.io app by=kubectl spec.revision=a
+        @3   cr Application.argoproj.io app failed=Failed operation
+        @100 cr Application.argoproj.io app spec.revision=b by=kubectl
+        @101 cr Application.argoproj.io app failed=Failed operation turned=3 progress=compared
+        @150 cr Application.argoproj.io app progressing
+        @170 cr Application.argoproj.io app settled
+        @200 wait
+        ",
+        expect![[r#"
+            create Application app 1..3 failed ERROR Failed: it is so {cause=spec:1, manager=kubectl}
+            update Application app 100..170 completed {cause=spec:2, manager=kubectl, changed=revision}
+              -> follows create Application spec:1
+              * 101 step changed field=step to=compared
+            counted: churn 4
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_paused_before_a_write_waits_from_the_write_on() {
+    check_also(
+        &["lifespan.queued_ms"],
+        "
+        @0 list
+        @1   cr Cluster.example.org c by=kubectl spec.version=1
+        @3   cr Cluster.example.org c settled
+        @40  cr Cluster.example.org c waiting=Paused
+        @100 cr Cluster.example.org c spec.version=2 by=kubectl
+        @160 cr Cluster.example.org c progressing
+        @170 cr Cluster.example.org c settled
+        @200 wait
+        ",
+        expect![[r#"
+            create Cluster c 1..3 completed {cause=spec:1, manager=kubectl}
+            update Cluster c 100..170 completed {cause=spec:2, manager=kubectl, changed=version, queued_ms=60000}
+              await resume c 100..160 completed
+        "#]],
+    );
+}

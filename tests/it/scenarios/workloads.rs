@@ -11,7 +11,8 @@
 //! `revision=2`: the number of a revision; of `sts` and `ds` the name that Pods of the newest one
 //! carry. `mixed`: two revisions are about (currentRevision of `sts` is not updateRevision).
 //! `job`, and every custom resource, has a verdict: `progressing`, `settled`, `failed=Reason`, each
-//! dated now, or with `undated`; `progress=step-1` is how far it says it has come.
+//! dated now, or with `undated`; `turned=s` is when its condition did, `operation` says that what failed
+//! is one that ended then; `progress=step-1` is how far it says it has come.
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
 //! `min_ready=10` is minReadySeconds.
 //! `cr Rollout.argoproj.io web mode=run goals=a.b,c`: a custom resource; modes are `rollout` (if
@@ -314,7 +315,8 @@ fn status(new: &mut Workload, line: &Line<'_>) {
         status.queue = told.chain(own).collect();
     }
     status.progress = line.value("progress").map(Into::into).or(status.progress.take());
-    let at = (!line.has("undated")).then(|| line.second());
+    let turned = line.value("turned").map_or_else(|| line.second(), seconds);
+    let at = (!line.has("undated")).then_some(turned);
     let verdict = if line.has("progressing") {
         Verdict::Progressing
     } else if line.has("settled") {
@@ -322,7 +324,8 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     } else if let Some(word) = line.value("waiting") {
         Verdict::Waiting { word: word.into(), at }
     } else if let Some(reason) = line.value("failed") {
-        Verdict::Failed { reason: reason.into(), message: line.message().into(), at }
+        let (reason, message) = (reason.into(), line.message().into());
+        Verdict::Failed { reason, message, at, is_end: line.has("operation") }
     } else {
         return;
     };

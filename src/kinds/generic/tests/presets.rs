@@ -141,10 +141,7 @@ fn an_application_has_settled_when_its_own_source_is_synced_and_healthy() {
     assert_eq!(state("b", "Synced", "Healthy", "Succeeded"), settled());
     assert_eq!(state("b", "OutOfSync", "Healthy", "Running"), Verdict::Progressing);
     assert_eq!(state("b", "Synced", "Progressing", "Succeeded"), Verdict::Progressing);
-    assert_eq!(
-        state("b", "OutOfSync", "Missing", "Failed"),
-        failed("Failed", "one error", Some(AT))
-    );
+    assert_eq!(state("b", "OutOfSync", "Missing", "Failed"), ended("Failed", "one error", AT));
     assert_eq!(state("b", "Synced", "Degraded", "Succeeded"), failed("Degraded", "h", None));
     // The controller has not looked at this source yet.
     assert_eq!(state("c", "Synced", "Healthy", "Succeeded"), Verdict::Progressing);
@@ -213,8 +210,8 @@ fn a_workflow_ends_by_its_phase() {
     assert_eq!(phase("Succeeded"), Verdict::Settled { at });
     assert_eq!(phase("Running"), Verdict::Progressing);
     assert_eq!(phase("Pending"), Verdict::Progressing);
-    assert_eq!(phase("Failed"), failed("Failed", "m", Some(AT)));
-    assert_eq!(phase("Error"), failed("Error", "m", Some(AT)));
+    assert_eq!(phase("Failed"), ended("Failed", "m", AT));
+    assert_eq!(phase("Error"), ended("Error", "m", AT));
     assert!(object(&custom, r#"{"suspend":true}"#, "{}").paused);
 }
 

@@ -99,7 +99,7 @@ fn the_reason_of_a_failure_stands_beside_the_value_that_tells_it() {
         (r#","message":"no such thing""#, failed("Failed", "no such thing", None)),
         (r#","reason":"Missing","message":"m""#, failed("Missing", "m", None)),
         (r#","failureReason":"Quota","failureMessage":"m""#, failed("Quota", "m", None)),
-        (r#","finishedAt":"2026-11-20T11:17:03Z""#, failed("Failed", "", Some(AT))),
+        (r#","finishedAt":"2026-11-20T11:17:03Z""#, ended("Failed", "", AT)),
     ] {
         let status = format!(r#"{{"op":{{"phase":"Failed"{beside}}}}}"#);
         assert_eq!(verdict(&custom, &status), expected, "{beside}");
