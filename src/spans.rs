@@ -11,6 +11,7 @@ pub mod phases;
 mod pods;
 mod root;
 mod runs;
+mod skew;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use crate::facts::instant::Heard;
 use crate::facts::meta::Uid;
 use crate::facts::note::{About, Note};
 use crate::facts::pod::PodSnapshot;
@@ -101,7 +102,7 @@ impl Engine {
             return;
         }
         for note in self.claims.seen(pod) {
-            self.noted(&note, out);
+            self.noted(&note, Heard::FIRST, out);
         }
     }
 
@@ -114,13 +115,13 @@ impl Engine {
     }
 
     /// An Event goes to the tree of what it is about, one about a claim to the Pods that wait for it.
-    pub(super) fn noted(&mut self, note: &Note, out: &mut Vec<FinishedSpan>) {
+    pub(super) fn noted(&mut self, note: &Note, heard: Heard, out: &mut Vec<FinishedSpan>) {
         let found = match &note.about {
             About::Uid(uid) => self.store.top_of(*uid).map(|top| (top, *uid)),
             About::Pod(namespace, name) => self.store.pod_named(namespace, name),
             About::Claim(..) => {
                 let of_pods = self.claims.noted(note);
-                return of_pods.iter().for_each(|note| self.noted(note, out));
+                return of_pods.iter().for_each(|note| self.noted(note, heard, out));
             }
         };
         let Some((top, about)) = found else {
@@ -128,6 +129,7 @@ impl Engine {
             return;
         };
         self.counts.changes += 1;
-        self.change(top, Seen::NOTHING, out, |tree, turn| tree.note(about, note, turn));
+        let seen = Seen { heard, ..Seen::NOTHING };
+        self.change(top, seen, out, |tree, turn| tree.note(about, note, turn));
     }
 }

@@ -57,7 +57,7 @@ impl Engine {
                 self.is_to_judge(top, None);
                 self.change(top, seen, out, |tree, turn| tree.vanish(uid, turn));
             }
-            Change::Noted(note) => self.noted(note, out),
+            Change::Noted(note) => self.noted(note, heard, out),
         }
         Vec::new()
     }

@@ -36,13 +36,12 @@ impl Step {
     /// What the tree was told with the change; `None` for changes that are more than that.
     pub(super) fn seen(self, released: &Released, desired: Option<i64>) -> Option<Seen> {
         let Self { order, of_gap, .. } = self;
+        let heard = Heard { order, arrival: released.arrival };
         match &released.change {
             Change::Seen(_) | Change::Deleted(_) => {
-                let heard = Heard { order, arrival: released.arrival };
                 Some(Seen { heard, of_gap, desired, ..Seen::NOTHING })
             }
             Change::Noted(note) if !matches!(note.about, About::Claim(..)) => {
-                let heard = Heard { order, ..Seen::NOTHING.heard };
                 Some(Seen { heard, of_gap, ..Seen::NOTHING })
             }
             Change::Noted(_) | Change::Unmatched(_) | Change::Vanished(_) => None,

@@ -254,8 +254,8 @@ impl Evidence {
     #[must_use]
     pub fn instant(&self, shift: Nanos) -> Instant {
         let lo = self.lo.plus(shift);
-        // Of a clock that is off nothing is known to the second: what arrived bounds it.
-        let is_exact = shift == Nanos(0) || self.heard.arrival.is_none();
+        // A clock that is behind may be more so than is known: what arrived bounds it, not its second.
+        let is_exact = shift <= Nanos(0) || self.heard.arrival.is_none();
         let mut hi = if self.is_object_time && is_exact {
             lo.plus(Nanos(SECOND.0 - 1))
         } else {

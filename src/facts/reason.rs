@@ -173,8 +173,8 @@ const OBSTACLES: [&str; 6] = [
 ];
 
 /// Reasons of Events that say why a workload cannot get its Pods: quota, admission
-/// (`pkg/controller/controller_utils.go`, `pkg/controller/daemon`, `pkg/controller/statefulset`).
-const REFUSALS: [&str; 3] = ["FailedCreate", "FailedDaemonPod", "ReplicaSetCreateError"];
+/// (`pkg/controller/controller_utils.go`, `pkg/controller/deployment/sync.go`).
+const REFUSALS: [&str; 2] = ["FailedCreate", "ReplicaSetCreateError"];
 
 /// What an Event says keeps a Pod from starting, and since when.
 #[must_use]

@@ -243,6 +243,8 @@ pub enum Reporting {
     /// It does.
     #[default]
     Spoken,
+    /// It does, and says in a word for it that it is at work.
+    Busy,
     /// It has not yet: whatever the verdict is meanwhile, it may still.
     Mute,
     /// It never will: no controller of its kind writes such a status.

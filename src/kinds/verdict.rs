@@ -93,9 +93,15 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ if is_restarting && has_settled => Some(By::Restart),
         _ => None,
     };
+    let is_at_work = match by {
+        By::Rule(..) => verdict == Verdict::Progressing,
+        By::Said(said) => matches!(said.rank, Rank::Reconciling | Rank::AtWork),
+        _ => false,
+    };
     let speech = match () {
         // What has failed says so, though else nothing is said.
         () if rules.is_silent && !matches!(verdict, Verdict::Failed { .. }) => Reporting::Silent,
+        () if is_at_work => Reporting::Busy,
         () if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
         () => Reporting::Mute,
     };

@@ -139,6 +139,12 @@ impl Action {
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Delete | Self::Terminate)
     }
+
+    /// Whether Pods are replaced for another template.
+    #[must_use]
+    pub const fn is_of_template(self) -> bool {
+        matches!(self, Self::Update | Self::Rollback | Self::Restart)
+    }
 }
 
 #[cfg(test)]

@@ -276,7 +276,8 @@ impl Pod {
     /// The same, where it counts: it has neither finished, nor is it left untraced.
     #[must_use]
     pub fn missed(&self) -> Option<&Evidence> {
-        self.unready().filter(|_| !self.is_finished && !self.is_untraced)
+        let is_to_last = self.restarts_always && !self.is_finished && !self.is_untraced;
+        self.unready().filter(|_| is_to_last)
     }
 
     /// The failure state it is in, and since when.

@@ -14,6 +14,7 @@ mod gone;
 mod healing;
 mod in_place;
 mod list;
+mod list_below;
 mod members;
 mod open;
 mod owned;
@@ -243,11 +244,11 @@ impl Tree {
 
     /// Takes in an Event about one of its objects.
     pub fn note(&mut self, about: Uid, note: &Note, turn: &Turn<'_>) {
-        let order = turn.seen.heard.order;
-        let of_pod = self.pods.change(about, |pod| pod.note(note, order));
+        let heard = turn.seen.heard;
+        let of_pod = self.pods.change(about, |pod| pod.note(note, heard));
         let Some(pending) = self.pending.as_deref_mut() else { return };
         let of_pod = of_pod
-            .or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&about)?).note(note, order)));
+            .or_else(|| Some(Arc::make_mut(pending.departed.get_mut(&about)?).note(note, heard)));
         if let Some(had_room) = of_pod {
             pending.n_crowded += u64::from(!had_room);
             return;
@@ -256,7 +257,7 @@ impl Tree {
         if pending.notes.len() >= MAX_NOTES {
             pending.n_crowded += 1;
         } else if !pending.notes.iter().any(known) {
-            pending.notes.push((about, note.into()));
+            pending.notes.push((about, Noted::new(note, heard)));
         }
     }
 

@@ -37,8 +37,8 @@ fn attempt(step: &Step) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StepSpan {
     id: SpanId,
-    /// Its Pods may come before what tells of it.
-    begins_with_pods: bool,
+    /// Its Pods may come before what tells of it, though not before what tells of the workload above it.
+    earliest: u64,
     from: u64,
     to: u64,
 }
@@ -55,7 +55,10 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
         let is_of_nodes = step.kind == Kind::DaemonSet && action(step) == "scale";
         let begins_with_pods = is_set(&step.kind) || is_of_nodes;
         let from = step.start.order();
-        spans.entry(uid).or_default().push(StepSpan { id, begins_with_pods, from, to });
+        let above = transition.all_steps().filter(|(uid, _)| *uid == step.owner);
+        let above = above.map(|(_, above)| above.start.order()).min();
+        let earliest = if begins_with_pods { above.unwrap_or(0).min(from) } else { from };
+        spans.entry(uid).or_default().push(StepSpan { id, earliest, from, to });
     }
     spans
 }
@@ -64,7 +67,7 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
 /// another. What began before the first is no part of that, unless it begins with its Pods.
 pub(super) fn taking_in(spans: &[StepSpan], from: u64, to: u64) -> Option<SpanId> {
     let begun = spans.iter().rev().find(|span| span.from <= from);
-    let begun = begun.or(spans.first().filter(|first| first.begins_with_pods))?;
+    let begun = begun.or(spans.first().filter(|first| first.earliest <= from))?;
     // The only one takes in all that comes later.
     (spans.len() == 1 || to <= begun.to).then_some(begun.id)
 }

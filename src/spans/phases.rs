@@ -4,7 +4,7 @@
 use crate::facts::instant::{Evidence, Instant};
 use crate::facts::pod::Role;
 use crate::facts::span::Outcome;
-use crate::facts::time::{Nanos, SECOND};
+use crate::facts::time::Nanos;
 use crate::lifecycle::pod::{ContainerStart, Start};
 use crate::spans::draft::{Draft, Identity};
 
@@ -45,10 +45,9 @@ pub struct ContainerChain {
 }
 
 impl Chain {
-    /// Fuses the facts of a start.
+    /// Fuses the facts of a start, on a node whose times must be moved by `skew`.
     #[must_use]
-    pub fn of(start: &Start) -> Self {
-        let skew = skew(start);
+    pub fn of(start: &Start, skew: Nanos) -> Self {
         let here = Nanos(0);
         let created = start.created.instant(here);
         let mut chain = Self {
@@ -263,31 +262,4 @@ impl ContainerChain {
             done: container.done.map(|it| it.instant(skew)),
         }
     }
-}
-
-/// By how much the node's times must be moved: only what cannot be true says that its clock is
-/// off. A time after the arrival of what tells of it: the node is ahead. A second of the kubelet
-/// that was over before the Pod was bound, an Event of it from before that, or a pull that began
-/// before that: it is behind.
-fn skew(start: &Start) -> Nanos {
-    let facts = [start.sandbox, start.ready]
-        .into_iter()
-        .chain(start.containers.iter().flat_map(|it| [it.run, it.started, it.done]))
-        .flatten();
-    let ahead = facts.clone().filter_map(|fact| fact.ahead()).max();
-    if let Some(ahead) = ahead {
-        return Nanos(-ahead.0);
-    }
-    let bound = start.scheduled.map_or(start.created.lo, |it| it.lo.max(start.created.lo));
-    let events = start.containers.iter().flat_map(|it| {
-        [
-            it.pulling.map(|told| told.at),
-            it.pulled.map(|it| it.began()),
-            it.started_event.map(|told| told.at),
-        ]
-    });
-    let seconds = facts.filter(|fact| fact.is_object_time);
-    let seconds = seconds.map(|fact| fact.lo.plus(Nanos(SECOND.0 - 1)));
-    let behind = events.flatten().chain(seconds).map(|at| bound.since(at)).max();
-    behind.filter(|behind| behind.0 > 0).unwrap_or_default()
 }

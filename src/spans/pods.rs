@@ -7,6 +7,7 @@ use super::attributes;
 use super::draft::{Draft, Identity};
 use super::leaving::Leaving;
 use super::phases::Chain;
+use super::skew;
 use super::{Build, pod_ref};
 use crate::facts::ids::SpanId;
 use crate::facts::instant::Instant;
@@ -53,7 +54,8 @@ impl<'a> Build<'a> {
         if end.is_some_and(|end| end.gone.is_none()) {
             self.left.extend(of_end.map(|parent| ((uid, None), parent)));
         }
-        let chain = start.map(Chain::of);
+        let skew = skew::of_node(pod);
+        let chain = start.map(|start| Chain::of(start, skew));
         let run_id = run.map(|run| {
             let id = self.run(uid, pod, run, chain.as_ref(), parent);
             self.container_runs(uid, pod, run, chain.as_ref(), id);
@@ -65,7 +67,7 @@ impl<'a> Build<'a> {
         for restart in pod.restarts().iter().filter(|restart| restart.seq == seq) {
             let start = started.filter(|_| restart.is_in_start);
             let parent = start.or(run_id).unwrap_or(self.transition.span);
-            self.restart(uid, pod, restart, parent);
+            self.restart(uid, pod, restart, skew, parent);
         }
         for resize in pod.resizes().iter().filter(|resize| resize.seq == seq) {
             let parent = above(self, resize.written.order());
@@ -140,9 +142,7 @@ impl<'a> Build<'a> {
         let mut draft = Draft::new(of, "start", "start Pod", chain.created, end).outcome(outcome);
         self.push_pod(&mut draft, pod);
         draft.links = self.own_links(&start.stamps);
-        if chain.skew != Nanos(0) {
-            draft.push("lifespan.clock.skew_ms", -chain.skew.millis());
-        }
+        push_skew(&mut draft, chain.skew);
         let is_open = matches!(outcome, Outcome::Unfinished | Outcome::Failed);
         if let Some((failure, _)) = pod.failure().filter(|_| is_open && !pod.is_going) {
             if !failure.is_waiting {
@@ -165,7 +165,14 @@ impl<'a> Build<'a> {
     }
 
     /// From the end of one run to the next one running, and ready again if it had been.
-    fn restart(&mut self, uid: Uid, pod: &Pod, restart: &Restart, parent: SpanId) {
+    fn restart(
+        &mut self,
+        uid: Uid,
+        pod: &Pod,
+        restart: &Restart,
+        skew: Nanos,
+        parent: SpanId,
+    ) {
         let object = pod_ref(&self.closed.tree, uid, pod);
         let of = Identity {
             seed: self.transition.seed,
@@ -174,8 +181,11 @@ impl<'a> Build<'a> {
             container: Some(&restart.container),
             attempt: restart.attempt,
         };
-        let from = restart.finished.instant(Nanos(0));
-        let done = restart.done.map(|done| done.instant(Nanos(0)).not_before(&from));
+        let from = restart.finished.instant(skew);
+        // The write came first, whatever the clock of the node says of the exit that it told after it.
+        let is_of_write = self.transition.cause.starts_with("spec:");
+        let from = if is_of_write { from.not_before(&self.transition.start.instant(Nanos(0))) } else { from };
+        let done = restart.done.map(|done| done.instant(skew).not_before(&from));
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let failed = restart.failed.map(|failed| failed.instant(Nanos(0)).not_before(&from));
         let (end, outcome) = match (done, failed, asked) {
@@ -200,6 +210,7 @@ impl<'a> Build<'a> {
             draft.push("lifespan.signal", i64::from(signal));
         }
         draft.push("k8s.container.restart_count", i64::from(restart.attempt));
+        push_skew(&mut draft, skew);
         if restart.n_missed > 0 {
             draft.push("lifespan.restarts.missed", i64::from(restart.n_missed));
         }
@@ -259,4 +270,11 @@ fn began(pod: &Pod, seq: Seq) -> u64 {
     let run = pod.run().filter(|run| run.seq == Some(seq)).map(|run| run.created);
     let end = pod.end().filter(|end| end.seq == Some(seq)).map(|end| end.requested);
     start.or(run).or(end).map_or(0, |at| at.order())
+}
+
+/// How far the clock of its node is ahead.
+fn push_skew(draft: &mut Draft, skew: Nanos) {
+    if skew != Nanos(0) {
+        draft.push("lifespan.clock.skew_ms", -skew.millis());
+    }
 }

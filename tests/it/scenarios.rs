@@ -8,6 +8,7 @@ mod causes;
 mod chains;
 mod context;
 mod continued;
+mod continued_below;
 mod continued_runs;
 mod cron_jobs;
 mod custom;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
-use crate::facts::instant::Evidence;
+use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
 use crate::facts::reason;
-use crate::facts::time::UnixNanos;
+use crate::facts::time::{Nanos, UnixNanos};
 
 /// A probe for which the kubelet restarts a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,12 +50,15 @@ pub struct Noted {
     pub is_warning: bool,
 }
 
-impl From<&Note> for Noted {
-    fn from(note: &Note) -> Self {
+impl Noted {
+    /// What an Event says that was heard of so.
+    #[must_use]
+    pub fn new(note: &Note, heard: Heard) -> Self {
+        let of_second = || Evidence::object(note.seconds, heard).instant(Nanos(0)).best;
         Self {
             uid: note.uid,
             count: note.count,
-            at: note.exact.unwrap_or(note.seconds),
+            at: note.exact.unwrap_or_else(of_second),
             reason: note.reason.clone(),
             message: note.message.clone(),
             container: note.container.clone(),
@@ -65,8 +68,8 @@ impl From<&Note> for Noted {
 }
 
 impl Pod {
-    /// Takes over an Event about it, told at this place in the order. Returns whether there was room for it.
-    pub fn note(&mut self, note: &Note, order: u64) -> bool {
+    /// Takes over an Event about it. Returns whether there was room for it.
+    pub fn note(&mut self, note: &Note, heard: Heard) -> bool {
         self.note_probe(note);
         // A container that ends well when it is told to go leaves no other word of it.
         if &*note.reason == "Evicted" && &*note.source == "kubelet" && note.container.is_none() {
@@ -79,9 +82,9 @@ impl Pod {
         let is_known = facts.notes.iter().any(is_known);
         let has_room = facts.notes.len() < MAX_NOTES;
         if has_room && !is_known {
-            facts.notes.push(note.into());
+            facts.notes.push(Noted::new(note, heard));
         }
-        facts.note(note, order);
+        facts.note(note, heard.order);
         has_room || is_known
     }
 

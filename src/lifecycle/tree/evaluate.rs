@@ -101,8 +101,10 @@ impl Tree {
                     (root.status.replicas, root.status.ready)
                 };
                 let is_sized = !is_scale || present == root.count();
+                // A pause alone waits for nothing else: what is broken is paused as it is.
                 let is_ready = present == ready && have_settled(pending);
-                if settle::is_observed(root) && is_ready && is_sized {
+                let is_still = is_ready || pending.action == Action::Pause;
+                if settle::is_observed(root) && is_still && is_sized {
                     self.close(Outcome::Paused, at, None, turn);
                 }
             }

@@ -7,7 +7,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::{Nanos, SECOND, UnixNanos};
-use crate::facts::workload::{Mode, Workload};
+use crate::facts::workload::{Mode, Reporting, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Seq;
 use crate::lifecycle::rules::Rules;
@@ -21,11 +21,13 @@ const UNDER_WAY: [&str; 4] =
     ["NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated", "DeploymentResumed"];
 
 /// What a list proves to be in progress.
-struct Proof {
-    action: Action,
-    settles: Settles,
-    cause: String,
-    start: Evidence,
+pub(super) struct Proof {
+    pub(super) action: Action,
+    pub(super) settles: Settles,
+    pub(super) cause: String,
+    pub(super) start: Evidence,
+    /// What below the topmost object proves it, if that itself does not.
+    pub(super) below: Vec<Uid>,
 }
 
 impl Tree {
@@ -114,7 +116,7 @@ impl Tree {
             (Action::Run, Settles::WithRun)
         };
         let start = Evidence::object(pod.created, Heard::FIRST);
-        Some(Proof { action, settles, cause: "spec:1".to_owned(), start })
+        Some(Proof::new(action, settles, "spec:1".to_owned(), start))
     }
 
     fn judge_workload(
@@ -149,24 +151,19 @@ impl Tree {
         let is_first = root.meta.generation <= Some(1);
         let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
         if root.paused || settle::is_complete(root) || !(is_new || self.is_under_way(root)) {
-            return None;
+            return self.judge_below(now);
         }
         if is_first {
             return Some(Proof::of_creation(root));
         }
-        let written = root.writers.iter().filter_map(|writer| writer.time).max();
-        let status = root.status.written.unwrap_or(root.meta.created);
-        let start = written.map_or_else(
-            || Evidence::between(status, now),
-            |written| Evidence::object(written, Heard::FIRST),
-        );
+        let start = written_last(root, now);
         let cause = format!("spec:{}", root.meta.write_number());
-        Some(Proof { action: Action::Update, settles: Settles::ByStatus, cause, start })
+        Some(Proof::new(Action::Update, Settles::ByStatus, cause, start))
     }
 
     /// Whether the objects prove that what is not settled is in progress, and has not merely lost
     /// something.
-    fn is_under_way(&self, root: &Workload) -> bool {
+    pub(super) fn is_under_way(&self, root: &Workload) -> bool {
         let (is_observed, status) = (settle::is_observed(root), &root.status);
         match root.kind {
             Kind::Deployment => self.is_rolling_out(root),
@@ -186,7 +183,11 @@ impl Tree {
             }
             Kind::CronJob => false,
             // A generation that has been observed proves nothing of what became of it.
-            Kind::Other(_) => !is_observed && status.observed > Some(0),
+            Kind::Other(_) => {
+                let is_first = root.meta.generation == Some(1);
+                (!is_observed && status.observed > Some(0))
+                    || (is_first && status.speech == Reporting::Busy)
+            }
             Kind::ReplicaSet | Kind::ReplicationController | Kind::Job | Kind::Pod => {
                 root.meta.generation <= Some(1) && !is_observed
             }
@@ -197,7 +198,7 @@ impl Tree {
         let is_unobserved = root.meta.generation == Some(1) && !settle::is_observed(root);
         let mut current = None;
         let mut others = false;
-        for owned in self.forest.iter().map(|(_, owned)| owned) {
+        for (_, owned) in self.forest.below(root.meta.uid) {
             if owned.workload.template == root.template {
                 current = owned.workload.replicas;
             } else {
@@ -211,14 +212,17 @@ impl Tree {
     /// A transition that began before we looked. Below it only what is still open, and of the
     /// current revision, will be a span.
     fn go_on(&mut self, proof: Proof, turn: &mut Turn<'_>) {
-        let Proof { action, settles, cause, start } = proof;
+        let Proof { action, settles, cause, start, below } = proof;
         let root = self.root.as_deref();
         let template = root.map(Workload::template_of_sets);
         let scheduled = root.and_then(|root| root.scheduled);
         let awaits_resume = settles == Settles::WithRun && root.is_some_and(|root| root.paused);
         let has_stamps = root.is_some_and(|root| !root.stamps.is_empty());
         let stamps = self.listed_stamps();
-        let steps = template.filter(|_| !action.is_end()).map(|it| self.listed_steps(it));
+        let steps = match template.filter(|_| !action.is_end()) {
+            Some(_) if !below.is_empty() => Some(self.steps_below(&below)),
+            template => template.map(|it| self.listed_steps(it)),
+        };
         let open = self.open_transition(action, settles, cause, start, turn);
         open.steps = steps.unwrap_or_default();
         open.scheduled = scheduled;
@@ -230,6 +234,8 @@ impl Tree {
         if action.is_end() {
             self.pods.each(|(_, pod)| pod.forget_listed());
             self.go_on_ending(seq, turn);
+        } else if !below.is_empty() {
+            self.go_on_below(seq, &below);
         } else {
             self.link_stamps(stamps, true);
             self.go_on_starting(seq, template);
@@ -288,14 +294,28 @@ impl Tree {
     }
 }
 
+/// When a spec was written last, as far as a list shows it that is told `now`.
+pub(super) fn written_last(workload: &Workload, now: UnixNanos) -> Evidence {
+    let written = workload.writers.iter().filter_map(|writer| writer.time).max();
+    let status = workload.status.written.unwrap_or(workload.meta.created);
+    written.map_or_else(
+        || Evidence::between(status, now),
+        |written| Evidence::object(written, Heard::FIRST),
+    )
+}
+
 impl Proof {
+    fn new(action: Action, settles: Settles, cause: String, start: Evidence) -> Self {
+        Self { action, settles, cause, start, below: Vec::new() }
+    }
+
     fn of_creation(root: &Workload) -> Self {
         let (action, settles) = match root.mode {
             Mode::Run => (Action::Run, Settles::WithRun),
             Mode::Rollout | Mode::Plain => (Action::Create, Settles::ByStatus),
         };
         let start = Evidence::object(root.meta.created, Heard::FIRST);
-        Self { action, settles, cause: "spec:1".to_owned(), start }
+        Self::new(action, settles, "spec:1".to_owned(), start)
     }
 
     /// A run that was suspended while it was under way goes on by another write: its third at the least,
@@ -306,11 +326,11 @@ impl Proof {
         let at = resumed.changed.filter(|_| is_second && &*resumed.reason == "JobResumed")?;
         let cause = format!("spec:{}", root.meta.write_number());
         let start = Evidence::object(at, Heard::FIRST);
-        Some(Self { action: Action::Resume, settles: Settles::WithRun, cause, start })
+        Some(Self::new(Action::Resume, Settles::WithRun, cause, start))
     }
 
     fn of_end(action: Action, start: Evidence) -> Self {
-        Self { action, settles: Settles::WhenGone, cause: "delete".to_owned(), start }
+        Self::new(action, Settles::WhenGone, "delete".to_owned(), start)
     }
 
     /// It began less than its limit ago.

@@ -327,7 +327,7 @@ impl Step {
     }
 }
 
-fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step {
+pub(super) fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i64) -> Step {
     Step {
         kind: workload.kind.clone(),
         name: Arc::from(&*workload.meta.name),

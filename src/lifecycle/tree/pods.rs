@@ -305,7 +305,7 @@ impl Tree {
         let is_before = new.meta.deletion.is_some() && self.is_before_open(&asked(), turn);
         let seq = self.ending_seq().filter(|_| !is_baseline && !is_before);
         let Some(known) = self.pods.of(uid) else { return };
-        let is_surplus = self.is_surplus(known);
+        let is_scaled_down = self.is_surplus(known) && !self.is_surging(known);
         let had_finished = known.is_finished;
         let is_newly_going = new.meta.deletion.is_some() && !known.is_going && !is_baseline;
         turn.counts.pods += u64::from(is_newly_going && had_finished && !known.is_untraced);
@@ -317,7 +317,7 @@ impl Tree {
                 pod.share(turn.shared);
             }
             let Some(end) = pod.end_mut() else { return n_crowded };
-            if is_newly_going && is_surplus && end.reason.is_none() {
+            if is_newly_going && is_scaled_down && end.reason.is_none() {
                 end.reason = Some("scaled down".into());
             }
             if is_bare {
@@ -339,6 +339,15 @@ impl Tree {
         }
         let owned = self.forest.of(owner);
         owned.is_some_and(|it| is_more(it.workload.wanted(), self.pods.share(owner).present))
+    }
+
+    /// Its DaemonSet is updated, and has more Pods than nodes meanwhile (`maxSurge`).
+    fn is_surging(&self, pod: &Pod) -> bool {
+        let Some((owner, open)) = pod.owner().zip(self.open_ref()) else { return false };
+        let is_updated = open.steps.get(owner).is_some_and(|step| step.is_update);
+        let below = self.forest.of(owner).map(|owned| &owned.workload.kind);
+        let is_of_root = below.is_none() && open.action.is_of_template();
+        below.unwrap_or(&self.top().kind) == &Kind::DaemonSet && (is_updated || is_of_root)
     }
 
     /// A Pod that was Ready is not, while something must last.

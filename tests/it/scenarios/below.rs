@@ -56,31 +56,6 @@ fn a_replica_set_whose_replicas_were_not_written_has_no_span() {
     );
 }
 
-// The Deployment controller says that it is complete in the same breath; the ReplicaSet's comes later.
-#[test]
-fn a_replica_set_of_no_pods_has_settled_when_it_is_written() {
-    check(
-        "
-        @0 list
-        @1    deploy web replicas=0 by=kubectl
-        @1.1  rs web-1 of=web replicas=0
-        @1.12 deploy web status=0/0/0
-        @1.14 rs web-1 status=0/0
-        @20   deploy web image=v2 by=kubectl
-        @20.1 rs web-2 of=web replicas=0 image=v2
-        @20.12 deploy web status=0/0/0
-        @20.14 rs web-2 status=0/0
-        @40 wait
-        ",
-        expect![[r#"
-            create Deployment web 1..1.12 completed {cause=spec:1, manager=kubectl}
-              create ReplicaSet web-1 1.1..1.1 completed {replicas.from=0, replicas.to=0}
-            update Deployment web 20..20.12 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
-              create ReplicaSet web-2 20.1..20.1 completed {replicas.from=0, replicas.to=0}
-        "#]],
-    );
-}
-
 #[test]
 fn a_replica_set_settles_when_it_last_did_before_the_end() {
     check(
@@ -567,7 +542,7 @@ fn events_become_span_events_once_per_count() {
               create ReplicaSet web-1 1.1..3.1 completed {replicas.from=0, replicas.to=1}
                 start Pod a 1.2..3 completed
                   * 1.3 FailedMount event.type=Warning
-                  * 2 FailedMount event.count=2 event.type=Warning
+                  * 2.4 FailedMount event.count=2 event.type=Warning
             counted: churn 1, strange events 1
         "#]],
     );

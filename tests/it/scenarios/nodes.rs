@@ -378,3 +378,25 @@ fn a_pod_in_the_place_of_another_is_of_no_new_node_though_one_of_a_node_that_lef
         "#]],
     );
 }
+
+// maxSurge: the new Pod of a node is there before the old one goes.
+#[test]
+fn pods_that_an_update_replaces_after_others_came_are_not_scaled_down() {
+    check(
+        "
+        @0 settled ds/agent a1
+        @20  ds agent image=v2 revision=r2 by=kubectl
+        @20.1 pod a2 of=ds/agent revision=r2
+        @22  pod a2 running ready
+        @22.1 pod a1 going grace=30
+        @23  pod a1 gone
+        @23.1 ds agent status=1/1/1
+        @50 wait
+        ",
+        expect![[r#"
+            update DaemonSet agent 20..23.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              start Pod a2 20.1..22 completed
+              terminate Pod a1 22.1..23 completed
+        "#]],
+    );
+}

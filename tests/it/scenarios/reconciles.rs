@@ -478,3 +478,35 @@ fn a_pod_that_was_lost_before_a_workload_was_written_stands_beside_what_that_doe
         "#]],
     );
 }
+
+#[test]
+fn what_a_recovery_brought_back_before_a_workload_below_was_written_is_no_part_of_that_write() {
+    check(
+        "
+        @60  pod a going grace=1
+        @60.1 pod c of=inner-1
+        @61  pod a gone
+        @400 deploy inner replicas=2 by=operator
+        @400.1 rs inner-1 replicas=2
+        @400.2 pod d of=inner-1
+        @402 pod c running ready
+        @402 pod d running ready
+        @402.1 rs inner-1 status=2/2
+        @402.2 deploy inner status=2/2/2
+        @450 wait
+        ",
+        expect![[r#"
+            create Database db 1..2.3 completed {cause=spec:1, manager=kubectl}
+              create Deployment inner 1.1..2.2 completed
+                create ReplicaSet inner-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Database db 60..402.2 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000060}
+              terminate Pod a 60..61 completed
+              start Pod c 60.1..402 completed
+              scale Deployment inner 400..402.2 completed
+                scale ReplicaSet inner-1 400.1..402.1 completed {replicas.from=1, replicas.to=2}
+                  start Pod d 400.2..402 completed
+            counted: churn 1
+        "#]],
+    );
+}

@@ -173,3 +173,24 @@ fn a_deadline_is_told_with_what_its_pod_ran_into() {
         "#]],
     );
 }
+
+#[test]
+fn a_failed_pod_that_its_daemon_set_replaces_is_no_refusal() {
+    check(
+        "
+        @0 settled ds/agent a1
+        @20  pod a1 exit=137 failed=Evicted
+        @20.1 event ds/agent FailedDaemonPod warning said=Found_failed_daemon_pod
+        @20.2 pod a1 going grace=30
+        @20.3 pod a1 gone
+        @20.4 pod a2 of=ds/agent revision=r1
+        @22  pod a2 running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover DaemonSet agent 20..22 completed {cause=pods:6b371653-833c-64bf-6f4a-d73bdefbb03b:1700000020, reason=Evicted}
+              * 20.1 FailedDaemonPod event.type=Warning
+              start Pod a2 20.4..22 completed
+        "#]],
+    );
+}

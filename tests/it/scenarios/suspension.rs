@@ -160,3 +160,55 @@ fn a_resumed_run_may_take_as_long_as_a_run() {
         "#]],
     );
 }
+
+// A rollout is paused because it is broken: its Pods are not waited for.
+#[test]
+fn a_broken_deployment_is_paused_as_soon_as_that_is_observed() {
+    check(
+        "
+        @0 settled web a
+        @1   deploy web image=v2 by=kubectl
+        @1.1 rs web-2 of=web replicas=1 image=v2
+        @1.2 pod b of=web-2
+        @1.3 pod b waiting=ErrImagePull
+        @1.4 rs web-2 status=1/0
+        @1.5 deploy web status=1/2/1 reason=ReplicaSetUpdated
+        @43  deploy web deadline
+        @100 deploy web paused by=kubectl observed=2
+        @100.1 deploy web observed
+        @200 deploy web image=v3 by=kubectl
+        @220 deploy web resumed by=kubectl
+        @220.1 rs web-3 of=web replicas=1 image=v3
+        @220.2 rs web-2 replicas=0
+        @220.3 pod b going grace=0
+        @220.4 pod b gone
+        @220.5 pod c of=web-3
+        @222 pod c running ready
+        @222.1 rs web-3 status=1/1
+        @222.2 rs web-2 status=0/0
+        @222.3 rs web-1 replicas=0
+        @222.4 pod a going grace=0
+        @222.5 pod a gone
+        @222.6 rs web-1 status=0/0
+        @222.7 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @260 wait
+        ",
+        expect![[r#"
+            update Deployment web 1..43 failed ERROR ProgressDeadlineExceeded: it took too long (ErrImagePull: container app: it is so) {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 1.1..43 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
+                start Pod b 1.2..43 unfinished ERROR ErrImagePull: container app: it is so
+                  schedule Pod b 1.2..43 unfinished
+            pause Deployment web 100..100.1 paused {cause=spec:3, manager=kubectl, changed=paused}
+              -> follows update Deployment spec:2
+            resume Deployment web 220..222.7 completed {cause=spec:5, manager=kubectl, changed=paused}
+              -> resumes pause Deployment spec:3
+              * 220 template changed while paused field=template manager=kubectl
+              create ReplicaSet web-3 220.1..222.1 completed {replicas.from=0, replicas.to=1}
+                start Pod c 220.5..222 completed
+              scale ReplicaSet web-2 220.2..222.2 completed {replicas.from=1, replicas.to=0}
+                terminate Pod b 220.3..220.4 completed {reason=scaled down}
+              scale ReplicaSet web-1 222.3..222.6 completed {replicas.from=1, replicas.to=0}
+                terminate Pod a 222.4..222.5 completed {reason=scaled down}
+        "#]],
+    );
+}

@@ -76,7 +76,7 @@ fn the_exact_time_of_an_event_counts_only_while_its_count_is_one() {
               start container solo [app] 1.8..1.8 {actor=kubelet, start.source=event, end.source=event}
               await readiness solo 1.8..3.5 {actor=kubelet, start.source=event, end.source=watch, time.uncertainty_ms=500}
             start Pod late 40..43.5 completed {cause=spec:1, start.source=watch, end.source=watch, time.uncertainty_ms=500}
-              * 40 Started event.count=2 container.name=app
+              * 40.9 Started event.count=2 container.name=app
               schedule Pod late 40..40.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
               prepare Pod sandbox late 40.2..40.9 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=899}
               start container late [app] 40.9..40.9 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=899}
@@ -358,6 +358,67 @@ fn what_is_told_by_watches_that_were_away_ended_when_its_objects_say() {
             scale Deployment web 11..11 completed {cause=spec:2, manager=hpa, changed=replicas, pods.terminating=1, start.source=object, end.source=object, time.uncertainty_ms=999}
               scale ReplicaSet web-1 11..11 completed {replicas.from=2, replicas.to=1, actor=controller, start.source=object, end.source=object, time.uncertainty_ms=999}
                 terminate Pod b 11..12 completed {reason=scaled down, start.source=object, end.source=object, time.uncertainty_ms=999}
+        "#]],
+    );
+}
+
+#[test]
+fn an_exit_that_a_node_tells_late_moves_no_spec_write() {
+    check_full(
+        "
+        @0 settled web a
+        @125 deploy web image=v2 by=kubectl
+        @125.1 rs web-2 of=web replicas=1 image=v2
+        @125.5 pod a exit=1 finished=100 running time=101 ready
+        @125.6 pod b of=web-2
+        @127 pod b running ready
+        @127.1 rs web-2 status=1/1
+        @127.2 rs web-1 replicas=0
+        @127.3 pod a going grace=0
+        @127.4 pod a gone
+        @127.5 rs web-1 status=0/0
+        @128 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @160 wait
+        ",
+        expect![[r#"
+            update Deployment web 125..128 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, start.source=watch, end.source=watch}
+              restart container a [app] 125..125 completed {reason=Error, exit_code=1, start.source=watch, end.source=watch, time.uncertainty_ms=24000}
+              create ReplicaSet web-2 125.1..127.1 completed {replicas.from=0, replicas.to=1, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start Pod b 125.6..127 completed {start.source=watch, end.source=watch, time.uncertainty_ms=600}
+                  schedule Pod b 125.6..127 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=600}
+              scale ReplicaSet web-1 127.2..127.5 completed {replicas.from=1, replicas.to=0, actor=controller, start.source=watch, end.source=watch, time.uncertainty_ms=500}
+                terminate Pod a 127.3..127.4 completed {reason=scaled down, start.source=watch, end.source=watch, time.uncertainty_ms=400}
+        "#]],
+    );
+}
+
+// The clock of the node is 6 s behind.
+#[test]
+fn restarts_are_shifted_with_all_else_of_their_node() {
+    check_full(
+        "
+        @0 list
+        @100   job load by=kubectl
+        @100.1 pod x of=job/load restarts=OnFailure
+        @100.2 pod x scheduled
+        @101.5 pod x running time=95
+        @103.5 pod x exit=1 time=97 finished=97
+        @104.5 pod x running time=98
+        @106.5 pod x exit=0 time=100 finished=100
+        @106.6 pod x succeeded
+        @106.7 job load settled
+        @130 wait
+        ",
+        expect![[r#"
+            run Job load 100..106.7 completed {cause=spec:1, manager=kubectl, start.source=watch, end.source=watch, time.uncertainty_ms=700}
+              run Pod x 100.1..106.5 completed {start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+                start Pod x 100.1..101.5 completed {clock.skew_ms=-4000, start.source=watch, end.source=watch, time.uncertainty_ms=1500}
+                  schedule Pod x 100.1..100.2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                  prepare Pod sandbox x 100.2..101.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=1499}
+                  start container x [app] 101.5..101.5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=1499}
+                run container x [app] 101.5..103.5 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+                restart container x [app] 103.5..104.5 completed {reason=Error, exit_code=1, clock.skew_ms=-4000, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+                run container x [app] 104.5..106.5 completed {reason=Completed, exit_code=0, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
         "#]],
     );
 }

@@ -260,3 +260,30 @@ fn what_was_paused_before_a_write_waits_from_the_write_on() {
         "#]],
     );
 }
+
+// A Pod that has completed is no longer Ready.
+#[test]
+fn what_ran_below_and_ended_well_makes_nothing_unstable() {
+    check_also(
+        &["lifespan.unstable"],
+        "
+        @0 list
+        @1   cr Database.example.org db by=kubectl
+        @1.1 job initdb of=Database.example.org/db by=operator
+        @1.2 pod x of=job/initdb restarts=Never
+        @1.5 pod x running ready
+        @2   cr Database.example.org db settled
+        @2.5 job initdb settled
+        @3.7 pod x unready exit=0
+        @3.8 pod x succeeded
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db 1..3.7 completed {cause=spec:1, manager=kubectl}
+              run Job initdb 1.1..3.7 completed
+                run Pod x 1.2..3.7 completed
+                  start Pod x 1.2..1.5 completed
+                  run container x [app] 1.5..3.7 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}

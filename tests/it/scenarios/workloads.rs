@@ -10,7 +10,7 @@
 //! `deadline`, `reason=ReplicaSetUpdated`, `refused=FailedCreate` are conditions.
 //! `revision=2`: the number of a revision; of `sts` and `ds` the name that Pods of the newest one
 //! carry. `mixed`: two revisions are about (currentRevision of `sts` is not updateRevision).
-//! `job`, and every custom resource, has a verdict: `progressing`, `settled`, `failed=Reason`, each
+//! `job`, and every custom resource, has a verdict: `progressing`, or `busy` in a word for it, `settled`, `failed=Reason`, each
 //! dated now, or with `undated`; `turned=s` is when its condition did, `operation` says that what failed
 //! is one that ended then; `progress=step-1` is how far it says it has come.
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
@@ -33,14 +33,15 @@ use lifespan::facts::kind::Kind;
 use lifespan::facts::meta::{Condition, Meta, Writer};
 use lifespan::facts::time::Nanos;
 use lifespan::facts::workload::{
-    Mode, SpecHashes, TemplatePath, Verdict, Workload, WorkloadStatus,
+    Mode, Reporting, SpecHashes, TemplatePath, Verdict, Workload, WorkloadStatus,
 };
 
 use super::objects;
 use super::script::{Line, seconds};
 
 /// What makes a line one about a status.
-const STATUS: [&str; 14] = [
+const STATUS: [&str; 15] = [
+    "busy",
     "waiting",
     "status",
     "observed",
@@ -317,7 +318,8 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     status.progress = line.value("progress").map(Into::into).or(status.progress.take());
     let turned = line.value("turned").map_or_else(|| line.second(), seconds);
     let at = (!line.has("undated")).then_some(turned);
-    let verdict = if line.has("progressing") {
+    status.speech = if line.has("busy") { Reporting::Busy } else { Reporting::Spoken };
+    let verdict = if line.has("progressing") || line.has("busy") {
         Verdict::Progressing
     } else if line.has("settled") {
         Verdict::Settled { at }

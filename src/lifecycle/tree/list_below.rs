@@ -1,0 +1,99 @@
+//! What a list proves in progress below a topmost object that is not: a `reconcile` (DESIGN §3).
+
+use std::sync::Arc;
+
+use super::Tree;
+use super::list::{Proof, written_last};
+use super::owned::new_step;
+use crate::facts::instant::{Evidence, Heard};
+use crate::facts::meta::Uid;
+use crate::facts::time::UnixNanos;
+use crate::facts::workload::Mode;
+use crate::lifecycle::action::Action;
+use crate::lifecycle::forest::{Owned, is_set};
+use crate::lifecycle::pod::Seq;
+use crate::lifecycle::settle;
+use crate::lifecycle::step::{Step, Steps};
+use crate::lifecycle::transition::Settles;
+
+impl Tree {
+    /// What of the workloads below is in progress; its cause is the newest write of them. What one of them
+    /// owns follows from it.
+    pub(super) fn judge_below(&self, now: UnixNanos) -> Option<Proof> {
+        let root = self.root.as_deref()?;
+        if root.mode == Mode::Run || root.paused {
+            return None;
+        }
+        let proven = |owned: &Owned| {
+            let it = &owned.workload;
+            it.mode == Mode::Rollout
+                && it.meta.deletion.is_none()
+                && !it.is_queue
+                && !it.paused
+                && !settle::is_past_deadline(it)
+                && !settle::is_complete(it)
+                && self.is_under_way(it)
+        };
+        let all = self.forest.iter().filter(|(_, owned)| proven(owned));
+        let all: Vec<(Uid, &Owned)> = all.collect();
+        let follows = |owned: &Owned| all.iter().any(|(uid, _)| *uid == owned.owner);
+        let (below, all): (Vec<Uid>, Vec<&Owned>) =
+            all.iter().filter(|(_, owned)| !follows(owned)).copied().unzip();
+        let written = |owned: &&Owned| written_last(&owned.workload, now).lo;
+        let newest = all.into_iter().max_by_key(|it| (written(it), it.workload.meta.uid))?;
+        let number = newest.workload.meta.write_number();
+        Some(Proof {
+            action: Action::Reconcile,
+            settles: Settles::ByHealth { may_be_of_nodes: false },
+            cause: format!("owned:{}:{number}", newest.workload.meta.uid),
+            start: written_last(&newest.workload, now),
+            below,
+        })
+    }
+
+    /// The steps of what is in progress, and of the ReplicaSets of its template that have not settled.
+    pub(super) fn steps_below(&self, proven: &[Uid]) -> Steps {
+        let step = |(uid, owned): (Uid, &Owned)| -> (Uid, Arc<Step>) {
+            let workload = &owned.workload;
+            let is_created = workload.meta.generation <= Some(1);
+            let created = Evidence::object(workload.meta.created, Heard::FIRST);
+            let start = if is_created { created } else { written_last(workload, created.lo) };
+            let from = if is_created { 0 } else { workload.count() };
+            let mut step = new_step(workload, owned.owner, start, from);
+            (step.is_created, step.is_update) = (is_created, !is_created && !is_set(&step.kind));
+            (uid, Arc::new(step))
+        };
+        let are_proven = self.forest.iter().filter(|(uid, _)| proven.contains(uid));
+        are_proven.chain(self.sets_of(proven)).map(step).collect()
+    }
+
+    /// The ReplicaSets of what is in progress that are of its template and have not settled.
+    fn sets_of<'a>(&'a self, proven: &'a [Uid]) -> impl Iterator<Item = (Uid, &'a Owned)> {
+        self.forest.iter().filter(|(_, owned)| {
+            let set = &owned.workload;
+            let above = self.forest.of(owned.owner).filter(|_| proven.contains(&owned.owner));
+            let is_newest = above.is_some_and(|it| it.workload.template_of_sets() == set.template);
+            is_newest && is_set(&set.kind) && !settle::is_complete(set)
+        })
+    }
+
+    /// Pods of what is in progress are part of it where they are of its newest revision.
+    pub(super) fn go_on_below(&mut self, seq: Seq, proven: &[Uid]) {
+        let sets: Vec<Uid> = self.sets_of(proven).map(|(uid, _)| uid).collect();
+        let Self { pods, forest, .. } = self;
+        pods.each(|(_, pod)| {
+            let owner = pod.owner();
+            let above = owner.filter(|owner| proven.contains(owner));
+            let above = above.and_then(|owner| forest.of(owner));
+            let is_current = above.is_some_and(|owned| {
+                let newest = &owned.workload.update_revision;
+                newest.is_none() || pod.start().is_some_and(|start| start.revision == *newest)
+            });
+            if is_current || owner.is_some_and(|owner| sets.contains(&owner)) {
+                pod.continue_in(seq);
+            } else {
+                pod.forget_listed();
+            }
+        });
+    }
+}

@@ -1,0 +1,101 @@
+//! DESIGN §3, after a list: what goes on of custom resources, and below them.
+
+use expect_test::expect;
+
+use super::tree::check;
+
+// The trace is that of whoever was there when it began: `a_write_below_...` of `reconciles`.
+#[test]
+fn a_rollout_below_what_has_settled_goes_on_as_the_reconcile_that_it_is() {
+    check(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-59 missed deploy inner of=Database.example.org/db replicas=1 image=v1 by=operator
+        @-58 missed rs inner-1 of=inner replicas=1 image=v1
+        @-57 missed pod a of=inner-1
+        @-56 missed pod a running ready
+        @-55 missed rs inner-1 status=1/1
+        @-54 missed deploy inner status=1/1/1
+        @-53 missed cr Database.example.org db settled
+        @-3  missed deploy inner image=v2 by=operator
+        @-2  missed rs inner-2 of=inner replicas=1 image=v2
+        @-1  missed pod b of=inner-2
+        @-1  missed deploy inner status=1/2/1 reason=ReplicaSetUpdated
+        @0 list
+        @1   pod b running ready
+        @1.1 rs inner-2 status=1/1
+        @1.2 rs inner-1 replicas=0
+        @1.3 pod a going grace=1
+        @1.4 rs inner-1 status=0/0
+        @1.5 deploy inner status=1/1/1
+        @2   pod a gone
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Database db -3..1.5 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:2, pods.terminating=1}
+              update Deployment inner -3..1.5 completed
+                create ReplicaSet inner-2 -2..1.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b -1..1 completed
+                scale ReplicaSet inner-1 1.2..1.4 completed {replicas.from=1, replicas.to=0}
+                  terminate Pod a 1.3..2 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+#[test]
+fn a_stateful_set_below_that_was_just_created_goes_on_with_its_pods() {
+    check(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-53 missed cr Database.example.org db settled
+        @-3  missed sts inner of=Database.example.org/db replicas=2 revision=r1 by=operator
+        @-2  missed pod inner-0 of=sts/inner revision=r1
+        @-1  missed sts inner status=1/1/0
+        @0 list
+        @1   pod inner-0 running ready
+        @1.1 pod inner-1 of=sts/inner revision=r1
+        @2   pod inner-1 running ready
+        @2.1 sts inner status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Database db -3..2.1 completed {cause=owned:7dc3667d-2506-911d-d857-327b7df28d4c:1}
+              create StatefulSet inner -3..2.1 completed
+                start Pod inner-0 -2..1 completed
+                start Pod inner-1 1.1..2 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_custom_resource_that_says_of_its_first_spec_that_it_is_at_work_goes_on() {
+    check(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-53 missed cr Database.example.org db busy
+        @0 list
+        @10 cr Database.example.org db settled
+        @60 wait
+        ",
+        expect![[r#"
+            create Database db -60..10 completed {cause=spec:1}
+        "#]],
+    );
+}
+
+// It may have been well for months.
+#[test]
+fn a_custom_resource_that_only_is_not_well_proves_nothing_in_progress() {
+    check(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-53 missed cr Database.example.org db progressing
+        @0 list
+        @10 cr Database.example.org db settled
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+        "#]],
+    );
+}
