@@ -8,4 +8,5 @@ pub mod discovery;
 pub mod machine;
 pub mod objects;
 pub mod offset;
+mod problem;
 pub mod refusal;

@@ -20,10 +20,10 @@ use tokio::time::{Instant, timeout_at};
 use super::client::{Access, client};
 use super::machine::Machine;
 use super::offset;
+use super::problem::problem;
 use super::refusal::{Failed, refused};
 use crate::facts::time::UnixNanos;
 use crate::otlp::verdict::retry_after;
-use crate::text::Chain;
 
 /// Who waits for a whole answer is told so after this.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -161,7 +161,7 @@ impl ApiServer {
         let answer = self.send(method, uri, JSON, body, PATIENCE, true).await?;
         let read = timeout_at(until, Limited::new(answer.body, MAX_ANSWER).collect()).await;
         let read = read.map_err(|_| Failed::Unreachable(silent(PATIENCE)))?;
-        read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(chain(&*error)))
+        read.map(|read| read.to_bytes()).map_err(|error| Failed::Broken(problem(&*error)))
     }
 
     /// Asks, and waits until the answer begins. What old credentials or an old address lead to
@@ -208,7 +208,7 @@ impl ApiServer {
                 let asked = asked_to_wait(&head.headers, || self.0.machine.now().corrected());
                 refused(head.status.as_u16(), asked, &start(body, until).await)
             }
-            Ok(Err(error)) => Failed::Unreachable(chain(&error)),
+            Ok(Err(error)) => Failed::Unreachable(problem(&error)),
             Err(_) => Failed::Unreachable(silent(patience)),
         };
         if matches!(failed, Failed::Refused { code: 401, .. } | Failed::Unreachable(_)) {
@@ -241,11 +241,6 @@ fn asked_to_wait(headers: &HeaderMap, now: impl FnOnce() -> UnixNanos) -> Option
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let now = || text(DATE).and_then(offset::date).unwrap_or_else(now);
     text(RETRY_AFTER).and_then(|asked| retry_after(asked, now()))
-}
-
-/// An error with its causes, as one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    Chain(error).to_string()
 }
 
 fn silent(patience: Duration) -> String {

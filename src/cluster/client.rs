@@ -1,6 +1,7 @@
 //! From a kubeconfig, or from inside a Pod, to a client.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use hyper_util::client::legacy;
@@ -9,11 +10,14 @@ use hyper_util::rt::TokioExecutor;
 use kube_client::client::{ClientBuilder, ConfigExt as _};
 use kube_client::config::{KubeConfigOptions, Kubeconfig};
 use kube_client::{Client, Config};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tower::{BoxError, ServiceExt as _};
 
-use crate::text::Chain;
+use super::problem::problem;
 
-/// No connection takes longer to be made.
+/// No connection takes longer to be made, and no credentials.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How to find the cluster and who to be there.
@@ -53,14 +57,37 @@ pub enum AccessError {
     ServiceAccount(String),
 }
 
-/// A client, and the address it leads to.
+/// A client, and the address it leads to. A credential plugin is called meanwhile, and may hang: that is
+/// waited for in a thread of its own, so that signals are heard.
 pub(super) async fn client(access: &Access) -> Result<(Client, String), AccessError> {
+    let (access, runtime) = (access.clone(), Handle::current());
+    let (made, waits) = oneshot::channel();
+    thread::spawn(move || drop(made.send(runtime.block_on(made_of(&access)))));
+    let silent = || format!("its credential plugin has not answered for {PATIENCE:?}");
+    match timeout(PATIENCE, waits).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(_)) | Err(_) => Err(AccessError::KubeConfig(silent())),
+    }
+}
+
+async fn made_of(access: &Access) -> Result<(Client, String), AccessError> {
     let mut config = config(access).await?;
+    trim_token(&mut config);
     config.connect_timeout = Some(PATIENCE);
     let server = config.cluster_url.to_string();
-    let client =
-        build(&config).map_err(|error| AccessError::KubeConfig(Chain(&error).to_string()))?;
+    let client = build(&config).map_err(|error| AccessError::KubeConfig(problem(&error)))?;
     Ok((client, server))
+}
+
+/// A token that stands in a file goes without the end of its line, as for kubectl; kube would send that,
+/// and no header may hold it. It is read anew where it is accepted no more.
+fn trim_token(config: &mut Config) {
+    let auth = &mut config.auth_info;
+    let file = auth.token_file.as_ref().filter(|_| auth.token.is_none());
+    let Some(token) = file.and_then(|file| std::fs::read_to_string(file).ok()) else { return };
+    if token.trim() != token {
+        auth.token = Some(token.trim().to_owned().into());
+    }
 }
 
 /// A client as kube makes it, without its retries and its logs, and with `TCP_NODELAY`: else the
@@ -96,10 +123,11 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
             }
             // What is wrong with the kubeconfig is of interest, not that this is no Pod either.
             let kubeconfig = std::error::Error::source(&error).unwrap_or(&error);
-            AccessError::KubeConfig(Chain(kubeconfig).to_string())
+            AccessError::KubeConfig(problem(kubeconfig))
         }),
-        Access::ServiceAccount => Config::incluster()
-            .map_err(|error| AccessError::ServiceAccount(Chain(&error).to_string())),
+        Access::ServiceAccount => {
+            Config::incluster().map_err(|error| AccessError::ServiceAccount(problem(&error)))
+        }
         Access::KubeConfig { file, context } => {
             let options =
                 KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
@@ -110,7 +138,7 @@ async fn config(access: &Access) -> Result<Config, AccessError> {
                     Err(error) => Err(error),
                 },
             };
-            config.map_err(|error| AccessError::KubeConfig(Chain(&error).to_string()))
+            config.map_err(|error| AccessError::KubeConfig(problem(&error)))
         }
     }
 }
