@@ -38,7 +38,6 @@ mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -255,10 +254,9 @@ impl Delivery {
                     (intake, Box::pin(sink.run()))
                 }
                 To::File(path) => {
-                    let file = OpenOptions::new().create(true).append(true).open(&path);
-                    let file =
-                        file.map_err(|source| StartError::File { id: id.clone(), path, source })?;
-                    let (intake, sink) = sink::file(id, Box::new(file));
+                    let file = sink::file(id.clone(), &path);
+                    let (intake, sink) =
+                        file.map_err(|source| StartError::File { id, path, source })?;
                     (intake, Box::pin(sink.run()))
                 }
             };
@@ -385,7 +383,7 @@ fn queues_of(
             found.insert(id, waiting);
         }
     }
-    for Exporter { id, .. } in exporters.iter().filter(|it| !it.is_stored()) {
+    for Exporter { id, .. } in exporters.iter().filter(|it| it.has_queue() && !it.is_stored()) {
         tracing::warn!(
             otelcol.component.id = id,
             otelcol.component.kind = "exporter",

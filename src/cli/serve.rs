@@ -175,7 +175,10 @@ async fn stops(
             signal = signals.next() => signal,
         };
         if matches!(come, Come::End) {
-            tracing::warn!(signal, "A second signal: what waits is dropped");
+            tracing::warn!(
+                signal,
+                "A second signal: what waits is dropped, but for what a storage keeps"
+            );
             return Ended::With(ExitCode::FAILURE);
         }
         // What is read anew does not end the program: only this may be the first signal that does.

@@ -24,6 +24,12 @@ impl Exporter {
             To::Debug(..) | To::File(_) => false,
         }
     }
+
+    /// Whether anything waits for it for longer than it takes to write.
+    #[must_use]
+    pub fn has_queue(&self) -> bool {
+        matches!(self.to, To::Server { .. })
+    }
 }
 
 /// Where an exporter sends to.
