@@ -179,6 +179,15 @@ impl ListWatch {
         is_stale
     }
 
+    /// The server's newest version is this, if it says one. Where the watch stands beyond it the cluster was
+    /// restored from a backup: a watch from there would say nothing for long.
+    pub fn compare(&mut self, newest: Option<u64>) {
+        if let Some(newest) = newest.filter(|newest| *newest < self.newest) {
+            (self.version, self.newest) = (None, newest);
+            self.last = self.list();
+        }
+    }
+
     /// The watch said this version, or a WatchList was complete at it.
     pub fn reached(&mut self, version: String) {
         self.newest = version.parse().unwrap_or_default();

@@ -31,6 +31,10 @@ use crate::text::Chain;
 /// The server ends a watch itself; it is given this much longer to say so.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A resource that is not there when it is asked for so often has been removed, and all of it is gone: a
+/// server that begins may not know yet what it serves.
+const REMOVED: u32 = 2;
+
 /// How often the log is told of a list that takes long.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -70,16 +74,17 @@ impl<E: Listener> Reader<E> {
     /// Lists, and watches, and lists again.
     pub(super) async fn run(mut self, has_watch_list: bool) -> Result<(), Stopped> {
         let is_discovered = self.target.version.is_none();
-        if let Some(from) = self.from
-            && self.newest().await.is_some_and(|newest| newest < from)
-        {
-            // The cluster was restored from a backup: a watch from there would say nothing for long.
-            self.from = None;
-        }
+        // What another process had heard may have been heard of what was restored since.
+        let mut is_doubtful = self.from.is_some();
+        let (mut was_there, mut n_missing) = (self.from.is_some(), 0);
         let mut list_watch = ListWatch::new(has_watch_list, self.has_no_backlog)
             .with_denied(self.settings.denied)
             .from(self.from);
         loop {
+            if is_doubtful && list_watch.version().is_some() {
+                let newest = self.newest().await;
+                list_watch.compare(newest);
+            }
             self.begin(&list_watch);
             let request = list_watch.request().clone();
             let ended = match self.discover().await {
@@ -95,13 +100,24 @@ impl<E: Listener> Reader<E> {
             let kind = Kind::of(&ended);
             let next = list_watch.after(ended, jitter());
             self.trouble.ended(kind, &next, list_watch.version());
+            is_doubtful = next.is_away;
+            was_there |= list_watch.version().is_some();
+            n_missing = if next.phase == Phase::Missing { n_missing + 1 } else { 0 };
+            if was_there && n_missing == REMOVED {
+                self.say(Said::ListDone("")).await?;
+            }
             if next.is_away {
                 self.is_away = true;
-                let closed = self.listener.listen(Said::Closed, self.api.machine().now());
-                self.hand_on(closed.out).await?;
+                self.say(Said::Closed).await?;
             }
             sleep(next.wait).await;
         }
+    }
+
+    /// Says of itself what no object tells.
+    async fn say(&mut self, said: Said<'_>) -> Result<(), Stopped> {
+        let said = self.listener.listen(said, self.api.machine().now());
+        self.hand_on(said.out).await
     }
 
     /// The newest resourceVersion there is, if the server says it.

@@ -223,3 +223,14 @@ fn of_a_kind_without_backlog_only_the_version_is_asked_for() {
     assert_eq!(list_watch.request(), &page(""));
     assert_eq!(list_watch.after(paged("5", "more"), HALF).request, watch("5"));
 }
+
+#[test]
+fn a_watch_that_stands_beyond_the_newest_version_is_of_another_history_and_lists() {
+    let mut list_watch = watching();
+    list_watch.compare(None);
+    list_watch.compare(Some(7));
+    assert_eq!(list_watch.request(), &watch("7"));
+    list_watch.compare(Some(6));
+    assert_eq!(list_watch.request(), &page(""));
+    assert!(!list_watch.is_stale("6"), "the server said that it is the newest");
+}
