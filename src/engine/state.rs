@@ -352,8 +352,10 @@ impl Engine {
         let of_steps = of_steps.map(|step| (step.released.lane, step.released.part));
         let mut all = of.objects.iter().map(|(of, _)| *of).chain(of_steps);
         let are_watched = all.all(|of| matches!(parts.get(&of), Some(Some(_))));
-        let is_new = |lane: Lane| !parts.keys().any(|(known, _)| *known == lane);
-        let owner = of.tree.owner().filter(|_| !self.waits_for.is_empty());
+        let is_watched = |lane: Lane| self.waits_for.iter().any(|(now, _)| *now == lane);
+        let is_new =
+            |lane: Lane| is_watched(lane) && !parts.keys().any(|(known, _)| *known == lane);
+        let owner = of.tree.owner();
         are_watched && !owner.is_some_and(|owner| self.lanes_of(&owner.kind).any(is_new))
     }
 

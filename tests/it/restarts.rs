@@ -601,6 +601,21 @@ fn where_the_server_has_forgotten_the_version_lists_tell_what_happened_meanwhile
     assert!(n > 100 && n_gaps > 10 && n_gaps < n, "{n_gaps} of {n}");
 }
 
+/// That the kind of an owner is built in makes it no kind that is watched anew.
+#[test]
+fn whoever_goes_on_drops_nothing_for_owners_of_kinds_that_nobody_watches() {
+    let mut all = heard(&lines::recording("12-job-success"));
+    all.retain(|told| told.lane != Lane::Jobs);
+    let lanes: BTreeSet<Lane> = all.iter().filter(|it| is_of_lane(it)).map(|it| it.lane).collect();
+    let waits_for: Vec<_> = lanes.into_iter().map(|lane| (lane, 0)).collect();
+    let watched = || Settings { waits_for: waits_for.clone(), ..settings() };
+    let (engine, stored, _) = until_with(watched(), &all, all.len() / 2, |_| true);
+    assert!(engine.counts().objects > 0, "nothing to drop");
+    let at = (all[all.len() / 2].at, None);
+    let (_, restored) = Engine::restore(watched(), stored, (UnixNanos(at.0), at.1)).unwrap();
+    assert_eq!((restored.n_trees > 0, restored.dropped), (true, Vec::new()));
+}
+
 /// A record that is damaged or missing costs what it is of, and nothing is told twice or falsely for it.
 #[test]
 fn what_cannot_be_read_is_dropped_and_told_anew_by_lists() {
