@@ -13,6 +13,7 @@ use super::says::{of_rollout, of_run, speaks};
 use super::statement::{Place, Rank, Statement};
 use super::status::MAX_CONDITIONS;
 use super::wait::{Wait, text_of};
+use super::words::works;
 use crate::facts::meta::Condition;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::{Mode, Reporting, Verdict};
@@ -56,6 +57,27 @@ pub(super) enum By<'w, 'o, 'a> {
     Restart,
 }
 
+impl By<'_, '_, '_> {
+    /// Of what is in progress: whether that is said in a word for it. Else it may only be not well.
+    fn is_work(self, object: Parts<'_, '_>) -> bool {
+        let works = |condition: &JsonValue<'_>| condition.text_at("reason").is_some_and(works);
+        match self {
+            Self::Rule(..) => true,
+            Self::Said(Statement { rank: Rank::Reconciling | Rank::AtWork, .. }) => true,
+            Self::Said(Statement { place: Place::Condition(condition), .. }) => works(condition),
+            Self::Unmet(wait) => wait.condition(object).is_some_and(works),
+            Self::Said(_)
+            | Self::NoStatus
+            | Self::Nothing
+            | Self::Unknown
+            | Self::Counts
+            | Self::Old(_)
+            | Self::Echo
+            | Self::Restart => false,
+        }
+    }
+}
+
 /// Judges an object of this `generation`.
 pub(super) fn judge<'w, 'o, 'a>(
     rules: &'w Rules,
@@ -93,11 +115,7 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ if is_restarting && has_settled => Some(By::Restart),
         _ => None,
     };
-    let is_at_work = match by {
-        By::Rule(..) => verdict == Verdict::Progressing,
-        By::Said(said) => matches!(said.rank, Rank::Reconciling | Rank::AtWork),
-        _ => false,
-    };
+    let is_at_work = verdict == Verdict::Progressing && by.is_work(object);
     let speech = match () {
         // What has failed says so, though else nothing is said.
         () if rules.is_silent && !matches!(verdict, Verdict::Failed { .. }) => Reporting::Silent,

@@ -117,9 +117,18 @@ impl fmt::Display for Wait {
     }
 }
 
-/// The conditions of a status, or of a part of it.
+/// The conditions of a status, or of a part of it. Where their types are the words of its state
+/// (`initializing`, `ready`), they are the history of that, each `True` for ever, and the newest of the
+/// state that it is in counts (Percona's operators, pkg/apis/pxc/v1, `AddCondition`).
 pub(super) fn conditions<'o, 'a>(status: &'o JsonValue<'a>) -> &'o [JsonValue<'a>] {
-    status.at("conditions").map(JsonValue::items).unwrap_or_default()
+    let all = status.at("conditions").map(JsonValue::items).unwrap_or_default();
+    let name = |it: &'o JsonValue<'a>| it.text_at("type").unwrap_or_default();
+    if !all.first().is_some_and(|it| name(it).starts_with(|it: char| it.is_ascii_lowercase())) {
+        return all;
+    }
+    let state = ["state", "phase", "status"].iter().find_map(|key| status.text_at(key));
+    let newest = all.iter().rposition(|it| Some(name(it)) == state);
+    newest.and_then(|at| all.get(at..=at)).unwrap_or(all)
 }
 
 /// The condition of this type in a status; names are compared without regard to case, as kubectl

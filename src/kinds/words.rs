@@ -243,6 +243,10 @@ const TYPES: &[(&str, Sense, &str)] = &[
     ("unhealthy", Sense::Bad, "Subscription: CatalogSourcesUnhealthy"),
 ];
 
+/// Types that would be read as something else: of a HorizontalPodAutoscaler that it has come to its least
+/// or most replicas.
+const NO_SENSE: [&str; 1] = ["scalinglimited"];
+
 /// What a word or phrase says of an object, if it is known.
 pub(super) fn word(text: &str) -> Option<Says> {
     let parts = parts(text);
@@ -250,7 +254,6 @@ pub(super) fn word(text: &str) -> Option<Says> {
     if let Some(says) = known(&parts.concat()) {
         return Some(says);
     }
-    let is_work = |part: &str| part.ends_with("ing") && !NO_WORK.contains(&part);
     let has_not = parts.iter().any(|it| denies(it));
     // `ConfigOutOfSync` is out of sync.
     match (known(first), known_end(&parts).or(known(last))) {
@@ -270,6 +273,17 @@ pub(super) fn word(text: &str) -> Option<Says> {
     }
 }
 
+/// Whether a text says that something is being done: `Provisioning`, `ImportInProgress`.
+pub(super) fn works(text: &str) -> bool {
+    let parts = parts(text);
+    let is_known = known_end(&parts) == Some(Busy) && parts.iter().any(|part| part == "progress");
+    is_known || [parts.first(), parts.last()].into_iter().flatten().any(|part| is_work(part))
+}
+
+fn is_work(part: &str) -> bool {
+    part.ends_with("ing") && !NO_WORK.contains(&part)
+}
+
 /// What a condition of this type says where it is True, if that is known; a domain before it is
 /// left out.
 pub(super) fn sense(name: &str) -> Option<Sense> {
@@ -278,6 +292,9 @@ pub(super) fn sense(name: &str) -> Option<Sense> {
     let (first, last) = (parts.first()?.as_str(), parts.last()?.as_str());
     if first == "not" {
         return Some(Sense::Bad);
+    }
+    if NO_SENSE.contains(&&*parts.concat()) {
+        return None;
     }
     let known = |text: &str| TYPES.iter().find(|(known, ..)| *known == text).map(|it| it.1);
     if let Some(sense) = known(&parts.concat()) {

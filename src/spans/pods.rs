@@ -165,14 +165,7 @@ impl<'a> Build<'a> {
     }
 
     /// From the end of one run to the next one running, and ready again if it had been.
-    fn restart(
-        &mut self,
-        uid: Uid,
-        pod: &Pod,
-        restart: &Restart,
-        skew: Nanos,
-        parent: SpanId,
-    ) {
+    fn restart(&mut self, uid: Uid, pod: &Pod, restart: &Restart, skew: Nanos, parent: SpanId) {
         let object = pod_ref(&self.closed.tree, uid, pod);
         let of = Identity {
             seed: self.transition.seed,
@@ -184,7 +177,11 @@ impl<'a> Build<'a> {
         let from = restart.finished.instant(skew);
         // The write came first, whatever the clock of the node says of the exit that it told after it.
         let is_of_write = self.transition.cause.starts_with("spec:");
-        let from = if is_of_write { from.not_before(&self.transition.start.instant(Nanos(0))) } else { from };
+        let from = if is_of_write {
+            from.not_before(&self.transition.start.instant(Nanos(0)))
+        } else {
+            from
+        };
         let done = restart.done.map(|done| done.instant(skew).not_before(&from));
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let failed = restart.failed.map(|failed| failed.instant(Nanos(0)).not_before(&from));

@@ -263,3 +263,40 @@ fn what_is_configured_goes_before_words() {
     assert_eq!(of(&["condition=Done"], &[]), failed("Failed", "", None));
     assert_eq!(of(&["condition=Other"], &["condition=Broken"]), Verdict::Progressing);
 }
+
+// autoscaling/v2: at its least or most replicas it is as it is to be.
+#[test]
+fn an_autoscaler_that_has_come_to_its_limit_is_well() {
+    let idle = ["AbleToScale=True", "ScalingActive=True", "ScalingLimited=True/TooFewReplicas"];
+    assert_eq!(of_conditions(&idle), settled());
+    assert_ne!(of_conditions(&["AbleToScale=True", "ScalingActive=False/F"]), settled());
+}
+
+// Percona's operators append a condition at each change of their state, and none turns False.
+#[test]
+fn of_conditions_that_are_the_history_of_a_state_the_one_of_that_state_counts() {
+    let of = |state: &str, texts: &[&str]| {
+        by_convention(&format!(r#"{{"state":"{state}","conditions":{}}}"#, conditions(texts)))
+    };
+    let all = ["initializing=True", "error=True", "ready=True"];
+    assert_eq!(of("ready", &all), settled());
+    assert_eq!(of("initializing", &all), Verdict::Progressing);
+    assert!(matches!(of("error", &all), Verdict::Failed { .. }));
+}
+
+#[test]
+fn a_word_for_work_says_that_it_is_at_work_and_not_only_not_well() {
+    let speech = |status: &str| object(&widget(Rules::default()), "{}", status).status.speech;
+    let ready = |reason: &str| format!(r#"{{"conditions":{}}}"#, conditions(&[reason]));
+    for (status, expected) in [
+        (r#"{"phase":"Provisioning"}"#.to_owned(), Reporting::Busy),
+        (ready("Reconciling=True"), Reporting::Busy),
+        (ready("Ready=False/Creating"), Reporting::Busy),
+        (ready("Ready=False/RolloutInProgress"), Reporting::Busy),
+        (ready("Ready=False/PodsNotReady"), Reporting::Spoken),
+        (ready("Ready=False/Unavailable"), Reporting::Spoken),
+        (ready("Ready=True/Installing"), Reporting::Spoken),
+    ] {
+        assert_eq!(speech(&status), expected, "{status}");
+    }
+}

@@ -52,8 +52,7 @@ fn a_recorded_job_of_a_cron_job_is_read_with_its_schedule() {
 fn a_job_ends_by_its_terminal_conditions_and_by_no_interim_one() {
     // Kubernetes pkg/controller/job: the interim conditions come before the Pods have ended.
     let settled = Verdict::Settled { at: AT };
-    let failed =
-        Verdict::Failed { reason: "R".into(), message: "m".into(), at: AT, is_end: false };
+    let failed = Verdict::Failed { reason: "R".into(), message: "m".into(), at: AT, is_end: false };
     for (name, status, expected) in [
         ("Complete", "True", settled),
         ("Failed", "True", failed),
