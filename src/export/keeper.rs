@@ -27,6 +27,14 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// A disk that takes longer for a commit is told to hang.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// What is said of commits that fail.
+const TAKES_NOTHING: &str =
+    "The storage takes nothing; nothing is sent until it does. Trying again";
+
+/// Its file is gone from under the process.
+const REMOVED: &str =
+    "its file has been removed, and what it has ends with this process: start it anew";
+
 /// That commits fail is said this often.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
@@ -144,12 +152,16 @@ impl Keeper {
             }
             drop(timeout(TOGETHER, seen.wait_for(is_due)).await);
             let Err(problem) = self.commit(&lines, &mut said).await else {
-                if said.take().is_some() {
+                if self.storage.figures().n_bytes == 0 {
+                    // What was opened stays until it is closed, and nobody will find it.
+                    self.gathered.send_modify(|gathered| gathered.fails(REMOVED));
+                    self.say("The storage keeps nothing", REMOVED, &mut said);
+                } else if said.take().is_some() {
                     tracing::info!(storage = self.storage.name(), "The storage takes again");
                 }
                 continue;
             };
-            self.say(problem, &mut said);
+            self.say(TAKES_NOTHING, &problem, &mut said);
             if seen.borrow().is_ended {
                 return;
             }
@@ -157,15 +169,11 @@ impl Keeper {
         }
     }
 
-    /// Says that commits fail, unless that was `said` a short time ago.
-    fn say(&self, problem: String, said: &mut Option<Instant>) {
+    /// Says what is wrong, unless that was `said` a short time ago.
+    fn say(&self, what: &str, problem: &str, said: &mut Option<Instant>) {
         if said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
             *said = Some(Instant::now());
-            tracing::error!(
-                storage = self.storage.name(),
-                error = problem,
-                "The storage takes nothing; nothing is sent until it does. Trying again"
-            );
+            tracing::error!(storage = self.storage.name(), error = problem, "{what}");
         }
     }
 
@@ -191,7 +199,7 @@ impl Keeper {
                     Err(_) => {
                         let problem = format!("a commit has taken longer than {LONGEST:?}");
                         self.gathered.send_modify(|gathered| gathered.fails(&problem));
-                        self.say(problem, said);
+                        self.say(TAKES_NOTHING, &problem, said);
                         storing.await
                     }
                 }

@@ -97,7 +97,7 @@ pub fn is_over(run: &Workload) -> bool {
 /// updates, and nothing is waited for.
 fn counts_agree(workload: &Workload) -> bool {
     let (status, wanted) = (&workload.status, workload.count());
-    if !is_observed(workload) && !is_made_of_nothing(workload) {
+    if !is_observed(workload) && !has_nothing_to_do(workload) {
         return false;
     }
     match workload.kind {
@@ -124,11 +124,12 @@ fn counts_agree(workload: &Workload) -> bool {
     }
 }
 
-/// A ReplicaSet that was created for no Pods: there is nothing to do, whoever has looked at it. A
-/// Deployment of no Pods is complete before its controller has.
-fn is_made_of_nothing(workload: &Workload) -> bool {
-    let is_new = workload.meta.generation <= Some(1) && workload.status.replicas == 0;
-    is_new && workload.kind == Kind::ReplicaSet && workload.count() == 0
+/// The ReplicaSet of a Deployment may have what it wants when that is written: it was created for no Pods,
+/// or as many have been counted before. The Deployment is complete before it has been looked at again.
+fn has_nothing_to_do(workload: &Workload) -> bool {
+    let is_owned = workload.kind == Kind::ReplicaSet && workload.meta.owner.is_some();
+    let is_new = workload.meta.generation <= Some(1) && workload.count() == 0;
+    is_owned && (is_new || workload.status.observed.is_some())
 }
 
 /// The controller has seen the spec.

@@ -286,6 +286,22 @@ async fn a_disk_that_is_full_is_told_and_holds_up_what_leaves_and_loses_nothing(
     }
 }
 
+/// What is open stays open until the process ends, and nobody finds it then.
+#[tokio::test]
+async fn a_storage_whose_file_is_removed_says_that_it_keeps_nothing() {
+    let world = World::new().await;
+    let (at, health) = world.configured_with_health().await;
+    let mut service = Service::start(at, &world.api.url, WITH_HEALTH);
+    service.says("Listed", 7).await;
+    until_told(&health, "StatusOK").await;
+    fs::remove_dir_all(&world.store).unwrap();
+    world.to_collector.is_open.send_replace(true);
+    service.says("The storage keeps nothing", 1).await;
+    let told = until_told(&health, "StatusRecoverableError").await;
+    assert!(told.contains("its file has been removed"), "{told}");
+    ends(service, "TERM").await;
+}
+
 /// Waits until it is known from where: their list is not read, and so not said to be.
 async fn events_are_watched(api: &FakeApi) {
     let began = Instant::now();

@@ -55,6 +55,7 @@ const SHELL_FILES: &[&str] = &[
     "cluster/api_server.rs",
     "cluster/ca_bundle.rs",
     "cluster/client.rs",
+    "cluster/problem.rs",
     "cluster/connect.rs",
     "cluster/machine.rs",
     "cluster/objects.rs",

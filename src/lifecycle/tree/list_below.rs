@@ -6,6 +6,7 @@ use super::Tree;
 use super::list::{Proof, written_last};
 use super::owned::new_step;
 use crate::facts::instant::{Evidence, Heard};
+use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
 use crate::facts::workload::Mode;
@@ -24,9 +25,15 @@ impl Tree {
         if root.mode == Mode::Run || root.paused {
             return None;
         }
+        // A Deployment is asked itself whether it rolls out.
+        let is_led = |owned: &Owned| {
+            let above = self.forest.of(owned.owner).map_or(&root.kind, |it| &it.workload.kind);
+            *above == Kind::Deployment
+        };
         let proven = |owned: &Owned| {
             let it = &owned.workload;
-            it.mode == Mode::Rollout
+            !is_led(owned)
+                && it.mode == Mode::Rollout
                 && it.meta.deletion.is_none()
                 && !it.is_queue
                 && !it.paused

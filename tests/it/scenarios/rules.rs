@@ -391,7 +391,7 @@ fn an_empty_replica_set_of_its_own_is_deleted_without_a_span() {
         @60 wait
         ",
         expect![[r#"
-            create ReplicaSet solo 1..1 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=0}
+            create ReplicaSet solo 1..2 completed {cause=spec:1, manager=kubectl, replicas.from=0, replicas.to=0}
         "#]],
     );
 }

@@ -164,3 +164,28 @@ fn a_replica_set_of_no_pods_has_settled_when_it_is_written() {
         "#]],
     );
 }
+
+// A quota let none of them come; an autoscaler goes back to what there is.
+#[test]
+fn a_replica_set_whose_write_is_taken_back_has_settled_with_what_it_has() {
+    check(
+        "
+        @0 settled web a
+        @20   deploy web replicas=3 by=hpa
+        @20.1 rs web-1 replicas=3
+        @20.2 rs web-1 status=1/1 refused=FailedCreate
+        @20.3 deploy web status=1/1/1
+        @60   deploy web replicas=1 by=hpa
+        @60.1 rs web-1 replicas=1
+        @60.12 deploy web status=1/1/1
+        @60.14 rs web-1 status=1/1
+        @90 wait
+        ",
+        expect![[r#"
+            scale Deployment web 20..60.12 completed {cause=spec:2, manager=hpa, changed=replicas}
+              * 60 goal changed field=replicas from=3 to=1 manager=hpa
+              scale ReplicaSet web-1 20.1..60.1 completed {replicas.from=1, replicas.to=1}
+                * 60.1 replicas changed replicas.from=3 replicas.to=1
+        "#]],
+    );
+}
