@@ -243,8 +243,8 @@ pub enum Reporting {
     /// It does.
     #[default]
     Spoken,
-    /// It does, and says in a word for it that it is at work.
-    Busy,
+    /// It does, and says in a word for it that it is at work; since when, where a condition says it.
+    Busy(Option<UnixNanos>),
     /// It has not yet: whatever the verdict is meanwhile, it may still.
     Mute,
     /// It never will: no controller of its kind writes such a status.

@@ -79,7 +79,7 @@ pub fn explain(custom: &Custom, json: &[u8]) -> Result<Explained, SnapshotError>
             "after 60 s in which nothing says how it is, it has settled with what is below it"
                 .to_owned(),
         ),
-        Reporting::Spoken | Reporting::Busy => {}
+        Reporting::Spoken | Reporting::Busy(_) => {}
     }
     notes.extend(judged.names.map(|it| format!("its status is about generation {it}")));
     let wanted = custom.rules.n_wanted(object);

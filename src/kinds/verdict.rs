@@ -58,14 +58,20 @@ pub(super) enum By<'w, 'o, 'a> {
 }
 
 impl By<'_, '_, '_> {
-    /// Of what is in progress: whether that is said in a word for it. Else it may only be not well.
-    fn is_work(self, object: Parts<'_, '_>) -> bool {
-        let works = |condition: &JsonValue<'_>| condition.text_at("reason").is_some_and(works);
+    /// Of what is in progress: since when, if a word for that says it. Else it may only be not well.
+    fn work(self, object: Parts<'_, '_>) -> Option<Option<UnixNanos>> {
+        let since = |place| if let Place::Condition(_) = place { time(place) } else { None };
+        let is_work = |condition: &&JsonValue<'_>| condition.text_at("reason").is_some_and(works);
+        let by_reason = |it| Some(it).filter(is_work).map(|it| time(Place::Condition(it)));
         match self {
-            Self::Rule(..) => true,
-            Self::Said(Statement { rank: Rank::Reconciling | Rank::AtWork, .. }) => true,
-            Self::Said(Statement { place: Place::Condition(condition), .. }) => works(condition),
-            Self::Unmet(wait) => wait.condition(object).is_some_and(works),
+            Self::Rule(_, place)
+            | Self::Said(Statement { rank: Rank::Reconciling | Rank::AtWork, place }) => {
+                Some(since(place))
+            }
+            Self::Said(Statement { place: Place::Condition(condition), .. }) => {
+                by_reason(condition)
+            }
+            Self::Unmet(wait) => wait.condition(object).and_then(by_reason),
             Self::Said(_)
             | Self::NoStatus
             | Self::Nothing
@@ -73,7 +79,7 @@ impl By<'_, '_, '_> {
             | Self::Counts
             | Self::Old(_)
             | Self::Echo
-            | Self::Restart => false,
+            | Self::Restart => None,
         }
     }
 }
@@ -115,11 +121,11 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ if is_restarting && has_settled => Some(By::Restart),
         _ => None,
     };
-    let is_at_work = verdict == Verdict::Progressing && by.is_work(object);
+    let work = by.work(object).filter(|_| verdict == Verdict::Progressing);
     let speech = match () {
         // What has failed says so, though else nothing is said.
         () if rules.is_silent && !matches!(verdict, Verdict::Failed { .. }) => Reporting::Silent,
-        () if is_at_work => Reporting::Busy,
+        () if let Some(since) = work => Reporting::Busy(since),
         () if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
         () => Reporting::Mute,
     };

@@ -150,8 +150,8 @@ impl Tree {
         let created = root.meta.created.plus(SECOND);
         let is_first = root.meta.generation <= Some(1);
         let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
-        if root.paused || settle::is_complete(root) || !(is_new || self.is_under_way(root)) {
-            return self.judge_below(now);
+        if root.paused || settle::is_complete(root) || !(is_new || self.is_under_way(root, turn.rules)) {
+            return self.judge_below(now, turn.rules);
         }
         if is_first {
             return Some(Proof::of_creation(root));
@@ -163,7 +163,7 @@ impl Tree {
 
     /// Whether the objects prove that what is not settled is in progress, and has not merely lost
     /// something.
-    pub(super) fn is_under_way(&self, root: &Workload) -> bool {
+    pub(super) fn is_under_way(&self, root: &Workload, rules: &Rules) -> bool {
         let (is_observed, status) = (settle::is_observed(root), &root.status);
         match root.kind {
             Kind::Deployment => self.is_rolling_out(root),
@@ -184,14 +184,23 @@ impl Tree {
             Kind::CronJob => false,
             // A generation that has been observed proves nothing of what became of it.
             Kind::Other(_) => {
-                let is_first = root.meta.generation == Some(1);
-                (!is_observed && status.observed > Some(0))
-                    || (is_first && status.speech == Reporting::Busy)
+                (!is_observed && status.observed > Some(0)) || self.is_created_still(root, rules)
             }
             Kind::ReplicaSet | Kind::ReplicationController | Kind::Job | Kind::Pod => {
                 root.meta.generation <= Some(1) && !is_observed
             }
         }
+    }
+
+    /// A custom resource says of its first spec that it is at work, and nothing says that this is not the
+    /// first time: it turned to that before it could have been well for long enough, and what lies below is
+    /// as it was created.
+    fn is_created_still(&self, root: &Workload, rules: &Rules) -> bool {
+        let Reporting::Busy(since) = root.status.speech else { return false };
+        let until = root.meta.created.plus(rules.stable_time);
+        let is_first = root.meta.generation == Some(1) && since.is_none_or(|since| since <= until);
+        let mut below = self.forest.below(root.meta.uid);
+        is_first && below.all(|(_, owned)| owned.workload.meta.generation <= Some(1))
     }
 
     fn is_rolling_out(&self, root: &Workload) -> bool {

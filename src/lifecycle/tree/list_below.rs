@@ -13,6 +13,7 @@ use crate::facts::workload::Mode;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::pod::Seq;
+use crate::lifecycle::rules::Rules;
 use crate::lifecycle::settle;
 use crate::lifecycle::step::{Step, Steps};
 use crate::lifecycle::transition::Settles;
@@ -20,7 +21,7 @@ use crate::lifecycle::transition::Settles;
 impl Tree {
     /// What of the workloads below is in progress; its cause is the newest write of them. What one of them
     /// owns follows from it.
-    pub(super) fn judge_below(&self, now: UnixNanos) -> Option<Proof> {
+    pub(super) fn judge_below(&self, now: UnixNanos, rules: &Rules) -> Option<Proof> {
         let root = self.root.as_deref()?;
         if root.mode == Mode::Run || root.paused {
             return None;
@@ -39,7 +40,7 @@ impl Tree {
                 && !it.paused
                 && !settle::is_past_deadline(it)
                 && !settle::is_complete(it)
-                && self.is_under_way(it)
+                && self.is_under_way(it, rules)
         };
         let all = self.forest.iter().filter(|(_, owned)| proven(owned));
         let all: Vec<(Uid, &Owned)> = all.collect();

@@ -83,6 +83,23 @@ fn a_custom_resource_that_says_of_its_first_spec_that_it_is_at_work_goes_on() {
     );
 }
 
+// It had been well for long enough: what it is at now is something else.
+#[test]
+fn a_custom_resource_that_is_at_work_again_at_its_first_spec_is_not_created() {
+    check(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-13 missed cr Database.example.org db busy
+        @0 list
+        @10 cr Database.example.org db settled
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+        "#]],
+    );
+}
+
 // It may have been well for months.
 #[test]
 fn a_custom_resource_that_only_is_not_well_proves_nothing_in_progress() {

@@ -318,7 +318,7 @@ fn status(new: &mut Workload, line: &Line<'_>) {
     status.progress = line.value("progress").map(Into::into).or(status.progress.take());
     let turned = line.value("turned").map_or_else(|| line.second(), seconds);
     let at = (!line.has("undated")).then_some(turned);
-    status.speech = if line.has("busy") { Reporting::Busy } else { Reporting::Spoken };
+    status.speech = if line.has("busy") { Reporting::Busy(at) } else { Reporting::Spoken };
     let verdict = if line.has("progressing") || line.has("busy") {
         Verdict::Progressing
     } else if line.has("settled") {

@@ -289,10 +289,10 @@ fn a_word_for_work_says_that_it_is_at_work_and_not_only_not_well() {
     let speech = |status: &str| object(&widget(Rules::default()), "{}", status).status.speech;
     let ready = |reason: &str| format!(r#"{{"conditions":{}}}"#, conditions(&[reason]));
     for (status, expected) in [
-        (r#"{"phase":"Provisioning"}"#.to_owned(), Reporting::Busy),
-        (ready("Reconciling=True"), Reporting::Busy),
-        (ready("Ready=False/Creating"), Reporting::Busy),
-        (ready("Ready=False/RolloutInProgress"), Reporting::Busy),
+        (r#"{"phase":"Provisioning"}"#.to_owned(), Reporting::Busy(None)),
+        (ready("Reconciling=True"), Reporting::Busy(None)),
+        (ready("Ready=False/Creating"), Reporting::Busy(None)),
+        (ready("Ready=False/RolloutInProgress"), Reporting::Busy(None)),
         (ready("Ready=False/PodsNotReady"), Reporting::Spoken),
         (ready("Ready=False/Unavailable"), Reporting::Spoken),
         (ready("Ready=True/Installing"), Reporting::Spoken),
