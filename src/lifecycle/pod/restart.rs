@@ -167,6 +167,7 @@ impl Pod {
         }
         let mut n_crowded = 0;
         for container in &new.containers {
+            self.apply_last_run(container, heard);
             let known = self.containers.iter().find(|known| known.name == container.name);
             let known_restarts = known.map_or(0, |known| known.restarts);
             if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
@@ -203,6 +204,19 @@ impl Pod {
             self.apply_running(container, new, heard);
         }
         n_crowded
+    }
+
+    /// What was restarted ran, and has ended again: of that run nothing else was seen.
+    fn apply_last_run(&mut self, container: &ContainerSnapshot, heard: Heard) {
+        let began = container.last.as_deref().and_then(|last| last.started);
+        let Some((began, of)) = began.zip(last_run(container)) else { return };
+        let facts = self.facts.as_deref_mut().into_iter();
+        let all = facts.flat_map(|facts| &mut facts.restarts).filter(|it| it.is_open());
+        let is_its = |it: &&mut Restart| it.container == container.name && it.attempt == of;
+        for restart in all.filter(is_its).filter(|it| !it.waits_for_ready) {
+            let running = restart.running.get_or_insert(Evidence::object(began, heard));
+            restart.done = Some(*running);
+        }
     }
 
     /// What was restarted runs, and is ready, again.
@@ -243,6 +257,12 @@ fn has_failed(container: &ContainerSnapshot) -> bool {
         ContainerState::Terminated(exit) => exit.code != 0,
         ContainerState::Waiting { .. } | ContainerState::Running(_) => true,
     }
+}
+
+/// The `restartCount` of the run that the last state is of. While the next one is waited for it is not
+/// counted yet.
+pub(super) fn last_run(container: &ContainerSnapshot) -> Option<u32> {
+    container.restarts.checked_sub(u32::from(!backs_off(container)))
 }
 
 /// It exited, and no next run is told of.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::restart::last_run;
 use super::{Pod, Seq, finish, is_finished};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{ContainerSnapshot, ContainerState, Exit, PodSnapshot, Role};
@@ -61,9 +62,8 @@ impl PodRun {
     /// Takes over a new version; `lo` is the time before which it was not written.
     fn apply(&mut self, new: &PodSnapshot, lo: UnixNanos, heard: Heard) {
         for container in new.containers.iter().filter(|it| it.role != Role::Init) {
-            if let (Some(last), Some(before)) = (&container.last, container.restarts.checked_sub(1))
-            {
-                self.ended(container, before, last, lo, heard);
+            if let (Some(last), Some(of)) = (&container.last, last_run(container)) {
+                self.ended(container, of, last, lo, heard);
             }
             match &container.state {
                 ContainerState::Running(since) => {

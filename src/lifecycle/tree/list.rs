@@ -150,7 +150,10 @@ impl Tree {
         let created = root.meta.created.plus(SECOND);
         let is_first = root.meta.generation <= Some(1);
         let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
-        if root.paused || settle::is_complete(root) || !(is_new || self.is_under_way(root, turn.rules)) {
+        if root.paused
+            || settle::is_complete(root)
+            || !(is_new || self.is_under_way(root, turn.rules))
+        {
             return self.judge_below(now, turn.rules);
         }
         if is_first {
@@ -305,12 +308,23 @@ impl Tree {
 
 /// When a spec was written last, as far as a list shows it that is told `now`.
 pub(super) fn written_last(workload: &Workload, now: UnixNanos) -> Evidence {
-    let written = workload.writers.iter().filter_map(|writer| writer.time).max();
+    let written = written_at(workload).filter(|_| !is_scaled_since(workload));
     let status = workload.status.written.unwrap_or(workload.meta.created);
     written.map_or_else(
         || Evidence::between(status, now),
         |written| Evidence::object(written, Heard::FIRST),
     )
+}
+
+fn written_at(workload: &Workload) -> Option<UnixNanos> {
+    workload.writers.iter().filter_map(|writer| writer.time).max()
+}
+
+/// Whether it was written through the subresource `scale`, which leaves no time: after the last status,
+/// which is behind that write, and is younger than all writes that have one.
+pub(super) fn is_scaled_since(workload: &Workload) -> bool {
+    let is_timeless = workload.writers.iter().any(|writer| writer.time.is_none());
+    is_timeless && !settle::is_observed(workload) && written_at(workload) < workload.status.written
 }
 
 impl Proof {

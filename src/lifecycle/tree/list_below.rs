@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Tree;
-use super::list::{Proof, written_last};
+use super::list::{Proof, is_scaled_since, written_last};
 use super::owned::new_step;
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::time::UnixNanos;
-use crate::facts::workload::Mode;
+use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::pod::Seq;
@@ -40,6 +40,8 @@ impl Tree {
                 && !it.paused
                 && !settle::is_past_deadline(it)
                 && !settle::is_complete(it)
+                && !is_only_short(it)
+                && !is_scaled_since(it)
                 && self.is_under_way(it, rules)
         };
         let all = self.forest.iter().filter(|(_, owned)| proven(owned));
@@ -104,4 +106,13 @@ impl Tree {
             }
         });
     }
+}
+
+/// All of its Pods are Ready and of the newest revision, and there are fewer than wanted: a node has joined,
+/// or one was lost.
+fn is_only_short(workload: &Workload) -> bool {
+    let status = &workload.status;
+    let is_counted = matches!(workload.kind, Kind::DaemonSet | Kind::StatefulSet);
+    let are_well = status.ready == status.replicas && status.updated == status.replicas;
+    is_counted && are_well && settle::is_observed(workload)
 }

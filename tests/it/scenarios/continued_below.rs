@@ -116,3 +116,55 @@ fn a_custom_resource_that_only_is_not_well_proves_nothing_in_progress() {
         "#]],
     );
 }
+
+#[test]
+fn what_was_only_scaled_below_is_no_news_of_a_list() {
+    check(
+        "
+        @-600 missed cr Database.example.org db by=kubectl
+        @-599 missed deploy inner of=Database.example.org/db replicas=1 by=operator
+        @-598 missed rs inner-1 of=inner replicas=1
+        @-597 missed pod a of=inner-1
+        @-596 missed pod a running ready
+        @-595 missed rs inner-1 status=1/1
+        @-594 missed deploy inner status=1/1/1
+        @-593 missed cr Database.example.org db settled
+        @-1  missed deploy inner replicas=2 by=hpa/scale
+        @0 list
+        @0.1 rs inner-1 replicas=2
+        @0.2 pod b of=inner-1
+        @1   pod b running ready
+        @1.1 rs inner-1 status=2/2
+        @1.2 deploy inner status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Database db 0.1..1.1 completed {cause=owned:5cf3d79d-b619-32c0-5b14-09f93273493f:2, manager=controller}
+              scale ReplicaSet inner-1 0.1..1.1 completed {replicas.from=1, replicas.to=2}
+                start Pod b 0.2..1 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_daemon_set_below_that_a_node_has_joined_is_not_created_still() {
+    check(
+        "
+        @-600 missed cr Database.example.org db by=kubectl
+        @-599 missed ds agent of=Database.example.org/db revision=r1 by=operator
+        @-598 missed pod a1 of=ds/agent revision=r1
+        @-597 missed pod a1 running ready
+        @-596 missed ds agent status=1/1/1 desired=1
+        @-593 missed cr Database.example.org db settled
+        @-1  missed ds agent status=1/1/1 desired=2
+        @0 list
+        @1   pod a2 of=ds/agent revision=r1
+        @2   pod a2 running ready
+        @2.1 ds agent status=2/2/2 desired=2
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+        "#]],
+    );
+}

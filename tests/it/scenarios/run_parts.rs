@@ -249,3 +249,30 @@ fn a_pod_of_a_replica_set_that_restarts_always_is_no_run() {
         "#]],
     );
 }
+
+// The status goes from running to CrashLoopBackOff at once; the run that follows is not counted yet.
+#[test]
+fn an_exit_that_is_first_seen_while_the_next_run_is_waited_for_is_of_the_run_before() {
+    check(
+        "
+        @0 list
+        @1   job load by=kubectl
+        @1.1 pod x of=job/load restarts=OnFailure
+        @2   pod x running
+        @6   pod x exit=1 finished=4 crash
+        @14  pod x running
+        @16  pod x exit=0
+        @16.2 pod x succeeded
+        @16.5 job load settled
+        @30 wait
+        ",
+        expect![[r#"
+            run Job load 1..16.5 completed {cause=spec:1, manager=kubectl}
+              run Pod x 1.1..16 completed
+                start Pod x 1.1..2 completed
+                run container x [app] 2..5 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+                restart container x [app] 5..14 completed {reason=Error, exit_code=1}
+                run container x [app] 14..16 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
