@@ -225,17 +225,25 @@ impl Engine {
         // `Lane` sorts owners first, but for custom resources.
         let place = |lane| self.custom_kinds.iter().position(|(known, _)| *known == lane);
         lists.sort_by_key(|((lane, _), _)| place(*lane).unwrap_or(usize::MAX));
-        for ((lane, part), list) in lists {
-            for (snapshot, facts) in list {
+        let all = lists.into_iter().flat_map(|(of, list)| list.into_iter().map(move |it| (of, it)));
+        let mut all: Vec<_> = all.collect();
+        // Which custom resource owns which is known by their objects alone.
+        let mut n_before = usize::MAX;
+        while all.len() < n_before {
+            n_before = all.len();
+            for (of, (snapshot, facts)) in std::mem::take(&mut all) {
                 if self.has_known_owner(&snapshot) {
-                    self.enter_listed((lane, part), snapshot, facts, out);
+                    self.enter_listed(of, snapshot, facts, out);
                 } else {
-                    // Its owner may be younger than the list of that kind: then the watch tells.
-                    let version = snapshot.meta().resource_version;
-                    let change = Change::Seen(snapshot);
-                    self.inlet.listed(Told { lane, part, change, facts }, version, now);
+                    all.push((of, (snapshot, facts)));
                 }
             }
+        }
+        for ((lane, part), (snapshot, facts)) in all {
+            // Its owner may be younger than the list of that kind: then the watch tells.
+            let version = snapshot.meta().resource_version;
+            let change = Change::Seen(snapshot);
+            self.inlet.listed(Told { lane, part, change, facts }, version, now);
         }
         self.judge(out);
     }

@@ -187,7 +187,7 @@ impl Tree {
             Kind::CronJob => false,
             // A generation that has been observed proves nothing of what became of it.
             Kind::Other(_) => {
-                (!is_observed && status.observed > Some(0)) || self.is_created_still(root, rules)
+                (!is_observed && status.observed > Some(0)) || self.is_at_it_still(root, rules)
             }
             Kind::ReplicaSet | Kind::ReplicationController | Kind::Job | Kind::Pod => {
                 root.meta.generation <= Some(1) && !is_observed
@@ -195,15 +195,22 @@ impl Tree {
         }
     }
 
-    /// A custom resource says of its first spec that it is at work, and nothing says that this is not the
-    /// first time: it turned to that before it could have been well for long enough, and what lies below is
-    /// as it was created.
-    fn is_created_still(&self, root: &Workload, rules: &Rules) -> bool {
+    /// A custom resource says that it is at work, and turned to that after its spec was written, but before
+    /// it could have been well for long enough. Of the first spec that may be said without a time, as long
+    /// as what lies below is as it was created.
+    fn is_at_it_still(&self, root: &Workload, rules: &Rules) -> bool {
         let Reporting::Busy(since) = root.status.speech else { return false };
-        let until = root.meta.created.plus(rules.stable_time);
-        let is_first = root.meta.generation == Some(1) && since.is_none_or(|since| since <= until);
+        let is_first = root.meta.generation == Some(1);
+        let written = if is_first { Some(root.meta.created) } else { written_at(root) };
+        let is_of_write = written.zip(since).is_some_and(|(written, since)| {
+            (written..=written.plus(rules.stable_time)).contains(&since)
+        });
+        if !is_first {
+            return is_of_write;
+        }
         let mut below = self.forest.below(root.meta.uid);
-        is_first && below.all(|(_, owned)| owned.workload.meta.generation <= Some(1))
+        let is_new = below.all(|(_, owned)| owned.workload.meta.generation <= Some(1));
+        is_new && (is_of_write || since.is_none())
     }
 
     fn is_rolling_out(&self, root: &Workload) -> bool {

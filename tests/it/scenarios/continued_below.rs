@@ -168,3 +168,56 @@ fn a_daemon_set_below_that_a_node_has_joined_is_not_created_still() {
         "#]],
     );
 }
+
+#[test]
+fn a_custom_resource_that_has_been_at_work_since_it_was_written_goes_on_with_that() {
+    check(
+        "
+        @-600 missed cr Database.example.org db by=kubectl spec.tier=a
+        @-593 missed cr Database.example.org db settled
+        @-9   missed cr Database.example.org db by=kubectl spec.tier=b
+        @-8   missed cr Database.example.org db busy
+        @-7   missed deploy inner of=Database.example.org/db replicas=1 by=operator
+        @0 list
+        @10 rs inner-1 of=inner replicas=1
+        @10.1 pod a of=inner-1
+        @11 pod a running ready
+        @11.1 rs inner-1 status=1/1
+        @11.2 deploy inner status=1/1/1
+        @12 cr Database.example.org db settled
+        @60 wait
+        ",
+        expect![[r#"
+            update Database db -9..12 completed {cause=spec:2}
+              create ReplicaSet inner-1 10..11.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 10.1..11 completed
+        "#]],
+    );
+}
+
+// In whatever order they are configured and listed.
+#[test]
+fn what_goes_on_below_two_custom_resources_is_of_the_topmost() {
+    check(
+        "
+        @-60 missed cr Alpha.example.org a of=Zeta.example.org/z by=operator
+        @-60 missed cr Zeta.example.org z by=kubectl
+        @-53 missed cr Alpha.example.org a settled
+        @-53 missed cr Zeta.example.org z settled
+        @-3  missed deploy inner of=Alpha.example.org/a replicas=1 by=operator
+        @0 list
+        @10 rs inner-1 of=inner replicas=1
+        @10.1 pod p of=inner-1
+        @11 pod p running ready
+        @11.1 rs inner-1 status=1/1
+        @11.2 deploy inner status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Zeta z -3..11.2 completed {cause=owned:0d83906a-63b6-f210-8001-73ad9b49e4dd:1}
+              create Deployment inner -3..11.2 completed
+                create ReplicaSet inner-1 10..11.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod p 10.1..11 completed
+        "#]],
+    );
+}
