@@ -21,6 +21,7 @@ use crate::facts::meta::Condition;
 use crate::facts::pod::{
     ContainerSnapshot, ContainerState, Exit, InPlace, PodPhase, PodSnapshot, ResizeState, Role,
 };
+use crate::facts::time::UnixNanos;
 
 /// How many containers of a Pod are kept; the kubelet takes a few dozen.
 const MAX_CONTAINERS: usize = 1_000;
@@ -422,9 +423,14 @@ fn exit(raw: Terminated) -> Box<Exit> {
         signal: Some(clamped(raw.signal)).filter(|signal| *signal != 0),
         reason: raw.reason.0,
         message: raw.message.0,
-        started: raw.started_at.0,
-        finished: raw.finished_at.0,
+        started: raw.started_at.0.filter(is_time),
+        finished: raw.finished_at.0.filter(is_time),
     })
+}
+
+/// What never started has the beginning of Unix time there (containerd, `StartError`).
+fn is_time(time: &UnixNanos) -> bool {
+    *time > UnixNanos(0)
 }
 
 fn clamped(count: Count) -> i32 {

@@ -128,6 +128,18 @@ fn states_exits_and_large_numbers_are_read() {
     assert_eq!(pod.containers[1].state, ContainerState::Running(half));
 }
 
+// containerd: a command that is not there, StartError.
+#[test]
+fn the_beginning_of_unix_time_is_no_time_of_a_container() {
+    let pod = with(
+        r#"{"containers":[{"name":"a"}]}"#,
+        r#"{"containerStatuses":[{"name":"a","state":{"terminated":{"exitCode":128,
+            "reason":"StartError","startedAt":"1970-01-01T00:00:00Z","finishedAt":"2026-11-20T11:10:32Z"}}}]}"#,
+    );
+    let ContainerState::Terminated(exit) = &pod.containers[0].state else { panic!() };
+    assert_eq!((exit.started, exit.finished), (None, at(1_795_173_032)));
+}
+
 #[test]
 fn a_refusal_names_the_pod_the_key_and_what_is_expected() {
     let uid = r#""uid":"b613a6db-c794-4fa2-8969-bb858edeab57""#;

@@ -167,9 +167,13 @@ impl Pod {
         }
         let mut n_crowded = 0;
         for container in &new.containers {
-            self.apply_last_run(container, heard);
+            self.apply_ended_runs(container, heard);
             let known = self.containers.iter().find(|known| known.name == container.name);
-            let known_restarts = known.map_or(0, |known| known.restarts);
+            // The restart after an exit that is known has been told.
+            let n_told = |known: &KnownContainer| {
+                known.restarts + u32::from(self.restarts_always && known.has_exited)
+            };
+            let n_known = known.map_or(0, n_told);
             if let (Some(exit), Some(seq)) = (self.new_exit(container), seq) {
                 let attempt = self.attempt(container);
                 // The end of a run was told when it came, though not what would follow.
@@ -192,7 +196,7 @@ impl Pod {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
                     }),
                     forced: self.forced(&container.name, exit),
-                    n_missed: attempt.saturating_sub(known_restarts + 1),
+                    n_missed: attempt.saturating_sub(n_known + 1),
                     is_cut: false,
                 };
                 if self.restarts().len() < MAX_RESTARTS {
@@ -206,16 +210,23 @@ impl Pod {
         n_crowded
     }
 
-    /// What was restarted ran, and has ended again: of that run nothing else was seen.
-    fn apply_last_run(&mut self, container: &ContainerSnapshot, heard: Heard) {
-        let began = container.last.as_deref().and_then(|last| last.started);
-        let Some((began, of)) = began.zip(last_run(container)) else { return };
+    /// What was restarted ran, and has ended again: of that run nothing else may have been seen.
+    fn apply_ended_runs(&mut self, container: &ContainerSnapshot, heard: Heard) {
+        let last = container.last.as_deref().zip(last_run(container));
+        let newest = match &container.state {
+            ContainerState::Terminated(exit) => Some((&**exit, container.restarts)),
+            ContainerState::Waiting { .. } | ContainerState::Running(_) => None,
+        };
         let facts = self.facts.as_deref_mut().into_iter();
-        let all = facts.flat_map(|facts| &mut facts.restarts).filter(|it| it.is_open());
-        let is_its = |it: &&mut Restart| it.container == container.name && it.attempt == of;
-        for restart in all.filter(is_its).filter(|it| !it.waits_for_ready) {
-            let running = restart.running.get_or_insert(Evidence::object(began, heard));
-            restart.done = Some(*running);
+        let all = facts.flat_map(|facts| &mut facts.restarts);
+        for restart in all.filter(|it| it.container == container.name && it.is_open()) {
+            let ended = [last, newest].into_iter().flatten();
+            let began = ended.filter(|(_, of)| *of == restart.attempt);
+            let began = began.filter_map(|(exit, _)| exit.started).next();
+            if let Some(began) = began.filter(|_| !restart.waits_for_ready) {
+                let running = restart.running.get_or_insert(Evidence::object(began, heard));
+                restart.done = Some(*running);
+            }
         }
     }
 

@@ -103,7 +103,8 @@ impl Tree {
                 let is_sized = !is_scale || present == root.count();
                 // A pause alone waits for nothing else: what is broken is paused as it is.
                 let is_ready = present == ready && have_settled(pending);
-                let is_still = is_ready || pending.action == Action::Pause;
+                let is_alone = pending.action == Action::Pause && pending.replicas.is_none();
+                let is_still = is_ready || is_alone;
                 if settle::is_observed(root) && is_still && is_sized {
                     self.close(Outcome::Paused, at, None, turn);
                 }

@@ -306,3 +306,34 @@ fn a_message_is_cut_to_a_kibibyte_between_two_characters() {
         assert!(lengths.iter().all(|length| (1_000..=1_024).contains(length)), "{lengths:?}");
     }
 }
+
+// The kubelet hears of a start and of the death after it at once: each version has another exit.
+#[test]
+fn restarts_of_a_container_that_exits_at_once_end_when_it_ran_again() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1 by=kubectl
+        @1.1 rs web-1 of=web replicas=1
+        @1.2 pod a of=web-1
+        @2   pod a running exit=1
+        @4   pod a running exit=1
+        @14  pod a running exit=1
+        @14.5 pod a crash
+        @34  pod a running exit=1
+        @50  deploy web image=v2 by=kubectl
+        @80 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..50 superseded ERROR Error: container app exited with 1 {cause=spec:1, manager=kubectl, exit_code=1}
+              create ReplicaSet web-1 1.1..50 unfinished ERROR Error: container app exited with 1 {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..50 unfinished ERROR Error: container app exited with 1 {exit_code=1}
+                  schedule Pod a 1.2..50 unfinished
+                  restart container a [app] 2..4 completed {reason=Error, exit_code=1}
+                  restart container a [app] 4..14 completed {reason=Error, exit_code=1}
+                  restart container a [app] 14..34 completed {reason=Error, exit_code=1}
+                  restart container a [app] 34..50 unfinished ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+            open: update Deployment web spec:2
+        "#]],
+    );
+}

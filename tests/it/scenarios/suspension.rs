@@ -212,3 +212,25 @@ fn a_broken_deployment_is_paused_as_soon_as_that_is_observed() {
         "#]],
     );
 }
+
+#[test]
+fn a_pause_that_is_written_with_replicas_waits_for_them() {
+    check(
+        "
+        @0 settled web a
+        @5   deploy web paused replicas=2 by=kubectl observed=1
+        @5.1 rs web-1 replicas=2
+        @5.2 deploy web observed
+        @5.3 pod b of=web-1
+        @9   pod b running ready
+        @9.1 rs web-1 status=2/2
+        @9.2 deploy web status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            pause Deployment web 5..9.1 paused {cause=spec:2, manager=kubectl, changed=paused+replicas}
+              scale ReplicaSet web-1 5.1..9.1 completed {replicas.from=1, replicas.to=2}
+                start Pod b 5.3..9 completed
+        "#]],
+    );
+}
