@@ -122,12 +122,13 @@ pub(super) fn judge<'w, 'o, 'a>(
         _ => None,
     };
     let work = by.work(object).filter(|_| verdict == Verdict::Progressing);
-    let speech = match () {
-        // What has failed says so, though else nothing is said.
-        () if rules.is_silent && !matches!(verdict, Verdict::Failed { .. }) => Reporting::Silent,
-        () if let Some(since) = work => Reporting::Busy(since),
-        () if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
-        () => Reporting::Mute,
+    // What has failed says so, though else nothing is said.
+    let is_silent = rules.is_silent && !matches!(verdict, Verdict::Failed { .. });
+    let speech = match work {
+        _ if is_silent => Reporting::Silent,
+        Some(since) => Reporting::Busy(since),
+        None if speaks(object.status) || !matches!(by, By::Nothing) => Reporting::Spoken,
+        None => Reporting::Mute,
     };
     let verdict = if doubt.is_some() { Verdict::Progressing } else { verdict };
     Judged { observed, names, speech, verdict, by: doubt.unwrap_or(by) }
