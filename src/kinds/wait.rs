@@ -123,7 +123,9 @@ impl fmt::Display for Wait {
 pub(super) fn conditions<'o, 'a>(status: &'o JsonValue<'a>) -> &'o [JsonValue<'a>] {
     let all = status.at("conditions").map(JsonValue::items).unwrap_or_default();
     let name = |it: &'o JsonValue<'a>| it.text_at("type").unwrap_or_default();
-    if !all.first().is_some_and(|it| name(it).starts_with(|it: char| it.is_ascii_lowercase())) {
+    let is_word = |it| name(it).starts_with(|it: char| it.is_ascii_lowercase());
+    let is_true = |it: &JsonValue<'a>| it.text_at("status").is_some_and(|is| is == "True");
+    if !all.first().is_some_and(is_word) || !all.iter().all(is_true) {
         return all;
     }
     let state = ["state", "phase", "status"].iter().find_map(|key| status.text_at(key));

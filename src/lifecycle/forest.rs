@@ -163,9 +163,9 @@ impl Forest {
     }
 
     /// How many Pods the workloads that have Pods of their own want together, where the topmost
-    /// one does not say it.
+    /// one does not say it. Of a custom resource that is known by the Pods it has.
     #[must_use]
-    pub fn wanted(&self) -> Option<i64> {
+    pub fn wanted(&self, has_pods: impl Fn(Uid) -> bool) -> Option<i64> {
         let owners: BTreeSet<Uid> = self.by_uid.values().map(|owned| owned.owner).collect();
         let holds_pods = |uid: Uid, owned: &Owned| {
             owned.workload.mode == Mode::Rollout
@@ -174,6 +174,7 @@ impl Forest {
                 && owned.workload.meta.deletion.is_none()
                 && !owned.is_gone
                 && !owners.contains(&uid)
+                && (!matches!(owned.workload.kind, Kind::Other(_)) || has_pods(uid))
         };
         let wanted = self.iter().filter(|(uid, owned)| holds_pods(*uid, owned));
         let wanted = wanted.map(|(_, owned)| owned.workload.wanted());

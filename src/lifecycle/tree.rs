@@ -103,6 +103,8 @@ struct Last {
     is_followed: bool,
     /// Its outcome was `paused`.
     is_paused: bool,
+    /// What was paused and has not been resumed: this one, or one before it.
+    paused: Option<(TraceId, SpanId)>,
     /// It waited for too long, and so it ended.
     is_waiting: bool,
     /// It was the end of its tree.

@@ -176,7 +176,8 @@ impl<'a> Build<'a> {
         };
         let from = restart.finished.instant(skew);
         // The write came first, whatever the clock of the node says of the exit that it told after it.
-        let is_of_write = self.transition.cause.starts_with("spec:");
+        let cause = &self.transition.cause;
+        let is_of_write = cause.starts_with("spec:") || cause.starts_with("owned:");
         let from = if is_of_write {
             from.not_before(&self.transition.start.instant(Nanos(0)))
         } else {

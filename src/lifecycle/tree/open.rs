@@ -40,8 +40,8 @@ impl Tree {
         let link = superseded.map(|of| own_link(of, LinkReason::Supersedes)).or_else(|| {
             let last = self.last.as_deref()?;
             let of = (last.trace, last.span);
-            if action == Action::Resume && last.is_paused {
-                Some(own_link(of, LinkReason::Resumes))
+            if let Some(paused) = last.paused.filter(|_| action == Action::Resume) {
+                Some(own_link(paused, LinkReason::Resumes))
             } else {
                 let is_followed = last.is_followed || action == Action::Reconcile;
                 let is_followed = is_followed && !action.is_end();
@@ -245,13 +245,18 @@ impl Tree {
         let stamps = pending.links.iter().filter(|link| link.reason == LinkReason::Stamp && waits);
         let stamps = stamps.cloned().collect();
         self.waiting.change(|waiting| waiting.taken_over = stamps);
+        let is_paused = matches!(closing.outcome, Outcome::Paused | Outcome::Suspended);
+        let before = self.last.as_deref().and_then(|last| last.paused);
+        let is_still = self.root.as_deref().is_some_and(|root| root.paused);
+        let own = (pending.trace, pending.span);
         self.last = Some(Box::new(Last {
             trace: pending.trace,
             span: pending.span,
             is_followed: closing.is_unstable
                 || pending.leaves_old_pods
                 || matches!(closing.outcome, Outcome::Failed | Outcome::TimedOut),
-            is_paused: matches!(closing.outcome, Outcome::Paused | Outcome::Suspended),
+            is_paused,
+            paused: if is_paused { Some(own) } else { before.filter(|_| is_still) },
             is_waiting: pending.is_waiting() && closing.outcome == Outcome::Paused,
             is_end: pending.action.is_end(),
             end: closing.end,
@@ -291,7 +296,10 @@ impl Tree {
             Some(root) if root.mode != Mode::Rollout => None,
             // What a custom resource asks for, the workloads below it may be scaled away from.
             Some(root) if root.meta.deletion.is_none() && matches!(root.kind, Kind::Other(_)) => {
-                self.forest.wanted().or_else(|| root.wanted())
+                // Its replicas may be Machines, or Pods of what is not watched.
+                let has_pods = |uid| self.pods.share(uid).n > 0;
+                let of_root = || root.wanted().filter(|_| !self.pods.is_empty());
+                self.forest.wanted(has_pods).or_else(of_root)
             }
             Some(root) if root.meta.deletion.is_none() => root.wanted(),
             Some(_) => None,

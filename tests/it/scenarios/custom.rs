@@ -269,3 +269,32 @@ fn what_settles_below_only_after_a_failure_is_unfinished_in_it() {
         "#]],
     );
 }
+
+// Machines of Cluster API: no Pod will ever be Ready for them.
+#[test]
+fn replicas_that_are_no_pods_are_not_waited_for() {
+    check(
+        "
+        @0 list
+        @1   cr Cluster.cluster.x-k8s.io c by=kubectl spec.a=1
+        @1.1 cr MachineDeployment.cluster.x-k8s.io md of=Cluster.cluster.x-k8s.io/c replicas=1 goals=replicas by=capi
+        @2   cr MachineDeployment.cluster.x-k8s.io md settled
+        @2.1 cr Cluster.cluster.x-k8s.io c settled
+        @60  cr MachineDeployment.cluster.x-k8s.io md replicas=2 by=autoscaler progressing
+        @151 cr MachineDeployment.cluster.x-k8s.io md settled
+        @4000 cr MachineDeployment.cluster.x-k8s.io md replicas=3 by=autoscaler progressing
+        @4091 cr MachineDeployment.cluster.x-k8s.io md settled
+        @4200 wait
+        ",
+        expect![[r#"
+            create Cluster c 1..2.1 completed {cause=spec:1, manager=kubectl}
+              create MachineDeployment md 1.1..2 completed
+            reconcile Cluster c 60..151 completed {cause=owned:67e4b599-7b5d-0682-f11f-a00641b404a4:2, manager=autoscaler}
+              -> follows create Cluster spec:1
+              scale MachineDeployment md 60..151 completed
+            reconcile Cluster c 4000..4091 completed {cause=owned:67e4b599-7b5d-0682-f11f-a00641b404a4:3, manager=autoscaler}
+              -> follows reconcile Cluster owned:67e4b599-7b5d-0682-f11f-a00641b404a4:2
+              scale MachineDeployment md 4000..4091 completed
+        "#]],
+    );
+}

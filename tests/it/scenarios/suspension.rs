@@ -234,3 +234,29 @@ fn a_pause_that_is_written_with_replicas_waits_for_them() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_resumed_links_to_what_was_paused_though_a_pod_was_lost_meanwhile() {
+    check(
+        "
+        @0 settled web a
+        @5   deploy web paused by=kubectl observed=1
+        @5.1 deploy web observed
+        @30  pod a going grace=0
+        @30.1 pod a gone
+        @30.2 pod b of=web-1
+        @32  pod b running ready
+        @120 deploy web resumed by=kubectl
+        @120.1 deploy web status=1/1/1 reason=NewReplicaSetAvailable
+        @160 wait
+        ",
+        expect![[r#"
+            pause Deployment web 5..5.1 paused {cause=spec:2, manager=kubectl, changed=paused}
+            recover Deployment web 30..32 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030}
+              terminate Pod a 30..30.1 completed
+              start Pod b 30.2..32 completed
+            resume Deployment web 120..120.1 completed {cause=spec:3, manager=kubectl, changed=paused}
+              -> resumes pause Deployment spec:2
+        "#]],
+    );
+}

@@ -282,6 +282,11 @@ fn of_conditions_that_are_the_history_of_a_state_the_one_of_that_state_counts() 
     assert_eq!(of("ready", &all), settled());
     assert_eq!(of("initializing", &all), Verdict::Progressing);
     assert!(matches!(of("error", &all), Verdict::Failed { .. }));
+    // Of conditions that turn each counts.
+    assert_eq!(
+        of("ready", &["ready=True", "progressing=True", "degraded=False"]),
+        Verdict::Progressing
+    );
 }
 
 #[test]
