@@ -46,6 +46,11 @@ pub(super) struct StepSpan {
 /// The spans of the workloads below the topmost one, those of each in their order.
 pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>> {
     let mut spans: BTreeMap<Uid, Vec<StepSpan>> = BTreeMap::new();
+    let mut begun: BTreeMap<Uid, u64> = BTreeMap::new();
+    for (uid, step) in transition.all_steps() {
+        let order = step.start.order();
+        begun.entry(uid).and_modify(|first| *first = order.min(*first)).or_insert(order);
+    }
     for (uid, step) in transition.all_steps() {
         let id =
             ids::span_id(transition.seed, uid, id_step(transition, uid, step), None, attempt(step));
@@ -55,9 +60,8 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
         let is_of_nodes = step.kind == Kind::DaemonSet && action(step) == "scale";
         let begins_with_pods = is_set(&step.kind) || is_of_nodes;
         let from = step.start.order();
-        let above = transition.all_steps().filter(|(uid, _)| *uid == step.owner);
-        let above = above.map(|(_, above)| above.start.order()).min();
-        let earliest = if begins_with_pods { above.unwrap_or(0).min(from) } else { from };
+        let above = begun.get(&step.owner).copied().unwrap_or(0);
+        let earliest = if begins_with_pods { above.min(from) } else { from };
         spans.entry(uid).or_default().push(StepSpan { id, earliest, from, to });
     }
     spans

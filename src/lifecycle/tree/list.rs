@@ -12,6 +12,7 @@ use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::Seq;
 use crate::lifecycle::rules::Rules;
 use crate::lifecycle::settle;
+use crate::lifecycle::step::Steps;
 use crate::lifecycle::transition::Settles;
 use crate::lifecycle::turn::{Turn, Untraced};
 
@@ -26,8 +27,8 @@ pub(super) struct Proof {
     pub(super) settles: Settles,
     pub(super) cause: String,
     pub(super) start: Evidence,
-    /// What below the topmost object proves it, if that itself does not.
-    pub(super) below: Vec<Uid>,
+    /// The steps below the topmost object that prove it, if that itself does not.
+    pub(super) below: Steps,
 }
 
 impl Tree {
@@ -238,26 +239,25 @@ impl Tree {
         let awaits_resume = settles == Settles::WithRun && root.is_some_and(|root| root.paused);
         let has_stamps = root.is_some_and(|root| !root.stamps.is_empty());
         let stamps = self.listed_stamps();
-        let steps = match template.filter(|_| !action.is_end()) {
-            Some(_) if !below.is_empty() => Some(self.steps_below(&below)),
-            template => template.map(|it| self.listed_steps(it)),
-        };
+        let begun: Vec<Uid> = below.iter().map(|(uid, _)| *uid).collect();
+        let is_of_root = begun.is_empty() && !action.is_end();
+        let steps = template.filter(|_| is_of_root).map_or(below, |it| self.listed_steps(it));
         let open = self.open_transition(action, settles, cause, start, turn);
-        open.steps = steps.unwrap_or_default();
+        open.steps = steps;
         open.scheduled = scheduled;
         if awaits_resume {
             open.begin_wait(start);
         }
-        open.is_stale = has_stamps && stamps.is_empty() && !action.is_end();
+        open.is_stale = has_stamps && stamps.is_empty() && is_of_root;
         let seq = open.seq;
         if action.is_end() {
             self.pods.each(|(_, pod)| pod.forget_listed());
             self.go_on_ending(seq, turn);
-        } else if !below.is_empty() {
-            self.go_on_below(seq, &below);
-        } else {
+        } else if is_of_root {
             self.link_stamps(stamps, true);
             self.go_on_starting(seq, template);
+        } else {
+            self.go_on_below(seq, &begun);
         }
     }
 
@@ -336,7 +336,7 @@ pub(super) fn is_scaled_since(workload: &Workload) -> bool {
 
 impl Proof {
     fn new(action: Action, settles: Settles, cause: String, start: Evidence) -> Self {
-        Self { action, settles, cause, start, below: Vec::new() }
+        Self { action, settles, cause, start, below: Steps::default() }
     }
 
     fn of_creation(root: &Workload) -> Self {

@@ -57,49 +57,44 @@ impl Tree {
             settles: Settles::ByHealth { may_be_of_nodes: false },
             cause: format!("owned:{}:{number}", newest.workload.meta.uid),
             start: written_last(&newest.workload, now),
-            below,
+            below: self.steps_below(&below, now),
         })
     }
 
-    /// The steps of what is in progress, and of the ReplicaSets of its template that have not settled.
-    pub(super) fn steps_below(&self, proven: &[Uid]) -> Steps {
+    /// The steps of what is `proven` in progress, and of the ReplicaSets of its template that have not
+    /// settled.
+    fn steps_below(&self, proven: &[Uid], now: UnixNanos) -> Steps {
+        let is_newest = |set: &Owned| {
+            let above = self.forest.of(set.owner).filter(|_| proven.contains(&set.owner));
+            above.is_some_and(|it| it.workload.template_of_sets() == set.workload.template)
+        };
+        let is_step = |(uid, owned): &(Uid, &Owned)| {
+            let is_open_set = is_set(&owned.workload.kind) && !settle::is_complete(&owned.workload);
+            proven.contains(uid) || (is_open_set && is_newest(owned))
+        };
         let step = |(uid, owned): (Uid, &Owned)| -> (Uid, Arc<Step>) {
             let workload = &owned.workload;
             let is_created = workload.meta.generation <= Some(1);
             let created = Evidence::object(workload.meta.created, Heard::FIRST);
-            let start = if is_created { created } else { written_last(workload, created.lo) };
+            let start = if is_created { created } else { written_last(workload, now) };
             let from = if is_created { 0 } else { workload.count() };
             let mut step = new_step(workload, owned.owner, start, from);
             (step.is_created, step.is_update) = (is_created, !is_created && !is_set(&step.kind));
             (uid, Arc::new(step))
         };
-        let are_proven = self.forest.iter().filter(|(uid, _)| proven.contains(uid));
-        are_proven.chain(self.sets_of(proven)).map(step).collect()
+        self.forest.iter().filter(is_step).map(step).collect()
     }
 
-    /// The ReplicaSets of what is in progress that are of its template and have not settled.
-    fn sets_of<'a>(&'a self, proven: &'a [Uid]) -> impl Iterator<Item = (Uid, &'a Owned)> {
-        self.forest.iter().filter(|(_, owned)| {
-            let set = &owned.workload;
-            let above = self.forest.of(owned.owner).filter(|_| proven.contains(&owned.owner));
-            let is_newest = above.is_some_and(|it| it.workload.template_of_sets() == set.template);
-            is_newest && is_set(&set.kind) && !settle::is_complete(set)
-        })
-    }
-
-    /// Pods of what is in progress are part of it where they are of its newest revision.
-    pub(super) fn go_on_below(&mut self, seq: Seq, proven: &[Uid]) {
-        let sets: Vec<Uid> = self.sets_of(proven).map(|(uid, _)| uid).collect();
+    /// Pods of what has `begun` are part of it where they are of its newest revision.
+    pub(super) fn go_on_below(&mut self, seq: Seq, begun: &[Uid]) {
         let Self { pods, forest, .. } = self;
         pods.each(|(_, pod)| {
-            let owner = pod.owner();
-            let above = owner.filter(|owner| proven.contains(owner));
-            let above = above.and_then(|owner| forest.of(owner));
-            let is_current = above.is_some_and(|owned| {
+            let owner = pod.owner().filter(|owner| begun.contains(owner));
+            let is_current = owner.and_then(|owner| forest.of(owner)).is_some_and(|owned| {
                 let newest = &owned.workload.update_revision;
                 newest.is_none() || pod.start().is_some_and(|start| start.revision == *newest)
             });
-            if is_current || owner.is_some_and(|owner| sets.contains(&owner)) {
+            if is_current {
                 pod.continue_in(seq);
             } else {
                 pod.forget_listed();

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check;
+use super::tree::{check, check_full};
 
 // The trace is that of whoever was there when it began: `a_write_below_...` of `reconciles`.
 #[test]
@@ -218,6 +218,37 @@ fn what_goes_on_below_two_custom_resources_is_of_the_topmost() {
               create Deployment inner -3..11.2 completed
                 create ReplicaSet inner-1 10..11.1 completed {replicas.from=0, replicas.to=1}
                   start Pod p 10.1..11 completed
+        "#]],
+    );
+}
+
+// Whoever wrote it left no time: it was before the status that speaks of it was listed.
+#[test]
+fn a_write_below_of_which_no_time_is_known_is_as_unsure_as_what_a_list_shows() {
+    check_full(
+        "
+        @-60 missed cr Database.example.org db by=kubectl
+        @-59 missed sts inner of=Database.example.org/db replicas=1 revision=r1 by=operator/scale
+        @-58 missed pod inner-0 of=sts/inner revision=r1
+        @-57 missed pod inner-0 running ready
+        @-56 missed sts inner status=1/1/1
+        @-53 missed cr Database.example.org db settled
+        @-5  missed sts inner image=v2 revision=r2 by=operator/scale
+        @-4  missed sts inner status=0/1/1 mixed
+        @0 list
+        @1   pod inner-0 going grace=0
+        @1.1 pod inner-0 gone
+        @1.2 pod inner-0b of=sts/inner revision=r2
+        @2   pod inner-0b running ready
+        @2.1 sts inner status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            reconcile Database db -4..2.1 completed {cause=owned:7dc3667d-2506-911d-d857-327b7df28d4c:2, start.source=object, end.source=watch, time.uncertainty_ms=4000}
+              update StatefulSet inner -4..2.1 completed {actor=controller, start.source=object, end.source=watch, time.uncertainty_ms=4000}
+                terminate Pod inner-0 1..1.1 completed {start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start Pod inner-0b 1.2..2 completed {start.source=watch, end.source=watch, time.uncertainty_ms=200}
+                  schedule Pod inner-0b 1.2..2 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=200}
         "#]],
     );
 }
