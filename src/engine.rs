@@ -27,6 +27,7 @@ mod steps;
 mod time;
 mod unheard;
 mod view;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use shapes::Unused;
 use steps::Touches;
 use unheard::Unheard;
 pub use view::Trees;
+use watched::Excluded;
 
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::meta::Uid;
@@ -69,6 +71,7 @@ pub struct Engine {
     max_waiting: usize,
     waits_for: Vec<(Lane, Part)>,
     targets: BTreeMap<(Lane, Part), u64>,
+    excluded: Excluded,
     custom_kinds: Vec<(Lane, Kind)>,
     sieve: Sieve,
     inlet: Inlet,
@@ -151,6 +154,7 @@ impl Engine {
             max_waiting,
             waits_for,
             targets,
+            excluded,
             custom_kinds,
             roots,
             sampling,
@@ -174,6 +178,7 @@ impl Engine {
             max_waiting,
             waits_for,
             targets,
+            excluded: excluded.into(),
             custom_kinds,
             sieve: Sieve::new(sampling),
             inlet: Inlet::new(rules.settle_time, max_waiting),

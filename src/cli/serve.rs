@@ -273,6 +273,9 @@ fn start(
     }
     let of = |watched: &Watched<ForCore>| (watched.listener.lane, watched.listener.part);
     settings.targets = watched.iter().map(|it| (of(it), it.target.identity())).collect();
+    let excluded = watched.iter().filter(|it| !it.target.excluded.is_empty());
+    settings.excluded =
+        excluded.map(|it| (of(it), it.target.excluded.iter().cloned().collect())).collect();
     settings.waits_for = watched.iter().map(of).collect();
     let engine = match storage {
         Some(storage) => gone_on_with(storage, settings, cluster.api.machine())?,
@@ -313,7 +316,7 @@ fn gone_on_with(
 }
 
 fn tell_restored(restored: &Restored, now: UnixNanos) {
-    let Restored { at, n_trees, n_open, dropped, n_damaged } = restored;
+    let Restored { at, n_trees, n_open, dropped, n_unwatched, n_damaged } = restored;
     let stored_seconds_ago = now.since(*at).millis() as f64 / 1_000.0;
     tracing::info!(
         trees = n_trees,
@@ -321,7 +324,13 @@ fn tell_restored(restored: &Restored, now: UnixNanos) {
         stored_seconds_ago,
         "Going on with what was stored"
     );
-    let dropped_trees = dropped.len();
+    if *n_unwatched > 0 {
+        tracing::warn!(
+            dropped_trees = n_unwatched,
+            "Not all that was stored is watched any more; nothing more is told of that"
+        );
+    }
+    let dropped_trees = dropped.len() - n_unwatched;
     if *n_damaged > 0 {
         tracing::error!(
             damaged_records = n_damaged,

@@ -214,6 +214,7 @@ fn settings(
     Settings {
         waits_for: Vec::new(),
         targets: BTreeMap::new(),
+        excluded: BTreeMap::new(),
         custom_kinds,
         roots,
         sampling,

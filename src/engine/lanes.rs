@@ -41,7 +41,7 @@ pub(super) struct LaneState {
     pub(super) released: Option<u64>,
     /// Up to here its watch has told all, by its own word.
     pub(super) bookmark: Option<u64>,
-    /// Another process knew objects of it that are not known any more.
+    /// Another process knew objects of it that are not known any more, or left out some that are not now.
     pub(super) must_list: bool,
     /// Its resourceVersions count another history than those of the other lanes.
     pub(super) is_foreign: bool,

@@ -43,6 +43,8 @@ pub enum Key {
     Sampled,
     /// What nobody heard.
     Unheard,
+    /// The namespaces that are left out; none where there is no such record.
+    Excluded,
 }
 
 impl Key {
@@ -61,6 +63,7 @@ impl Key {
             Self::Claims => (b'v', Vec::new()),
             Self::Sampled => (b's', Vec::new()),
             Self::Unheard => (b'u', Vec::new()),
+            Self::Excluded => (b'x', Vec::new()),
         };
         [vec![sort], rest].concat()
     }
@@ -83,6 +86,7 @@ impl Key {
             b'v' => Some(Self::Claims),
             b's' => Some(Self::Sampled),
             b'u' => Some(Self::Unheard),
+            b'x' => Some(Self::Excluded),
             _ => None,
         }
     }
@@ -205,11 +209,12 @@ mod tests {
             Key::Claims,
             Key::Sampled,
             Key::Unheard,
+            Key::Excluded,
         ];
         for key in keys {
             assert_eq!(Key::read(&key.bytes()), Some(key));
         }
-        for strange in [&b""[..], b"t", b"x1234567", b"p1234567890", &[b't'; 17]] {
+        for strange in [&b""[..], b"t", b"y1234567", b"p1234567890", &[b't'; 17]] {
             let key = Key::read(strange);
             assert!(key.is_none_or(|key| key.bytes() == strange), "{strange:?}: {key:?}");
         }

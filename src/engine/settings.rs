@@ -1,6 +1,6 @@
 //! What an engine is told from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::kind::{Kind, Lane, Part};
 use crate::facts::time::Nanos;
@@ -37,6 +37,8 @@ pub struct Settings {
     /// What each part of a lane lists and watches, as a hash that may be stored: what was kept of it is
     /// found again by that. 0 where it is not told.
     pub targets: BTreeMap<(Lane, Part), u64>,
+    /// The namespaces that parts of lanes leave out, where they leave out any.
+    pub excluded: BTreeMap<(Lane, Part), BTreeSet<String>>,
     /// The lanes of custom resources and the kinds of their objects, owners first.
     pub custom_kinds: Vec<(Lane, Kind)>,
     /// Which kinds of roots are told.
@@ -60,6 +62,7 @@ impl Default for Settings {
             max_waiting: 20_000,
             waits_for: Vec::new(),
             targets: BTreeMap::new(),
+            excluded: BTreeMap::new(),
             custom_kinds: Vec::new(),
             roots: Roots::default(),
             sampling: Policy::default(),

@@ -18,6 +18,7 @@ use super::past::{self, Entry, Pasts};
 use super::records::{Key, Read, Record, Written};
 use super::shapes::Unused;
 use super::step::{Wanted, Were};
+use super::watched::Watched;
 use super::{Engine, Settings, orphans};
 use crate::facts::change::Change;
 use crate::facts::kind::{Kind, Lane, Part};
@@ -54,9 +55,6 @@ struct Head {
 
 /// The part of a lane, and its objects with the facts of the version that is held of them.
 type Objects = ((Lane, Part), Vec<(Uid, Option<NonZeroU64>)>);
-
-/// Which part of a lane watches now what a part of it did that was stored.
-type Parts = BTreeMap<(Lane, Part), Option<(Lane, Part)>>;
 
 /// The steps that trees have taken, in order.
 type Steps<'a> = BTreeMap<Uid, Vec<&'a Entry>>;
@@ -95,9 +93,11 @@ pub struct Restored {
     pub n_trees: usize,
     /// Of these, with a transition that is open or waits for its hold.
     pub n_open: u64,
-    /// Trees that could not be read, or that are made of other kinds than are watched now: lists tell
-    /// of their objects.
+    /// Trees that could not be read, or of which not all is watched as it was: lists tell of those of
+    /// their objects that are watched.
     pub dropped: Vec<Uid>,
+    /// Of these, trees of which nothing is watched any more.
+    pub n_unwatched: usize,
     /// Records that could not be read.
     pub n_damaged: usize,
 }
@@ -160,6 +160,7 @@ impl Engine {
         if let Some(remembered) = self.sieve.changed() {
             out.put(Key::Sampled, Some(&remembered));
         }
+        self.write_excluded(&mut out);
         if std::mem::take(&mut self.is_told) || !out.records.is_empty() {
             out.put(Key::Head, Some(&self.head()));
         }
@@ -183,7 +184,7 @@ impl Engine {
     }
 
     /// The lanes that tell of objects of a kind.
-    fn lanes_of(&self, kind: &Kind) -> impl Iterator<Item = Lane> {
+    pub(super) fn lanes_of(&self, kind: &Kind) -> impl Iterator<Item = Lane> {
         let custom =
             self.custom_kinds.iter().filter(move |(_, of)| of == kind).map(|(lane, _)| *lane);
         let built_in = Lane::ALL.into_iter().find(move |lane| lane.kind().as_ref() == Some(kind));
@@ -242,15 +243,12 @@ impl Engine {
         let at = engine.own(at);
         (engine.now, engine.n_entered, engine.reached) = (head.now, head.n_entered, head.reached);
         (engine.reference, engine.relisted) = (head.reference, head.relisted);
-        let now_of = |(lane, part, kept): &(Lane, Part, KeptLane)| {
-            ((*lane, *part), engine.part_of(*lane, *part, kept).map(|part| (*lane, part)))
-        };
-        let parts: Parts = head.lanes.iter().map(now_of).collect();
+        let mut watched = engine.still_watched(&mut read, &head.lanes);
         let (records, mut arrived) = Arrived::read(&mut read);
         arrived.changes.retain_mut(|(lane, part, version, _)| {
             let mut lanes = head.lanes.iter().filter(|it| (it.0, it.1) == (*lane, *part));
             let is_told_again = lanes.any(|(.., kept)| kept.tells_again(*version));
-            let now_of = parts.get(&(*lane, *part)).copied().flatten();
+            let now_of = watched.now((*lane, *part));
             *part = now_of.map_or(*part, |(_, part)| part);
             is_told_again && now_of.is_some()
         });
@@ -263,7 +261,7 @@ impl Engine {
         let steps = if are_all_told { steps_of(&told) } else { Steps::new() };
         let heads = Pasts::read_heads(&mut read);
         let wanted = if are_all_told { Pasts::wanted(&heads) } else { Wanted::new() };
-        let (dropped, were) = engine.restore_trees(&mut read, &parts, &steps, wanted);
+        let (dropped, were) = engine.restore_trees(&mut read, &mut watched, &steps, wanted);
         engine.unmatched = head.unmatched;
         for top in &engine.unmatched {
             if engine.store.read(*top, Tree::lacks_top) == Some(true) {
@@ -271,10 +269,11 @@ impl Engine {
             }
         }
         for (lane, part, kept) in head.lanes {
-            if let Some(Some((lane, part))) = parts.get(&(lane, part)) {
-                engine.resume_lane((*lane, *part, kept), head.now, at);
+            if let Some((lane, part)) = watched.now((lane, part)) {
+                engine.resume_lane((lane, part, kept), head.now, at);
             }
         }
+        engine.list_what_is_new(&watched);
         let gone = dropped.iter().copied().collect();
         let told = if are_all_told { told } else { past::Stored::default() };
         engine.pasts.goes_on_from(head.told.1);
@@ -290,8 +289,9 @@ impl Engine {
         for top in std::mem::take(&mut engine.has_left) {
             engine.pasts.leave(top, reached);
         }
-        let are_all_there = are_all_told && engine.store.n_objects() == head.n_objects;
-        if !engine.restore_waiting(&mut read, &parts) || !are_all_there {
+        let n_objects = engine.store.n_objects() + watched.n_objects();
+        let are_all_there = are_all_told && n_objects == head.n_objects;
+        if !engine.restore_waiting(&mut read, &watched) || !are_all_there {
             engine.list_anew();
         }
         engine.counts.restored = engine.store.n_open() + engine.store.n_settling();
@@ -302,6 +302,7 @@ impl Engine {
             n_trees: engine.store.n_trees(),
             n_open: engine.counts.restored,
             dropped,
+            n_unwatched: watched.n_trees(),
             n_damaged: engine.damaged.len(),
         };
         Ok((engine, restored))
@@ -312,7 +313,7 @@ impl Engine {
     fn restore_trees(
         &mut self,
         read: &mut Read,
-        parts: &Parts,
+        watched: &mut Watched,
         steps: &Steps<'_>,
         mut wanted: Wanted,
     ) -> (Vec<Uid>, Were) {
@@ -324,12 +325,11 @@ impl Engine {
             let steps = steps.get(&top).into_iter().flatten().copied();
             let last = tree.as_ref().map_or(0, |tree| tree.last_step);
             let steps: Vec<&Entry> = steps.filter(|step| step.number > last).collect();
-            let suits =
-                |tree: &OfTree| tree.tree.top().uid == top && self.suits(tree, &steps, parts);
-            match tree.filter(suits) {
+            let tree = tree.filter(|tree| tree.tree.top().uid == top);
+            match tree.filter(|tree| self.suits(tree, &steps, watched)) {
                 Some(tree) => {
                     wanted.entry(top).and_modify(|wanted| *wanted = wanted.split_off(&last));
-                    self.restore_tree(top, tree, parts);
+                    self.restore_tree(top, tree, watched);
                     later.extend(steps.into_iter().map(|step| (step.number, step)));
                 }
                 None => {
@@ -338,7 +338,7 @@ impl Engine {
                 }
             }
         }
-        let part_of = |lane, part| parts.get(&(lane, part)).copied()?;
+        let part_of = |lane, part| watched.now((lane, part));
         let were = self.step_again(later.into_values(), wanted, part_of);
         for host in self.store.forget_lost_guests() {
             self.is_other(host);
@@ -347,19 +347,15 @@ impl Engine {
     }
 
     /// Whether all of it is still watched, and nothing above it is that was not.
-    fn suits(&self, of: &OfTree, steps: &[&Entry], parts: &Parts) -> bool {
+    fn suits(&self, of: &OfTree, steps: &[&Entry], watched: &mut Watched) -> bool {
         let of_steps = steps.iter().filter(|step| step.released.lane.has_lives());
         let of_steps = of_steps.map(|step| (step.released.lane, step.released.part));
-        let mut all = of.objects.iter().map(|(of, _)| *of).chain(of_steps);
-        let are_watched = all.all(|of| matches!(parts.get(&of), Some(Some(_))));
-        let is_watched = |lane: Lane| self.waits_for.iter().any(|(now, _)| *now == lane);
-        let is_new =
-            |lane: Lane| is_watched(lane) && !parts.keys().any(|(known, _)| *known == lane);
-        let owner = of.tree.owner();
-        are_watched && !owner.is_some_and(|owner| self.lanes_of(&owner.kind).any(is_new))
+        let all = of.objects.iter().map(|(of, _)| *of).chain(of_steps);
+        let is_below_new = self.is_below_new(&of.tree, watched);
+        watched.keeps(&of.tree, steps, all, is_below_new)
     }
 
-    fn restore_tree(&mut self, top: Uid, of: OfTree, parts: &Parts) {
+    fn restore_tree(&mut self, top: Uid, of: OfTree, watched: &Watched) {
         let OfTree { tree, left, objects, .. } = of;
         for uid in tree.uids() {
             self.store.enter(uid, top);
@@ -368,14 +364,14 @@ impl Engine {
         self.store.plant(top, tree);
         left.into_iter().for_each(|(outliving, left)| self.store.keep_left(outliving, left));
         for (of, all) in objects {
-            let Some(Some(of)) = parts.get(&of).copied() else { continue };
+            let Some(of) = watched.now(of) else { continue };
             all.into_iter().for_each(|(uid, held)| self.resume_object(of, uid, held));
         }
     }
 
     /// What waits for owners and claims, and what is remembered of samples; whether it is known of which
     /// objects that is.
-    fn restore_waiting(&mut self, read: &mut Read, parts: &Parts) -> bool {
+    fn restore_waiting(&mut self, read: &mut Read, watched: &Watched) -> bool {
         let mut damaged = Vec::new();
         for key in read.keys(Key::Orphans(Uid::LEAST)..=Key::Orphans(Uid::MOST)) {
             let Key::Orphans(owner) = key else { continue };
@@ -385,8 +381,11 @@ impl Engine {
                 continue;
             };
             waiting.all.retain_mut(|released| {
-                let now_of = parts.get(&(released.lane, released.part)).copied().flatten();
-                let Some(of) = now_of else { return false };
+                let Some(of) = watched.now((released.lane, released.part)) else { return false };
+                let seen = released.change.snapshot().and_then(|it| it.meta().namespace.as_deref());
+                if watched.leaves_out(of, seen) {
+                    return false;
+                }
                 released.part = of.1;
                 if matches!(released.change, Change::Seen(_)) {
                     let object = orphans::object_of(&released.change);

@@ -72,14 +72,16 @@ impl Default for WatchSettings {
 }
 
 impl Target {
-    /// A hash of what is watched, in whatever version of its group; it may be stored.
+    /// A hash of what is watched, in whatever version of its group and without whatever namespaces; it
+    /// may be stored.
     #[must_use]
     pub fn identity(&self) -> u64 {
         let Self { group, version: _, plural, namespace, label_selector, field_selector, .. } =
             self;
         let mut hasher = stable_hasher();
         (group, plural, namespace, label_selector, field_selector).hash(&mut hasher);
-        (&self.excluded, self.is_of_cluster).hash(&mut hasher);
+        // In the place of namespaces that are left out: that others are makes it no other.
+        (&[] as &[String], self.is_of_cluster).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -259,6 +261,15 @@ mod tests {
             "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &allowWatchBookmarks=true&timeoutSeconds=200"
         );
+    }
+
+    #[test]
+    fn a_target_is_the_same_whatever_namespaces_it_leaves_out() {
+        let pods = || Target::built_in("pods", "", "");
+        let without = pods().without(&["ci".to_owned()]);
+        assert_eq!(without.identity(), pods().identity());
+        assert_ne!(Target::built_in("pods", "ci", "").identity(), pods().identity());
+        assert_eq!(pods().identity(), 15_946_443_812_600_549_655, "it is stored");
     }
 
     #[test]

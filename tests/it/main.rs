@@ -32,6 +32,7 @@ mod record;
 mod recordings;
 mod reload;
 mod restarts;
+mod rewatched;
 mod sampled;
 mod scenarios;
 mod secure;
