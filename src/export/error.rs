@@ -94,6 +94,14 @@ const OF_TLS: [(&str, &str); 13] = [
     ),
 ];
 
+/// What tonic says of a message that is larger than it takes, and of what it becomes unpacked.
+const TOO_LARGE: [&str; 2] = ["message length too large", "while decompressing message"];
+
+/// Whether it says that a message is too large, of whichever side.
+pub(super) fn is_of_size(why: &str) -> bool {
+    TOO_LARGE.iter().any(|said| why.contains(said))
+}
+
 /// An attempt that failed.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -139,6 +147,9 @@ impl Failure {
             Wire::Grpc => "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)",
             Wire::Http(_) => "is this an OTLP/HTTP address? (port 4318, path /v1/traces)",
         };
+        if is_of_size(&self.why) {
+            return "the answer is larger than 4 MiB, or the request than the server takes (`max_recv_msg_size_mib`)";
+        }
         if self.why.contains("frame with invalid size") {
             return other_protocol;
         }

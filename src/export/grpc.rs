@@ -10,11 +10,11 @@ use prost::bytes::{BufMut as _, Bytes};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::connect::Connector;
 use super::endpoint::{Compression, Keepalive, Settings, Signal, url};
-use super::error::{SettingsError, chain};
+use super::error::{SettingsError, chain, is_of_size};
 use super::headers::Headers;
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -103,11 +103,18 @@ impl Client {
     }
 }
 
-/// Tells a broken connection from an answer.
+/// Tells a broken connection from an answer, and what is too large from what may be smaller the next
+/// time.
 ///
 /// tonic calls many of them UNKNOWN or INTERNAL, which from a server would mean "never again"; a
 /// server that restarts would cost data. Only what was made up on this side has a source.
+///
+/// An answer that is larger than is read is OUT_OF_RANGE to it, which from a server may be sent again:
+/// for ever, where each answer is. Go's gRPC calls it RESOURCE_EXHAUSTED.
 fn unanswered(status: Status) -> Status {
+    if status.code() == Code::OutOfRange && is_of_size(status.message()) {
+        return Status::resource_exhausted(status.message());
+    }
     if status.source().is_some() { Status::unavailable(chain(&status)) } else { status }
 }
 

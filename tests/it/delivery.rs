@@ -394,6 +394,21 @@ async fn over_http_only_what_may_be_is_sent_again_and_not_before_it_is_asked_for
     }
 }
 
+/// The server has taken it, and what it says of that would be as large each time.
+#[tokio::test]
+async fn a_request_whose_answer_is_too_large_is_over_and_told_and_not_sent_again() {
+    let large = "x".repeat(5 << 20).leak();
+    let mut collector = FakeCollector::start([]).await;
+    collector.mood.send_replace(Answer::Partly(1, large));
+    let delivery = Delivery::start(vec![grpc("otlp_grpc", &collector.address)]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!((books[0].failed, collector.received().len()), (spans().len() as u64, 1));
+    let error = books[0].last_error.as_ref().unwrap();
+    assert!(error.contains("the answer is larger than 4 MiB"), "{error}");
+}
+
 /// An answer that a server may give.
 fn any_answer() -> impl Strategy<Value = u8> {
     0_u8..7
