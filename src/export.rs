@@ -29,6 +29,7 @@ mod keeper;
 mod line;
 mod probe;
 mod proxy;
+mod redirect;
 mod sampler;
 mod server;
 pub mod settings;
@@ -187,7 +188,7 @@ impl Pusher {
 pub fn prove(wire: Wire, settings: &Settings) -> Result<String, SettingsError> {
     match wire {
         Wire::Grpc => endpoint::url(settings),
-        Wire::Http(_) => http::uri(&settings.endpoint).map(|uri| uri.to_string()),
+        Wire::Http(_) => endpoint::uri(&settings.endpoint).map(|uri| uri.to_string()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Uri;
+
 use super::auth::Auth;
 use super::error::SettingsError;
 use super::headers::Headers;
@@ -159,6 +161,34 @@ pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
     Ok(format!("{}://{authority}", if is_tls { "https" } else { "http" }))
 }
 
+/// The address of traces below an endpoint that was checked.
+pub(super) fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
+    let wrong = |problem| {
+        // Neither a password nor a key in the query may be told.
+        let (url, query) = endpoint.split_once('?').map_or((endpoint, ""), |(url, _)| (url, "?…"));
+        let url = url.rsplit_once('@').map_or(url.to_owned(), |(_, host)| format!("…@{host}"));
+        SettingsError::Endpoint { endpoint: url + query, problem }
+    };
+    let uri: Uri = endpoint
+        .trim()
+        .parse()
+        .map_err(|_| wrong("is no URL: use http://host:port or https://host:port"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("has no scheme: use http://host:port or https://host:port"));
+    }
+    let Some(authority) = uri.authority().filter(|it| !it.host().is_empty()) else {
+        return Err(wrong("has no host: use http://host:port or https://host:port"));
+    };
+    if authority.as_str().contains('@') {
+        return Err(wrong("holds a user: send credentials in `headers`"));
+    }
+    let port = authority.as_str().rsplit_once(':').map(|(_, port)| port);
+    if port.is_some_and(|it| !it.ends_with(']')) && authority.port_u16().is_none_or(|it| it == 0) {
+        return Err(wrong("has no valid port: a number from 1 to 65535 is wanted after the host"));
+    }
+    Ok(uri)
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
@@ -216,6 +246,27 @@ mod tests {
             ftp://localhost:21                   endpoint `ftp://localhost:21` has an unknown scheme: use host:port, http:// or https://
         "#]]
         .assert_eq(&table);
+    }
+
+    #[test]
+    fn an_endpoint_over_http_is_a_url() {
+        let told =
+            |endpoint| uri(endpoint).map_or_else(|error| error.to_string(), |uri| uri.to_string());
+        assert_eq!(told("http://localhost:4318/v1/traces"), "http://localhost:4318/v1/traces");
+        assert_eq!(
+            told("localhost:4318"),
+            "endpoint `localhost:4318` has no scheme: use http://host:port or https://host:port"
+        );
+        assert_eq!(
+            told("https://me:secret@host/v1/traces"),
+            "endpoint `…@host/v1/traces` holds a user: send credentials in `headers`"
+        );
+        for wrong in ["http://host:99999", "http://host:0/", "http://host:/v1", "http://host:x"] {
+            assert!(uri(wrong).is_err(), "{wrong}");
+        }
+        for good in ["http://host", "http://[::1]", "https://[::1]:4318/v1/traces"] {
+            assert!(uri(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

@@ -94,6 +94,9 @@ const OF_TLS: [(&str, &str); 13] = [
     ),
 ];
 
+/// What is said of an endpoint that is elsewhere.
+pub(super) const MOVED: &str = "the endpoint has moved to";
+
 /// What tonic says of a message that is larger than it takes, and of what it becomes unpacked.
 const TOO_LARGE: [&str; 2] = ["message length too large", "while decompressing message"];
 
@@ -147,6 +150,9 @@ impl Failure {
             Wire::Grpc => "is this an OTLP/gRPC port? (4317; 4318 is OTLP/HTTP)",
             Wire::Http(_) => "is this an OTLP/HTTP address? (port 4318, path /v1/traces)",
         };
+        if self.why.contains(MOVED) {
+            return "give that address";
+        }
         if is_of_size(&self.why) {
             return "the answer is larger than 4 MiB, or the request than the server takes (`max_recv_msg_size_mib`)";
         }
@@ -230,6 +236,11 @@ mod tests {
             (Code::Unavailable, "invalid peer certificate: UnknownIssuer", Wire::Grpc),
             (Code::Unavailable, "HTTP 503 Service Unavailable", Wire::Http(Encoding::Proto)),
             (Code::NotFound, "HTTP 404 Not Found", Wire::Http(Encoding::Proto)),
+            (
+                Code::NotFound,
+                "HTTP 301 Moved Permanently: the endpoint has moved to https://h/v1/traces",
+                Wire::Http(Encoding::Proto),
+            ),
         ]
         .map(|(code, why, wire)| told(code, why, wire) + "\n")
         .concat();
@@ -239,6 +250,7 @@ mod tests {
             gave up after 6 attempts in 30.0s, invalid peer certificate: UnknownIssuer (Unavailable); nothing that is trusted vouches for the server's certificate: give that of its issuer, or its own if it signs itself, as `tls::ca_file`
             gave up after 6 attempts in 30.0s, HTTP 503 Service Unavailable; the server's log tells more
             HTTP 404 Not Found; is this an OTLP/HTTP address? (port 4318, path /v1/traces)
+            HTTP 301 Moved Permanently: the endpoint has moved to https://h/v1/traces; give that address
         "#]]
         .assert_eq(&table);
     }

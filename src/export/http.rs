@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER,
-    USER_AGENT,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
+    RETRY_AFTER, USER_AGENT,
 };
+use http::response::Parts;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Pool;
@@ -17,13 +19,15 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 use prost::bytes::Bytes;
+use tokio::sync::Mutex;
 use tonic::{Code, Status};
 
 use super::connect::Connector;
-use super::endpoint::{Compression, Settings};
-use super::error::{Refusal, SettingsError};
+use super::endpoint::{Compression, Settings, uri};
+use super::error::{MOVED, Refusal, SettingsError};
 use super::headers::Headers;
 use super::proxy::Proxy;
+use super::redirect;
 use super::settings::Encoding;
 use crate::otlp::{json, verdict};
 use crate::text::Chain;
@@ -31,15 +35,20 @@ use crate::text::Chain;
 /// Of an answer no more is read (OTLP/HTTP exporters of the Collector: 64 KiB).
 const MAX_ANSWER: usize = 64 << 10;
 
-/// A client of one server.
+/// Connections to one server.
+type Connections = Pool<Connector, Full<Bytes>>;
+
+/// A client of one server, and of those that it sends on to.
 #[derive(Clone)]
 pub(super) struct Client {
-    pool: Pool<Connector, Full<Bytes>>,
+    pool: Connections,
     connector: Connector,
     uri: Uri,
     headers: HeaderMap,
-    compression: Compression,
+    settings: Box<Settings>,
     encoding: Encoding,
+    /// The server that it was sent on to last.
+    other: Arc<Mutex<Option<(Uri, Connections)>>>,
 }
 
 impl fmt::Debug for Client {
@@ -66,19 +75,10 @@ impl Client {
         if settings.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        // Over TLS the proxy passes bytes on, and is told once for each connection.
-        let is_plain = uri.scheme_str() == Some("http");
-        let proxy = settings.proxy.as_ref().filter(|_| is_plain);
-        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
-            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
         let connector = Connector::new(uri.clone(), settings, b"http/1.1")?;
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(90))
-            .build(connector.clone());
-        let compression = settings.compression;
-        Ok(Self { pool, connector, uri, headers, compression, encoding })
+        let pool = connections(connector.clone());
+        let (settings, other) = (Box::new(settings.clone()), Arc::default());
+        Ok(Self { pool, connector, uri, headers, settings, encoding, other })
     }
 
     pub(super) fn connector(&self) -> &Connector {
@@ -89,34 +89,74 @@ impl Client {
         self.uri.to_string()
     }
 
-    /// One attempt, with these headers too.
+    /// One attempt, with these headers too, wherever the server sends it on to.
     pub(super) async fn send(
         &self,
         bytes: Bytes,
         headers: &Headers,
     ) -> Result<ExportTraceServiceResponse, Refusal> {
-        let body = self.body(bytes).map_err(|why| refused(Code::Internal, why))?;
-        let mut request = Request::post(self.uri.clone())
-            .body(Full::new(body))
-            .map_err(|error| refused(Code::Internal, error.to_string()))?;
-        request.headers_mut().clone_from(&self.headers);
-        put(request.headers_mut(), headers)
-            .map_err(|error| refused(Code::Internal, error.to_string()))?;
-        let answer = self.pool.request(request).await;
-        // Whatever breaks on the way may work the next time.
-        let answer =
-            answer.map_err(|error| refused(Code::Unavailable, Chain(&error).to_string()))?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-        if head.status.is_success() {
-            return self.success(&body);
+        let internal = |why| refused(Code::Internal, why);
+        let body = self.body(bytes).map_err(internal)?;
+        let mut uri = self.uri.clone();
+        for _ in 0..=redirect::MOST {
+            let mut request = Request::post(uri.clone())
+                .body(Full::new(body.clone()))
+                .map_err(|error| internal(error.to_string()))?;
+            *request.headers_mut() =
+                self.headers_at(&uri, headers).map_err(|error| internal(error.to_string()))?;
+            let pool = self.pool_of(&uri).await.map_err(|error| internal(error.to_string()))?;
+            // Whatever breaks on the way may work the next time.
+            let answer = pool.request(request).await;
+            let answer =
+                answer.map_err(|error| refused(Code::Unavailable, Chain(&error).to_string()))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            if head.status.is_success() {
+                return self.success(&body);
+            }
+            match sent_on(&uri, &head) {
+                Some(Ok(to)) => uri = to,
+                Some(Err(refusal)) => return Err(refusal),
+                None => return Err(failed(&head, &body)),
+            }
         }
-        let why = format!("HTTP {}{}", head.status, said(&body));
-        let code = code(head.status);
-        let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after = after.and_then(|text| verdict::retry_after(text, crate::clock::now()));
-        Err(Refusal { status: Status::new(code, why), after })
+        let (most, last) = (redirect::MOST, redirect::told(&uri));
+        let why = format!("HTTP requests are sent on more than {most} times, at last to {last}");
+        Err(refused(Code::Unavailable, why))
+    }
+
+    /// What is sent to this address: to others than was configured it goes without who sends.
+    fn headers_at(&self, uri: &Uri, headers: &Headers) -> Result<HeaderMap, SettingsError> {
+        let mut all = self.headers.clone();
+        if redirect::keeps_credentials(&self.uri, uri) {
+            put(&mut all, headers)?;
+        } else {
+            redirect::without_credentials(&mut all);
+        }
+        // Over TLS the proxy passes bytes on, and is told once for each connection.
+        let is_plain = uri.scheme_str() == Some("http");
+        let proxy = self.settings.proxy.as_ref().filter(|_| is_plain);
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
+            all.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        Ok(all)
+    }
+
+    /// Connections to the server of this address.
+    async fn pool_of(&self, uri: &Uri) -> Result<Connections, SettingsError> {
+        if redirect::is_same_server(&self.uri, uri) {
+            return Ok(self.pool.clone());
+        }
+        let mut other = self.other.lock().await;
+        if let Some((known, pool)) = &*other
+            && redirect::is_same_server(known, uri)
+        {
+            return Ok(pool.clone());
+        }
+        let pool = connections(Connector::new(uri.clone(), &self.settings, b"http/1.1")?);
+        *other = Some((uri.clone(), pool.clone()));
+        Ok(pool)
     }
 
     fn body(&self, bytes: Bytes) -> Result<Bytes, String> {
@@ -126,7 +166,7 @@ impl Client {
                 Bytes::from(json::document(&bytes).map_err(|error| Chain(&error).to_string())?)
             }
         };
-        match self.compression {
+        match self.settings.compression {
             Compression::None => Ok(plain),
             Compression::Gzip => {
                 let mut gzip = GzEncoder::new(Vec::new(), Level::default());
@@ -147,6 +187,39 @@ impl Client {
         };
         read.map_err(|why| refused(Code::Internal, format!("the answer cannot be read: {why}")))
     }
+}
+
+fn connections(connector: Connector) -> Connections {
+    Pool::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(90))
+        .build(connector)
+}
+
+/// Where a request is sent on to as it is. Others would be asked for with a GET, which brings nothing:
+/// that is for a person.
+fn sent_on(from: &Uri, head: &Parts) -> Option<Result<Uri, Refusal>> {
+    let status = head.status.is_redirection().then_some(head.status)?;
+    let location = head.headers.get(LOCATION)?.to_str().ok().filter(|it| !it.is_empty())?;
+    let to = match redirect::target(from, location) {
+        Ok(to) => to,
+        Err(why) => {
+            let why = format!("HTTP {status}, to another address: {why}");
+            return Some(Err(refused(Code::NotFound, why)));
+        }
+    };
+    if matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        return Some(Ok(to));
+    }
+    let why = format!("HTTP {status}: {MOVED} {}", redirect::told(&to));
+    Some(Err(refused(Code::NotFound, why)))
+}
+
+fn failed(head: &Parts, body: &[u8]) -> Refusal {
+    let why = format!("HTTP {}{}", head.status, said(body));
+    let after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = after.and_then(|text| verdict::retry_after(text, crate::clock::now()));
+    Refusal { status: Status::new(code(head.status), why), after }
 }
 
 fn put(map: &mut HeaderMap, headers: &Headers) -> Result<(), SettingsError> {
@@ -187,58 +260,9 @@ fn said(body: &[u8]) -> String {
     if message.is_empty() { message } else { format!(": {message}") }
 }
 
-/// The address of traces below an endpoint that was checked.
-pub(super) fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
-    let wrong = |problem| {
-        // Neither a password nor a key in the query may be told.
-        let (url, query) = endpoint.split_once('?').map_or((endpoint, ""), |(url, _)| (url, "?…"));
-        let url = url.rsplit_once('@').map_or(url.to_owned(), |(_, host)| format!("…@{host}"));
-        SettingsError::Endpoint { endpoint: url + query, problem }
-    };
-    let uri: Uri = endpoint
-        .trim()
-        .parse()
-        .map_err(|_| wrong("is no URL: use http://host:port or https://host:port"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("has no scheme: use http://host:port or https://host:port"));
-    }
-    let Some(authority) = uri.authority().filter(|it| !it.host().is_empty()) else {
-        return Err(wrong("has no host: use http://host:port or https://host:port"));
-    };
-    if authority.as_str().contains('@') {
-        return Err(wrong("holds a user: send credentials in `headers`"));
-    }
-    let port = authority.as_str().rsplit_once(':').map(|(_, port)| port);
-    if port.is_some_and(|it| !it.ends_with(']')) && authority.port_u16().is_none_or(|it| it == 0) {
-        return Err(wrong("has no valid port: a number from 1 to 65535 is wanted after the host"));
-    }
-    Ok(uri)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_endpoint_over_http_is_a_url() {
-        let told =
-            |endpoint| uri(endpoint).map_or_else(|error| error.to_string(), |uri| uri.to_string());
-        assert_eq!(told("http://localhost:4318/v1/traces"), "http://localhost:4318/v1/traces");
-        assert_eq!(
-            told("localhost:4318"),
-            "endpoint `localhost:4318` has no scheme: use http://host:port or https://host:port"
-        );
-        assert_eq!(
-            told("https://me:secret@host/v1/traces"),
-            "endpoint `…@host/v1/traces` holds a user: send credentials in `headers`"
-        );
-        for wrong in ["http://host:99999", "http://host:0/", "http://host:/v1", "http://host:x"] {
-            assert!(uri(wrong).is_err(), "{wrong}");
-        }
-        for good in ["http://host", "http://[::1]", "https://[::1]:4318/v1/traces"] {
-            assert!(uri(good).is_ok(), "{good}");
-        }
-    }
 
     #[test]
     fn only_what_the_protocol_names_is_sent_again() {

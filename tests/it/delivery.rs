@@ -394,6 +394,67 @@ async fn over_http_only_what_may_be_is_sent_again_and_not_before_it_is_asked_for
     }
 }
 
+#[tokio::test]
+async fn over_http_a_request_is_sent_on_as_it_is_and_says_to_no_other_host_who_sends() {
+    let other = FakeHttp::start([]).await;
+    let elsewhere = other.url.replace("127.0.0.1", "localhost");
+    let server = FakeHttp::start([(307, Some("/v2/traces")), (308, Some(elsewhere.leak()))]).await;
+    let wire = Wire::Http(Encoding::Proto);
+    let mut exporter = with("otlp_http", &server.url, wire, Queue::default());
+    if let To::Server { settings, .. } = &mut exporter.to {
+        let headers = [("authorization", "Bearer s3cret"), ("x-scope", "shop")];
+        settings.headers = Headers::new(headers).unwrap();
+    }
+    let delivery = Delivery::start(vec![exporter]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    balanced(&books);
+    assert_eq!(books[0].sent, spans().len() as u64, "{books:?}");
+    let received = [server.received().await, other.received().await].concat();
+    let told: Vec<_> = received
+        .iter()
+        .map(|it| (&*it.path, it.headers.contains_key("authorization"), it.n_spans()))
+        .collect();
+    let n = spans().len();
+    assert_eq!(told, [("/v1/traces", true, n), ("/v2/traces", true, n), ("/v1/traces", false, n)]);
+    assert!(received.iter().all(|it| it.headers["x-scope"] == "shop"));
+}
+
+#[tokio::test]
+async fn over_http_one_that_sends_on_for_ever_is_tried_again_and_one_that_has_moved_is_told() {
+    let wire = Wire::Http(Encoding::Proto);
+    let circle = std::iter::repeat_n((307, Some("/v1/traces")), 11);
+    let server = FakeHttp::start(circle).await;
+    let delivery =
+        Delivery::start(vec![with("otlp_http", &server.url, wire, Queue::default())]).unwrap();
+    delivery.offer(&spans());
+    let books = settled(&delivery).await;
+    assert_eq!((books[0].sent, server.received().await.len()), (spans().len() as u64, 12));
+    for (code, to, told) in [
+        (
+            301,
+            "https://h/v1/traces?key=s3cret",
+            "HTTP 301 Moved Permanently: the endpoint has moved to https://h/v1/traces?…; give that address",
+        ),
+        (302, "//h/", "HTTP 302 Found: the endpoint has moved to http://h/; give that address"),
+        (
+            307,
+            "ftp://h/",
+            "HTTP 307 Temporary Redirect, to another address: endpoint `ftp://h/` has no scheme",
+        ),
+    ] {
+        let server = FakeHttp::start([(code, Some(to))]).await;
+        let delivery =
+            Delivery::start(vec![with("otlp_http", &server.url, wire, Queue::default())]).unwrap();
+        delivery.offer(&spans());
+        let books = settled(&delivery).await;
+        balanced(&books);
+        assert_eq!((books[0].failed, server.received().await.len()), (spans().len() as u64, 1));
+        let error = books[0].last_error.as_ref().unwrap();
+        assert!(error.starts_with(told), "{error}");
+    }
+}
+
 /// The server has taken it, and what it says of that would be as large each time.
 #[tokio::test]
 async fn a_request_whose_answer_is_too_large_is_over_and_told_and_not_sent_again() {

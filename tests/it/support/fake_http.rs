@@ -67,7 +67,7 @@ pub(crate) struct FakeHttp {
 }
 
 impl FakeHttp {
-    /// Answers with these statuses and `Retry-After`, then with 200.
+    /// Answers with these statuses and `Retry-After`, or `Location`, then with 200.
     pub(crate) async fn start(
         script: impl IntoIterator<Item = (u16, Option<&'static str>)>,
     ) -> Self {
@@ -118,8 +118,9 @@ async fn answer(
     });
     let (code, after) = script.lock().await.pop_front().unwrap_or((200, None));
     let mut response = Response::builder().status(code);
-    if let Some(after) = after {
-        response = response.header("retry-after", after);
+    if let Some(said) = after {
+        let name = if (300..400).contains(&code) { "location" } else { "retry-after" };
+        response = response.header(name, said);
     }
     response.body(if code == 200 { said.into() } else { Full::default() }).unwrap()
 }
