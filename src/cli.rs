@@ -182,10 +182,17 @@ where
     T: Into<OsString> + Clone,
 {
     let done = match parsed(arguments) {
+        // It has put nothing into `out`, and an exporter may be writing to what is below that.
+        Ok(Arguments { command: None, sources, .. }) if sources.is_given() => {
+            return ended(serve::run(&sources, err), err);
+        }
         Ok(arguments) => done(&arguments, terminal, out, err),
         Err(error) => usage(&error, terminal, out, err),
     };
-    let done = done.and_then(|code| out.flush().map(|()| code));
+    ended(done.and_then(|code| out.flush().map(|()| code)), err)
+}
+
+fn ended(done: io::Result<ExitCode>, err: &mut dyn Write) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -203,9 +210,6 @@ fn done(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let Some(command) = &arguments.command else {
-        if arguments.sources.is_given() {
-            return serve::run(&arguments.sources, err);
-        }
         return live::run(&arguments.live, terminal, out, err);
     };
     match command {

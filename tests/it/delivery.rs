@@ -300,6 +300,24 @@ async fn a_file_holds_what_a_server_is_sent() {
 }
 
 #[tokio::test]
+async fn a_pipe_is_no_file_until_somebody_reads_it() {
+    let path = std::env::temp_dir().join(format!("lifespan-delivery-{}.pipe", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let file = || vec![Exporter { id: "file".to_owned(), to: To::File(path.clone()) }];
+    let error = Delivery::start(file()).unwrap_err().to_string();
+    assert!(error.ends_with(".pipe: it is a pipe that nobody reads"), "{error}");
+    let read = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::read_to_string(path).unwrap()
+    });
+    let delivery = Delivery::start(file()).unwrap();
+    delivery.offer(&spans());
+    let books = delivery.drain(GRACE).await;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((books[0].sent, read.join().unwrap().lines().count()), (spans().len() as u64, 1));
+}
+
+#[tokio::test]
 async fn an_exporter_that_cannot_be_started_is_told_by_its_id() {
     let file = Exporter { id: "file/x".to_owned(), to: To::File("/nonexistent/x.jsonl".into()) };
     let error = Delivery::start(vec![file]).unwrap_err();

@@ -45,6 +45,7 @@ mod storage;
 mod stored;
 mod support;
 mod tidy;
+mod unread;
 mod verdicts;
 mod watch;
 mod webhook;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs::{self, File};
+use std::io::{self, PipeReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -118,23 +119,53 @@ impl Service {
         Self::run(program(Some(room)), folder, server, arguments)
     }
 
+    /// The same where nobody reads what it says, nor what it puts out if that `is_shown_to_nobody`: the
+    /// pipes are full. They are read no sooner than they are dropped.
+    pub(crate) fn start_unread(
+        folder: PathBuf,
+        server: &str,
+        arguments: &[&str],
+        is_shown_to_nobody: bool,
+    ) -> (Self, [PipeReader; 2]) {
+        let full = || {
+            let (reader, mut writer) = io::pipe().unwrap();
+            // So much a pipe holds.
+            writer.write_all(&[b'\n'; 64 << 10]).unwrap();
+            (reader, writer)
+        };
+        let ((errors, to_errors), (shown, to_shown)) = (full(), full());
+        let mut program = program(None);
+        Self::prepare(&mut program, &folder, server, arguments).stderr(to_errors);
+        if is_shown_to_nobody {
+            program.stdout(to_shown);
+        }
+        (Self { child: program.spawn().unwrap(), folder }, [errors, shown])
+    }
+
     fn run(mut program: Command, folder: PathBuf, server: &str, arguments: &[&str]) -> Self {
+        let child = Self::prepare(&mut program, &folder, server, arguments).spawn().unwrap();
+        Self { child, folder }
+    }
+
+    fn prepare<'a>(
+        program: &'a mut Command,
+        folder: &Path,
+        server: &str,
+        arguments: &[&str],
+    ) -> &'a mut Command {
         let kubeconfig = folder.join("kubeconfig");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
         );
         fs::write(&kubeconfig, text).unwrap();
         let file = |name: &str| File::create(folder.join(name)).unwrap();
-        let child = program
+        program
             .args(arguments)
             .env("KUBECONFIG", &kubeconfig)
-            .current_dir(&folder)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
-            .spawn()
-            .unwrap();
-        Self { child, folder }
     }
 
     /// What it has said so far.
