@@ -6,6 +6,8 @@ use super::configured::Sources;
 use super::runtime::Signals;
 use crate::config::Config;
 use crate::config::node::Fault;
+use crate::storage::inspect;
+use crate::text::Chain;
 
 /// How a run ended.
 pub(super) enum Ended {
@@ -64,6 +66,36 @@ pub(super) async fn read(sources: &Sources) -> Option<Box<Config>> {
         Err(error) => refuse(&error.to_string()),
     }
     None
+}
+
+/// Says what waits in the store of the configuration `before`, if that has another one `now`, or none:
+/// nobody sends it.
+pub(super) fn tell_left_behind(before: &Config, now: &Config) {
+    let directory_of = |of: &Config| of.storage.as_ref().map(|(_, it)| it.directory.clone());
+    let Some(left) = directory_of(before).filter(|it| directory_of(now).as_ref() != Some(it))
+    else {
+        return;
+    };
+    let directory = left.display();
+    match inspect(&left) {
+        Ok(contents) => {
+            let requests: u64 = contents.queues.values().map(|queue| queue.requests).sum();
+            let spans: u64 = contents.queues.values().map(|queue| queue.spans).sum();
+            if requests > 0 {
+                tracing::warn!(
+                    %directory,
+                    requests,
+                    spans,
+                    "The storage is another one from now on; to have sent what waits in the one before, start once with that"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(
+            %directory,
+            error = Chain(&error).to_string(),
+            "The storage is another one from now on, and what waits in the one before cannot be read"
+        ),
+    }
 }
 
 pub(super) fn warn(warnings: &[Fault]) {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::configured::Sources;
-use super::reload::{Come, Ended, come, read, refuse, warn};
+use super::reload::{Come, Ended, come, read, refuse, tell_left_behind, warn};
 use super::runtime::{Signals, runtime};
 use crate::admin::answer::Serves;
 use crate::admin::server::Answering;
@@ -59,6 +59,7 @@ pub(super) fn run(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode
             Ended::With(code) => break code,
             Ended::Reload(new) => {
                 tracing::info!("Config updated, restart service");
+                tell_left_behind(&config, &new);
                 before = Some(std::mem::replace(&mut config, *new));
                 is_back = false;
             }

@@ -167,6 +167,33 @@ async fn whatever_kinds_are_taken_away_or_added_what_is_queued_is_sent_once() {
 }
 
 #[tokio::test]
+async fn a_reload_with_another_directory_says_what_waits_in_the_one_before_and_how_to_send_it() {
+    let mut world = World::new().await;
+    let expected = Expected::of(&world.lines);
+    let at = world.configured("");
+    let mut service = Service::start(at.clone(), &world.api.url, CONFIG);
+    world.queued(expected.n_spans()).await;
+    let text = fs::read_to_string(at.join("c.yaml")).unwrap();
+    let (store, other) = (world.store.display().to_string(), folder("other"));
+    fs::write(at.join("c.yaml"), text.replace(&store, &other.display().to_string())).unwrap();
+    service.signal("HUP");
+    service.says("what waits in the one before, start once with that", 1).await;
+    let said = service.said();
+    let left = format!("\"directory\":\"{store}\"");
+    let spans = format!("\"spans\":{}", expected.n_spans());
+    assert!(said.contains(&left) && said.contains(&spans), "{said}");
+    service.says(READY, 2).await;
+    ends(service, "TERM").await;
+    world.to_collector.is_open.send_replace(true);
+    let service = world.start("");
+    world.has(&expected, &service).await;
+    ends(service, "TERM").await;
+    assert_eq!(spans_in(&world.store), 0);
+    fs::remove_dir_all(&world.store).unwrap();
+    fs::remove_dir_all(&other).unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_say_which_cluster_it_is_of_has_the_one_that_is_stored() {
     let (mut world, expected) = World::killed().await;
     // As an API server does that has just begun, and knows no roles yet.
