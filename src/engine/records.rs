@@ -8,6 +8,7 @@ use std::hash::Hasher as _;
 use std::mem;
 use std::ops::RangeInclusive;
 
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -108,10 +109,35 @@ impl Written {
             let mut scratch = mem::take(&mut self.scratch);
             scratch.clear();
             // Values of known length can always be written; what could not would be read as damaged.
-            self.scratch = postcard::to_extend(value, scratch).unwrap_or_default();
+            self.scratch =
+                postcard::serialize_with_flavor(value, Appended(scratch)).unwrap_or_default();
             [&checksum(&key, &self.scratch)[..], &self.scratch].concat()
         });
         self.records.push((key, value));
+    }
+}
+
+/// Bytes that a value is written behind, texts as a whole: postcard's own way to write behind bytes takes
+/// them one by one.
+struct Appended(Vec<u8>);
+
+impl Flavor for Appended {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Self::Output> {
+        Ok(self.0)
     }
 }
 
