@@ -41,8 +41,8 @@ pub struct Step {
     /// Since when it has been settled, or over; for a deletion: since when it and all below it are
     /// gone.
     pub settled: Option<Evidence>,
-    /// It was deleted before it had settled, or ended.
-    pub is_cut_short: bool,
+    /// What ended it before it had settled, or ended by itself.
+    pub cut_short: CutShort,
     /// That it is gone is known by a list alone.
     pub has_vanished: bool,
     /// It left the selector of its watch: what becomes of it is not known, and not waited for.
@@ -65,6 +65,17 @@ pub struct Step {
     pub scheduled: Option<UnixNanos>,
     /// Finalizers that held its deletion.
     pub finalizers: Vec<Box<str>>,
+}
+
+/// What ends a workload, or a run, before it has settled or ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CutShort {
+    /// Nothing.
+    Not,
+    /// Its deletion.
+    ByDeletion,
+    /// That it was suspended.
+    BySuspension,
 }
 
 /// What is done to workloads, by their uids: shared with what is kept of their tree as it was.

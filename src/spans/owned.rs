@@ -10,7 +10,7 @@ use crate::facts::meta::Uid;
 use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
 use crate::lifecycle::forest::is_set;
-use crate::lifecycle::step::Step;
+use crate::lifecycle::step::{CutShort, Step};
 use crate::lifecycle::transition::Transition;
 use crate::spans::Build;
 use crate::spans::attributes::with_refusal;
@@ -111,10 +111,12 @@ impl Build<'_> {
         });
         let (end, outcome) = match settled {
             Some(settled) if step.has_vanished => (settled, Outcome::Vanished),
-            Some(settled) if step.is_cut_short => (settled, Outcome::Deleted),
-            Some(settled) => {
-                (settled, if has_failed { Outcome::Failed } else { Outcome::Completed })
-            }
+            Some(settled) => match step.cut_short {
+                CutShort::ByDeletion => (settled, Outcome::Deleted),
+                CutShort::BySuspension => (settled, Outcome::Suspended),
+                CutShort::Not if has_failed => (settled, Outcome::Failed),
+                CutShort::Not => (settled, Outcome::Completed),
+            },
             None if has_failed && !self.is_shown => (self.end, Outcome::Failed),
             None => (self.end, Outcome::Unfinished),
         };

@@ -17,7 +17,7 @@ use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, write_of};
-use crate::lifecycle::step::{Step, Steps};
+use crate::lifecycle::step::{CutShort, Step, Steps};
 use crate::lifecycle::transition::{Queued, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
@@ -230,14 +230,13 @@ impl Tree {
         match open.steps.make_mut(uid) {
             // It ends with its deletion, whatever goes on above it.
             Some(run) if run.is_run && run.settled.is_none() && !run.is_deleted => {
-                run.settled = Some(at);
-                run.is_cut_short = true;
+                (run.settled, run.cut_short) = (Some(at), CutShort::ByDeletion);
             }
             Some(known) if known.is_run || known.is_deleted => {}
             None if is_run && open.action != Action::Delete => {}
             Some(known) => {
                 if known.settled.is_none() {
-                    (known.settled, known.is_cut_short) = (Some(at), true);
+                    (known.settled, known.cut_short) = (Some(at), CutShort::ByDeletion);
                 }
                 open.begin_step(uid, step);
             }
@@ -305,9 +304,13 @@ impl Step {
         self.scheduled = new.scheduled;
         let failing = new.status.replica_failure.as_ref().filter(|it| it.is_true);
         self.failure = failing.map(|it| (it.reason.clone(), it.message.clone()));
-        if self.is_run && (self.is_cut_short || new.paused) {
-            // Suspended, it ends; what it does while it goes is its end.
-            self.settled = self.settled.or_else(|| new.paused.then_some(status));
+        let is_suspended = self.is_run && new.paused && self.settled.is_none();
+        if is_suspended && !settle::is_over(new) {
+            (self.settled, self.cut_short) = (Some(status), CutShort::BySuspension);
+        }
+        // What it does while it goes is its end.
+        let is_cut = self.cut_short != CutShort::Not || new.paused;
+        if self.is_run && is_cut && self.settled.is_some() {
             return;
         }
         let standing = settle::standing_since(new, self.before.as_deref());
@@ -341,7 +344,7 @@ pub(super) fn new_step(workload: &Workload, owner: Uid, start: Evidence, from: i
         to: workload.count(),
         writes: Vec::new(),
         settled: None,
-        is_cut_short: false,
+        cut_short: CutShort::Not,
         has_vanished: false,
         is_unseen: false,
         failed: None,

@@ -260,3 +260,39 @@ fn what_is_resumed_links_to_what_was_paused_though_a_pod_was_lost_meanwhile() {
         "#]],
     );
 }
+
+#[test]
+fn an_owned_run_that_is_suspended_has_not_completed() {
+    check(
+        "
+        @0 list
+        @1  cr Workflow.argoproj.io flow mode=run progressing
+        @2  job step of=Workflow.argoproj.io/flow progressing
+        @3  pod a of=job/step restarts=Never scheduled
+        @4  pod a running
+        @10 job step suspended
+        @10.1 pod a going
+        @11 pod a exit=143
+        @11.5 pod a gone
+        @20 job step resumed
+        @21 pod b of=job/step restarts=Never scheduled
+        @22 pod b running
+        @30 pod b exit=0 succeeded
+        @31 job step settled
+        @32 cr Workflow.argoproj.io flow settled
+        @60 wait
+        ",
+        expect![[r#"
+            run Workflow flow 1..32 completed {cause=spec:1, manager=controller}
+              run Job step 2..11 suspended
+                run Pod a 3..11 deleted
+                  start Pod a 3..4 completed
+                  run container a [app] 4..11 completed {reason=Error, exit_code=143}
+              terminate Pod a 10.1..11.5 completed {exit_codes=app=143}
+              run Job step 20..31 completed
+                run Pod b 21..30 completed
+                  start Pod b 21..22 completed
+                  run container b [app] 22..30 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
