@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
+use super::{Debugger, Facts, FailedProbe, MAX_NOTES, Pod, Start, Told};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::meta::Uid;
 use crate::facts::note::Note;
@@ -159,7 +159,13 @@ impl Facts {
                     start.scheduled = Some(Evidence::event(exact, order));
                 }
             }
-            "Pulling" | "Pulled" | "Started" => start.note(note, Told { at: exact, order }),
+            "Pulling" | "Pulled" | "Started" => {
+                // An ephemeral container is no part of the start.
+                let is_debugger = |it: &Debugger| note.container.as_ref() == Some(&it.name);
+                if !self.debuggers.iter().any(is_debugger) {
+                    start.note(note, Told { at: exact, order });
+                }
+            }
             _ => {}
         }
     }

@@ -230,10 +230,11 @@ impl Pod {
         let mut n_crowded = 0;
         let written = self.written_in_place(new);
         self.in_place = new.in_place;
+        // None is ever taken away.
+        let n_known = usize::from(self.n_debuggers);
         self.n_debuggers = u8::try_from(new.debuggers.len()).unwrap_or(u8::MAX);
         let at = Evidence::arrival(lower_bound(new), heard);
         if let Some(seq) = seq.filter(|_| written.is_any()) {
-            let known: Vec<Box<str>> = self.debuggers().iter().map(|it| it.name.clone()).collect();
             let facts = self.facts();
             if written.resources && facts.resizes.len() < MAX_RESIZES {
                 let generation = new.meta.generation;
@@ -248,7 +249,7 @@ impl Pod {
                 let awaits_first = new.containers.iter().any(has_not_run);
                 facts.imaged = Some(Imaged { seq, n_restarts, awaits_first, is_done: false });
             }
-            for debugger in new.debuggers.iter().filter(|it| !known.contains(&it.name)) {
+            for debugger in new.debuggers.iter().skip(n_known) {
                 if facts.debuggers.len() >= MAX_RESIZES {
                     n_crowded += 1;
                     continue;

@@ -204,6 +204,10 @@ impl Start {
     pub(super) fn note(&mut self, note: &Note, told: Told) {
         let Some(name) = &note.container else { return };
         let found = self.containers.iter().position(|known| known.name == *name);
+        // When it is over all its containers are known.
+        if found.is_none() && !self.is_open() {
+            return;
+        }
         let index = found.unwrap_or_else(|| {
             self.containers.push(ContainerStart::new(name));
             self.containers.len() - 1

@@ -439,3 +439,38 @@ fn a_fleet_of_a_hundred_that_is_resized_is_one_reconcile() {
     assert_eq!(told, [Some("reconcile Deployment")]);
     assert!(traces.values().all(|trace| trace.count("resize Pod") == 100));
 }
+
+#[test]
+fn what_events_say_of_an_ephemeral_container_is_no_part_of_a_start() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1
+        @1.1 rs web-1 of=web replicas=1 revision=1
+        @1.2 pod a of=web-1 scheduled
+        @2   pod a running
+        @5   pod a debug=shell
+        @5.1 event pod/a Pulled shell there
+        @6   pod a shell:running
+        @6   event pod/a Started shell
+        @8   pod a shell:exit=0
+        @10  pod a ready
+        @10.1 rs web-1 status=1/1
+        @10.2 deploy web status=1/1/1
+        @12  pod a debug=again
+        @12.1 event pod/a Pulled again there
+        @13  pod a again:running
+        @60 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..10.2 completed {cause=spec:1, manager=controller}
+              create ReplicaSet web-1 1.1..10.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..10 completed
+                  * 5.1 Pulled container.name=shell
+                run container a [shell] 6..8 completed {exit_code=0}
+                  * 6 Started container.name=shell
+            reconcile Deployment web 12..13 completed {cause=owned:f6ab8143-a083-d94f-7081-74e62f081d30:3}
+              -> follows create Deployment spec:1
+        "#]],
+    );
+}
