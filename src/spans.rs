@@ -255,13 +255,22 @@ impl Built {
     }
 }
 
-/// Pods in a failure state that were not asked to go, the earliest failure first.
+/// Pods in a failure state, the earliest failure first. Those that were asked to go are not in one, but
+/// where the transition took them with it: it was deleted, or failed, and made none after them.
 fn failing(closed: &Closed) -> Vec<(&Pod, &Failure)> {
-    let failing = closed.pods.iter().filter(|(_, pod)| !pod.is_going);
+    let seq = Some(closed.transition.seq);
+    let started = |pod: &Pod| pod.start().filter(|start| start.seq == seq).map(|it| it.created);
+    let newest = closed.pods.values().filter_map(|pod| started(pod)).map(|at| at.order()).max();
+    let takes_along = matches!(closed.closing.outcome, Outcome::Deleted | Outcome::Failed);
+    let is_taken = |pod: &Pod| {
+        let asked = pod.end().map(|end| end.requested.order());
+        takes_along && !pod.was_ready && started(pod).is_some() && asked > newest
+    };
+    let failing = closed.pods.iter().filter(|(_, pod)| !pod.is_going || is_taken(pod));
     let mut failing: Vec<_> = failing
         .filter_map(|(uid, pod)| pod.failure().map(|(it, since)| (since.order(), *uid, &**pod, it)))
         .collect();
-    failing.sort_by_key(|(since, uid, ..)| (*since, *uid));
+    failing.sort_by_key(|(since, uid, pod, _)| (pod.is_going, *since, *uid));
     failing.into_iter().map(|(_, _, pod, failure)| (pod, failure)).collect()
 }
 

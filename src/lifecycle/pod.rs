@@ -349,6 +349,8 @@ impl Pod {
 
     fn apply_failure(&mut self, new: &PodSnapshot, heard: Heard) {
         match reason::of(new) {
+            // A Pod that is terminating cannot fail, nor does it recover: it goes as it was.
+            None if new.meta.deletion.is_some() => {}
             // A run that had failed stays so, whatever becomes of its Pod.
             None if self.is_finished && !self.restarts_always => {}
             None => {

@@ -146,6 +146,9 @@ pub struct Lost {
     pub message: Option<Box<str>>,
 }
 
+/// The reason of a loss of which no more is known than that the Pod is not Ready.
+pub const UNREADY: &str = "Unready";
+
 /// When a transition has settled: fixed as it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Settles {

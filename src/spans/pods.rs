@@ -143,8 +143,18 @@ impl<'a> Build<'a> {
         self.push_pod(&mut draft, pod);
         draft.links = self.own_links(&start.stamps);
         push_skew(&mut draft, chain.skew);
-        let is_open = matches!(outcome, Outcome::Unfinished | Outcome::Failed);
-        if let Some((failure, _)) = pod.failure().filter(|_| is_open && !pod.is_going) {
+        // One that was asked to go failed before, or not at all.
+        let is_open = match outcome {
+            Outcome::Deleted | Outcome::Failed => true,
+            Outcome::Unfinished => !pod.is_going,
+            Outcome::Completed
+            | Outcome::Superseded
+            | Outcome::Paused
+            | Outcome::Suspended
+            | Outcome::TimedOut
+            | Outcome::Vanished => false,
+        };
+        if let Some((failure, _)) = pod.failure().filter(|_| is_open) {
             if !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);
             }

@@ -4,9 +4,9 @@ use super::draft::{Draft, Identity};
 use super::phases::Chain;
 use super::{Build, pod_ref};
 use crate::facts::ids::SpanId;
-use crate::facts::instant::Instant;
+use crate::facts::instant::{Evidence, Instant};
 use crate::facts::meta::Uid;
-use crate::facts::pod::Role;
+use crate::facts::pod::{Exit, Role};
 use crate::facts::span::Outcome;
 use crate::facts::time::Nanos;
 use crate::lifecycle::pod::{Pod, PodRun, Run};
@@ -32,7 +32,7 @@ impl Build<'_> {
         let (end, outcome) = self.run_end((uid, pod), run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
         self.push_pod(&mut draft, pod);
-        let has_failed = outcome == Outcome::Failed
+        let has_failed = matches!(outcome, Outcome::Failed | Outcome::Deleted)
             || (outcome == Outcome::Unfinished && !pod.is_going && !self.is_shown);
         if let Some((failure, _)) = pod.failure().filter(|_| has_failed) {
             if outcome == Outcome::Failed || !failure.is_waiting {
@@ -55,6 +55,8 @@ impl Build<'_> {
         created: &Instant,
     ) -> (Instant, Outcome) {
         let has_failed = pod.failure().is_some_and(|(failure, _)| !failure.is_waiting);
+        // The end of what had finished is of no transition.
+        let had_finished = pod.end().is_some_and(|end| end.seq.is_none());
         let finished = run.finished.filter(|_| !run.is_cut);
         let asked = pod.end().map(|end| end.requested.instant(Nanos(0)));
         let vanished = pod.end().is_some_and(|end| end.has_vanished);
@@ -65,7 +67,7 @@ impl Build<'_> {
             }
             (None, Some(asked)) if !run.is_cut => {
                 let outcome = match vanished {
-                    _ if has_failed => Outcome::Failed,
+                    _ if has_failed && had_finished => Outcome::Failed,
                     true => Outcome::Vanished,
                     false => Outcome::Deleted,
                 };
@@ -94,23 +96,23 @@ impl Build<'_> {
         parent: SpanId,
     ) {
         for one in &run.runs {
+            let next = run.next(one).map(|next| next.started);
             let first = chain.filter(|_| one.attempt == 0).and_then(|chain| {
                 let containers = pod.start()?.containers.iter().zip(&chain.containers);
                 let mut of_it = containers.filter(|(it, _)| it.name == one.container);
                 of_it.find_map(|(_, chain)| chain.run)
             });
             let skew = chain.map_or(Nanos(0), |chain| chain.skew);
-            let draft = self.container_run(uid, pod, one, first, skew, parent);
+            let draft = self.container_run((uid, pod), one, (first, next), skew, parent);
             self.drafts.push(draft);
         }
     }
 
     fn container_run(
         &self,
-        uid: Uid,
-        pod: &Pod,
+        (uid, pod): (Uid, &Pod),
         run: &Run,
-        first: Option<Instant>,
+        (first, next): (Option<Instant>, Option<Evidence>),
         skew: Nanos,
         parent: SpanId,
     ) -> Draft {
@@ -128,15 +130,21 @@ impl Build<'_> {
         let asked = pod.end().map(|end| end.requested.order());
         let was_asked =
             run.ended.as_ref().zip(asked).is_some_and(|((at, _), asked)| at.order() >= asked);
-        let is_well = |code: i32| code == 0 || run.role == Role::Sidecar || was_asked;
+        // So does what is removed because another container of its Pod ended (KEP-5532).
+        let is_removed = |exit: &Exit| &*exit.reason == "RestartingAllContainers";
+        let is_well = |exit: &Exit| {
+            exit.code == 0 || run.role == Role::Sidecar || was_asked || is_removed(exit)
+        };
         let (end, outcome) = match &ended {
             Some((end, exit)) => {
-                let outcome = if is_well(exit.code) { Outcome::Completed } else { Outcome::Failed };
+                let outcome = if is_well(exit) { Outcome::Completed } else { Outcome::Failed };
                 (*end, outcome)
             }
             None => {
                 let gone = pod.end().and_then(|end| end.gone).map(|gone| gone.instant(Nanos(0)));
-                let end = gone.unwrap_or_else(|| self.seen_until(uid));
+                // What ran again had ended before that; how was not seen.
+                let next = next.map(|next| next.instant(skew));
+                let end = next.or(gone).unwrap_or_else(|| self.seen_until(uid));
                 (end.not_before(&from), Outcome::Unfinished)
             }
         };

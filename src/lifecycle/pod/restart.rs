@@ -180,13 +180,15 @@ impl Pod {
                 let ended = attempt.checked_sub(1).and_then(|before| {
                     self.run().and_then(|run| run.end_of(&container.name, before))
                 });
-                let finished = ended
-                    .unwrap_or_else(|| Evidence::object_or(exit.finished, lower_bound(new), heard));
+                let told =
+                    || (Evidence::object_or(exit.finished, lower_bound(new), heard), exit.clone());
+                let (finished, exit) = ended.cloned().unwrap_or_else(told);
                 let restart = Restart {
                     seq,
                     container: container.name.clone(),
                     attempt,
-                    exit: exit.clone(),
+                    forced: self.forced(&container.name, &exit),
+                    exit,
                     finished,
                     running: None,
                     done: None,
@@ -195,7 +197,6 @@ impl Pod {
                     is_in_start: self.start().is_some_and(|start| {
                         if start.is_of_run { start.is_open() } else { !self.was_ready }
                     }),
-                    forced: self.forced(&container.name, exit),
                     n_missed: attempt.saturating_sub(n_known + 1),
                     is_cut: false,
                 };

@@ -82,18 +82,29 @@ impl PodRun {
         }
     }
 
-    /// The end of the container that ended last, if all that ran have ended.
+    /// The end of the container that ended last, if all that ran have ended. What ran again had ended
+    /// before that, even if nobody saw it.
     #[must_use]
     pub fn last_end(&self) -> Option<Evidence> {
-        let ends: Option<Vec<Evidence>> =
-            self.runs.iter().map(|run| run.ended.as_ref().map(|(at, _)| *at)).collect();
+        let ends = self.runs.iter().filter_map(|run| match &run.ended {
+            Some((at, _)) => Some(Some(*at)),
+            None => self.next(run).is_none().then_some(None),
+        });
+        let ends: Option<Vec<Evidence>> = ends.collect();
         ends?.into_iter().max_by_key(|end| (end.lo, end.order()))
     }
 
-    /// When the run `attempt` of a container ended.
-    pub(super) fn end_of(&self, container: &str, attempt: u32) -> Option<Evidence> {
+    /// The run of its container that came after this one.
+    #[must_use]
+    pub fn next(&self, run: &Run) -> Option<&Run> {
+        let is_later = |it: &&Run| it.container == run.container && it.attempt > run.attempt;
+        self.runs.iter().filter(is_later).min_by_key(|it| it.attempt)
+    }
+
+    /// When and how the run `attempt` of a container ended.
+    pub(super) fn end_of(&self, container: &str, attempt: u32) -> Option<&(Evidence, Exit)> {
         let is_it = |run: &&Run| run.attempt == attempt && *run.container == *container;
-        self.runs.iter().find(is_it)?.ended.as_ref().map(|(at, _)| *at)
+        self.runs.iter().find(is_it)?.ended.as_ref()
     }
 
     fn run(
@@ -102,21 +113,22 @@ impl PodRun {
         attempt: u32,
         started: Evidence,
     ) -> Option<&mut Run> {
-        let is_it = |run: &Run| run.attempt == attempt && run.container == container.name;
-        let at = self.runs.iter().position(is_it).or_else(|| {
-            (self.runs.len() < MAX_RUNS).then(|| {
-                self.runs.push(Run {
-                    container: container.name.clone(),
-                    role: container.role,
-                    image: container.image.clone(),
-                    attempt,
-                    started,
-                    ended: None,
-                });
-                self.runs.len() - 1
-            })
-        })?;
-        self.runs.get_mut(at)
+        if self.known(container, attempt).is_none() && self.runs.len() < MAX_RUNS {
+            self.runs.push(Run {
+                container: container.name.clone(),
+                role: container.role,
+                image: container.image.clone(),
+                attempt,
+                started,
+                ended: None,
+            });
+        }
+        self.known(container, attempt)
+    }
+
+    fn known(&mut self, container: &ContainerSnapshot, attempt: u32) -> Option<&mut Run> {
+        let is_it = |run: &&mut Run| run.attempt == attempt && run.container == container.name;
+        self.runs.iter_mut().find(is_it)
     }
 
     fn ended(
@@ -127,11 +139,15 @@ impl PodRun {
         lo: UnixNanos,
         heard: Heard,
     ) {
-        // Without a start it never ran.
-        let Some(since) = exit.started else { return };
-        let run = self.run(container, attempt, Evidence::object(since, heard));
+        let run = match exit.started {
+            Some(since) => self.run(container, attempt, Evidence::object(since, heard)),
+            // Without a start it never ran, but where that was seen: of what is removed to restart all
+            // containers no times are left.
+            None => self.known(container, attempt),
+        };
         if let Some(run) = run.filter(|run| run.ended.is_none()) {
-            let at = Evidence::object_or(exit.finished, run.started.lo.max(lo.min(since)), heard);
+            let lo = exit.started.map_or(lo, |since| lo.min(since));
+            let at = Evidence::object_or(exit.finished, run.started.lo.max(lo), heard);
             run.ended = Some((at, exit.clone()));
         }
     }

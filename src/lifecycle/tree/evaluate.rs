@@ -4,7 +4,7 @@ use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::span::Outcome;
-use crate::facts::time::{Nanos, UnixNanos};
+use crate::facts::time::{Nanos, SECOND, UnixNanos};
 use crate::facts::workload::{Mode, Reporting, Verdict, Workload};
 use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::is_set;
@@ -78,7 +78,7 @@ impl Tree {
         };
         match settle::standing_since(root, pending.before.as_deref()) {
             Standing::Failed { reason, message, at: said } => {
-                let end = at.or_said(said);
+                let end = said_within(pending, said, at);
                 let declared = Some((reason.into(), message.to_owned()));
                 self.close(Outcome::Failed, end, declared, turn);
             }
@@ -220,12 +220,15 @@ impl Tree {
     /// A run ends with its terminal condition.
     fn evaluate_run(&mut self, at: Evidence, turn: &mut Turn<'_>) {
         let Some(root) = self.root.as_deref() else { return };
+        let Some(open) = self.pending.as_deref() else { return };
         match settle::standing(root) {
             Standing::Progressing => {}
-            Standing::Settled(said) => self.close(Outcome::Completed, at.or_said(said), None, turn),
+            Standing::Settled(said) => {
+                self.close(Outcome::Completed, said_within(open, said, at), None, turn);
+            }
             Standing::Failed { reason, message, at: said } => {
                 let declared = Some((reason.into(), message.to_owned()));
-                self.close(Outcome::Failed, at.or_said(said), declared, turn);
+                self.close(Outcome::Failed, said_within(open, said, at), declared, turn);
             }
         }
     }
@@ -321,4 +324,10 @@ fn failed_below(open: &Transition) -> Option<(Box<str>, String)> {
 /// What was written below has settled, what runs below has ended, and what was deleted is gone.
 fn have_settled(open: &Transition) -> bool {
     !open.steps.values().any(|step| step.is_awaited())
+}
+
+/// When a controller says that what is open ended, where that can be: if it was over before it began, by
+/// that clock, the clock is off, and it ended when that was written.
+fn said_within(open: &Transition, said: Option<UnixNanos>, at: Evidence) -> Evidence {
+    at.or_said(said.filter(|said| said.plus(SECOND) > open.start.lo))
 }

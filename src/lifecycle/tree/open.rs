@@ -18,7 +18,7 @@ use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Ended};
 use crate::lifecycle::pod::{Pod, Seq};
 use crate::lifecycle::step::Steps;
-use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, Trial};
+use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, Trial, UNREADY};
 use crate::lifecycle::turn::Turn;
 
 impl Tree {
@@ -409,9 +409,7 @@ impl Lost {
         Self {
             pod: Arc::from(&*pod.name),
             node: pod.node.clone(),
-            reason: Some(
-                failure.map_or_else(|| "Unready".into(), |failure| failure.reason.clone()),
-            ),
+            reason: Some(failure.map_or_else(|| UNREADY.into(), |failure| failure.reason.clone())),
             message: failure.map(|failure| failure.message.as_str().into()),
         }
     }

@@ -14,7 +14,7 @@ use crate::facts::time::{SECOND, UnixNanos};
 use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Seq, Start};
-use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition};
+use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, UNREADY};
 use crate::lifecycle::turn::{Seen, Turn};
 
 impl Tree {
@@ -38,6 +38,7 @@ impl Tree {
             self.pod_lost(new, loss, turn);
         }
         let was_ready = self.pods.of(uid).is_some_and(|pod| pod.is_ready);
+        let unready = self.pods.of(uid).and_then(|pod| pod.unready().copied());
         let was_missed = self.pods.of(uid).is_some_and(|pod| pod.missed().is_some());
         self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
@@ -52,7 +53,7 @@ impl Tree {
         if loss.is_some() && self.top().uid == uid {
             self.bare_ended(new, turn);
         }
-        let at = pod_evidence(new, was_ready, turn.seen);
+        let at = pod_evidence(new, (was_ready, unready), turn.seen);
         // A container exits before its Pod is not Ready.
         let lost = loss.as_ref().map(Loss::at).filter(|_| !self.is_healthy());
         let at = lost.unwrap_or(at);
@@ -157,6 +158,13 @@ impl Tree {
         let is_bare = uid == self.top().uid;
         let Some(known) = self.pods.of(uid).filter(|pod| !pod.is_untraced) else { return };
         let lost = Lost::of(last, known);
+        let loss = match loss {
+            Loss::Gone(at) => {
+                let told = self.told_unready(last, known, turn.seen);
+                &Loss::Gone(told.copied().unwrap_or(*at))
+            }
+            Loss::Exited(_) | Loss::Vanished(_) => loss,
+        };
         let is_gone = matches!(loss, Loss::Gone(_)) && !pod::is_finished(last);
         if is_bare && is_gone {
             return self.terminate_bare(loss.at(), turn);
@@ -164,6 +172,22 @@ impl Tree {
         let is_outdated = matches!(loss, Loss::Gone(_)) && self.is_outdated(last);
         let action = if is_outdated { Action::Update } else { Action::Recover };
         self.opens_by_loss(uid, loss, action, lost, turn);
+    }
+
+    /// Since when a Pod that has failed was not Ready, if the kubelet said so before: it ends the containers of a
+    /// Pod that it makes fail first, and says then that it has (`PodFailed`,
+    /// `pkg/kubelet/status/generate.go`).
+    fn told_unready<'a>(
+        &self,
+        failed: &PodSnapshot,
+        known: &'a Pod,
+        seen: Seen,
+    ) -> Option<&'a Evidence> {
+        let is_failed = failed.phase == PodPhase::Failed && failed.meta.deletion.is_none();
+        let says_so = failed.ready.as_ref().is_some_and(|ready| &*ready.reason == "PodFailed");
+        let told = known.unready().filter(|_| is_failed && says_so)?;
+        let last = self.last.as_deref().map(|last| last.end.order());
+        (told.order() < seen.heard.order && last <= Some(told.order())).then_some(told)
     }
 
     pub(super) fn opens_by_loss(
@@ -186,6 +210,7 @@ impl Tree {
             Loss::Exited(_) => true,
         });
         if let Some(open) = self.open() {
+            learn_why(open, &lost);
             let by_status = open.settles == Settles::ByStatus && is_wanted;
             if let Some(trial) = open.trial.as_mut().filter(|_| by_status) {
                 trial.is_unstable = true;
@@ -226,7 +251,8 @@ impl Tree {
         if !is_end || is_busy || self.is_muted || self.is_unjudged {
             return;
         }
-        let at = pod_evidence(new, pod.is_ready, turn.seen);
+        let told = self.told_unready(new, pod, turn.seen).copied();
+        let at = told.unwrap_or_else(|| pod_evidence(new, (pod.is_ready, None), turn.seen));
         let failure = pod.failure().map(|(it, _)| (it.reason.clone(), it.message.clone()));
         let end = pod::finish(new, turn.seen.heard);
         let lost = Lost::of(new, pod);
@@ -366,8 +392,8 @@ impl Tree {
         let Some(pod) = self.pods.of(new.meta.uid) else { return };
         let finished = pod.run().and_then(|run| run.finished);
         if action == Action::Run {
-            if let Some(finished) = finished.filter(|_| new.phase == PodPhase::Succeeded) {
-                return self.close(Outcome::Completed, finished, None, turn);
+            if new.phase == PodPhase::Succeeded {
+                return self.close(Outcome::Completed, finished.unwrap_or(at), None, turn);
             }
         } else if action != Action::Start {
             return;
@@ -384,10 +410,26 @@ impl Tree {
     }
 }
 
-/// When what a version of a Pod shows became true: its readiness turned, or else it was written.
-fn pod_evidence(new: &PodSnapshot, was_ready: bool, seen: Seen) -> Evidence {
+/// A Pod that a `recover` began with for it was not Ready is lost altogether: that says why.
+fn learn_why(open: &mut Transition, lost: &Lost) {
+    let is_it = |known: &Lost| known.pod == lost.pod && known.reason.as_deref() == Some(UNREADY);
+    if let Some(known) = open.lost.as_deref_mut().filter(|known| is_it(known))
+        && lost.reason.is_some()
+    {
+        *known = lost.clone();
+    }
+}
+
+/// When what a version of a Pod shows became true: its readiness turned, or else it was written. A kubelet
+/// that comes back says that its Pod is Ready since before it was away: that was another time.
+fn pod_evidence(
+    new: &PodSnapshot,
+    (was_ready, unready): (bool, Option<Evidence>),
+    seen: Seen,
+) -> Evidence {
     let turned = new.ready.as_ref().filter(|ready| ready.is_true != was_ready);
     let changed = turned.and_then(|ready| ready.changed);
+    let changed = changed.filter(|at| unready.is_none_or(|unready| unready.lo <= *at));
     let lo = pod::lower_bound(new);
     Evidence::object_or(changed, lo, seen.heard)
 }

@@ -239,3 +239,63 @@ fn pods_of_an_older_revision_that_go_with_their_namespace_are_part_of_one_deleti
         "#]],
     );
 }
+
+#[test]
+fn a_pod_that_is_deleted_before_it_was_ready_says_what_kept_it() {
+    check(
+        "
+        @0 list
+        @1   deploy web replicas=1
+        @1.1 rs web-1 of=web replicas=1 revision=1
+        @1.2 pod a of=web-1 scheduled
+        @2   pod a waiting=ErrImagePull
+        @10  pod a going
+        @11  pod a gone
+        @11.1 pod b of=web-1 scheduled
+        @12  pod b running ready
+        @12.1 rs web-1 status=1/1
+        @12.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Deployment web 1..12.2 completed {cause=spec:1, manager=controller}
+              create ReplicaSet web-1 1.1..12.1 completed {replicas.from=0, replicas.to=1}
+                start Pod a 1.2..10 deleted ERROR ErrImagePull: container app: it is so
+                terminate Pod a 10..11 completed
+                start Pod b 11.1..12 completed
+        "#]],
+    );
+}
+
+// The namespace goes: its Pods before their workloads (KEP-5080).
+#[test]
+fn what_is_deleted_in_mid_rollout_says_what_its_pods_ran_into_though_they_went_first() {
+    check(
+        "
+        @0 settled web a
+        @20   deploy web image=v2
+        @20.1 rs web-2 of=web replicas=1 revision=2 image=v2
+        @20.2 pod b of=web-2 scheduled
+        @21   pod b waiting=ErrImagePull
+        @30   pod a going
+        @30   pod b going
+        @31   pod a gone
+        @31   pod b gone
+        @32   deploy web gone
+        @32   rs web-1 gone
+        @32   rs web-2 gone
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web 20..32 deleted ERROR ErrImagePull: container app: it is so {cause=spec:2, manager=controller, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 20.1..32 unfinished ERROR ErrImagePull: container app: it is so {replicas.from=0, replicas.to=1}
+                start Pod b 20.2..30 deleted ERROR ErrImagePull: container app: it is so
+                terminate Pod b 30..31 completed
+              terminate Pod a 30..31 completed
+            delete Deployment web 32..32 completed {cause=delete}
+              -> supersedes update Deployment spec:2
+              delete ReplicaSet web-1 32..32 completed
+              delete ReplicaSet web-2 32..32 completed
+        "#]],
+    );
+}

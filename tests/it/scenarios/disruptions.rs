@@ -191,3 +191,39 @@ fn a_pod_that_the_kubelet_evicts_says_so_though_its_container_ends_well() {
         "#]],
     );
 }
+
+#[test]
+fn a_pod_that_the_kubelet_makes_fail_is_lost_from_when_it_says_so_and_not_when_it_has_ended() {
+    check(
+        "
+        @0 settled web a
+        @30 pod a unready=PodFailed
+        @38 pod a exit=0 finished=37 failed=DeadlineExceeded
+        @38.1 pod b of=web-1 scheduled
+        @39 pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 30..39 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, reason=DeadlineExceeded}
+              start Pod b 38.1..39 completed
+        "#]],
+    );
+}
+
+#[test]
+fn the_end_of_a_bare_pod_that_the_kubelet_makes_fail_begins_when_it_says_so() {
+    check(
+        "
+        @0 list
+        @1 pod solo scheduled
+        @2 pod solo running ready
+        @30 pod solo unready=PodFailed
+        @35 pod solo exit=0 finished=33 failed=Evicted
+        @60 wait
+        ",
+        expect![[r#"
+            start Pod solo 1..2 completed {cause=spec:1}
+            terminate Pod solo 30..34 failed ERROR Evicted: the Pod has failed {cause=end, reason=Evicted}
+        "#]],
+    );
+}

@@ -1,7 +1,8 @@
 //! The words of Pods.
 //!
 //! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
-//! label that names its revision), `scheduled node=n sandbox ready unready mirror`, and what keeps it
+//! label that names its revision), `scheduled node=n sandbox ready unready mirror` (`turned=s` is when its
+//! readiness did; `unready=PodFailed` says why), and what keeps it
 //! from a node: `unschedulable gated` (until `ungated`), `claims=data,logs`; `readiness-gates` and
 //! `containers-ready`; `said=text` is the message of a condition or of a waiting
 //! container (with `_` for spaces),
@@ -12,6 +13,7 @@
 //! names no generation.
 //! Of a container, the last one or with its name before it (`setup:running`): `running` (the
 //! sandbox stands too, but for `old-kubelet`), `started probe waiting=ErrImagePull exit=3 crash`.
+//! `removed` is removed by the kubelet because another one ended (RestartAllContainers).
 //! `exit` ends readiness too (`finished=s` says when it truly was, `why=OOMKilled signal=9` how),
 //! `crash` waits in CrashLoopBackOff, and `running` after either is a restart. That all containers have ended is
 //! said by `succeeded` or `failed`, as only the restartPolicy tells whether one comes again:
@@ -86,6 +88,9 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             message: message.into(),
         })
     };
+    let turned = line.value("turned").map_or(second, seconds);
+    let turns =
+        |is_true, reason| said(is_true, reason).map(|it| Condition { changed: Some(turned), ..it });
     if let Some(containers) = line.value("containers") {
         new.containers = containers
             .split(',')
@@ -127,11 +132,11 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             ("containers-ready", _) => new.containers_ready = said(true, ""),
             ("sandbox", _) => new.sandbox = said(true, ""),
             ("ready", _) => {
-                new.ready = said(true, "");
+                new.ready = turns(true, "");
                 new.containers.iter_mut().for_each(|it| it.ready = it.role != Role::Init);
             }
-            ("unready", _) => {
-                new.ready = said(false, "ContainersNotReady");
+            ("unready", why) => {
+                new.ready = turns(false, if why.is_empty() { "ContainersNotReady" } else { why });
                 new.containers.iter_mut().for_each(|it| it.ready = false);
             }
             ("exit", _) if name.is_empty() && new.ready.as_ref().is_some_and(|it| it.is_true) => {
@@ -205,6 +210,12 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
         "running" => {
             let exit = match &container.state {
                 ContainerState::Terminated(exit) => Some(exit.clone()),
+                // What was removed has been counted.
+                ContainerState::Waiting { reason, .. }
+                    if &**reason == "RestartingAllContainers" =>
+                {
+                    None
+                }
                 ContainerState::Waiting { .. } => container.last.clone(),
                 ContainerState::Running(_) => None,
             };
@@ -245,6 +256,21 @@ fn write_container(container: &mut ContainerSnapshot, word: &str, line: &Line<'_
                 reason: "CrashLoopBackOff".into(),
                 message: "back-off".into(),
             };
+        }
+        "removed" => {
+            let reason: Box<str> = "RestartingAllContainers".into();
+            let message = Box::default();
+            (container.ready, container.started) = (false, false);
+            container.restarts += 1;
+            container.last = Some(Box::new(Exit {
+                code: 137,
+                signal: None,
+                reason: reason.clone(),
+                message: Box::default(),
+                started: None,
+                finished: None,
+            }));
+            container.state = ContainerState::Waiting { reason, message };
         }
         "waiting" => {
             container.state =

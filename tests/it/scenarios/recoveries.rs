@@ -271,3 +271,38 @@ fn a_loss_that_outlasts_the_write_that_came_over_its_recovery_is_another_recover
         "#]],
     );
 }
+
+// A kubelet that comes back writes the condition that it had, with the time of that; the node lifecycle
+// controller had written another meanwhile.
+#[test]
+fn a_pod_whose_node_comes_back_is_ready_from_then_on_whatever_its_condition_says() {
+    check(
+        "
+        @0 settled web a
+        @30 pod a unready
+        @66 pod a ready turned=-97
+        @90 wait
+        ",
+        expect![[r#"
+            recover Deployment web 30..66 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, reason=Unready}
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_was_not_ready_and_is_then_evicted_says_why_it_was_lost() {
+    check(
+        "
+        @0 settled web a
+        @30  pod a unready
+        @330 pod a going disrupted=DeletionByTaintManager
+        @331 pod b of=web-1 scheduled
+        @332 pod b running ready
+        @400 wait
+        ",
+        expect![[r#"
+            recover Deployment web 30..332 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, pods.terminating=1, reason=NodeLost}
+              start Pod b 331..332 completed
+        "#]],
+    );
+}

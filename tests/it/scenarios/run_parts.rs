@@ -76,8 +76,8 @@ fn a_restart_that_the_kubelet_waited_for_when_the_pod_went_is_told() {
         @120 wait
         ",
         expect![[r#"
-            run Job load 1..90.2 failed ERROR BackoffLimitExceeded: it is so {cause=spec:1, manager=kubectl}
-              run Pod x 1.1..90 deleted
+            run Job load 1..90.2 failed ERROR BackoffLimitExceeded: it is so (Error: container app exited with 1) {cause=spec:1, manager=kubectl}
+              run Pod x 1.1..90 deleted ERROR Error: container app exited with 1 {exit_code=1}
                 start Pod x 1.1..2 completed
                 run container x [app] 2..4 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
                 restart container x [app] 4..90 deleted {reason=Error, exit_code=1}
@@ -273,6 +273,59 @@ fn an_exit_that_is_first_seen_while_the_next_run_is_waited_for_is_of_the_run_bef
                 run container x [app] 2..5 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
                 restart container x [app] 5..14 completed {reason=Error, exit_code=1}
                 run container x [app] 14..16 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+// RestartAllContainers: of what is removed no times are left.
+#[test]
+fn a_pod_whose_containers_are_all_restarted_for_one_of_them_runs_to_its_end() {
+    check(
+        "
+        @0 list
+        @1  pod solo restarts=Never containers=main,worker scheduled
+        @2  pod solo main:running worker:running ready
+        @10 pod solo worker:exit=42
+        @12 pod solo main:removed worker:removed
+        @13 pod solo main:running worker:running ready
+        @20 pod solo worker:exit=0
+        @25 pod solo main:exit=0 succeeded
+        @60 wait
+        ",
+        expect![[r#"
+            run Pod solo 1..25 completed {cause=spec:1}
+              start Pod solo 1..2 completed
+              run container solo [worker] 2..10 failed ERROR Error: container worker exited with 42 {reason=Error, exit_code=42}
+              run container solo [main] 2..12 completed {reason=RestartingAllContainers, exit_code=137}
+              restart container solo [worker] 10..13 completed {reason=Error, exit_code=42}
+              restart container solo [main] 12..13 completed {reason=RestartingAllContainers, exit_code=137}
+              run container solo [worker] 13..20 completed {reason=Completed, exit_code=0}
+              run container solo [main] 13..25 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_whose_end_nobody_saw_had_ended_when_its_container_ran_again() {
+    check(
+        "
+        @0 list
+        @1  pod solo restarts=OnFailure scheduled
+        @2  pod solo running ready
+        @10 missed pod solo exit=1
+        @11 missed pod solo running
+        @12 missed pod solo exit=1
+        @13 pod solo running
+        @25 pod solo exit=0 succeeded
+        @60 wait
+        ",
+        expect![[r#"
+            run Pod solo 1..25 completed {cause=spec:1}
+              start Pod solo 1..2 completed
+              run container solo [app] 2..12 unfinished
+              run container solo [app] 12..13 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
+              restart container solo [app] 13..13 completed {reason=Error, exit_code=1, restarts.missed=1}
+              run container solo [app] 13..25 completed {reason=Completed, exit_code=0}
         "#]],
     );
 }

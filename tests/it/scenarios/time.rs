@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check_full;
+use super::tree::{check, check_full};
 
 #[test]
 fn the_time_of_a_write_lies_in_its_second_and_not_after_its_arrival() {
@@ -419,6 +419,27 @@ fn restarts_are_shifted_with_all_else_of_their_node() {
                 run container x [app] 101.5..103.5 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
                 restart container x [app] 103.5..104.5 completed {reason=Error, exit_code=1, clock.skew_ms=-4000, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
                 run container x [app] 104.5..106.5 completed {reason=Completed, exit_code=0, start.source=watch, end.source=watch, time.uncertainty_ms=2499}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_that_failed_before_it_began_by_its_controllers_clock_failed_when_that_was_written() {
+    check(
+        "
+        @0 list
+        @50 job migrate progressing
+        @51 pod a of=job/migrate restarts=Never scheduled
+        @52 pod a running
+        @60 pod a exit=1 failed
+        @61 job migrate failed=BackoffLimitExceeded turned=21
+        @90 wait
+        ",
+        expect![[r#"
+            run Job migrate 50..61 failed ERROR BackoffLimitExceeded: it is so (Error: container app exited with 1) {cause=spec:1, manager=controller}
+              run Pod a 51..60 failed ERROR Error: container app exited with 1 {exit_code=1}
+                start Pod a 51..52 completed
+                run container a [app] 52..60 failed ERROR Error: container app exited with 1 {reason=Error, exit_code=1}
         "#]],
     );
 }

@@ -147,7 +147,7 @@ fn a_run_below_that_is_suspended_and_resumed_runs_twice() {
         ",
         expect![[r#"
             run JobSet train 1..50.2 completed {cause=spec:1, manager=kubectl}
-              run Job train-0 1.1..10.2 completed
+              run Job train-0 1.1..10.2 suspended
                 run Pod x 1.2..10.2 deleted
                   start Pod x 1.2..2 completed
                   run container x [app] 2..10.2 unfinished
