@@ -154,8 +154,8 @@ pub const UNREADY: &str = "Unready";
 pub enum Settles {
     /// When its controller says so.
     ByStatus,
-    /// The same, once the DaemonSet wants the number of nodes that its Pods came or went for, as
-    /// soon as that is known.
+    /// The same, once the DaemonSet wants the number of nodes that its Pods came or went for; `None`,
+    /// which waits for that to become another, is of states of before.
     WhenNodesAre(Option<i64>),
     /// When as many Pods as wanted have been ready for a while.
     ByHealth {

@@ -320,7 +320,8 @@ impl Tree {
     }
 
     /// Opens what a Pod caused: as a rule a `recover`. Only a Pod that came or went may have done
-    /// so because a DaemonSet wants another number of nodes.
+    /// so because a DaemonSet wants another number of nodes; where it does not, one came for a node
+    /// that joined, and another goes with one that left.
     pub(super) fn open_by_pod(
         &mut self,
         action: Action,
@@ -344,7 +345,6 @@ impl Tree {
         let moved = Some(moved).filter(|from| is_of_nodes && *from != desired);
         let (action, settles) = match moved {
             Some(_) => (Action::Scale, Settles::WhenNodesAre(Some(desired))),
-            None if action == Action::Scale => (action, Settles::WhenNodesAre(None)),
             None => (action, Settles::ByHealth { may_be_of_nodes: by.comes_or_goes }),
         };
         let open = self.open_transition(action, settles, cause, by.at, turn);

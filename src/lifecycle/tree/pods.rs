@@ -125,7 +125,7 @@ impl Tree {
             self.link_stamps(new.stamps.to_vec(), false);
         } else if self.is_of_new_node(turn.seen.desired) {
             let by = ByPod { uid, second: at.lo.seconds(), comes_or_goes: true, at };
-            self.open_by_pod(Action::Scale, by, None, turn);
+            self.open_by_pod(Action::Recover, by, None, turn);
         } else if self.is_of_new_node_below(pod) {
             // Its DaemonSet says a moment later of how many nodes it wants one.
             self.reconcile(format!("pods:{uid}:{}", at.lo.seconds()), at, turn);
@@ -211,6 +211,11 @@ impl Tree {
         });
         if let Some(open) = self.open() {
             learn_why(open, &lost);
+            if open.action == Action::Recover && open.lost.is_none() {
+                // The Pod that opened it came in the place of this one.
+                open.lost = Some(Box::new(lost));
+                return;
+            }
             let by_status = open.settles == Settles::ByStatus && is_wanted;
             if let Some(trial) = open.trial.as_mut().filter(|_| by_status) {
                 trial.is_unstable = true;

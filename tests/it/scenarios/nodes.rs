@@ -82,6 +82,48 @@ fn a_node_that_leaves_is_the_same_scale_when_the_status_came_first() {
     );
 }
 
+// Both in one look of the controller, which makes the new Pod first: the number stays the same.
+#[test]
+fn a_node_that_joins_as_another_leaves_is_a_recover_of_the_pod_that_went() {
+    check_also(
+        &["lifespan.lost.pod", "lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1 a2
+        @20   pod a3 of=ds/agent revision=r1
+        @20.1 pod a2 going grace=3
+        @20.2 ds agent status=2/2/1
+        @22   pod a3 running ready
+        @22.1 ds agent status=2/2/2
+        @23   pod a2 gone
+        @4000 wait
+        ",
+        expect![[r#"
+            recover DaemonSet agent 20..22 completed {cause=pods:6b371653-853c-64bf-6f4a-d73bdefbb2b1:1700000020, pods.terminating=1, lost.pod=a2}
+              start Pod a3 20..22 completed
+              terminate Pod a2 20.1..23 completed {reason=scaled down}
+        "#]],
+    );
+}
+
+// Its last status is late, and tells the number when the Pod has long been taken in.
+#[test]
+fn a_node_whose_number_is_told_after_its_pod_came_is_a_scale_all_the_same() {
+    check_also(
+        &["lifespan.replicas.from", "lifespan.replicas.to"],
+        "
+        @0 settled ds/agent a1
+        @20   pod a2 of=ds/agent revision=r1
+        @22   pod a2 running ready
+        @25   ds agent status=2/2/2 desired=2
+        @60 wait
+        ",
+        expect![[r#"
+            scale DaemonSet agent 20..25 completed {cause=pods:6b371653-843c-64bf-6f4a-d73bdefbb176:1700000020, replicas.from=1, replicas.to=2}
+              start Pod a2 20..22 completed
+        "#]],
+    );
+}
+
 #[test]
 fn a_node_that_joins_during_an_update_is_part_of_it() {
     check(
