@@ -82,6 +82,7 @@ impl Tree {
                 let declared = Some((reason.into(), message.to_owned()));
                 self.close(Outcome::Failed, end, declared, turn);
             }
+            Standing::Settled(_) if !root.paused && self.lacks_pods(root, pending) => {}
             Standing::Settled(_) if !root.paused => {
                 self.close(Outcome::Completed, at, None, turn);
             }
@@ -110,6 +111,16 @@ impl Tree {
                 }
             }
         }
+    }
+
+    /// The controllers of StatefulSets and DaemonSets count Pods that go as long as they are Ready, and
+    /// replace them after that: what the Pods show, where they are seen, must agree. Under OnDelete
+    /// nothing is waited for.
+    fn lacks_pods(&self, root: &Workload, open: &Transition) -> bool {
+        let counts_going = matches!(root.kind, Kind::StatefulSet | Kind::DaemonSet);
+        let are_seen = !(self.pods.is_empty() && open.departed.is_empty());
+        let is_short = || self.wanted().is_some_and(|wanted| self.pods.tally().ready < wanted);
+        counts_going && !root.is_on_delete && are_seen && is_short()
     }
 
     /// The topmost object is a custom resource, whose verdicts must last (DESIGN §3.2).

@@ -272,7 +272,9 @@ fn the_earliest_of_several_causes_is_told() {
         @3   pod db-1 unschedulable said=no_room
         @5   pod db-0 waiting=ErrImagePull
         @20  sts db image=v2 by=kubectl
-        @20.1 sts db status=2/2/2
+        @20.1 pod db-0 running ready
+        @20.2 pod db-1 scheduled running ready
+        @20.3 sts db status=2/2/2
         @40 wait
         ",
         expect![[r#"
@@ -281,7 +283,7 @@ fn the_earliest_of_several_causes_is_told() {
                 prepare Pod sandbox db-0 1.1..20 unfinished
               start Pod db-1 1.2..20 unfinished ERROR Unschedulable: no room
                 schedule Pod db-1 1.2..20 unfinished
-            update StatefulSet db 20..20.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+            update StatefulSet db 20..20.3 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes create StatefulSet spec:1
         "#]],
     );

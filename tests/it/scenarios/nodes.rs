@@ -322,9 +322,9 @@ fn a_node_that_left_with_a_pod_that_went_anyway_makes_no_scale_of_a_later_loss()
     );
 }
 
-// The update is over when its template is the old one again, though one that it replaced still goes.
+// Its Pods count as the rollback's at once, and one that still goes is replaced.
 #[test]
-fn a_pod_in_the_place_of_one_that_went_before_is_not_that_of_a_node_that_joins() {
+fn a_node_that_joins_while_a_rollback_still_replaces_a_pod_is_part_of_it() {
     check(
         "
         @0 settled ds/agent a1 a2
@@ -347,9 +347,9 @@ fn a_pod_in_the_place_of_one_that_went_before_is_not_that_of_a_node_that_joins()
         expect![[r#"
             update DaemonSet agent 20..21 superseded {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=1}
               terminate Pod a1 20.1..25.1 completed
-            rollback DaemonSet agent 21..21.1 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+            rollback DaemonSet agent 21..26.1 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> supersedes update DaemonSet spec:2
-            scale DaemonSet agent 24..26.1 completed {cause=pods:6b371653-863c-64bf-6f4a-d73bdefbb3ec:1700000024}
+              start Pod a3 23.1..25 completed
               start Pod a4 24..26 completed
         "#]],
     );
@@ -384,10 +384,10 @@ fn a_pod_that_comes_with_its_node_and_is_lost_in_the_same_second_is_two_causes()
     );
 }
 
-// The update is over when the last of its Pods is Ready, though that goes by then, and so does the
-// Pod of a node that left.
+// When the last of its Pods is Ready that goes by then, and so does the Pod of a node that left.
 #[test]
-fn a_pod_in_the_place_of_another_is_of_no_new_node_though_one_of_a_node_that_left_still_goes() {
+fn a_pod_that_goes_as_an_update_is_done_is_replaced_in_it_though_one_of_a_node_that_left_goes_too()
+{
     check(
         "
         @0 settled ds/agent a1 a2
@@ -412,11 +412,12 @@ fn a_pod_in_the_place_of_another_is_of_no_new_node_though_one_of_a_node_that_lef
         @4000 wait
         ",
         expect![[r#"
-            update DaemonSet agent 20..23.2 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image, pods.terminating=2}
+            update DaemonSet agent 20..26.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
               terminate Pod a1 20.1..23 completed
               start Pod b1 21.1..23.1 deleted
               terminate Pod a2 22..25.1 completed
               terminate Pod b1 23.1..25.2 completed
+              start Pod b2 24.1..26 completed
         "#]],
     );
 }

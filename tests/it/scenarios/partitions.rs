@@ -28,6 +28,31 @@ fn with_a_partition_the_update_is_done_when_the_pods_above_it_are() {
     );
 }
 
+// The Pods below the partition are of the revision that it goes back to, and one that goes is counted
+// as long as it is Ready.
+#[test]
+fn with_a_partition_a_rollback_goes_on_until_the_pods_above_it_are_replaced() {
+    check(
+        "
+        @0 settled sts/db db-0 db-1 db-2 partition=2
+        @5   sts db image=v2 by=kubectl
+        @5.1 pod db-2 going grace=3
+        @5.2 sts db revision=r2 status=2/3/3 mixed
+        @7   pod db-2 gone
+        @7.1 pod db-2b name=db-2 of=sts/db revision=r2
+        @7.2 sts db status=3/3/2
+        @9   pod db-2b running ready
+        @9.1 sts db status=3/3/3
+        @40 wait
+        ",
+        expect![[r#"
+            update StatefulSet db 5..9.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              terminate Pod db-2 5.1..7 completed
+              start Pod db-2 7.1..9 completed
+        "#]],
+    );
+}
+
 #[test]
 fn a_partition_that_is_lowered_is_an_update_of_the_pods_that_it_freed() {
     check(

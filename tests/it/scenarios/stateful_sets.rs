@@ -67,6 +67,37 @@ fn an_update_goes_from_the_highest_ordinal_and_waits_for_each_old_pod() {
     );
 }
 
+// Evicted when its controller had counted it.
+#[test]
+fn a_pod_that_goes_as_the_last_of_an_update_is_ready_is_replaced_by_the_update() {
+    check(
+        "
+        @0 settled sts/db db-0
+        @5   sts db image=v2 by=kubectl
+        @5.1 pod db-0 going grace=30
+        @6   pod db-0 gone
+        @6.1 pod db-1 name=db-0 of=sts/db revision=r2
+        @6.2 sts db revision=r2 status=1/1/0
+        @8   pod db-1 running ready
+        @8.1 pod db-1 going grace=30
+        @8.2 sts db status=1/1/1
+        @9   pod db-1 gone
+        @9.1 pod db-2 name=db-0 of=sts/db revision=r2
+        @9.2 sts db status=1/1/0
+        @11  pod db-2 running ready
+        @11.1 sts db status=1/1/1
+        @40 wait
+        ",
+        expect![[r#"
+            update StatefulSet db 5..11.1 completed {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              terminate Pod db-0 5.1..6 completed
+              start Pod db-0 6.1..8 completed
+              terminate Pod db-0 8.1..9 completed
+              start Pod db-0 9.1..11 completed
+        "#]],
+    );
+}
+
 // `rollout_status.go`: a generation above the observed one waits.
 #[test]
 fn a_status_of_an_older_generation_settles_nothing() {

@@ -69,22 +69,25 @@ impl World {
             return self.judge_stack(stack);
         }
         let workload = &self.workloads[at];
-        let (wanted, failed) = match &workload.form {
-            Form::StatefulSet(set) => (set.replicas, None),
-            Form::DaemonSet(set) => (set.desired, None),
-            Form::Job(job) => (0, job.status.reason("Failed")),
+        let (wanted, is_waited_for, failed) = match &workload.form {
+            Form::StatefulSet(set) => (set.replicas, !set.is_on_delete, None),
+            Form::DaemonSet(set) => (set.desired, !set.is_on_delete, None),
+            Form::Job(job) => (0, false, job.status.reason("Failed")),
         };
+        let pods = seen(workload.pods.iter().map(|pod| &self.pods[*pod]));
+        // A Pod that goes is counted as long as it is Ready, and has to be replaced.
+        let lacks_pods = is_waited_for && pods.ready < wanted;
         let facts = Facts {
             wanted,
             is_paused: false,
             is_observed: true,
-            is_complete: is_rolled_out(workload),
+            is_complete: is_rolled_out(workload) && !lacks_pods,
             going_since: None,
             is_good: None,
             failed,
             is_gone: workload.is_gone,
             sets: 0,
-            pods: seen(workload.pods.iter().map(|pod| &self.pods[*pod])),
+            pods,
         };
         let cron_job = workload.cron_job;
         self.truth.judge(workload.tree, self.now, facts);
