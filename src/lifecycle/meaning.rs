@@ -12,6 +12,8 @@ pub struct Written {
     pub was_paused: bool,
     /// The same, after.
     pub is_paused: bool,
+    /// `replicas` is another.
+    pub is_scaled: bool,
 }
 
 /// What was changed.
@@ -66,11 +68,11 @@ pub enum Meaning {
     Suspends,
     /// It lets a run begin that was created suspended.
     Begins,
-    /// It is kept for the `resume`; a transition to be paused opens where none is under way and it
-    /// was not paused before.
+    /// The template is kept for the `resume`; where nothing is under way, what else was written
+    /// opens a transition.
     Waits {
-        /// Whether that opens.
-        pauses: bool,
+        /// Which: it is to be paused, or other replicas are wanted of what is.
+        opens: Option<Action>,
     },
     /// Nothing.
     Nothing,
@@ -94,7 +96,11 @@ impl Meaning {
         match write.what {
             What::Defaults => Self::MovesAsOne,
             What::Template(_) if write.is_paused => {
-                Self::Waits { pauses: !tree.is_busy && !write.was_paused }
+                let opens = match write.was_paused {
+                    false => Some(Action::Pause),
+                    true => write.is_scaled.then_some(Action::Scale),
+                };
+                Self::Waits { opens: opens.filter(|_| !tree.is_busy) }
             }
             What::Template(_) if is_resumed => Self::Opens(Action::Resume),
             What::Template(Template::Older) => Self::Opens(Action::Rollback),
@@ -133,7 +139,7 @@ mod tests {
     const BUSY: Situation = Situation { is_busy: true, ..QUIET };
 
     fn write(what: What, was_paused: bool, is_paused: bool) -> Written {
-        Written { what, was_paused, is_paused }
+        Written { what, was_paused, is_paused, is_scaled: what == What::Replicas }
     }
 
     #[test]
@@ -162,11 +168,15 @@ mod tests {
     #[test]
     fn what_is_written_while_paused_waits_for_the_resume() {
         let template = What::Template(Template::New);
-        for (was_paused, tree, pauses) in
-            [(true, QUIET, false), (false, QUIET, true), (false, BUSY, false)]
-        {
-            let meaning = Meaning::of(write(template, was_paused, true), tree);
-            assert_eq!(meaning, Meaning::Waits { pauses });
+        for (was_paused, is_scaled, tree, opens) in [
+            (true, false, QUIET, None),
+            (true, true, QUIET, Some(Action::Scale)),
+            (true, true, BUSY, None),
+            (false, false, QUIET, Some(Action::Pause)),
+            (false, false, BUSY, None),
+        ] {
+            let write = Written { is_scaled, ..write(template, was_paused, true) };
+            assert_eq!(Meaning::of(write, tree), Meaning::Waits { opens });
         }
         let waiting = Situation { has_waiting_writes: true, ..BUSY };
         let resumed = write(What::Goals, true, false);

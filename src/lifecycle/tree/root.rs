@@ -146,7 +146,10 @@ impl Tree {
             return;
         }
         let what = self.what_of(&write);
-        let written = Written { what, was_paused: write.old.paused, is_paused: write.new.paused };
+        let (old, new) = (write.old, write.new);
+        let is_scaled = old.replicas != new.replicas;
+        let (was_paused, is_paused) = (old.paused, new.paused);
+        let written = Written { what, was_paused, is_paused, is_scaled };
         let meaning = Meaning::of(written, self.situation(write.new));
         if matches!((what, meaning), (What::Template(_), Meaning::Opens(_))) {
             self.remember_template(write.old.template);
@@ -167,18 +170,23 @@ impl Tree {
                     open.end_wait(write.at);
                 }
             }
-            Meaning::Waits { pauses } => self.wait_for_resume(write, pauses, turn),
+            Meaning::Waits { opens } => self.wait_for_resume(write, opens, turn),
             Meaning::Nothing => turn.counts.churn += 1,
         }
     }
 
     /// A template that was written while paused, for the `resume`.
-    fn wait_for_resume(&mut self, mut write: Write<'_>, pauses: bool, turn: &mut Turn<'_>) {
+    fn wait_for_resume(
+        &mut self,
+        mut write: Write<'_>,
+        opens: Option<Action>,
+        turn: &mut Turn<'_>,
+    ) {
         let template = goal("template", &write, GoalMoment::TemplateChangedWhilePaused);
         let mut told = std::mem::take(&mut write.fresh);
-        if pauses {
+        if let Some(action) = opens {
             write.fresh = std::mem::take(&mut told);
-            self.open_spec(Action::Pause, write, turn);
+            self.open_spec(action, write, turn);
         } else if self.is_busy() {
             self.goal_changes(&write, false);
         }
@@ -279,7 +287,8 @@ impl Tree {
             .generation
             .zip(old.meta.generation)
             .map_or(0, |(is, was)| (is - was - 1).max(0));
-        open.images = changed_images(old, new);
+        // Those of a scale wait for the `resume`.
+        open.images = changed_images(old, new).filter(|_| action != Action::Scale);
         open.leaves_old_pods = new.is_on_delete && change.template;
         open.changed = change.paths;
         open.scheduled = new.scheduled;

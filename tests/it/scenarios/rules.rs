@@ -206,6 +206,36 @@ fn a_scale_while_paused_settles_as_paused() {
 }
 
 #[test]
+fn replicas_written_with_a_template_while_paused_are_a_scale_and_the_template_waits() {
+    check(
+        "
+        @0 settled web a
+        @1  deploy web paused by=kubectl
+        @2  deploy web observed
+        @20 deploy web replicas=2 image=v2 by=kubectl
+        @20.1 rs web-1 replicas=2
+        @20.2 pod b of=web-1
+        @20.3 deploy web observed
+        @22 pod b running ready
+        @22.1 rs web-1 status=2/2
+        @23 deploy web status=0/2/2
+        @60 deploy web resumed by=kubectl
+        @61 deploy web status=2/2/2
+        @90 wait
+        ",
+        expect![[r#"
+            pause Deployment web 1..2 paused {cause=spec:2, manager=kubectl, changed=paused}
+            scale Deployment web 20..22.1 paused {cause=spec:3, manager=kubectl, changed=replicas+template.spec.containers[app].image}
+              scale ReplicaSet web-1 20.1..22.1 completed {replicas.from=1, replicas.to=2}
+                start Pod b 20.2..22 completed
+            resume Deployment web 60..61 completed {cause=spec:4, manager=kubectl, changed=paused}
+              -> resumes scale Deployment spec:3
+              * 60 template changed while paused field=template manager=kubectl
+        "#]],
+    );
+}
+
+#[test]
 fn a_rollout_past_its_deadline_has_failed_and_what_comes_next_follows_it() {
     check(
         "
