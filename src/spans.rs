@@ -319,8 +319,10 @@ impl<'a> Build<'a> {
 
     /// The span above what happened to something that `owner` owns, from one place of the order to
     /// another: that of the nearest workload above it that has one for this in the transition, else
-    /// the root.
+    /// the root. What began before the transition is told from then on.
     fn above(&self, owner: Option<Uid>, from: u64, to: u64) -> SpanId {
+        let begun = self.transition.start.order();
+        let (from, to) = (from.max(begun), to.max(begun));
         let owner_of = |uid: &Uid| self.closed.workloads.get(uid).map(|below| below.owner);
         let mut chain = iter::successors(owner, owner_of).take(MAX_DEPTH);
         let found = chain.find_map(|uid| owned::taking_in(self.step_spans.get(&uid)?, from, to));

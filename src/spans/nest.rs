@@ -87,6 +87,7 @@ impl Build<'_> {
         for ((uid, container), parent) in &self.left {
             let pod = self.closed.pods.get(uid).filter(|_| container.is_none());
             let end = pod.and_then(|pod| pod.end());
+            let end = end.filter(|end| !self.is_before(end.requested.order()));
             let above = places.at(*parent).and_then(|at| self.drafts.get_mut(at));
             if let Some((end, above)) = end.zip(above) {
                 above.begin_with(end.requested.instant(Nanos(0)));

@@ -33,7 +33,7 @@ impl<'a> Build<'a> {
         let closed = self.closed;
         for (uid, pod) in closed.pods.iter().filter(|(_, pod)| pod.has_part_in(seq)) {
             if omitted.contains(uid) {
-                let began = began(pod, seq);
+                let began = began(pod, seq).unwrap_or(0);
                 let parent = self.above(pod.owner(), began, began);
                 *self.omitted.entry(parent).or_default() += 1;
             } else {
@@ -44,9 +44,11 @@ impl<'a> Build<'a> {
 
     fn pod(&mut self, uid: Uid, pod: &'a Pod) {
         let seq = self.transition.seq;
+        let n_before = self.drafts.len();
         let owner = pod.owner();
         let above = |build: &Self, at: u64| build.above(owner, at, at);
-        let parent = above(self, began(pod, seq));
+        let began = began(pod, seq);
+        let parent = above(self, began.unwrap_or(0));
         let start = pod.start().filter(|start| start.seq == Some(seq));
         let run = pod.run().filter(|run| run.seq == Some(seq));
         let end = pod.end().filter(|end| end.seq == Some(seq));
@@ -83,6 +85,27 @@ impl<'a> Build<'a> {
         if let Some(parent) = of_end {
             self.terminate(uid, pod, parent);
         }
+        if began.is_some_and(|began| self.is_before(began)) {
+            self.begin_with_root(n_before);
+        }
+    }
+
+    /// Whether what began there in the order began before the transition, and went on in it.
+    pub(super) fn is_before(&self, began: u64) -> bool {
+        began < self.transition.start.order()
+    }
+
+    /// What began before the transition is told from then on, without the phases that were over: the
+    /// spans from the one at `first` on.
+    fn begin_with_root(&mut self, first: usize) {
+        let begun = self.transition.start.instant(Nanos(0));
+        let mut own = self.drafts.split_off(first);
+        own.retain(|draft| !draft.is_phase || draft.end.best > begun.best);
+        for draft in &mut own {
+            draft.start = draft.start.not_before(&begun);
+            draft.end = draft.end.not_before(&draft.start);
+        }
+        self.drafts.append(&mut own);
     }
 
     /// Spans say how many Pods below them keep none.
@@ -272,12 +295,13 @@ impl<'a> Build<'a> {
     }
 }
 
-/// Where in the order what the transition `seq` tells of a Pod began.
-fn began(pod: &Pod, seq: Seq) -> u64 {
+/// Where in the order what the transition `seq` tells of a Pod began: its start, or its end.
+fn began(pod: &Pod, seq: Seq) -> Option<u64> {
     let start = pod.start().filter(|start| start.seq == Some(seq)).map(|start| start.created);
     let run = pod.run().filter(|run| run.seq == Some(seq)).map(|run| run.created);
     let end = pod.end().filter(|end| end.seq == Some(seq)).map(|end| end.requested);
-    start.or(run).or(end).map_or(0, |at| at.order())
+    let restart = pod.restarts().iter().find(|it| it.seq == seq).map(|it| it.finished);
+    start.or(run).or(end).or(restart).map(|at| at.order())
 }
 
 /// How far the clock of its node is ahead.

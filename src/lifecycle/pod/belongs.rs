@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Facts, Pod, PodRun, Seq, Start};
+use super::{End, Facts, Pod, PodRun, Restart, Seq, Start};
 use crate::facts::instant::Evidence;
 use crate::facts::span::Outcome;
 
@@ -52,6 +52,29 @@ impl Pod {
         }
         facts.start.take_if(|start| to.is_none() && start.seq.is_none());
         facts.run.take_if(|run| to.is_none() && run.seq.is_none());
+    }
+
+    /// What of it is still open in the transition `seq` goes on in the transition `to`; in one that is
+    /// an end, only its own end does.
+    pub fn pass_on(&mut self, seq: Seq, to: Seq, is_end: bool) {
+        let goes_on = !self.is_going && !is_end;
+        let Some(facts) = self.facts.as_deref_mut() else { return };
+        let is_open = |start: &&mut Arc<Start>| start.seq == Some(seq) && start.is_open();
+        if let Some(start) = facts.start.as_mut().filter(|it| goes_on && is_open(it)) {
+            Arc::make_mut(start).seq = Some(to);
+        }
+        let is_open = |run: &&mut Arc<PodRun>| run.seq == Some(seq) && run.finished.is_none();
+        if let Some(run) = facts.run.as_mut().filter(|it| goes_on && is_open(it)) {
+            Arc::make_mut(run).seq = Some(to);
+        }
+        let is_open = |restart: &&mut Restart| restart.seq == seq && restart.is_open();
+        for restart in facts.restarts.iter_mut().filter(|it| goes_on && is_open(it)) {
+            restart.seq = to;
+        }
+        let is_open = |end: &&mut Arc<End>| end.seq == Some(seq) && end.gone.is_none();
+        if let Some(end) = facts.end.as_mut().filter(is_open) {
+            Arc::make_mut(end).seq = Some(to);
+        }
     }
 
     /// The transition `seq` will not be told.

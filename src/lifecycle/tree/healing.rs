@@ -53,8 +53,13 @@ impl Tree {
         Some(*healing)
     }
 
-    /// What a healing saw that is not told is no part of what opens instead: it began before.
-    pub(super) fn forget_healing(&mut self, healing: &Transition) {
-        self.pods.each(|(_, pod)| pod.forget_all_of(healing.seq));
+    /// What Pods do in a healing that is not told is part of what opens instead, as far as it is still
+    /// open: no Pod starts in an end.
+    pub(super) fn pass_on_healing(&mut self, healing: &Transition, action: Action) {
+        let next = self.next_seq;
+        self.pods.each(|(_, pod)| {
+            pod.pass_on(healing.seq, next, action.is_end());
+            pod.forget_all_of(healing.seq);
+        });
     }
 }

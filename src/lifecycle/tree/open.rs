@@ -33,7 +33,7 @@ impl Tree {
         turn: &mut Turn<'_>,
     ) -> &mut Transition {
         let dropped = self.drop_healing(turn).map(|healing| {
-            self.forget_healing(&healing);
+            self.pass_on_healing(&healing, action);
             if action.is_end() { Steps::default() } else { healing.still_open(start) }
         });
         let superseded = self.close_for(action, start, turn);

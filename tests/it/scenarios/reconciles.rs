@@ -346,6 +346,7 @@ fn what_was_written_below_after_a_failure_and_is_still_open_is_told_by_what_come
               -> follows update Database spec:2
               update Deployment inner 50..55.5 completed
                 create ReplicaSet inner-2 50..55.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 50..55 completed
                 scale ReplicaSet inner-1 55.2..55.4 completed {replicas.from=1, replicas.to=0}
                   terminate Pod a 55.3..57 completed {reason=scaled down}
             counted: churn 3

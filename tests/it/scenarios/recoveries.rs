@@ -131,8 +131,67 @@ fn what_a_failure_left_open_is_part_of_the_next_transition() {
                   schedule Pod b 10.2..600 unfinished
             rollback Deployment web 620..620.4 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
               -> follows update Deployment spec:2
-              scale ReplicaSet web-2 620.1..620.3 completed {replicas.from=1, replicas.to=0}
+              scale ReplicaSet web-2 620..620.3 completed {replicas.from=1, replicas.to=0}
+                terminate Pod b 620..620.2 completed
             counted: pods 1, baseline 1, churn 2
+        "#]],
+    );
+}
+
+// They are told from the write on.
+#[test]
+fn what_pods_do_in_a_healing_that_is_not_told_goes_on_in_the_next_transition() {
+    check(
+        "
+        @0 settled web a b
+        @10   deploy web image=v2 by=kubectl
+        @10.1 rs web-2 of=web replicas=1 image=v2
+        @10.2 pod c of=web-2
+        @600  deploy web deadline
+        @610  pod c running ready
+        @610.1 rs web-2 replicas=2
+        @610.2 pod d of=web-2
+        @610.3 pod e of=web-2
+        @610.5 pod d scheduled
+        @610.6 rs web-1 replicas=0
+        @610.7 pod a going grace=30
+        @610.8 pod b going grace=30
+        @610.9 pod e going grace=30
+        @612   pod b gone
+        @613   deploy web image=v3 by=kubectl
+        @613.1 rs web-3 of=web replicas=1 image=v3
+        @613.2 pod f of=web-3
+        @614   pod d running ready
+        @614.1 pod e gone
+        @615   pod a gone
+        @616   pod f running ready
+        @616.1 rs web-3 status=1/1
+        @616.2 rs web-2 replicas=0
+        @616.3 pod c going grace=0
+        @616.4 pod d going grace=0
+        @616.5 rs web-2 status=0/0
+        @616.6 pod c gone
+        @616.7 pod d gone
+        @617 deploy web status=2/2/2 reason=NewReplicaSetAvailable
+        @700 wait
+        ",
+        expect![[r#"
+            update Deployment web 10..600 failed ERROR ProgressDeadlineExceeded: it took too long {cause=spec:2, manager=kubectl, changed=template.spec.containers[app].image}
+              create ReplicaSet web-2 10.1..600 unfinished {replicas.from=0, replicas.to=1}
+                start Pod c 10.2..600 unfinished
+                  schedule Pod c 10.2..600 unfinished
+            update Deployment web 613..617 completed {cause=spec:3, manager=kubectl, changed=template.spec.containers[app].image}
+              -> follows update Deployment spec:2
+              scale ReplicaSet web-2 613..616.5 completed {replicas.from=1, replicas.to=0}
+                * 616.2 replicas changed replicas.from=2 replicas.to=0
+                start Pod d 613..614 completed
+                terminate Pod e 613..614.1 completed {reason=scaled down}
+                terminate Pod c 616.3..616.6 completed {reason=scaled down}
+                terminate Pod d 616.4..616.7 completed {reason=scaled down}
+              scale ReplicaSet web-1 613..617 unfinished {replicas.from=2, replicas.to=0}
+                terminate Pod a 613..615 completed {reason=scaled down}
+              create ReplicaSet web-3 613.1..616.1 completed {replicas.from=0, replicas.to=1}
+                start Pod f 613.2..616 completed
         "#]],
     );
 }
