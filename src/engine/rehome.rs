@@ -63,8 +63,14 @@ impl Engine {
             if let Some(host) = host {
                 self.change(host, Seen::NOTHING, out, |tree, turn| tree.unhost(top, at, turn));
             }
-        } else if !self.split_off(snapshot, top, at, Seen { heard, ..Seen::NOTHING }, out) {
-            return;
+        } else {
+            let seen = Seen { heard, ..Seen::NOTHING };
+            if let (Snapshot::Pod(pod), None) = (snapshot, owner) {
+                self.change(top, seen, out, |tree, turn| tree.releases(pod, at, turn));
+            }
+            if !self.split_off(snapshot, top, at, seen, out) {
+                return;
+            }
         }
         let adopter = owner.and_then(|owner| Some((owner.uid, self.store.top_of(owner.uid)?)));
         if let Some((owner, host)) = adopter.filter(|(_, host)| *host != meta.uid) {

@@ -118,7 +118,8 @@ impl Tree {
     /// nothing is waited for.
     fn lacks_pods(&self, root: &Workload, open: &Transition) -> bool {
         let counts_going = matches!(root.kind, Kind::StatefulSet | Kind::DaemonSet);
-        let are_seen = !(self.pods.is_empty() && open.departed.is_empty());
+        let are_seen =
+            self.unseen.is_empty() && !(self.pods.is_empty() && open.departed.is_empty());
         let is_short = || self.wanted().is_some_and(|wanted| self.pods.tally().ready < wanted);
         counts_going && !root.is_on_delete && are_seen && is_short()
     }

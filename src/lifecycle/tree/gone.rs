@@ -1,4 +1,4 @@
-//! Pods that are gone: deleted, forced away, or missing in a list.
+//! Pods that are gone: deleted, forced away, released, or missing in a list.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::facts::span::Outcome;
 use crate::facts::time::UnixNanos;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::Ended;
-use crate::lifecycle::pod::{self, End, Loss};
+use crate::lifecycle::pod::{self, End, Loss, Pod};
 use crate::lifecycle::transition::Lost;
 use crate::lifecycle::turn::Turn;
 
@@ -44,6 +44,21 @@ impl Tree {
                 pod.set_end(End::new(seq, at, &forced));
             }
         });
+    }
+
+    /// Its workload lets go of a Pod that no longer matches its selector, and makes another: that Pod
+    /// is lost to it.
+    pub fn releases(&mut self, pod: &PodSnapshot, at: Evidence, turn: &mut Turn<'_>) {
+        let may_differ = self.pass_before(turn);
+        let uid = pod.meta.uid;
+        let counts = |it: &&Pod| !(it.is_going || it.is_finished || it.is_untraced);
+        let known = self.pods.of(uid).filter(counts);
+        if let Some(known) = known.filter(|_| self.wanted().is_some()) {
+            let (pod, node) = (Arc::from(&*known.name), known.node.clone());
+            let lost = Lost { pod, node, reason: Some("Released".into()), message: None };
+            self.opens_by_loss(uid, &Loss::Gone(at), Action::Recover, lost, turn);
+        }
+        self.has_gap(may_differ);
     }
 
     pub(super) fn pod_vanished(&mut self, uid: Uid, turn: &mut Turn<'_>) {

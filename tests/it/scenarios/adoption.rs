@@ -138,8 +138,10 @@ fn a_pod_that_is_released_is_replaced_and_on_its_own() {
         @90 wait
         ",
         expect![[r#"
+            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Released}
+              start Pod b 20.1..22 completed
             terminate Pod a 60..61 completed {cause=delete}
-            counted: pods 1, baseline 1
+            counted: baseline 1
         "#]],
     );
 }
