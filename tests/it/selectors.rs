@@ -132,7 +132,7 @@ impl Selection {
     }
 
     /// What begins in a window, or is going on then, is not certain; nor is what follows from it.
-    fn blur(&mut self, history: &mut History) {
+    fn blur(&mut self, history: &mut History, counts_pods: bool) {
         let truth = &mut history.truth;
         let uids: Vec<String> =
             truth.transitions.iter().map(|one| truth.uid(one.tree).to_owned()).collect();
@@ -149,7 +149,7 @@ impl Selection {
                 let end = one.end.map_or(i64::MAX, |(end, _)| end);
                 let start = one.start - one.queued.unwrap_or(0);
                 let is_by_pods = one.cause.is_by_pods();
-                let is_of_all = is_by_pods || one.actions.contains(&"delete");
+                let is_of_all = is_by_pods || counts_pods || one.actions.contains(&"delete");
                 // What is written to the topmost object is told by what that says.
                 if !(window.is_top || is_of_all) {
                     continue;
@@ -178,7 +178,9 @@ fn wrong(
     let mut history = model::history_of(makes, seed, 30);
     let mut told = decode(&history.lines);
     let mut selection = Selection::of(&mut told, kinds, &mut Random::new(seed));
-    selection.blur(&mut history);
+    // Whether these have settled their Pods say too, those that go among them.
+    let counts_pods = matches!(makes[0].kind(), "StatefulSet" | "DaemonSet");
+    selection.blur(&mut history, counts_pods);
     let run = drive(&told);
     let mut wrong = faults(&run.spans);
     let mut blurred = BTreeSet::new();
@@ -202,7 +204,7 @@ fn wrong(
         for root in run.spans.iter().filter(is_of) {
             let cause = text(root, "lifespan.cause");
             let is_below = cause.starts_with("pods:") || cause.starts_with("owned:");
-            let is_of_all = window.is_top || is_below || cause == "delete";
+            let is_of_all = window.is_top || is_below || counts_pods || cause == "delete";
             if is_of_all && window.blurs(root.start.0, root.end.0, is_below, S) {
                 blurred.insert(root.trace_id);
             }

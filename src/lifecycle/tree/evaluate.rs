@@ -114,14 +114,15 @@ impl Tree {
     }
 
     /// The controllers of StatefulSets and DaemonSets count Pods that go as long as they are Ready, and
-    /// replace them after that: what the Pods show, where they are seen, must agree. Under OnDelete
-    /// nothing is waited for.
+    /// replace them after that: while one goes, and until the controller has spoken after it was gone, as many
+    /// as wanted must be there. Under OnDelete nothing is waited for.
     fn lacks_pods(&self, root: &Workload, open: &Transition) -> bool {
         let counts_going = matches!(root.kind, Kind::StatefulSet | Kind::DaemonSet);
-        let are_seen =
-            self.unseen.is_empty() && !(self.pods.is_empty() && open.departed.is_empty());
         let is_short = || self.wanted().is_some_and(|wanted| self.pods.tally().ready < wanted);
-        counts_going && !root.is_on_delete && are_seen && is_short()
+        let gone = open.departed.values().filter_map(|pod| pod.version).max();
+        let is_counted = gone.is_some_and(|gone| root.meta.resource_version < gone.get());
+        let goes = || is_counted || self.pods.all().iter().any(|(_, pod)| pod.is_going);
+        counts_going && !root.is_on_delete && is_short() && goes()
     }
 
     /// The topmost object is a custom resource, whose verdicts must last (DESIGN §3.2).
