@@ -161,11 +161,16 @@ pub(super) fn url(settings: &Settings) -> Result<String, SettingsError> {
     Ok(format!("{}://{authority}", if is_tls { "https" } else { "http" }))
 }
 
+/// An address, and what is told in the place of its query, which may hold a key.
+pub(super) fn without_query(address: &str) -> (&str, &'static str) {
+    address.split_once('?').map_or((address, ""), |(address, _)| (address, "?…"))
+}
+
 /// The address of traces below an endpoint that was checked.
 pub(super) fn uri(endpoint: &str) -> Result<Uri, SettingsError> {
     let wrong = |problem| {
         // Neither a password nor a key in the query may be told.
-        let (url, query) = endpoint.split_once('?').map_or((endpoint, ""), |(url, _)| (url, "?…"));
+        let (url, query) = without_query(endpoint);
         let url = url.rsplit_once('@').map_or(url.to_owned(), |(_, host)| format!("…@{host}"));
         SettingsError::Endpoint { endpoint: url + query, problem }
     };

@@ -3,7 +3,7 @@
 use http::Uri;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, PROXY_AUTHORIZATION};
 
-use super::endpoint::uri;
+use super::endpoint::{uri, without_query};
 
 /// So often a request is sent on (Go's `http.Client`: 10).
 pub(super) const MOST: usize = 10;
@@ -32,11 +32,10 @@ pub(super) fn target(from: &Uri, location: &str) -> Result<Uri, String> {
     uri(&absolute).map_err(|error| error.to_string())
 }
 
-/// The address as it may be told: what a query holds may be a key.
+/// The address as it may be told.
 pub(super) fn told(uri: &Uri) -> String {
     let text = uri.to_string();
-    let (address, query) =
-        text.split_once('?').map_or((&*text, ""), |(address, _)| (address, "?…"));
+    let (address, query) = without_query(&text);
     let address: String = address.chars().take(200).collect();
     address + query
 }

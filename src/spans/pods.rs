@@ -166,18 +166,7 @@ impl<'a> Build<'a> {
         self.push_pod(&mut draft, pod);
         draft.links = self.own_links(&start.stamps);
         push_skew(&mut draft, chain.skew);
-        // One that was asked to go failed before, or not at all.
-        let is_open = match outcome {
-            Outcome::Deleted | Outcome::Failed => true,
-            Outcome::Unfinished => !pod.is_going,
-            Outcome::Completed
-            | Outcome::Superseded
-            | Outcome::Paused
-            | Outcome::Suspended
-            | Outcome::TimedOut
-            | Outcome::Vanished => false,
-        };
-        if let Some((failure, _)) = pod.failure().filter(|_| is_open) {
+        if let Some((failure, _)) = pod.failure().filter(|_| says_failure(pod, outcome)) {
             if !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);
             }
@@ -302,6 +291,13 @@ fn began(pod: &Pod, seq: Seq) -> Option<u64> {
     let end = pod.end().filter(|end| end.seq == Some(seq)).map(|end| end.requested);
     let restart = pod.restarts().iter().find(|it| it.seq == seq).map(|it| it.finished);
     start.or(run).or(end).or(restart).map(|at| at.order())
+}
+
+/// Whether a span of a Pod that ended so says what the Pod failed of. One that was asked to go failed
+/// before that, or not at all.
+pub(super) fn says_failure(pod: &Pod, outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Deleted | Outcome::Failed)
+        || (outcome == Outcome::Unfinished && !pod.is_going)
 }
 
 /// How far the clock of its node is ahead.

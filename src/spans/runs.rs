@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Identity};
 use super::phases::Chain;
+use super::pods::says_failure;
 use super::{Build, pod_ref};
 use crate::facts::ids::SpanId;
 use crate::facts::instant::{Evidence, Instant};
@@ -32,8 +33,8 @@ impl Build<'_> {
         let (end, outcome) = self.run_end((uid, pod), run, skew, &created);
         let mut draft = Draft::new(of, "run", "run Pod", created, end).outcome(outcome);
         self.push_pod(&mut draft, pod);
-        let has_failed = matches!(outcome, Outcome::Failed | Outcome::Deleted)
-            || (outcome == Outcome::Unfinished && !pod.is_going && !self.is_shown);
+        let goes_on = outcome == Outcome::Unfinished && self.is_shown;
+        let has_failed = !goes_on && says_failure(pod, outcome);
         if let Some((failure, _)) = pod.failure().filter(|_| has_failed) {
             if outcome == Outcome::Failed || !failure.is_waiting {
                 draft.fail(&failure.reason, &failure.message);

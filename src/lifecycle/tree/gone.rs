@@ -1,7 +1,5 @@
 //! Pods that are gone: deleted, forced away, released, or missing in a list.
 
-use std::sync::Arc;
-
 use super::Tree;
 use crate::facts::instant::Evidence;
 use crate::facts::meta::{Deletion, Uid};
@@ -54,8 +52,7 @@ impl Tree {
         let counts = |it: &&Pod| !(it.is_going || it.is_finished || it.is_untraced);
         let known = self.pods.of(uid).filter(counts);
         if let Some(known) = known.filter(|_| self.wanted().is_some()) {
-            let (pod, node) = (Arc::from(&*known.name), known.node.clone());
-            let lost = Lost { pod, node, reason: Some("Released".into()), message: None };
+            let lost = Lost::new(known, Some("Released".into()), None);
             self.opens_by_loss(uid, &Loss::Gone(at), Action::Recover, lost, turn);
         }
         self.has_gap(may_differ);
@@ -68,8 +65,7 @@ impl Tree {
         let is_bare = uid == self.top().uid;
         if !pod.is_going && !is_bare {
             // Against the version known before, the list proves it lost.
-            let (pod, node) = (Arc::from(&*pod.name), pod.node.clone());
-            let lost = Lost { pod, node, reason: None, message: None };
+            let lost = Lost::new(pod, None, None);
             self.opens_by_loss(uid, &Loss::Vanished(gone), Action::Recover, lost, turn);
         }
         self.pods.change(uid, |pod| {

@@ -406,12 +406,13 @@ impl Lost {
     /// A Pod that has been unready for too long.
     fn of_unready(pod: &Pod) -> Self {
         let failure = pod.failure().map(|(failure, _)| failure);
-        Self {
-            pod: Arc::from(&*pod.name),
-            node: pod.node.clone(),
-            reason: Some(failure.map_or_else(|| UNREADY.into(), |failure| failure.reason.clone())),
-            message: failure.map(|failure| failure.message.as_str().into()),
-        }
+        let reason = failure.map_or_else(|| UNREADY.into(), |failure| failure.reason.clone());
+        Self::new(pod, Some(reason), failure.map(|failure| failure.message.as_str().into()))
+    }
+
+    /// A Pod that is lost for this reason, if one is known.
+    pub(super) fn new(pod: &Pod, reason: Option<Box<str>>, message: Option<Box<str>>) -> Self {
+        Self { pod: Arc::from(&*pod.name), node: pod.node.clone(), reason, message }
     }
 
     /// A Pod that is lost as its newest version says it.
@@ -424,7 +425,7 @@ impl Lost {
             (None, _) => reason::of_loss(seen),
         };
         let (reason, message) = why.unzip();
-        Self { pod: Arc::from(&*known.name), node: known.node.clone(), reason, message }
+        Self::new(known, reason, message)
     }
 }
 

@@ -211,11 +211,6 @@ impl Tree {
         });
         if let Some(open) = self.open() {
             learn_why(open, &lost);
-            if open.action == Action::Recover && open.lost.is_none() {
-                // The Pod that opened it came in the place of this one.
-                open.lost = Some(Box::new(lost));
-                return;
-            }
             let by_status = open.settles == Settles::ByStatus && is_wanted;
             if let Some(trial) = open.trial.as_mut().filter(|_| by_status) {
                 trial.is_unstable = true;
@@ -415,13 +410,19 @@ impl Tree {
     }
 }
 
-/// A Pod that a `recover` began with for it was not Ready is lost altogether: that says why.
+/// What is open may learn from a loss what it recovers from.
 fn learn_why(open: &mut Transition, lost: &Lost) {
-    let is_it = |known: &Lost| known.pod == lost.pod && known.reason.as_deref() == Some(UNREADY);
-    if let Some(known) = open.lost.as_deref_mut().filter(|known| is_it(known))
-        && lost.reason.is_some()
-    {
-        *known = lost.clone();
+    let learns = match open.lost.as_deref() {
+        // The Pod that opened it came in the place of this one.
+        None => open.action == Action::Recover,
+        // It began when this one was not Ready; now it is lost altogether.
+        Some(known) => {
+            let is_it = known.pod == lost.pod && known.reason.as_deref() == Some(UNREADY);
+            is_it && lost.reason.is_some()
+        }
+    };
+    if learns {
+        open.lost = Some(Box::new(lost.clone()));
     }
 }
 
