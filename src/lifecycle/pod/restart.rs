@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pod, Probe, Seq, is_finished, lower_bound};
+use super::{Pod, Probe, Seq, finish, is_finished, lower_bound};
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::pod::{
     ContainerSnapshot, ContainerState, Exit, KnownContainer, PodSnapshot, Role,
@@ -112,7 +112,7 @@ impl Pod {
                 container.last.as_deref().filter(|_| after_exit || backs_off)
             }
         }?;
-        (container.role != Role::Init || exit.code != 0).then_some(exit)
+        is_run_again(container, exit).then_some(exit)
     }
 
     /// The exit of a container of a Pod that runs to its end, if it is known that it runs again after it:
@@ -125,8 +125,8 @@ impl Pod {
         let attempt = self.attempt(container);
         let is_it = |told: &Restart| told.attempt == attempt && told.container == container.name;
         let is_told = attempt <= known_restarts || self.restarts().iter().any(is_it);
-        let is_new = !is_told && container.role != Role::Init;
-        container.last.as_deref().filter(|_| is_new)
+        let exit = container.last.as_deref().filter(|_| !is_told)?;
+        is_run_again(container, exit).then_some(exit)
     }
 
     /// The `restartCount` of the run that a container is in, or that is awaited.
@@ -159,7 +159,8 @@ impl Pod {
             return 0;
         }
         if is_finished(new) {
-            let at = Evidence::arrival(lower_bound(new), heard);
+            let ended = self.run().and_then(|run| run.last_end());
+            let at = ended.unwrap_or_else(|| finish(new, heard));
             let facts = self.facts.as_deref_mut().into_iter();
             let open = facts.flat_map(|facts| &mut facts.restarts).filter(|it| it.is_open());
             open.for_each(|restart| restart.failed = Some(at));
@@ -256,6 +257,11 @@ impl Pod {
             }
         }
     }
+}
+
+/// After this exit it is run again: an init container is not once it has succeeded.
+fn is_run_again(container: &ContainerSnapshot, exit: &Exit) -> bool {
+    container.role != Role::Init || exit.code != 0
 }
 
 /// It has exited, and if it is an init container it will be run again.

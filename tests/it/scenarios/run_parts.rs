@@ -329,3 +329,60 @@ fn a_run_whose_end_nobody_saw_had_ended_when_its_container_ran_again() {
         "#]],
     );
 }
+
+#[test]
+fn an_init_container_that_fails_and_runs_again_is_a_restart_in_the_start() {
+    check_full(
+        "
+        @0 list
+        @1   pod task restarts=OnFailure containers=init:setup,app
+        @1.1 pod task scheduled sandbox
+        @2   pod task setup:running
+        @3   pod task setup:exit=4
+        @4   pod task setup:running restarts=1
+        @5   pod task setup:exit=0
+        @6   pod task app:running
+        @9   pod task app:exit=0 succeeded
+        @30 wait
+        ",
+        expect![[r#"
+            run Pod task 1..9 completed {cause=spec:1, start.source=watch, end.source=watch}
+              start Pod task 1..6 completed {start.source=watch, end.source=watch}
+                schedule Pod task 1..1.1 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=99}
+                prepare Pod sandbox task 1.1..1.1 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                run init container task [setup] 1.1..5 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                restart container task [setup] 4..4 completed {reason=Error, exit_code=4, start.source=object, end.source=watch, time.uncertainty_ms=999}
+                start container task [app] 5..6 {actor=kubelet, start.source=watch, end.source=watch}
+              run container task [app] 6..9 completed {reason=Completed, exit_code=0, start.source=watch, end.source=watch}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_whose_sidecar_is_not_started_again_ends_with_the_last_container_that_ran() {
+    check_full(
+        "
+        @0 list
+        @1   pod task restarts=OnFailure containers=sidecar:proxy,app
+        @1.1 pod task scheduled sandbox
+        @2   pod task proxy:running started
+        @3   pod task app:running
+        @5   pod task proxy:exit=1
+        @5.5 pod task proxy:crash
+        @8   pod task app:exit=0
+        @14  pod task succeeded
+        @40 wait
+        ",
+        expect![[r#"
+            run Pod task 1..8 completed {cause=spec:1, start.source=watch, end.source=watch}
+              start Pod task 1..3 completed {start.source=watch, end.source=watch}
+                schedule Pod task 1..1.1 {actor=scheduler, start.source=watch, end.source=watch, time.uncertainty_ms=99}
+                prepare Pod sandbox task 1.1..1.1 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start sidecar task [proxy] 1.1..2 {actor=kubelet, start.source=watch, end.source=watch, time.uncertainty_ms=100}
+                start container task [app] 2..3 {actor=kubelet, start.source=watch, end.source=watch}
+              run container task [proxy] 2..5 completed {reason=Error, exit_code=1, start.source=watch, end.source=watch}
+              run container task [app] 3..8 completed {reason=Completed, exit_code=0, start.source=watch, end.source=watch}
+              restart container task [proxy] 5..8 failed ERROR CrashLoopBackOff: container proxy exited with 1 {reason=Error, exit_code=1, start.source=watch, end.source=watch}
+        "#]],
+    );
+}
