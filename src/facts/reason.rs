@@ -128,6 +128,12 @@ fn of_scheduling(pod: &PodSnapshot) -> Option<Failure> {
     })
 }
 
+/// Its node said nothing more: then its controller writes that the Pod is not Ready, and no reason, which a
+/// kubelet always gives (`MarkPodsNotReady`, `pkg/controller/util/node/controller_utils.go`).
+fn was_lost_from_sight(pod: &PodSnapshot) -> bool {
+    pod.ready.as_ref().is_some_and(|ready| !ready.is_true && ready.reason.is_empty())
+}
+
 /// Why a Pod is lost, as its last version says it: reason and sentence.
 #[must_use]
 pub fn of_loss(pod: &PodSnapshot) -> Option<(Box<str>, Box<str>)> {
@@ -139,7 +145,9 @@ pub fn of_loss(pod: &PodSnapshot) -> Option<(Box<str>, Box<str>)> {
         let reason = match &*disruption.reason {
             "EvictionByEvictionAPI" => "Evicted",
             "PreemptionByScheduler" => "Preempted",
-            "DeletionByTaintManager" | "DeletionByPodGC" => "NodeLost",
+            "DeletionByPodGC" => "NodeLost",
+            "DeletionByTaintManager" if was_lost_from_sight(pod) => "NodeLost",
+            "DeletionByTaintManager" => "Evicted",
             other => other,
         };
         return Some((reason.into(), disruption.message.clone()));

@@ -164,7 +164,7 @@ fn an_event_that_only_names_its_pod_is_told_on_that() {
         @60 wait
         ",
         expect![[r#"
-            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=NodeLost, start.source=watch, end.source=watch}
+            recover Deployment web 20..22 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000020, reason=Evicted, start.source=watch, end.source=watch}
               terminate Pod a 20..21 completed {reason=evicted by a taint, start.source=watch, end.source=watch}
                 * 20.1 TaintManagerEviction
               start Pod b 20.2..22 completed {start.source=watch, end.source=watch, time.uncertainty_ms=200}
@@ -224,6 +224,23 @@ fn the_end_of_a_bare_pod_that_the_kubelet_makes_fail_begins_when_it_says_so() {
         expect![[r#"
             start Pod solo 1..2 completed {cause=spec:1}
             terminate Pod solo 30..34 failed ERROR Evicted: the Pod has failed {cause=end, reason=Evicted}
+        "#]],
+    );
+}
+
+#[test]
+fn a_taint_that_somebody_wrote_evicts_a_pod_and_its_node_is_not_lost() {
+    check(
+        "
+        @0 settled web a
+        @30 pod a going disrupted=DeletionByTaintManager
+        @31 pod b of=web-1 scheduled
+        @32 pod b running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Deployment web 30..32 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, pods.terminating=1, reason=Evicted}
+              start Pod b 31..32 completed
         "#]],
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
 //! label that names its revision), `scheduled node=n sandbox ready unready mirror` (`turned=s` is when its
-//! readiness did; `unready=PodFailed` says why), and what keeps it
+//! readiness did; `unready=PodFailed` says why, `node-lost` is what the controller of nodes writes), and what keeps it
 //! from a node: `unschedulable gated` (until `ungated`), `claims=data,logs`; `readiness-gates` and
 //! `containers-ready`; `said=text` is the message of a condition or of a waiting
 //! container (with `_` for spaces),
@@ -135,6 +135,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
                 new.ready = turns(true, "");
                 new.containers.iter_mut().for_each(|it| it.ready = it.role != Role::Init);
             }
+            ("node-lost", _) => new.ready = turns(false, ""),
             ("unready", why) => {
                 new.ready = turns(false, if why.is_empty() { "ContainersNotReady" } else { why });
                 new.containers.iter_mut().for_each(|it| it.ready = false);

@@ -353,7 +353,7 @@ fn a_pod_that_was_not_ready_and_is_then_evicted_says_why_it_was_lost() {
     check(
         "
         @0 settled web a
-        @30  pod a unready
+        @30  pod a node-lost
         @330 pod a going disrupted=DeletionByTaintManager
         @331 pod b of=web-1 scheduled
         @332 pod b running ready
