@@ -215,15 +215,19 @@ impl WorkloadStatus {
     /// were written within one second. What is read from it in the light of the spec is no sign of that.
     #[must_use]
     pub fn written_since(&self, old: &Self) -> Option<UnixNanos> {
+        self.written.filter(|_| self.written != old.written || self.is_other(old))
+    }
+
+    /// It says something else than `old`, but for what is read from it in the light of the spec.
+    #[must_use]
+    pub fn is_other(&self, old: &Self) -> bool {
         let counts = |it: &Self| [it.replicas, it.updated, it.ready, it.available, it.desired];
-        let is_other = self.written != old.written
-            || counts(self) != counts(old)
+        counts(self) != counts(old)
             || self.is_of_one_revision != old.is_of_one_revision
             || self.progressing != old.progressing
             || self.replica_failure != old.replica_failure
             || self.progress != old.progress
-            || self.queue != old.queue;
-        self.written.filter(|_| is_other)
+            || self.queue != old.queue
     }
 
     /// The newest time in it.

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::facts::instant::Evidence;
+use crate::facts::time::UnixNanos;
 use crate::facts::workload::{SpecHashes, Workload};
 use crate::lifecycle::turn::Seen;
 
@@ -92,6 +93,20 @@ pub fn write_of(
     let time = if old.is_none() { Some(new.meta.created) } else { time };
     let evidence = seen.written(time, lo.min(new.meta.written.unwrap_or(lo)));
     (evidence, writer.map(|writer| writer.manager.clone()))
+}
+
+/// When the status of a version was written, that says it was at `said`. A version that brings a spec and the
+/// status as it was known was written with the spec, `at`: what its status says of a time is of versions
+/// in between, which told nothing new.
+pub fn status_of(
+    (old, new): (&Workload, &Workload),
+    at: Evidence,
+    said: Option<UnixNanos>,
+    lo: UnixNanos,
+    seen: &Seen,
+) -> Evidence {
+    let is_written = new.spec != old.spec && !seen.is_listed;
+    if is_written && !new.status.is_other(&old.status) { at } else { seen.written(said, lo) }
 }
 
 #[cfg(test)]

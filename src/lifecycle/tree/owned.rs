@@ -16,7 +16,7 @@ use crate::lifecycle::action::Action;
 use crate::lifecycle::forest::{Owned, is_set};
 use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
-use crate::lifecycle::spec_change::{SpecChange, write_of};
+use crate::lifecycle::spec_change::{SpecChange, status_of, write_of};
 use crate::lifecycle::step::{CutShort, Step, Steps};
 use crate::lifecycle::transition::{Queued, Settles, Transition};
 use crate::lifecycle::turn::Turn;
@@ -79,9 +79,14 @@ impl Tree {
             }
         }
         let stamps = if write.created { self.own_stamps(new) } else { Vec::new() };
-        let said =
-            old.as_ref().map_or(new.status.written, |old| new.status.written_since(&old.status));
-        let status = turn.seen.written(said, write.at.lo);
+        let lo = write.at.lo;
+        let status = match &old {
+            None => turn.seen.written(new.status.written, lo),
+            Some(old) => {
+                let said = new.status.written_since(&old.status);
+                status_of((old, new), write.at, said, lo, &turn.seen)
+            }
+        };
         self.count_available(new, status);
         self.write_step(new, &write, stamps, status);
         self.evaluate(status, turn);

@@ -16,7 +16,7 @@ use crate::lifecycle::kept::{MAX_KEPT, hold};
 use crate::lifecycle::meaning::{Meaning, Situation, Template, What, Written};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settle;
-use crate::lifecycle::spec_change::{SpecChange, write_of};
+use crate::lifecycle::spec_change::{SpecChange, status_of, write_of};
 use crate::lifecycle::transition::{GoalChange, GoalMoment, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
@@ -59,7 +59,8 @@ impl Tree {
         let lo = old.meta.written.unwrap_or(old.meta.created);
         let said = new.status.written_since(&old.status);
         let said = said.or(new.meta.written.filter(|_| new.meta.written != old.meta.written));
-        let status = turn.seen.written(said, lo);
+        let (at, _) = write_of(Some(&old), new, &turn.seen);
+        let status = status_of((&old, new), at, said, lo, &turn.seen);
         if new.kind == Kind::DaemonSet && old.status.desired != new.status.desired {
             self.nodes_moved(old.status.desired, new.status.desired);
         }

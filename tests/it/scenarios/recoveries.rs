@@ -365,3 +365,25 @@ fn a_pod_that_was_not_ready_and_is_then_evicted_says_why_it_was_lost() {
         "#]],
     );
 }
+
+// A status of which nothing is read is not told: its time says nothing of the write that comes after it.
+#[test]
+fn what_a_write_ends_ends_with_it_and_not_with_a_status_in_between_that_told_nothing() {
+    check(
+        "
+        @0 settled web a
+        @30 pod a going grace=1
+        @31 pod a gone
+        @31.1 rs web-1 status=0/0 refused=FailedCreate
+        @31.2 deploy web status=0/0/0
+        @38 missed deploy web status=0/0/0
+        @50 deploy web replicas=0 by=kubectl/scale
+        @80 wait
+        ",
+        expect![[r#"
+            recover Deployment web 30..50 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030, blocked.reason=FailedCreate}
+              * 50 goal changed field=replicas from=1 to=0 manager=kubectl
+              terminate Pod a 30..31 completed
+        "#]],
+    );
+}
