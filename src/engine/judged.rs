@@ -20,6 +20,10 @@ impl Engine {
             let judge =
                 |tree: &mut Tree, turn: &mut Turn<'_>| tree.judge(now, unwatched_since, turn);
             self.not_again(out, |engine, out| engine.change(top, Seen::NOTHING, out, judge));
+            if unwatched_since.is_some() {
+                // What began while nobody watched may have settled by then too.
+                self.relisted.insert(top);
+            }
         }
         if is_listing {
             return;

@@ -128,8 +128,12 @@ impl Tree {
     ) -> Option<Proof> {
         let root = self.root.as_deref()?;
         let is_run = root.mode == Mode::Run;
+        // What was not there when somebody watched last was created since, whatever came of it.
+        let is_first = root.meta.generation <= Some(1);
+        let created = root.meta.created.plus(SECOND);
+        let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
         if is_run && settle::is_over(root) {
-            return None;
+            return is_new.then(|| Proof::of_creation(root));
         }
         if let Some(deletion) = &root.meta.deletion {
             return Some(Proof::of_end(
@@ -147,14 +151,8 @@ impl Tree {
             self.begin_listed_healing(Evidence::arrival(now, Heard::FIRST), turn);
             return None;
         }
-        // What was not there when somebody watched last was created since.
-        let created = root.meta.created.plus(SECOND);
-        let is_first = root.meta.generation <= Some(1);
-        let is_new = is_first && unwatched_since.is_some_and(|since| since < created);
-        if root.paused
-            || settle::is_complete(root)
-            || !(is_new || self.is_under_way(root, turn.rules))
-        {
+        let goes_on = || !settle::is_complete(root) && self.is_under_way(root, turn.rules);
+        if root.paused || !(is_new || goes_on()) {
             return self.judge_below(now, turn.rules);
         }
         if is_first {

@@ -134,3 +134,51 @@ fn an_event_that_is_told_before_its_pod_does_not_have_the_pod_wait() {
         "#]],
     );
 }
+
+// By the store of its API server it was not there when the watch broke off.
+#[test]
+fn what_was_created_and_settled_while_nobody_watched_is_told() {
+    check_also(
+        &["lifespan.watch.gap"],
+        "
+        @0 settled web a
+        @10 closed deploy
+        @10 closed rs
+        @10 closed pods
+        @20 missed deploy shop replicas=1 image=v1 by=kubectl
+        @20.1 missed rs shop-1 of=shop replicas=1 image=v1
+        @20.2 missed pod s of=shop-1 scheduled
+        @24 missed pod s running ready
+        @24.1 missed rs shop-1 status=1/1
+        @24.2 missed deploy shop status=1/1/1 reason=NewReplicaSetAvailable
+        @60 list
+        @90 wait
+        ",
+        expect![[r#"
+            create Deployment shop 20..24 completed {cause=spec:1, watch.gap, watch.gap=true}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_that_was_created_and_ended_while_nobody_watched_is_told() {
+    check_also(
+        &["lifespan.watch.gap"],
+        "
+        @0 settled web a
+        @10 closed job
+        @10 closed pods
+        @20 missed job load replicas=1 by=kubectl
+        @20.2 missed pod p of=job/load restarts=Never scheduled
+        @24 missed pod p running
+        @30 missed pod p exit=0 succeeded
+        @31 missed job load settled
+        @60 list
+        @90 wait
+        ",
+        expect![[r#"
+            run Job load 20..31 completed {cause=spec:1, watch.gap, watch.gap=true}
+              start Pod p 20..24 completed
+        "#]],
+    );
+}
