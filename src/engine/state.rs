@@ -31,7 +31,7 @@ use crate::sampling::Remembered;
 use crate::spans::{Left, Outliving};
 
 /// The form of the records. Where it is another number nothing of the state is read.
-pub const FORMAT: u32 = 9;
+pub const FORMAT: u32 = 10;
 
 /// What is of no tree.
 #[derive(Debug, Serialize, Deserialize)]

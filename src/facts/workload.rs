@@ -127,6 +127,9 @@ pub struct Workload {
     pub template_without_restart: u64,
     /// Annotation `deployment.kubernetes.io/revision`, counted from 1.
     pub revision: Option<i64>,
+    /// It was of an earlier revision too (annotation `deployment.kubernetes.io/revision-history`): a
+    /// rollback came back to it.
+    pub is_reused: bool,
     /// What a Pod of the newest revision carries, see [`PodSnapshot::template_hash`](super::pod::PodSnapshot::template_hash),
     /// where the object says it.
     pub update_revision: Option<Box<str>>,
@@ -195,7 +198,7 @@ pub struct WorkloadStatus {
     pub desired: i64,
     /// `currentRevision` of a StatefulSet is its `updateRevision`.
     pub is_of_one_revision: bool,
-    /// Condition `Progressing` of a Deployment, `Suspended` of a Job.
+    /// Condition `Progressing` of a Deployment, `Suspended` of a run.
     pub progressing: Option<Box<Condition>>,
     /// Condition `ReplicaFailure`.
     pub replica_failure: Option<Box<Condition>>,

@@ -16,7 +16,7 @@ use crate::context;
 use crate::facts::change::Snapshot;
 use crate::facts::kind::Kind;
 use crate::facts::time::Nanos;
-use crate::facts::workload::{Verdict, Workload, WorkloadStatus};
+use crate::facts::workload::{Mode, Verdict, Workload, WorkloadStatus};
 
 /// Written by `kubectl rollout restart`.
 const RESTARTED_AT: &str = "annotations.kubectl.kubernetes.io/restartedAt";
@@ -66,11 +66,12 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
     let replicas = custom.rules.n_wanted(object);
     let pod_template = spec.at("template").map(template::of_replica_sets);
     let queue = if custom.rules.is_queue { verdict::queue(&status) } else { Box::default() };
+    let suspended = verdict::suspended(&status).filter(|_| custom.rules.mode == Mode::Run);
     let min_ready = spec.at("minReadySeconds").and_then(JsonValue::whole);
     let progress = verdict::progress(&custom.rules, object);
     let (writers, written) = (metadata.writers(), metadata.status_written());
-    let revision = metadata.annotations.revision;
-    let workload = metadata.annotations.workload_generation;
+    let said = &metadata.annotations;
+    let (revision, is_reused, workload) = (said.revision, said.is_reused, said.workload_generation);
     let meta = metadata.meta()?;
     let Judged { observed, names, speech, verdict, .. } =
         verdict::judge(&custom.rules, meta.generation, object);
@@ -104,6 +105,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
         template,
         template_without_restart,
         revision,
+        is_reused,
         update_revision: None,
         scheduled: None,
         stamps: found.stamps.into(),
@@ -114,6 +116,7 @@ fn read(custom: &Custom, raw: Raw<'_>, context: &context::Rules) -> Result<Decod
             speech,
             verdict: Some(Box::new(verdict)),
             progress,
+            progressing: suspended.map(Box::new),
             queue,
             written,
             ..WorkloadStatus::default()

@@ -309,6 +309,8 @@ impl<'a> Field<'a> for Labels<'a> {
 pub(super) struct Annotations<'a> {
     service: Option<Text<'a>>,
     pub(super) revision: Option<i64>,
+    /// It has been of an earlier one too.
+    pub(super) is_reused: bool,
     /// Of a Rollout, the generation of the workload whose template it takes.
     pub(super) workload_generation: Option<i64>,
     pub(super) template_generation: Option<Text<'a>>,
@@ -324,7 +326,9 @@ impl<'a> Annotations<'a> {
             key,
             "resource.opentelemetry.io/service.name"
                 | "deployment.kubernetes.io/revision"
+                | "deployment.kubernetes.io/revision-history"
                 | "rollout.argoproj.io/revision"
+                | "rollout.argoproj.io/revision-history"
                 | "rollout.argoproj.io/workload-generation"
                 | "deprecated.daemonset.template.generation"
                 | "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -340,6 +344,8 @@ impl<'a> Annotations<'a> {
             "deployment.kubernetes.io/revision" | "rollout.argoproj.io/revision" => {
                 self.revision = counted(text.parse().ok());
             }
+            "deployment.kubernetes.io/revision-history"
+            | "rollout.argoproj.io/revision-history" => self.is_reused = !text.is_empty(),
             "rollout.argoproj.io/workload-generation" => {
                 self.workload_generation = text.parse().ok();
             }

@@ -339,17 +339,26 @@ fn of_generation(condition: &JsonValue<'_>) -> Option<i64> {
 /// The conditions of what tells of a queue.
 pub(super) fn queue(status: &JsonValue<'_>) -> Box<[(Box<str>, Condition)]> {
     let told = super::wait::conditions(status).iter().filter_map(|node| {
-        let text = |key| node.text_at(key).unwrap_or_default();
-        let condition = Condition {
-            is_true: node.at("status").and_then(text_of)?.eq_ignore_ascii_case("true"),
-            changed: time(Place::Condition(node)),
-            updated: None,
-            reason: start(text("reason"), REASON_BYTES).into(),
-            message: message(text("message")),
-        };
-        Some((start(node.text_at("type")?, REASON_BYTES).into(), condition))
+        Some((start(node.text_at("type")?, REASON_BYTES).into(), condition(node)?))
     });
     told.take(MAX_CONDITIONS).collect()
+}
+
+/// Whether a run is suspended, where it says so.
+pub(super) fn suspended(status: &JsonValue<'_>) -> Option<Condition> {
+    let mut all = super::wait::conditions(status).iter();
+    condition(all.find(|node| node.text_at("type") == Some("Suspended"))?)
+}
+
+fn condition(node: &JsonValue<'_>) -> Option<Condition> {
+    let text = |key| node.text_at(key).unwrap_or_default();
+    Some(Condition {
+        is_true: node.at("status").and_then(text_of)?.eq_ignore_ascii_case("true"),
+        changed: time(Place::Condition(node)),
+        updated: None,
+        reason: start(text("reason"), REASON_BYTES).into(),
+        message: message(text("message")),
+    })
 }
 
 /// How far it has come.

@@ -133,7 +133,8 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
     let images = template::images(&spec, form.place);
     let paths = spec_hash::paths(&spec);
     let (template, template_without_restart) = template::hashes(&mut spec, form.place);
-    let revision = metadata.annotations.revision;
+    let said = &metadata.annotations;
+    let (revision, is_reused) = (said.revision, said.is_reused);
     let scheduled = metadata.annotations.scheduled.filter(|_| kind == Kind::Job);
     let (writers, status_written) = (metadata.writers(), metadata.status_written());
     let meta = metadata.meta()?;
@@ -162,6 +163,7 @@ fn read(kind: Kind, raw: Raw<'_>, rules: &Rules) -> Result<Decoded, String> {
         template,
         template_without_restart,
         revision,
+        is_reused,
         update_revision,
         scheduled,
         stamps: if found.stamps.is_empty() { Arc::default() } else { found.stamps.into() },

@@ -63,13 +63,15 @@ const LABELS: [&str; 6] = [
     "rollouts-pod-template-hash",
 ];
 
-const ANNOTATIONS: [&str; 7] = [
+const ANNOTATIONS: [&str; 9] = [
     "batch.kubernetes.io/cronjob-scheduled-timestamp",
     "deployment.kubernetes.io/revision",
+    "deployment.kubernetes.io/revision-history",
     "deprecated.daemonset.template.generation",
     "kubernetes.io/config.mirror",
     "resource.opentelemetry.io/service.name",
     "rollout.argoproj.io/revision",
+    "rollout.argoproj.io/revision-history",
     "rollout.argoproj.io/workload-generation",
 ];
 

@@ -5,6 +5,7 @@ mod away;
 mod below;
 mod bounds;
 mod causes;
+mod began;
 mod chains;
 mod context;
 mod continued;

@@ -239,7 +239,7 @@ impl Tree {
         let stamps = self.listed_stamps();
         let begun: Vec<Uid> = below.iter().map(|(uid, _)| *uid).collect();
         let is_of_root = begun.is_empty() && !action.is_end();
-        let steps = template.filter(|_| is_of_root).map_or(below, |it| self.listed_steps(it));
+        let steps = template.filter(|_| is_of_root).map_or(below, |it| self.listed_steps(it, &start));
         let open = self.open_transition(action, settles, cause, start, turn);
         open.steps = steps;
         open.scheduled = scheduled;
@@ -321,8 +321,15 @@ pub(super) fn written_last(workload: &Workload, now: UnixNanos) -> Evidence {
     )
 }
 
-fn written_at(workload: &Workload) -> Option<UnixNanos> {
+/// When its spec was written last, by those of its writers that leave a time.
+pub(super) fn written_at(workload: &Workload) -> Option<UnixNanos> {
     workload.writers.iter().filter_map(|writer| writer.time).max()
+}
+
+/// When a run that had been suspended was resumed: `Suspended` has turned.
+pub(super) fn resumed_at(run: &Workload) -> Option<UnixNanos> {
+    let suspended = run.status.progressing.as_ref().filter(|_| run.mode == Mode::Run)?;
+    suspended.changed.filter(|_| !suspended.is_true)
 }
 
 /// Whether it was written through the subresource `scale`, which leaves no time: after the last status,
@@ -349,9 +356,7 @@ impl Proof {
     /// A run that was suspended while it was under way goes on by another write: its third at the least,
     /// as one that waited in a queue has begun by its second.
     fn of_resume(root: &Workload) -> Option<Self> {
-        let resumed = root.status.progressing.as_ref()?;
-        let is_second = root.meta.generation >= Some(3) && !resumed.is_true;
-        let at = resumed.changed.filter(|_| is_second && &*resumed.reason == "JobResumed")?;
+        let at = resumed_at(root).filter(|_| root.meta.generation >= Some(3))?;
         let cause = format!("spec:{}", root.meta.write_number());
         let start = Evidence::object(at, Heard::FIRST);
         Some(Self::new(Action::Resume, Settles::WithRun, cause, start))

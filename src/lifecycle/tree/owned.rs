@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::Tree;
+use super::list::{resumed_at, written_at};
 use super::reconcile::spec;
 use crate::facts::instant::{Evidence, Heard};
 use crate::facts::kind::Kind;
@@ -280,9 +281,10 @@ impl Tree {
             && self.forest.below(uid).next().is_none()
     }
 
-    /// The steps that a list proves open: below a run what has not ended, else what is of the
-    /// newest template and not settled.
-    pub(super) fn listed_steps(&self, template: u64) -> Steps {
+    /// The steps that a list proves open in what began at `start`: below a run what has not ended, else
+    /// what is of the newest template and not settled. A ReplicaSet that a rollback came back to was
+    /// written at some time until its last write.
+    pub(super) fn listed_steps(&self, template: u64, start: &Evidence) -> Steps {
         let is_open = |owned: &Owned| match owned.workload.mode {
             _ if owned.workload.is_queue => false,
             Mode::Run => !settle::is_over(&owned.workload) && !owned.workload.paused,
@@ -290,15 +292,21 @@ impl Tree {
                 owned.workload.template == template && !settle::is_complete(&owned.workload)
             }
         };
-        let open = self.forest.iter().filter(|(_, owned)| is_open(owned));
-        open.map(|(uid, owned)| {
-            let created = Evidence::object(owned.workload.meta.created, Heard::FIRST);
-            let mut step = new_step(&owned.workload, owned.owner, created, 0);
-            step.is_created = true;
-            step.scheduled = owned.workload.scheduled;
-            (uid, Arc::new(step))
-        })
-        .collect()
+        let step = |(uid, owned): (Uid, &Owned)| {
+            let workload = &owned.workload;
+            let is_used_again = workload.is_reused && workload.meta.created.plus(SECOND) <= start.lo;
+            let (at, from) = if is_used_again {
+                let written = written_at(workload).filter(|written| start.lo <= *written)?;
+                (Evidence::between(start.lo, written.plus(SECOND)), workload.count())
+            } else {
+                let begun = resumed_at(workload).unwrap_or(workload.meta.created);
+                (Evidence::object(begun, Heard::FIRST), 0)
+            };
+            let mut step = new_step(workload, owned.owner, at, from);
+            (step.is_created, step.scheduled) = (!is_used_again, workload.scheduled);
+            Some((uid, Arc::new(step)))
+        };
+        self.forest.iter().filter(|(_, owned)| is_open(owned)).filter_map(step).collect()
     }
 }
 

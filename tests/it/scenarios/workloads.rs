@@ -13,6 +13,7 @@
 //! `job`, and every custom resource, has a verdict: `progressing`, or `busy` in a word for it, `settled`, `failed=Reason`, each
 //! dated now, or with `undated`; `turned=s` is when its condition did, `operation` says that what failed
 //! is one that ended then; `progress=step-1` is how far it says it has come.
+//! `reused`: it was of an earlier revision too (a ReplicaSet that a rollback comes back to).
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
 //! `min_ready=10` is minReadySeconds.
 //! `cr Rollout.argoproj.io web mode=run goals=a.b,c`: a custom resource; modes are `rollout` (if
@@ -97,6 +98,7 @@ pub(crate) fn new(kind: Kind, meta: Meta) -> Workload {
         template: 0,
         template_without_restart: 0,
         revision: None,
+        is_reused: false,
         update_revision: None,
         scheduled: None,
         stamps: Arc::from([]),
@@ -173,6 +175,7 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
         new.min_ready = Nanos::from_seconds(seconds);
         field("minReadySeconds", line.value("min_ready"));
     }
+    new.is_reused |= line.has("reused");
     if line.has("spawns") {
         new.spawns = true;
     }
@@ -197,7 +200,8 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
             field(path, Some(""));
         }
     }
-    if new.kind == Kind::Job && (line.has("suspended") || line.has("resumed")) {
+    let is_run = new.mode == Mode::Run || line.value("mode") == Some("run");
+    if is_run && (line.has("suspended") || line.has("resumed")) {
         new.status.progressing = Some(Box::new(Condition {
             is_true: new.paused,
             changed: Some(line.second()),

@@ -1,0 +1,85 @@
+//! DESIGN §3, after a list: when what goes on began, where its objects are older than that.
+
+use expect_test::expect;
+
+use super::tree::check;
+
+// A rollback comes back to a ReplicaSet of long ago.
+#[test]
+fn a_replica_set_that_is_used_again_is_scaled_by_what_goes_on_and_not_created() {
+    check(
+        "
+        @-900 missed deploy web replicas=2 image=v1
+        @-899 missed rs web-1 of=web replicas=2 image=v1
+        @-400 missed deploy web image=v2 by=kubectl
+        @-399 missed rs web-2 of=web replicas=2 image=v2
+        @-398 missed rs web-1 replicas=0
+        @-20 missed deploy web image=v1 by=kubectl
+        @-19 missed rs web-1 replicas=1 reused
+        @-18 missed pod a of=web-1
+        @-10 missed rs web-1 replicas=2
+        @0 list
+        @1 pod a running ready
+        @2 rs web-1 status=2/2
+        @3 rs web-2 replicas=0
+        @4 deploy web status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -20..4 completed {cause=spec:3}
+              scale ReplicaSet web-1 -20..2 completed {replicas.from=2, replicas.to=2}
+                start Pod a -18..1 completed
+              scale ReplicaSet web-2 3..4 unfinished {replicas.from=2, replicas.to=0}
+        "#]],
+    );
+}
+
+#[test]
+fn a_replica_set_that_was_created_for_it_begins_it_whatever_was_written_since() {
+    check(
+        "
+        @-900 missed deploy web replicas=2 image=v1
+        @-899 missed rs web-1 of=web replicas=2 image=v1
+        @-60 missed deploy web image=v2 by=kubectl
+        @-59 missed rs web-2 of=web replicas=2 image=v2
+        @-58 missed pod a of=web-2
+        @-10 missed deploy web history=3 by=kubectl
+        @0 list
+        @1 pod a running ready
+        @2 rs web-2 status=2/2
+        @3 rs web-1 replicas=0
+        @4 deploy web status=2/2/2
+        @60 wait
+        ",
+        expect![[r#"
+            update Deployment web -59..4 completed {cause=spec:3}
+              create ReplicaSet web-2 -59..2 completed {replicas.from=0, replicas.to=2}
+                start Pod a -58..1 completed
+              scale ReplicaSet web-1 3..4 unfinished {replicas.from=2, replicas.to=0}
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_below_that_waited_in_a_queue_began_when_it_was_resumed() {
+    check(
+        "
+        @-300 missed cr TrainJob.kubeflow.org llm mode=run suspended by=kubectl
+        @-299 missed cr JobSet.x-k8s.io llm of=TrainJob.kubeflow.org/llm mode=run suspended
+        @-298 missed job llm-0 of=JobSet.x-k8s.io/llm suspended
+        @-20 missed cr TrainJob.kubeflow.org llm resumed
+        @-19 missed cr JobSet.x-k8s.io llm resumed
+        @-18 missed job llm-0 resumed
+        @0 list
+        @5 job llm-0 settled
+        @6 cr JobSet.x-k8s.io llm settled
+        @7 cr TrainJob.kubeflow.org llm settled
+        @60 wait
+        ",
+        expect![[r#"
+            run TrainJob llm -300..7 completed {cause=spec:1}
+              run JobSet llm -19..6 completed
+                run Job llm-0 -18..5 completed
+        "#]],
+    );
+}
