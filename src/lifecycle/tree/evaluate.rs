@@ -88,7 +88,7 @@ impl Tree {
             }
             Standing::Settled(_) | Standing::Progressing if !root.paused => {}
             // Nothing counts its Pods: what is paused stands still.
-            Standing::Settled(_) | Standing::Progressing if root.replicas.is_none() => {
+            Standing::Settled(_) | Standing::Progressing if is_paused(root) => {
                 let written = pending.written;
                 self.close(Outcome::Paused, written, None, turn);
             }
@@ -138,11 +138,18 @@ impl Tree {
         if root.status.speech == Reporting::Silent {
             return open.end_without_verdict();
         }
-        if root.paused && root.replicas.is_none() {
-            let written = open.written;
-            return open.stands(Outcome::Paused, written, at, None);
-        }
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
+        if is_paused(root) {
+            // Who says what has been observed is waited for.
+            let says_so = root.status.observed.is_some();
+            if says_so && !(settle::is_observed(root) && has_spoken) {
+                open.trial = None;
+            } else {
+                let end = if says_so { at } else { open.written };
+                open.stands(Outcome::Paused, end, at, None);
+            }
+            return;
+        }
         // A condition that had turned before is no news of when.
         let begun = open.start.lo;
         let is_news = |said: &UnixNanos| *said >= begun;
@@ -186,13 +193,14 @@ impl Tree {
     }
 
     /// A good verdict that stood when the spec was written, of a controller that names no generation
-    /// and says nothing: from when on it has agreed.
+    /// and says nothing, or a pause that it does not say to have observed: from when on it has agreed.
     pub(super) fn agrees_at(&self, open: &Transition) -> Option<UnixNanos> {
         let root = self.root.as_deref().filter(|_| self.has_verdict())?;
         let is_asked = open.settles == Settles::ByStatus && open.trial.is_none();
         let is_good = matches!(settle::standing(root), Standing::Settled(_));
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
-        let waits = is_asked && is_good && !has_spoken;
+        let is_silent = is_good && !has_spoken;
+        let waits = is_asked && (is_silent || is_paused(root) && !settle::is_observed(root));
         waits.then(|| open.start.moment().plus(AGREES_AFTER))
     }
 
@@ -206,10 +214,12 @@ impl Tree {
 
     /// The controller has agreed by saying nothing.
     pub(super) fn agrees(&mut self) {
+        let is_paused = self.root.as_deref().is_some_and(is_paused);
+        let outcome = if is_paused { Outcome::Paused } else { Outcome::Completed };
         let Some(open) = self.open() else { return };
         open.is_unconfirmed = true;
         let start = open.start;
-        open.stands(Outcome::Completed, start, start, None);
+        open.stands(outcome, start, start, None);
     }
 
     /// Whether what was written below has settled, which a good verdict does not come before; what was
@@ -319,6 +329,11 @@ impl Transition {
         self.trial = None;
         self.stands(Outcome::Completed, end, end, None);
     }
+}
+
+/// It is paused, and nothing counts its Pods: they are not waited for.
+fn is_paused(root: &Workload) -> bool {
+    root.paused && root.replicas.is_none()
 }
 
 /// It was written after the transition came to what is on trial.

@@ -1,6 +1,7 @@
 //! Opening and closing of transitions.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 use super::waiting::Waiting;
@@ -187,21 +188,27 @@ impl Tree {
         if heals {
             open.reopen_steps(order);
         }
+        let mut departed = BTreeMap::new();
         if let Some(from) = from {
             let to = (trial.lost.is_some() || heals).then_some(next);
             open.departed.values_mut().for_each(|pod| Arc::make_mut(pod).move_later(seq, from, to));
+            let later = open.departed.iter().filter(|(_, pod)| pod.has_part_in(next));
+            departed.extend(later.map(|(uid, pod)| (*uid, Arc::clone(pod))));
             self.pods.each(|(_, pod)| pod.move_later(seq, from, to));
         }
         let Trial { outcome, end, declared, lost, well, is_unstable, .. } = trial;
         self.close_lasted(outcome, end, declared, is_unstable, turn);
         if let Some(healing) = self.telling().filter(|_| heals) {
-            healing.steps = later;
+            (healing.steps, healing.departed) = (later, mem::take(&mut departed));
         }
         if let Some((by, lost)) = lost.map(|lost| *lost)
             && outcome == Outcome::Completed
             && self.may_recover()
         {
             self.open_by_pod(Action::Recover, by, Some(lost), turn);
+            if let Some(recover) = self.open() {
+                recover.departed = departed;
+            }
             // It may have been made up for long ago, and nothing more be heard of it.
             if let Some(well) = well {
                 self.last_while(true, well);

@@ -197,8 +197,12 @@ impl Tree {
             }
             Some(_) | None => {}
         }
+        // What is lost on trial is not of it, and what had settled by then has.
+        let has_lost = open.trial.as_ref().is_some_and(|trial| trial.lost.is_some());
         if let Some(step) = open.steps.make_mut(uid).filter(|step| !step.is_deleted) {
+            let settled = step.settled.filter(|_| has_lost && !is_written);
             step.stands(new, status);
+            step.settled = settled.or(step.settled);
         }
     }
 

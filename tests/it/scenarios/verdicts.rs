@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::{check_also, check_counts};
+use super::tree::{check, check_also, check_counts};
 
 #[test]
 fn a_verdict_counts_only_when_it_has_lasted() {
@@ -284,6 +284,60 @@ fn what_ran_below_and_ended_well_makes_nothing_unstable() {
                 run Pod x 1.2..3.7 completed
                   start Pod x 1.2..1.5 completed
                   run container x [app] 1.5..3.7 completed {reason=Completed, exit_code=0}
+        "#]],
+    );
+}
+
+#[test]
+fn what_had_settled_below_before_a_loss_on_trial_ended_then_and_the_loss_is_a_recover() {
+    check(
+        "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @1.1 deploy web of=Widget.example.org/w replicas=1 image=v1
+        @1.2 rs web-1 of=web replicas=1 image=v1
+        @1.3 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @2.2 deploy web status=1/1/1
+        @3   cr Widget.example.org w settled
+        @6   pod a going grace=30
+        @6.1 rs web-1 status=0/0
+        @6.2 deploy web status=0/0/0
+        @6.3 pod b of=web-1
+        @7   pod a gone
+        @8   pod b running ready
+        @8.1 rs web-1 status=1/1
+        @8.2 deploy web status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            create Widget w 1..3 completed {cause=spec:1, manager=kubectl, unstable}
+              create Deployment web 1.1..2.2 completed
+                create ReplicaSet web-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Widget w 6..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000006}
+              -> follows create Widget spec:1
+              terminate Pod a 6..7 completed
+              start Pod b 6.3..8 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_of_a_custom_resource_ends_when_its_controller_has_observed_it() {
+    check(
+        "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @2   cr Widget.example.org w settled observed
+        @30  cr Widget.example.org w paused by=kubectl
+        @33  cr Widget.example.org w settled observed
+        @60  wait
+        ",
+        expect![[r#"
+            create Widget w 1..2 completed {cause=spec:1, manager=kubectl}
+            pause Widget w 30..33 paused {cause=spec:2, manager=kubectl, changed=paused}
         "#]],
     );
 }
