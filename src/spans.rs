@@ -64,6 +64,8 @@ pub struct Left {
     parent: SpanId,
     /// When that span began: nothing below it begins earlier.
     begin: Instant,
+    /// Its tree, whatever becomes of the Pod's owners.
+    tree: Portrait,
 }
 
 /// The spans of what has ended; of a Pod or an ephemeral container, that its transition had `left`
@@ -85,8 +87,7 @@ pub fn tell(
             let draft =
                 left.as_ref().and_then(|left| debugger_left(departed, debugger, left, None));
             let finished = draft.zip(left.as_ref());
-            finished
-                .map(|(draft, left)| draft.finish(&left.context, &common(&departed.tree, rules)))
+            finished.map(|(draft, left)| draft.finish(&left.context, &common(&left.tree, rules)))
         }
     };
     Telling { spans: span.into_iter().collect(), left: Vec::new() }
@@ -100,7 +101,7 @@ fn debugger_left(
     left: &Left,
     end: Option<Instant>,
 ) -> Option<Draft> {
-    let mut draft = Leaving::of(departed).run(left.seed, left.parent, debugger, end)?;
+    let mut draft = Leaving::of(departed, &left.tree).run(left.seed, left.parent, debugger, end)?;
     left.bound(&mut draft);
     draft.end = draft.end.not_before(&draft.start);
     Some(noted(draft, &departed.pod))
@@ -135,13 +136,13 @@ pub fn in_progress(
     let mut out = open.map(|open| build(&open, rules, true).shown()).unwrap_or_default();
     let end = Evidence::event(now, 0).instant(Nanos(0));
     for departed in tree.outliving() {
-        let common = common(&departed.tree, rules);
         let mut show = |draft: Option<Draft>, left: &Left| {
             let draft = draft.map(|draft| draft.outcome(Outcome::Unfinished));
+            let common = common(&left.tree, rules);
             out.extend(draft.map(|draft| draft.show(&left.context, &common)));
         };
         if let Some(left) = left(&(departed.uid, None)) {
-            let leaving = Leaving::of(&departed);
+            let leaving = Leaving::of(&departed, &left.tree);
             show(leaving.terminate(left.seed, left.parent, Some(end)), &left);
         }
         for debugger in departed.pod.debuggers().iter().filter(|it| it.has_left) {
@@ -155,9 +156,9 @@ pub fn in_progress(
 
 /// The end of a Pod whose transition has left without it.
 fn terminate_left(departed: &Departed, left: &Left, rules: &Rules) -> FinishedSpan {
-    let Departed { tree, uid, pod, .. } = departed;
+    let (Departed { uid, pod, .. }, tree) = (departed, &left.tree);
     let gone = Evidence::arrival(pod.created, Heard::FIRST).instant(Nanos(0));
-    let draft = Leaving::of(departed).terminate(left.seed, left.parent, None);
+    let draft = Leaving::of(departed, tree).terminate(left.seed, left.parent, None);
     let mut draft = draft.unwrap_or_else(|| {
         let object = &pod_ref(tree, *uid, pod);
         let of = Identity::of(left.seed, left.parent, object);
@@ -227,7 +228,8 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     let context = transition.context();
     let left = build.left.iter().map(|(outliving, parent)| {
         let (parent, begin) = (*parent, begin(*parent));
-        (outliving.clone(), Left { context: context.clone(), seed: transition.seed, parent, begin })
+        (outliving.clone(), Left {
+            context: context.clone(), seed: transition.seed, parent, begin, tree: closed.tree.clone() })
     });
     let left = left.collect();
     Built { drafts: build.drafts, left, common: common(&closed.tree, rules), context }

@@ -46,8 +46,6 @@ pub struct Closed {
 /// A Pod that is gone after its transition had left.
 #[derive(Clone, Debug)]
 pub struct Departed {
-    /// The tree that it was of.
-    pub tree: Portrait,
     /// Its uid.
     pub uid: Uid,
     /// What happened to it.

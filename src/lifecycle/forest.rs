@@ -162,12 +162,13 @@ impl Forest {
         self.iter().filter(|(_, owned)| is_current(owned)).map(|(uid, _)| uid).collect()
     }
 
-    /// How many Pods the workloads that have Pods of their own want together, where the topmost
-    /// one does not say it. Of a custom resource that is known by the Pods it has.
-    #[must_use]
-    pub fn wanted(&self, has_pods: impl Fn(Uid) -> bool) -> Option<i64> {
+    /// The workloads that have Pods of their own. Of a custom resource that is known by the Pods it has.
+    pub fn with_pods(
+        &self,
+        has_pods: impl Fn(Uid) -> bool,
+    ) -> impl Iterator<Item = (Uid, &Workload)> {
         let owners: BTreeSet<Uid> = self.by_uid.values().map(|owned| owned.owner).collect();
-        let holds_pods = |uid: Uid, owned: &Owned| {
+        let holds_pods = move |uid: Uid, owned: &Owned| {
             owned.workload.mode == Mode::Rollout
                 && owned.workload.kind != Kind::Deployment
                 && !owned.workload.is_queue
@@ -176,9 +177,8 @@ impl Forest {
                 && !owners.contains(&uid)
                 && (!matches!(owned.workload.kind, Kind::Other(_)) || has_pods(uid))
         };
-        let wanted = self.iter().filter(|(uid, owned)| holds_pods(*uid, owned));
-        let wanted = wanted.map(|(_, owned)| owned.workload.wanted());
-        wanted.reduce(|one, other| Some(one? + other?)).flatten()
+        let with_pods = self.iter().filter(move |(uid, owned)| holds_pods(*uid, owned));
+        with_pods.map(|(uid, owned)| (uid, &owned.workload))
     }
 
     /// What spans say of them.

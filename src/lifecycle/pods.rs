@@ -50,13 +50,21 @@ struct Counted {
 #[derive(Clone, Copy, Debug)]
 struct Part {
     tally: Tally,
+    is_present: bool,
     owner: Option<Uid>,
     unready: Option<Evidence>,
 }
 
 impl Part {
     fn of(pod: &Pod) -> Self {
-        Self { tally: pod.tally(), owner: pod.owner(), unready: pod.missed().copied() }
+        let tally = pod.tally();
+        Self {
+            // What runs to its end is not wanted for long.
+            tally: if pod.restarts_always { tally } else { Tally::default() },
+            is_present: tally.present > 0,
+            owner: pod.owner(),
+            unready: pod.missed().copied(),
+        }
     }
 }
 
@@ -219,10 +227,10 @@ impl Counted {
         let tally = |part: Option<Part>| part.map(|part| part.tally).unwrap_or_default();
         self.tally = self.tally.replacing(tally(before), tally(after));
         if let Some(part) = after {
-            self.add_share(part.owner, Share { n: 1, present: part.tally.present });
+            self.add_share(part.owner, Share { n: 1, present: i64::from(part.is_present) });
         }
         if let Some(part) = before {
-            self.add_share(part.owner, Share { n: -1, present: -part.tally.present });
+            self.add_share(part.owner, Share { n: -1, present: -i64::from(part.is_present) });
         }
         if let Some(at) = before.and_then(|part| part.unready) {
             self.unready.remove(&(at.moment(), uid));

@@ -3,7 +3,7 @@
 //!
 //! [`Tree::step`], [`Tree::delete`] and [`Tree::vanish`] take one change, [`Tree::expire`] the
 //! passing of time; nothing else decides anything. The rooms below: `root` reads new versions of
-//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends, `available` which of them count, `in_place` what is written to them; `reconcile` opens what is written below; `open` opens and closes
+//! the topmost workload, `owned` of those below it, `pods` of its Pods, `gone` their ends, `available` which of them count, `wanted` how many there should be, `in_place` what is written to them; `reconcile` opens what is written below; `open` opens and closes
 //! transitions, `evaluate` looks whether they have settled; `list` judges what a list proves in
 //! progress; `members` moves parts from one tree to another, `shown` tells what is in
 //! progress to whoever looks.
@@ -25,6 +25,7 @@ mod shown;
 mod stamps;
 mod timers;
 mod waiting;
+mod wanted;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -68,6 +69,8 @@ pub struct Tree {
     nodes: Nodes,
     pending: Option<Box<Transition>>,
     last: Option<Box<Last>>,
+    /// Of a custom resource: how many Pods it had when it last settled, see [`Tree::had`].
+    had: i64,
     /// What was written and waits to be told.
     waiting: MayWait,
     /// Earlier templates of the topmost workload.
@@ -161,6 +164,7 @@ impl Tree {
             nodes: Nodes::default(),
             pending: None,
             last: None,
+            had: 0,
             waiting: MayWait::default(),
             templates: Vec::new(),
             generation: None,

@@ -27,9 +27,9 @@ impl<'a> Leaving<'a> {
         Self { tree: &closed.tree, uid, pod, owner }
     }
 
-    /// A Pod whose transition has left.
-    pub(super) fn of(departed: &'a Departed) -> Self {
-        let Departed { tree, uid, pod, owner: of } = departed;
+    /// A Pod whose transition has left, of this tree.
+    pub(super) fn of(departed: &'a Departed, tree: &'a Portrait) -> Self {
+        let Departed { uid, pod, owner: of } = departed;
         let owner = of.as_ref().map(|(uid, below)| owner(*uid, below));
         Self { tree, uid: *uid, pod, owner }
     }
@@ -62,7 +62,7 @@ impl<'a> Leaving<'a> {
         if end.has_vanished {
             draft.push("lifespan.watch.gap", true);
         }
-        if self.pod.owner().is_some() {
+        if self.uid != self.tree.top.uid {
             push_pod(&mut draft, self.pod, self.owner);
         }
         Some(draft)

@@ -32,6 +32,7 @@ mod order;
 mod orphans;
 mod parents;
 mod partitions;
+mod owns_pods;
 mod pods;
 mod reconciles;
 mod recoveries;

@@ -1,6 +1,7 @@
 //! Whether what was just told settles or fails what is open, or heals what had failed.
 
 use super::Tree;
+use super::wanted::is_well_on_trial;
 use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::span::Outcome;
@@ -47,7 +48,11 @@ impl Tree {
                 }
             }
             Settles::ByStatus if self.has_verdict() => {
+                let was_on_trial = is_well_on_trial(pending);
                 self.evaluate_verdict(at);
+                if self.open_ref().is_some_and(is_well_on_trial) {
+                    self.count_had(was_on_trial);
+                }
                 self.note_health(at);
             }
             Settles::ByStatus => self.evaluate_status(at, turn),
@@ -286,13 +291,6 @@ impl Tree {
         let is_settled = |root: &Workload| root.mode == Mode::Rollout && settle::is_complete(root);
         let says_so = self.root.as_deref().is_none_or(is_settled);
         says_so && (self.wanted().is_none() || self.is_healthy())
-    }
-
-    /// As many Pods as wanted are there that are neither going nor finished, all Ready, no restart
-    /// open. Those that still go outlive it.
-    pub(super) fn is_healthy(&self) -> bool {
-        let tally = self.pods.tally();
-        self.wanted().is_some_and(|wanted| tally.present == wanted && tally.ready == wanted)
     }
 }
 

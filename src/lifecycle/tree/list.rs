@@ -88,6 +88,13 @@ impl Tree {
             }
             Some(_) | None => {
                 turn.counts.baseline += 1;
+                let has_settled = |root: &Workload| {
+                    let says_nothing = matches!(root.status.speech, Reporting::Silent | Reporting::Mute);
+                    says_nothing || settle::is_complete(root)
+                };
+                if self.root.as_deref().is_some_and(has_settled) {
+                    self.count_had(false);
+                }
                 self.pods.each(|(_, pod)| pod.forget_listed());
             }
         }

@@ -14,7 +14,7 @@ use crate::facts::meta::Uid;
 use crate::facts::pod::PodSnapshot;
 use crate::facts::reason;
 use crate::facts::span::{Link, LinkReason, Outcome};
-use crate::facts::workload::{Mode, Workload};
+use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::closed::{Departed, Ended};
 use crate::lifecycle::pod::{Pod, Seq};
@@ -139,6 +139,9 @@ impl Tree {
         turn: &mut Turn<'_>,
     ) {
         let is_healthy = self.is_healthy();
+        if outcome == Outcome::Completed && is_healthy {
+            self.count_had(false);
+        }
         let Some(open) = self.open() else { return };
         // What could not be written in place leaves all as it was.
         let is_in_place = matches!(open.settles, Settles::ByHealth { .. } | Settles::InPlace);
@@ -279,43 +282,7 @@ impl Tree {
     pub(super) fn departed(&self, uid: Uid, pod: &Pod) -> Departed {
         let owner = pod.owner();
         let owner = owner.and_then(|uid| Some((uid, self.forest.of(uid)?.portrait())));
-        Departed { tree: self.portrait.clone(), uid, pod: pod.clone(), owner }
-    }
-
-    /// Whether losing a Pod now would open a `recover`.
-    pub(super) fn may_recover(&self) -> bool {
-        !self.is_muted
-            && !self.is_unjudged
-            && self.healing().is_none()
-            && !self.is_open()
-            && self.wanted().is_some()
-    }
-
-    /// How many Pods are wanted of those that are seen; `None` where the object is gone or going, or
-    /// does not say it, or where not all of them can be seen.
-    pub(super) fn wanted(&self) -> Option<i64> {
-        self.asked_for().filter(|_| self.unseen.is_empty())
-    }
-
-    /// How many Pods are wanted in all.
-    pub(super) fn asked_for(&self) -> Option<i64> {
-        match &self.root {
-            Some(root) if root.mode != Mode::Rollout => None,
-            // What a custom resource asks for, the workloads below it may be scaled away from.
-            Some(root) if root.meta.deletion.is_none() && matches!(root.kind, Kind::Other(_)) => {
-                // Its replicas may be Machines, or Pods of what is not watched.
-                let has_pods = |uid| self.pods.share(uid).n > 0;
-                let of_root = || root.wanted().filter(|_| !self.pods.is_empty());
-                self.forest.wanted(has_pods).or_else(of_root)
-            }
-            Some(root) if root.meta.deletion.is_none() => root.wanted(),
-            Some(_) => None,
-            // Nothing brings back a Pod that runs to its end.
-            None if self.top().kind == Kind::Pod => {
-                self.pods.of(self.top().uid).filter(|pod| pod.restarts_always).map(|_| 1)
-            }
-            None => None,
-        }
+        Departed { uid, pod: pod.clone(), owner }
     }
 
     /// The transition that ends of Pods belong to: the one that is open, or the suspension that

@@ -11,7 +11,6 @@ use crate::facts::meta::Uid;
 use crate::facts::pod::{PodPhase, PodSnapshot};
 use crate::facts::span::Outcome;
 use crate::facts::time::{SECOND, UnixNanos};
-use crate::facts::workload::Workload;
 use crate::lifecycle::action::Action;
 use crate::lifecycle::pod::{self, Loss, Pod, PodRun, Seq, Start};
 use crate::lifecycle::transition::{ByPod, Closing, Lost, Settles, Transition, UNREADY};
@@ -200,12 +199,13 @@ impl Tree {
     ) {
         let comes_or_goes = matches!(loss, Loss::Gone(_) | Loss::Vanished(_));
         let by = ByPod { uid, second: loss.second(), comes_or_goes, at: loss.at() };
-        let remaining = self.pods.tally().present - 1;
         let is_bare = uid == self.top().uid;
-        let is_wanted = self.wanted().is_some_and(|wanted| match loss {
+        // Nobody misses what runs to its end.
+        let pod = self.pods.of(uid).filter(|pod| pod.restarts_always);
+        let is_wanted = self.wanted().zip(pod).is_some_and(|(wanted, pod)| match loss {
             // Nothing brings a bare Pod back; where the wanted nodes moved before, it goes for that.
             Loss::Gone(_) | Loss::Vanished(_) => {
-                (remaining < wanted || self.nodes.are_moving()) && !is_bare
+                (self.misses(pod, wanted) || self.nodes.are_moving()) && !is_bare
             }
             Loss::Exited(_) => true,
         });
@@ -353,18 +353,6 @@ impl Tree {
             n_crowded
         });
         turn.counts.crowded += n_crowded.unwrap_or_default();
-    }
-
-    /// There are more Pods of its owner than that wants.
-    fn is_surplus(&self, pod: &Pod) -> bool {
-        let Some(owner) = pod.owner() else { return false };
-        let is_more = |wanted: Option<i64>, present: i64| wanted.is_some_and(|it| present > it);
-        if owner == self.top().uid {
-            let wanted = self.root.as_deref().and_then(Workload::wanted);
-            return is_more(wanted, self.pods.tally().present);
-        }
-        let owned = self.forest.of(owner);
-        owned.is_some_and(|it| is_more(it.workload.wanted(), self.pods.share(owner).present))
     }
 
     /// Its DaemonSet is updated, and has more Pods than nodes meanwhile (`maxSurge`).

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::tree::check;
+use super::tree::{check, check_full};
 
 // The next Pod comes when the one before is ready
 // (`pkg/controller/statefulset/stateful_set_control.go`).
@@ -258,6 +258,34 @@ fn an_update_that_is_superseded_says_so() {
               -> supersedes update StatefulSet spec:2
               terminate Pod db-0 20.1..21 completed
               start Pod db-0 21.1..23 completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_pod_below_the_highest_ordinal_is_not_scaled_down() {
+    check_full(
+        "
+        @0 settled sts/db db-0 db-1 db-2
+        @30 sts db replicas=1 by=kubectl
+        @31 pod db-0 going grace=30
+        @32 pod db-0 gone
+        @33 pod db-0b name=db-0 of=sts/db revision=r1
+        @35 pod db-0b running ready
+        @36 pod db-2 going grace=30
+        @37 pod db-2 gone
+        @38 pod db-1 going grace=30
+        @39 pod db-1 gone
+        @40 sts db status=1/1/1
+        @60 wait
+        ",
+        expect![[r#"
+            scale StatefulSet db 30..40 completed {cause=spec:2, manager=kubectl, changed=replicas, start.source=watch, end.source=watch}
+              terminate Pod db-0 31..32 completed {start.source=watch, end.source=watch}
+              start Pod db-0 33..35 completed {start.source=watch, end.source=watch}
+                schedule Pod db-0 33..35 {actor=scheduler, start.source=watch, end.source=watch}
+              terminate Pod db-2 36..37 completed {reason=scaled down, start.source=watch, end.source=watch}
+              terminate Pod db-1 38..39 completed {reason=scaled down, start.source=watch, end.source=watch}
         "#]],
     );
 }
