@@ -122,7 +122,8 @@ impl Tree {
         }
         if would_count {
             self.has_lasted(turn);
-            return None;
+            // What was lost on trial has opened one that this ends as well.
+            return self.is_open().then(|| self.close_for(action, start, turn)).flatten();
         }
         let superseded = (pending.trace, pending.span);
         let outcome = if action.is_end() { Outcome::Deleted } else { Outcome::Superseded };
@@ -206,7 +207,8 @@ impl Tree {
         }
         if let Some((by, lost)) = lost.map(|lost| *lost)
             && outcome == Outcome::Completed
-            && self.may_recover()
+            && !self.is_open()
+            && self.unseen.is_empty()
         {
             self.open_by_pod(Action::Recover, by, Some(lost), turn);
             if let Some(recover) = self.open() {

@@ -341,3 +341,77 @@ fn a_pause_of_a_custom_resource_ends_when_its_controller_has_observed_it() {
         "#]],
     );
 }
+
+const LOST_ON_TRIAL: &str = "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @1.1 deploy web of=Widget.example.org/w replicas=1 image=v1
+        @1.2 rs web-1 of=web replicas=1 image=v1
+        @1.3 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @2.2 deploy web status=1/1/1
+        @3   cr Widget.example.org w settled
+        @6   pod a going grace=30
+        @6.3 pod b of=web-1
+        @7   pod a gone
+        ";
+
+#[test]
+fn what_is_lost_on_trial_is_a_recover_too_where_the_next_write_ends_the_trial() {
+    check(
+        &format!(
+            "{LOST_ON_TRIAL}
+            @8   cr Widget.example.org w spec.size=2 progressing by=kubectl
+            @9   pod b running ready
+            @10  cr Widget.example.org w settled
+            @60  wait
+            "
+        ),
+        expect![[r#"
+            create Widget w 1..3 completed {cause=spec:1, manager=kubectl, unstable}
+              create Deployment web 1.1..2.2 completed
+                create ReplicaSet web-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Widget w 6..8 superseded {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000006}
+              -> follows create Widget spec:1
+              terminate Pod a 6..7 completed
+              start Pod b 6.3..8 unfinished
+                schedule Pod b 6.3..8 unfinished
+            update Widget w 8..10 completed {cause=spec:2, manager=kubectl, changed=size}
+              -> supersedes recover Widget pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000006
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_lost_on_trial_and_made_up_for_is_a_recover_that_ended_before_the_deletion() {
+    check(
+        &format!(
+            "{LOST_ON_TRIAL}
+            @8   pod b running ready
+            @9   cr Widget.example.org w delete
+            @9.1 pod b going grace=30
+            @10  pod b gone
+            @10.1 rs web-1 gone
+            @10.2 deploy web gone
+            @10.3 cr Widget.example.org w gone
+            @60  wait
+            "
+        ),
+        expect![[r#"
+            create Widget w 1..3 completed {cause=spec:1, manager=kubectl, unstable}
+              create Deployment web 1.1..2.2 completed
+                create ReplicaSet web-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            recover Widget w 6..8 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000006}
+              -> follows create Widget spec:1
+              terminate Pod a 6..7 completed
+              start Pod b 6.3..8 completed
+            delete Widget w 9..10.3 completed {cause=delete}
+              terminate Pod b 9.1..10 completed
+              delete ReplicaSet web-1 10.1..10.1 completed
+              delete Deployment web 10.2..10.2 completed
+        "#]],
+    );
+}
