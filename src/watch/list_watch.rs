@@ -31,6 +31,9 @@ pub const LONGEST_ASKED: Duration = Duration::from_secs(120);
 /// A watch that ends sooner than this without a word has failed, whatever it says.
 const TOO_SHORT: Duration = Duration::from_secs(1);
 
+/// After so many failures in a row a built-in kind that was watched, and is not there, is gone.
+const MISSING_AFTER: u32 = 3;
+
 /// So often a list is read again that is older than what had been watched.
 const STALE_LISTS: u32 = 3;
 
@@ -120,6 +123,8 @@ pub struct ListWatch {
     /// How often the server had forgotten where the watch stood, since a watch went well.
     n_expired: u32,
     denied: Duration,
+    /// Nobody can take the kind away.
+    is_built_in: bool,
 }
 
 impl ListWatch {
@@ -137,6 +142,7 @@ impl ListWatch {
             n_failed: 0,
             n_expired: 0,
             denied: DENIED,
+            is_built_in: false,
         };
         list_watch.last = list_watch.list();
         list_watch
@@ -155,6 +161,12 @@ impl ListWatch {
     #[must_use]
     pub fn with_denied(self, denied: Duration) -> Self {
         Self { denied, ..self }
+    }
+
+    /// The kind is a built-in one, which is missing for a moment at the most.
+    #[must_use]
+    pub fn of_built_in(self, is_built_in: bool) -> Self {
+        Self { is_built_in, ..self }
     }
 
     /// The request that is under way, or comes next.
@@ -238,6 +250,10 @@ impl ListWatch {
             // Servers without WatchList do not know, or do not allow, its parameters.
             400 | 422 if self.last == Request::WatchList => self.without_watch_list(jitter),
             403 => self.denied(Phase::Forbidden, jitter, retry_after, message),
+            // A server that is starting, or one beside it, may not know yet what it has.
+            404 if self.is_built_in && self.n_failed < MISSING_AFTER && self.version.is_some() => {
+                self.again(jitter, retry_after, message)
+            }
             404 => {
                 // What comes back under this name is another resource, with another history.
                 self.version = None;

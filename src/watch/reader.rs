@@ -79,6 +79,7 @@ impl<E: Listener> Reader<E> {
         let (mut was_there, mut n_missing) = (self.from.is_some(), 0);
         let mut list_watch = ListWatch::new(has_watch_list, self.has_no_backlog)
             .with_denied(self.settings.denied)
+            .of_built_in(!is_discovered)
             .from(self.from);
         loop {
             if is_doubtful && list_watch.version().is_some() {

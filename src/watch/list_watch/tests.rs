@@ -196,6 +196,18 @@ fn a_kind_that_is_gone_is_listed_when_it_comes_back() {
     assert_eq!((next.phase, next.wait, next.request), (Phase::Missing, DENIED, page("")));
 }
 
+// A server that is starting, or one beside it.
+#[test]
+fn a_built_in_kind_that_is_missing_for_a_moment_is_watched_on_from_where_the_watch_was() {
+    let mut list_watch = watching().of_built_in(true);
+    for _ in 0..MISSING_AFTER {
+        let next = list_watch.after(refused(404), HALF);
+        assert_eq!((next.request, next.wait < DENIED), (watch("7"), true));
+    }
+    let next = list_watch.after(refused(404), HALF);
+    assert_eq!((next.phase, next.wait, next.request), (Phase::Missing, DENIED, page("")));
+}
+
 #[test]
 fn a_server_without_watch_list_is_listed_in_pages() {
     let closed = Ended::Closed { lasted: Duration::from_secs(200), was_heard: true };
