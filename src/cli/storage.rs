@@ -90,7 +90,12 @@ fn text(of: &Contents, now: UnixNanos) -> String {
         }
         Some(why) => {
             let why = clean(why);
-            putln!(out, "  damaged: {why}; these requests are whole, and would be sent");
+            let whole = if of.queues.is_empty() {
+                "nothing in it is whole"
+            } else {
+                "these requests are whole, and would be sent"
+            };
+            putln!(out, "  damaged: {why}; {whole}");
         }
     }
     if let Some(origin) = &of.origin {

@@ -99,7 +99,8 @@ pub(super) fn prove_server(s: &mut Section<'_>, place: &Place, wire: Wire, setti
 }
 
 fn http(s: &mut Section<'_>, named: &Named) -> To {
-    let place = s.place_of(if s.has("traces_endpoint") { "traces_endpoint" } else { "endpoint" });
+    let key = if s.has("traces_endpoint") { "traces_endpoint" } else { "endpoint" };
+    let place = s.place_of(key);
     let endpoint = s.url("endpoint", "", "URL of an OTLP/HTTP server; /v1/traces is added to it");
     let traces = s.url("traces_endpoint", "", "URL for traces, used as it is, instead of endpoint");
     let encoding =

@@ -148,6 +148,9 @@ fn page(s: &mut Section<'_>, kind: &str) -> Extension {
             for key in ["tls", "auth", "cors", "grpc"] {
                 s.unsupported(key, "probes of Kubernetes ask in plaintext over HTTP");
             }
+            if !path.starts_with('/') {
+                s.fault("path must start with /");
+            }
             if let Some(status) = component_status(s) {
                 return status;
             }

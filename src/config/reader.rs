@@ -189,10 +189,11 @@ impl Section<'_> {
         self.take(key).filter(|node| node.value != Value::Null)
     }
 
-    /// Whether `key` is there and not null.
+    /// Whether `key` is there and not null, which is as if it were not there.
     #[must_use]
-    pub fn has(&self, key: &str) -> bool {
-        self.pairs.iter().any(|(known, node)| known.text == key && node.value != Value::Null)
+    pub fn has(&mut self, key: &str) -> bool {
+        self.pairs.retain(|(known, node)| known.text != key || node.value != Value::Null);
+        self.pairs.iter().any(|(known, _)| known.text == key)
     }
 
     /// A key of the Collector that is not supported here: refused, because to ignore it would be

@@ -19,6 +19,9 @@ pub(super) fn sampling(receiver: &mut Section<'_>) -> Policy {
         0.0..=1.0,
         "The part of traces that is kept by their id, from 0 to 1",
     );
+    if sampler == "always_on" && ratio < 1.0 {
+        s.fault("ratio is for the samplers ratio and linked: always_on keeps all");
+    }
     let mut keep = s.section("keep", "Traces that are kept whatever the sampler says");
     let keeps_failed = keep.flag("failed", false, "Those that failed, or have an error");
     let slower_than = keep.time("slower_than", "0s", "Those that took longer; 0 keeps none");

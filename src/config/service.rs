@@ -185,7 +185,11 @@ fn logs(s: &mut Section<'_>) -> Logs {
         ("initial_fields", &[]),
         ("processors", &[]),
     ] {
-        s.unsupported_but(key, values, "lines go to standard error as they come");
+        let instead = match key {
+            "disable_caller" => "a line says where it was written, `cli/serve.rs:50`",
+            _ => "lines go to standard error as they come",
+        };
+        s.unsupported_but(key, values, instead);
     }
     s.end_ref();
     Logs {

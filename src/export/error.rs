@@ -163,7 +163,7 @@ impl Failure {
             Code::Unauthenticated | Code::PermissionDenied => "check the headers",
             Code::Unimplemented | Code::NotFound | Code::Unknown | Code::Internal => other_protocol,
             Code::ResourceExhausted if self.gave_up.is_none() => {
-                "let the server take larger messages (`max_recv_msg_size_mib`)"
+                "the server takes no more for now, or no message as large as this (`max_recv_msg_size_mib`)"
             }
             // A server that answers is there.
             Code::Unavailable if self.why.starts_with("HTTP ") => "the server's log tells more",
@@ -246,7 +246,7 @@ mod tests {
         .concat();
         expect![[r#"
             gave up after 6 attempts in 30.0s, tcp connect error: Connection refused (Unavailable); is a collector listening there?
-            too large (ResourceExhausted); let the server take larger messages (`max_recv_msg_size_mib`)
+            too large (ResourceExhausted); the server takes no more for now, or no message as large as this (`max_recv_msg_size_mib`)
             gave up after 6 attempts in 30.0s, invalid peer certificate: UnknownIssuer (Unavailable); nothing that is trusted vouches for the server's certificate: give that of its issuer, or its own if it signs itself, as `tls::ca_file`
             gave up after 6 attempts in 30.0s, HTTP 503 Service Unavailable; the server's log tells more
             HTTP 404 Not Found; is this an OTLP/HTTP address? (port 4318, path /v1/traces)

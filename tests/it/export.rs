@@ -79,8 +79,8 @@ async fn an_exhausted_server_that_names_no_delay_refuses_for_good() {
     assert_eq!((books.failed, books.gave_up, collector.received().len()), (3, 0, 1));
     assert_eq!(
         books.last_error.unwrap(),
-        "message too large (ResourceExhausted); let the server take larger messages \
-         (`max_recv_msg_size_mib`)"
+        "message too large (ResourceExhausted); the server takes no more for now, or no message as \
+         large as this (`max_recv_msg_size_mib`)"
     );
 }
 
