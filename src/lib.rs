@@ -30,7 +30,7 @@
 //! * [`facts`]: the ground, data only: time, ids, what is kept of objects, instants, spans.
 //!   [`facts::kind`] is the one table of built-in kinds; their lanes come from it.
 //! * [`clock`] and [`random`]: the one reader of the wall clock, the one place that draws.
-//!   `seldom` has what happens often said now and then.
+//!   `seldom` has what happens often said now and then, `trust` proves servers over TLS.
 //! * [`http_server`]: the one way to answer requests, of the pages and of the webhook.
 //! * [`context`]: trace contexts on objects, read and written; pure. What controllers use is here, and
 //!   it is all there is without the feature `binary`.
@@ -264,6 +264,8 @@ pub mod telemetry;
 pub(crate) mod text;
 #[cfg(feature = "binary")]
 pub mod traces;
+#[cfg(feature = "binary")]
+pub(crate) mod trust;
 #[cfg(feature = "binary")]
 pub mod watch;
 #[cfg(feature = "binary")]

@@ -1,21 +1,27 @@
 //! From a kubeconfig, or from inside a Pod, to a client.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube_client::client::{ClientBuilder, ConfigExt as _};
 use kube_client::config::{KubeConfigOptions, Kubeconfig};
 use kube_client::{Client, Config};
+use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tower::{BoxError, ServiceExt as _};
 
 use super::problem::problem;
+use crate::trust;
 
 /// No connection takes longer to be made, and no credentials.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -97,7 +103,7 @@ fn build(config: &Config) -> kube_client::Result<Client> {
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(config.connect_timeout);
-    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let connector = https(config, connector)?;
     let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
     let http = http.map_err(BoxError::from);
     let namespace = config.default_namespace.clone();
@@ -107,6 +113,32 @@ fn build(config: &Config) -> kube_client::Result<Client> {
         Some(auth) => builder.with_layer(&auth).with_layer(&config.base_uri_layer()).build(),
         None => builder.with_layer(&config.base_uri_layer()).build(),
     })
+}
+
+/// A connector as kube makes it, which takes a server too that shows the very certificate that the
+/// kubeconfig gives, as kubectl does.
+fn https(config: &Config, http: HttpConnector) -> kube_client::Result<HttpsConnector<HttpConnector>> {
+    // What may be written anew is read again by kube.
+    let is_given = !config.accept_invalid_certs && config.root_cert_file.is_none();
+    let given = config.root_cert.iter().flatten().filter(|_| is_given);
+    let given: Vec<CertificateDer<'static>> = given.cloned().map(CertificateDer::from).collect();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(given.iter().cloned());
+    if roots.is_empty() {
+        return config.rustls_https_connector_with_connector(http);
+    }
+    let Ok(verifier) = trust::verifier(roots, given, Arc::new(ring::default_provider())) else {
+        return config.rustls_https_connector_with_connector(http);
+    };
+    let mut tls = config.rustls_client_config()?;
+    tls.dangerous().set_certificate_verifier(verifier);
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    let name = config.tls_server_name.clone().and_then(|name| ServerName::try_from(name).ok());
+    let builder = match name {
+        Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
+        None => builder,
+    };
+    Ok(builder.enable_http1().wrap_connector(http))
 }
 
 async fn config(access: &Access) -> Result<Config, AccessError> {

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion,
 };
 
 use super::error::SettingsError;
 use super::files::{FileOrText, Files};
+use crate::trust;
 
 /// How to trust the server, and how to be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,10 +122,9 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions.list())
             .map_err(|error| SettingsError::Tls(format!("cannot set up TLS: {error}")))?;
-        let algorithms = provider.signature_verification_algorithms;
-        let proven = |trust| Arc::new(Verifier { trust, algorithms });
         let builder = if self.skips_verification {
-            builder.dangerous().with_custom_certificate_verifier(proven(Trust::Anybody))
+            let anybody = Anybody { algorithms: provider.signature_verification_algorithms };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(anybody))
         } else {
             let mut roots = RootCertStore::empty();
             if self.ca.is_none() || self.trusts_system {
@@ -137,7 +134,7 @@ impl Tls {
                 None => builder.with_root_certificates(roots),
                 Some(ca) => {
                     let trust = trust(ca, roots, provider, files)?;
-                    builder.dangerous().with_custom_certificate_verifier(proven(trust))
+                    builder.dangerous().with_custom_certificate_verifier(trust)
                 }
             }
         };
@@ -162,7 +159,7 @@ fn trust(
     mut roots: RootCertStore,
     provider: Arc<CryptoProvider>,
     files: &dyn Files,
-) -> Result<Trust, SettingsError> {
+) -> Result<Arc<dyn ServerCertVerifier>, SettingsError> {
     let mut given = Vec::new();
     let mut problem = None;
     for certificate in ca.certificates("CA", files)? {
@@ -175,60 +172,26 @@ fn trust(
         let ca = ca.told("CA");
         return Err(SettingsError::Tls(format!("{ca} holds no usable certificate: {problem}")));
     }
-    let by_rules = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error| SettingsError::Tls(format!("{}: {error}", ca.told("CA"))))?;
-    Ok(Trust::Given { by_rules, given })
+    trust::verifier(roots, given, provider)
+        .map_err(|error| SettingsError::Tls(format!("{}: {error}", ca.told("CA"))))
 }
 
-/// Whom a server's certificate is trusted from.
+/// Trusts anybody; that the server has the key of its certificate is still proven.
 #[derive(Debug)]
-enum Trust {
-    /// Anybody; that the server has the key of its certificate is still proven.
-    Anybody,
-    /// Those whom these certificates vouch for, and a server that shows one of them.
-    ///
-    /// A certificate that signs itself and says that it may sign others is refused by the rules of
-    /// webpki as a server's own, though it is the very one that was given to be trusted; OpenSSL and
-    /// Go take it, and `openssl req -x509` makes it so.
-    Given { by_rules: Arc<WebPkiServerVerifier>, given: Vec<CertificateDer<'static>> },
-}
-
-/// Proves servers where something else is trusted than what the system trusts.
-#[derive(Debug)]
-struct Verifier {
-    trust: Trust,
+struct Anybody {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// What webpki says of it, once the time of the certificate was found right.
-const SIGNS_ITSELF: &str = "CaUsedAsEndEntity";
-
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Trust::Given { by_rules, given } = &self.trust else {
-            return Ok(ServerCertVerified::assertion());
-        };
-        let verdict =
-            by_rules.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let signs_itself = match &verdict {
-            Err(Error::InvalidCertificate(CertificateError::Other(why))) => {
-                why.to_string().contains(SIGNS_ITSELF)
-            }
-            _ => false,
-        };
-        if signs_itself && given.iter().any(|it| it == end_entity) {
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        verdict
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

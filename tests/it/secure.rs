@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lifespan::cluster::connect::{Access, connect};
 use lifespan::config::{Lookup, Source, load};
 use lifespan::export::Delivery;
 use lifespan::export::books::Books;
@@ -409,4 +410,42 @@ async fn without_a_queue_nothing_waits_for_its_turn_and_nothing_is_lost() {
     assert_eq!((books.sent, books.lost()), (n_offered * sample::trace().len() as u64, 0));
     let told: usize = collector.received().iter().map(|request| request.n_spans()).sum();
     assert_eq!(told, 6 * sample::trace().len(), "what hung came twice");
+}
+
+// As kubectl does, where openssl req -x509 made what the API server shows.
+#[tokio::test]
+async fn an_api_server_that_shows_the_very_certificate_of_the_kubeconfig_is_trusted() {
+    let (certificate, key) = signs_itself();
+    let (other, _) = signs_itself();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = only_12(&certificate, &key);
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0; 1_024];
+            let _ = stream.read(&mut request).await.unwrap();
+            let version = "{\"major\":\"1\",\"minor\":\"36\",\"gitVersion\":\"v1.36.0\"}";
+            let length = version.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{version}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let folder = folder("cluster");
+    let connected = async |name: &str, ca: &str| {
+        let ca = written(&folder, &format!("{name}.pem"), ca);
+        let text = format!(
+            "{{apiVersion: v1, kind: Config, current-context: c, users: [{{name: u, user: {{}}}}], \
+             contexts: [{{name: c, context: {{cluster: k, user: u}}}}], clusters: [{{name: k, cluster: \
+             {{server: 'https://{address}', tls-server-name: {NAME}, certificate-authority: '{}'}}}}]}}",
+            ca.display()
+        );
+        let file = Some(written(&folder, name, &text));
+        connect(&Access::KubeConfig { file, context: None }, false).await
+    };
+    assert_eq!(connected("own", &certificate).await.unwrap().version, "v1.36.0");
+    let refused = connected("other", &other).await.unwrap_err().to_string();
+    assert!(refused.contains("invalid peer certificate"), "{refused}");
 }

@@ -101,6 +101,7 @@ const ROOMS: &[&str] = &[
     "clock",
     "random",
     "seldom",
+    "trust",
     "http_server",
     "order",
     "lifecycle",
