@@ -81,7 +81,7 @@ impl Tree {
                 if proof.is_recent(now, self.limit(), turn.rules)
                     && !self.has_told(&proof.cause, turn.rules) =>
             {
-                self.go_on(proof, turn);
+                self.go_on(proof, now, turn);
                 if let Some(open) = self.open() {
                     open.has_gap |= unwatched_since.is_some();
                 }
@@ -230,13 +230,12 @@ impl Tree {
                 others |= owned.workload.count() > 0;
             }
         }
-        let reason = root.status.progressing.as_ref().map_or("", |it| &it.reason);
-        is_unobserved || current != root.replicas || others || UNDER_WAY.contains(&reason)
+        is_unobserved || current != root.replicas || others || is_reported_under_way(root)
     }
 
     /// A transition that began before we looked. Below it only what is still open, and of the
     /// current revision, will be a span.
-    fn go_on(&mut self, proof: Proof, turn: &mut Turn<'_>) {
+    fn go_on(&mut self, proof: Proof, now: UnixNanos, turn: &mut Turn<'_>) {
         let Proof { action, settles, cause, start, below } = proof;
         let root = self.root.as_deref();
         let template = root.map(Workload::template_of_sets);
@@ -246,7 +245,9 @@ impl Tree {
         let stamps = self.listed_stamps();
         let begun: Vec<Uid> = below.iter().map(|(uid, _)| *uid).collect();
         let is_of_root = begun.is_empty() && !action.is_end();
-        let steps = template.filter(|_| is_of_root).map_or(below, |it| self.listed_steps(it, &start));
+        let of_root = |root| self.listed_steps((root, &start), now, turn.rules);
+        let steps = root.filter(|_| is_of_root).map_or(below, of_root);
+        let begun = if is_of_root { steps.iter().map(|(uid, _)| *uid).collect() } else { begun };
         let open = self.open_transition(action, settles, cause, start, turn);
         open.steps = steps;
         open.scheduled = scheduled;
@@ -260,7 +261,7 @@ impl Tree {
             self.go_on_ending(seq, turn);
         } else if is_of_root {
             self.link_stamps(stamps, true);
-            self.go_on_starting(seq, template);
+            self.go_on_starting(seq, template, &begun);
         } else {
             self.go_on_below(seq, &begun);
         }
@@ -282,15 +283,17 @@ impl Tree {
     }
 
     /// What a list shows of Pods of the current revision is part of what goes on.
-    fn go_on_starting(&mut self, seq: Seq, template: Option<u64>) {
+    fn go_on_starting(&mut self, seq: Seq, template: Option<u64>, begun: &[Uid]) {
         let current = self.forest.current(template);
         let revision = self.root.as_deref().and_then(|root| root.update_revision.clone());
         let top = self.top().uid;
-        self.pods.each(|(uid, pod)| {
+        let Self { pods, forest, .. } = self;
+        pods.each(|(uid, pod)| {
             let is_of_revision = || pod.start().is_some_and(|start| revision == start.revision);
             let is_of_top = pod.owner() == Some(top) && (revision.is_none() || is_of_revision());
             let is_current = *uid == top || is_of_top;
-            if is_current || pod.owner().is_some_and(|owner| current.contains(&owner)) {
+            let is_of_set = pod.owner().is_some_and(|owner| current.contains(&owner));
+            if is_current || is_of_set || forest.is_newest_of(pod, begun) {
                 pod.continue_in(seq);
             } else {
                 pod.forget_listed();
@@ -316,6 +319,12 @@ impl Tree {
             }
         });
     }
+}
+
+/// Its controller says that it is rolled out.
+pub(super) fn is_reported_under_way(deployment: &Workload) -> bool {
+    let progressing = deployment.status.progressing.as_ref();
+    progressing.is_some_and(|it| UNDER_WAY.contains(&&*it.reason))
 }
 
 /// When a spec was written last, as far as a list shows it that is told `now`.

@@ -189,8 +189,9 @@ fn a_custom_resource_that_has_been_at_work_since_it_was_written_goes_on_with_tha
         ",
         expect![[r#"
             update Database db -9..12 completed {cause=spec:2}
-              create ReplicaSet inner-1 10..11.1 completed {replicas.from=0, replicas.to=1}
-                start Pod a 10.1..11 completed
+              create Deployment inner -7..11.2 completed
+                create ReplicaSet inner-1 10..11.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 10.1..11 completed
         "#]],
     );
 }
