@@ -46,7 +46,8 @@ const WAITING: [&str; 15] = [
 /// A Pod that is terminating cannot fail: what its containers exit with then was asked for.
 #[must_use]
 pub fn of(pod: &PodSnapshot) -> Option<Failure> {
-    if pod.meta.deletion.is_some() {
+    // One that has succeeded has not failed, whatever a sidecar of it waits for.
+    if pod.meta.deletion.is_some() || pod.phase == PodPhase::Succeeded {
         return None;
     }
     // Why a Pod was made to fail says more than what its containers exited with then.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::closed::Below;
+use super::pod::Pod;
 use super::settle;
 use super::shared::Shared;
 use crate::facts::by_uid::ByUid;
@@ -162,6 +163,16 @@ impl Forest {
         self.iter().filter(|(_, owned)| is_current(owned)).map(|(uid, _)| uid).collect()
     }
 
+    /// A Pod of one of these, of its newest revision.
+    #[must_use]
+    pub fn is_newest_of(&self, pod: &Pod, owners: &[Uid]) -> bool {
+        let owner = pod.owner().filter(|owner| owners.contains(owner));
+        owner.and_then(|owner| self.of(owner)).is_some_and(|owned| {
+            let newest = &owned.workload.update_revision;
+            newest.is_none() || pod.start().is_some_and(|start| start.revision == *newest)
+        })
+    }
+
     /// The workloads that have Pods of their own. Of a custom resource that is known by the Pods it has.
     pub fn with_pods(
         &self,
@@ -208,6 +219,12 @@ impl Owned {
         let is_unused = self.workload.wanted() == Some(0) && n_pods == 0 && n_below == 0;
         is_over || is_unused
     }
+}
+
+/// Its controller rolls it out, and says when that is done.
+#[must_use]
+pub const fn is_rolled_out(kind: &Kind) -> bool {
+    matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet)
 }
 
 /// What owns Pods by a template that is its owner's.

@@ -352,7 +352,7 @@ impl Pod {
             // A Pod that is terminating cannot fail, nor does it recover: it goes as it was.
             None if new.meta.deletion.is_some() => {}
             // A run that had failed stays so, whatever becomes of its Pod.
-            None if self.is_finished && !self.restarts_always => {}
+            None if self.is_finished && !self.restarts_always && !has_succeeded(new) => {}
             None => {
                 if let Some(facts) = self.facts.as_deref_mut() {
                     facts.failure = None;
@@ -417,6 +417,10 @@ fn is_ready(pod: &PodSnapshot) -> bool {
 
 pub(crate) fn is_finished(pod: &PodSnapshot) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
+}
+
+fn has_succeeded(pod: &PodSnapshot) -> bool {
+    pod.phase == PodPhase::Succeeded
 }
 
 /// When all its containers had ended.

@@ -75,6 +75,15 @@ pub struct Share {
     pub n: i64,
     /// Of these, neither going nor finished.
     pub present: i64,
+    /// Of these, what does not run to its end.
+    pub lasting: i64,
+}
+
+impl Share {
+    fn of(part: &Part, sign: i64) -> Self {
+        let present = sign * i64::from(part.is_present);
+        Self { n: sign, present, lasting: sign * part.tally.present }
+    }
 }
 
 impl Pods {
@@ -227,10 +236,10 @@ impl Counted {
         let tally = |part: Option<Part>| part.map(|part| part.tally).unwrap_or_default();
         self.tally = self.tally.replacing(tally(before), tally(after));
         if let Some(part) = after {
-            self.add_share(part.owner, Share { n: 1, present: i64::from(part.is_present) });
+            self.add_share(part.owner, Share::of(&part, 1));
         }
         if let Some(part) = before {
-            self.add_share(part.owner, Share { n: -1, present: -i64::from(part.is_present) });
+            self.add_share(part.owner, Share::of(&part, -1));
         }
         if let Some(at) = before.and_then(|part| part.unready) {
             self.unready.remove(&(at.moment(), uid));
@@ -247,6 +256,7 @@ impl Counted {
                 if let Some((_, known)) = self.shares.get_mut(at) {
                     known.n += share.n;
                     known.present += share.present;
+                    known.lasting += share.lasting;
                     if *known == Share::default() {
                         self.shares.remove(at);
                     }

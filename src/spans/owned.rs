@@ -9,7 +9,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::{ObjectRef, Outcome, SpanEvent, Value};
 use crate::facts::time::{Nanos, UnixNanos};
-use crate::lifecycle::forest::is_set;
+use crate::lifecycle::forest::{is_rolled_out, is_set};
 use crate::lifecycle::step::{CutShort, Step};
 use crate::lifecycle::transition::Transition;
 use crate::spans::Build;
@@ -41,28 +41,42 @@ pub(super) struct StepSpan {
     earliest: u64,
     from: u64,
     to: u64,
+    /// What begins after it was over is no part of it, whatever else there is.
+    ends: bool,
 }
 
 /// The spans of the workloads below the topmost one, those of each in their order.
 pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>> {
     let mut spans: BTreeMap<Uid, Vec<StepSpan>> = BTreeMap::new();
     let mut begun: BTreeMap<Uid, u64> = BTreeMap::new();
+    // What is rolled out is over with the last of its spans, and so are its ReplicaSets.
+    let mut rolled_out: BTreeMap<Uid, u64> = BTreeMap::new();
+    let over = |step: &Step| {
+        let over = step.settled.or(step.failed).filter(|_| step.is_over());
+        over.map_or(u64::MAX, |over| over.order())
+    };
     for (uid, step) in transition.all_steps() {
         let order = step.start.order();
         begun.entry(uid).and_modify(|first| *first = order.min(*first)).or_insert(order);
+        if is_rolled_out(&step.kind) {
+            let last = rolled_out.entry(uid).or_default();
+            *last = over(step).max(*last);
+        }
     }
     for (uid, step) in transition.all_steps() {
         let id =
             ids::span_id(transition.seed, uid, id_step(transition, uid, step), None, attempt(step));
-        let over = step.settled.or(step.failed).filter(|_| step.is_over());
-        let to = over.map_or(u64::MAX, |over| over.order());
+        let of = if is_set(&step.kind) { step.owner } else { uid };
+        let ends = rolled_out.contains_key(&of);
+        let to = if is_set(&step.kind) { rolled_out.get(&of).copied() } else { None };
+        let to = to.unwrap_or_else(|| over(step));
         // For a node that came or went a Pod did before its DaemonSet said so.
         let is_of_nodes = step.kind == Kind::DaemonSet && action(step) == "scale";
         let begins_with_pods = is_set(&step.kind) || is_of_nodes;
         let from = step.start.order();
         let above = begun.get(&step.owner).copied().unwrap_or(0);
         let earliest = if begins_with_pods { above.min(from) } else { from };
-        spans.entry(uid).or_default().push(StepSpan { id, earliest, from, to });
+        spans.entry(uid).or_default().push(StepSpan { id, earliest, from, to, ends });
     }
     spans
 }
@@ -72,8 +86,9 @@ pub(super) fn step_spans(transition: &Transition) -> BTreeMap<Uid, Vec<StepSpan>
 pub(super) fn taking_in(spans: &[StepSpan], from: u64, to: u64) -> Option<SpanId> {
     let begun = spans.iter().rev().find(|span| span.from <= from);
     let begun = begun.or(spans.first().filter(|first| first.earliest <= from))?;
-    // The only one takes in all that comes later.
-    (spans.len() == 1 || to <= begun.to).then_some(begun.id)
+    // The only one takes in all that comes later, as a rule.
+    let takes_all = spans.len() == 1 && (!begun.ends || from <= begun.to);
+    (takes_all || to <= begun.to).then_some(begun.id)
 }
 
 impl Build<'_> {

@@ -211,6 +211,8 @@ impl<'a> Build<'a> {
         let (end, outcome) = match (done, failed, asked) {
             _ if restart.is_cut => (self.seen_until(uid).not_before(&from), Outcome::Unfinished),
             (Some(done), _, _) => (done, Outcome::Completed),
+            // Its Pod has ended well without it.
+            (None, Some(ended), _) if pod.failure().is_none() => (ended, Outcome::Unfinished),
             (None, Some(failed), _) => (failed, Outcome::Failed),
             (None, None, Some(asked)) => (asked.not_before(&from), Outcome::Deleted),
             (None, None, None) => (self.end, Outcome::Unfinished),

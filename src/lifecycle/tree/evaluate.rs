@@ -140,7 +140,8 @@ impl Tree {
     fn evaluate_verdict(&mut self, at: Evidence) {
         let Some(root) = self.root.as_deref() else { return };
         let Some(open) = self.pending.as_deref_mut() else { return };
-        if root.status.speech == Reporting::Silent {
+        let is_mute = root.status.speech == Reporting::Mute && open.is_without_verdict;
+        if root.status.speech == Reporting::Silent || is_mute {
             return open.end_without_verdict();
         }
         let has_spoken = settle::has_spoken(root, open.before.as_deref());
@@ -209,12 +210,13 @@ impl Tree {
         waits.then(|| open.start.moment().plus(AGREES_AFTER))
     }
 
-    /// From when on an object of which nothing is said is taken to be of a silent kind.
+    /// From when on an object of which nothing has been said is taken to be of a silent kind.
     pub(super) fn silent_at(&self, open: &Transition) -> Option<UnixNanos> {
         let root = self.root.as_deref().filter(|_| self.has_verdict())?;
         let is_mute = root.status.speech == Reporting::Mute;
         let waits = is_mute && open.settles == Settles::ByStatus && open.trial.is_none();
-        waits.then(|| open.start.moment().plus(SILENT_AFTER))
+        let created = root.meta.created.plus(SILENT_AFTER);
+        waits.then(|| open.start.moment().max(created))
     }
 
     /// The controller has agreed by saying nothing.

@@ -5,20 +5,19 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::Tree;
-use super::list::{resumed_at, written_at};
 use super::reconcile::spec;
-use crate::facts::instant::{Evidence, Heard};
+use crate::facts::instant::Evidence;
 use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::stamp::Stamp;
 use crate::facts::time::SECOND;
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::action::Action;
-use crate::lifecycle::forest::{Owned, is_set};
+use crate::lifecycle::forest::{Owned, is_rolled_out, is_set};
 use crate::lifecycle::kept::hold;
 use crate::lifecycle::settle::{self, Standing};
 use crate::lifecycle::spec_change::{SpecChange, status_of, write_of};
-use crate::lifecycle::step::{CutShort, Step, Steps};
+use crate::lifecycle::step::{CutShort, Step};
 use crate::lifecycle::transition::{Queued, Settles, Transition};
 use crate::lifecycle::turn::Turn;
 
@@ -197,10 +196,13 @@ impl Tree {
             }
             Some(_) | None => {}
         }
-        // What is lost on trial is not of it, and what had settled by then has.
+        // What is lost on trial, or once its Deployment has settled, is not of it, and what had settled by
+        // then has.
         let has_lost = open.trial.as_ref().is_some_and(|trial| trial.lost.is_some());
+        let above = open.steps.get(owner).filter(|_| is_set(&new.kind));
+        let is_over = above.is_some_and(|it| is_rolled_out(&it.kind) && it.settled.is_some());
         if let Some(step) = open.steps.make_mut(uid).filter(|step| !step.is_deleted) {
-            let settled = step.settled.filter(|_| has_lost && !is_written);
+            let settled = step.settled.filter(|_| (has_lost || is_over) && !is_written);
             step.stands(new, status);
             step.settled = settled.or(step.settled);
         }
@@ -284,34 +286,6 @@ impl Tree {
             && self.pods.share(uid).n == 0
             && self.forest.below(uid).next().is_none()
     }
-
-    /// The steps that a list proves open in what began at `start`: below a run what has not ended, else
-    /// what is of the newest template and not settled. A ReplicaSet that a rollback came back to was
-    /// written at some time until its last write.
-    pub(super) fn listed_steps(&self, template: u64, start: &Evidence) -> Steps {
-        let is_open = |owned: &Owned| match owned.workload.mode {
-            _ if owned.workload.is_queue => false,
-            Mode::Run => !settle::is_over(&owned.workload) && !owned.workload.paused,
-            Mode::Rollout | Mode::Plain => {
-                owned.workload.template == template && !settle::is_complete(&owned.workload)
-            }
-        };
-        let step = |(uid, owned): (Uid, &Owned)| {
-            let workload = &owned.workload;
-            let is_used_again = workload.is_reused && workload.meta.created.plus(SECOND) <= start.lo;
-            let (at, from) = if is_used_again {
-                let written = written_at(workload).filter(|written| start.lo <= *written)?;
-                (Evidence::between(start.lo, written.plus(SECOND)), workload.count())
-            } else {
-                let begun = resumed_at(workload).unwrap_or(workload.meta.created);
-                (Evidence::object(begun, Heard::FIRST), 0)
-            };
-            let mut step = new_step(workload, owned.owner, at, from);
-            (step.is_created, step.scheduled) = (!is_used_again, workload.scheduled);
-            Some((uid, Arc::new(step)))
-        };
-        self.forest.iter().filter(|(_, owned)| is_open(owned)).filter_map(step).collect()
-    }
 }
 
 impl Step {
@@ -341,7 +315,10 @@ impl Step {
                 self.failure = Some((reason.into(), message.into()));
                 self.settled = known.or_else(|| self.is_run.then(|| status.or_said(at)));
             }
-            (Standing::Progressing, Some(_)) if !self.is_run => self.settled = None,
+            // What a built-in rollout says once counts: what comes later without a write is no part of it.
+            (Standing::Progressing, Some(_)) if !self.is_run && !is_rolled_out(&self.kind) => {
+                self.settled = None;
+            }
             (Standing::Settled(_), Some(_)) | (Standing::Progressing, _) => {}
         }
     }

@@ -67,6 +67,9 @@ impl Tree {
         self.progressed(&old, new, status);
         self.count_available(new, status);
         self.evaluate(status, turn);
+        if self.pending.is_none() && !settle::is_complete(&old) && settle::is_complete(new) {
+            self.count_had(false);
+        }
     }
 
     /// What was written to its spec or its stamps, or that its deletion was asked for.

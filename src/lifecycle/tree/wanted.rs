@@ -1,9 +1,11 @@
 //! How many Pods a tree wants, and whether it has them.
 
+use std::iter;
 use std::sync::Arc;
 
 use super::Tree;
 use crate::facts::kind::Kind;
+use crate::facts::meta::Uid;
 use crate::facts::span::Outcome;
 use crate::facts::workload::{Mode, Workload};
 use crate::lifecycle::pod::Pod;
@@ -31,8 +33,8 @@ impl Tree {
             Some(root) if root.mode != Mode::Rollout => None,
             // What a custom resource asks for, the workloads below it may be scaled away from.
             Some(root) if root.meta.deletion.is_none() && matches!(root.kind, Kind::Other(_)) => {
-                match self.wanted_below() {
-                    Some((below, _)) => Some(below + self.had().unwrap_or(0)),
+                match self.below() {
+                    Some(below) => Some(below.wanted + self.had().unwrap_or(0)),
                     // Its replicas may be Machines, or Pods of what is not watched.
                     None => root.wanted().filter(|_| !self.pods.is_empty()).or_else(|| self.had()),
                 }
@@ -47,18 +49,32 @@ impl Tree {
         }
     }
 
-    /// How many Pods the workloads below a custom resource want that have Pods of their own, and how many
-    /// they have.
-    fn wanted_below(&self) -> Option<(i64, i64)> {
+    /// The workloads below that have Pods of their own, and of each how many it wants.
+    fn with_pods(&self) -> impl Iterator<Item = (Uid, Option<i64>)> {
         let all = self.forest.with_pods(|uid| self.pods.share(uid).n > 0);
-        let counts = all.map(|(uid, it)| Some((it.wanted()?, self.pods.share(uid).present)));
-        counts.reduce(|one, other| one.zip(other).map(|(a, b)| (a.0 + b.0, a.1 + b.1))).flatten()
+        all.map(|(uid, workload)| (uid, workload.wanted()))
     }
 
-    /// How many Pods it has of which nothing says how many there should be.
+    /// What those below a custom resource want together that say how many.
+    fn below(&self) -> Option<Below> {
+        let counted = self.with_pods().filter_map(|(uid, wanted)| {
+            Some(Below { wanted: wanted?, present: self.pods.share(uid).present })
+        });
+        counted.reduce(|one, other| Below {
+            wanted: one.wanted + other.wanted,
+            present: one.present + other.present,
+        })
+    }
+
+    /// Those that have Pods of which nothing says how many there should be.
+    fn without_number(&self) -> impl Iterator<Item = Uid> {
+        let below = self.with_pods().filter(|(_, wanted)| wanted.is_none());
+        iter::once(self.top().uid).chain(below.map(|(uid, _)| uid))
+    }
+
+    /// How many Pods those have that are not of runs.
     fn uncounted(&self) -> i64 {
-        let below = self.wanted_below().map_or(0, |(_, present)| present);
-        self.pods.tally().present - below
+        self.without_number().map(|uid| self.pods.share(uid).lasting).sum()
     }
 
     /// How many of those there were when it last settled, neither going nor finished nor of runs: so many
@@ -80,26 +96,38 @@ impl Tree {
         }
     }
 
-    /// How many of its Pods are more than it had, where nothing says how many there should be.
-    fn n_spare(&self) -> i64 {
-        let root = self.root.as_deref().filter(|root| matches!(root.kind, Kind::Other(_)));
-        let says_how_many = |root: &Workload| {
-            root.wanted().is_some() && self.wanted_below().is_none()
-        };
-        let of = root.filter(|root| !says_how_many(root));
-        of.map_or(0, |_| (self.uncounted() - self.had().unwrap_or(0)).max(0))
+    /// A custom resource of which it is known by its Pods how many it wants, or by workloads below it.
+    fn is_known_by_others(&self) -> bool {
+        self.root.as_deref().is_some_and(|root| {
+            matches!(root.kind, Kind::Other(_))
+                && (root.wanted().is_none() || self.below().is_some())
+        })
     }
 
-    /// Without this Pod there are fewer than wanted.
+    /// How many of those are more than there were.
+    fn n_spare(&self) -> i64 {
+        (self.uncounted() - self.had().unwrap_or(0)).max(0)
+    }
+
+    /// How many Pods there are of those that are wanted.
+    fn n_there(&self) -> i64 {
+        if self.is_known_by_others() {
+            self.below().map_or(0, |below| below.present) + self.uncounted() - self.n_spare()
+        } else {
+            self.pods.tally().present
+        }
+    }
+
+    /// Without this Pod there are fewer than wanted. One of more than there were is not missed, nor one of
+    /// what is wanted no more.
     pub(super) fn misses(&self, pod: &Pod, wanted: i64) -> bool {
-        let is_counted = || {
-            let mut counted = self.forest.with_pods(|uid| self.pods.share(uid).n > 0);
-            counted.any(|(uid, _)| Some(uid) == pod.owner())
-        };
-        let spare = self.n_spare();
-        // Of more than there were none is missed.
-        let is_spare = spare > 0 && !is_counted();
-        !is_spare && self.pods.tally().present - spare - 1 < wanted
+        let is_short = self.n_there() - 1 < wanted;
+        if !self.is_known_by_others() {
+            return is_short;
+        }
+        let is_uncounted = self.without_number().any(|uid| Some(uid) == pod.owner());
+        let is_counted = || self.with_pods().any(|(uid, _)| Some(uid) == pod.owner());
+        if is_uncounted { self.n_spare() == 0 && is_short } else { is_counted() && is_short }
     }
 
     /// There are more Pods of its owner than that wants.
@@ -131,8 +159,14 @@ impl Tree {
     pub(super) fn is_healthy(&self) -> bool {
         let tally = self.pods.tally();
         let are_ready = tally.ready == tally.present;
-        are_ready && self.wanted().is_some_and(|it| tally.present - self.n_spare() == it)
+        are_ready && self.wanted().is_some_and(|wanted| self.n_there() == wanted)
     }
+}
+
+/// Pods of the workloads below that say how many they want.
+struct Below {
+    wanted: i64,
+    present: i64,
 }
 
 /// It has come to be well, if that lasts.

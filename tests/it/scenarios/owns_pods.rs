@@ -247,3 +247,78 @@ fn a_pod_more_than_there_were_replaces_none_of_a_workload_below() {
     );
 }
 
+#[test]
+fn what_settles_after_the_list_has_what_it_has_then() {
+    check(
+        "
+        @-100 missed cr Cluster.example.org db by=kubectl spec.instances=2
+        @-99 missed pod a of=Cluster.example.org/db
+        @-98 missed pod b of=Cluster.example.org/db
+        @-97 missed pod a running ready
+        @0 list
+        @1  pod b running ready
+        @2  cr Cluster.example.org db settled
+        @30 pod a going grace=30
+        @31 pod a gone
+        @32 pod c of=Cluster.example.org/db
+        @34 pod c running ready
+        @60 wait
+        ",
+        expect![[r#"
+            recover Cluster db 30..34 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000030}
+              terminate Pod a 30..31 completed
+              start Pod c 32..34 completed
+        "#]],
+    );
+}
+
+// Its Pods are gone a moment after what they were of.
+#[test]
+fn an_old_colour_that_is_deleted_on_trial_is_wanted_by_nobody() {
+    check(
+        "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @1.1 deploy blue of=Widget.example.org/w replicas=1 image=v1
+        @1.2 rs blue-1 of=blue replicas=1 image=v1
+        @1.3 pod b of=blue-1
+        @2   pod b running ready
+        @2.1 rs blue-1 status=1/1
+        @2.2 deploy blue status=1/1/1
+        @3   cr Widget.example.org w settled
+        @30  cr Widget.example.org w spec.size=2 progressing by=kubectl
+        @30.1 deploy green of=Widget.example.org/w replicas=1 image=v2
+        @30.2 rs green-1 of=green replicas=1 image=v2
+        @30.3 pod g of=green-1
+        @32  pod g running ready
+        @32.1 rs green-1 status=1/1
+        @32.2 deploy green status=1/1/1
+        @33  cr Widget.example.org w settled
+        @36  deploy blue gone
+        @36.1 rs blue-1 gone
+        @36.2 pod b going grace=30
+        @38  pod b gone
+        @90  pod g going grace=30
+        @90.1 pod h of=green-1
+        @91  pod g gone
+        @92  pod h running ready
+        @120 wait
+        ",
+        expect![[r#"
+            create Widget w 1..3 completed {cause=spec:1, manager=kubectl}
+              create Deployment blue 1.1..2.2 completed
+                create ReplicaSet blue-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod b 1.3..2 completed
+            update Widget w 30..38 completed {cause=spec:2, manager=kubectl, changed=size}
+              create Deployment green 30.1..32.2 completed
+                create ReplicaSet green-1 30.2..32.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod g 30.3..32 completed
+              delete Deployment blue 36..38 completed
+                delete ReplicaSet blue-1 36.1..38 completed
+                  terminate Pod b 36.2..38 completed
+            recover Widget w 90..92 completed {cause=pods:f6ab8143-a683-d94f-7081-74e62f082492:1700000090}
+              terminate Pod g 90..91 completed
+              start Pod h 90.1..92 completed
+        "#]],
+    );
+}

@@ -382,7 +382,33 @@ fn a_run_whose_sidecar_is_not_started_again_ends_with_the_last_container_that_ra
                 start container task [app] 2..3 {actor=kubelet, start.source=watch, end.source=watch}
               run container task [proxy] 2..5 completed {reason=Error, exit_code=1, start.source=watch, end.source=watch}
               run container task [app] 3..8 completed {reason=Completed, exit_code=0, start.source=watch, end.source=watch}
-              restart container task [proxy] 5..8 failed ERROR CrashLoopBackOff: container proxy exited with 1 {reason=Error, exit_code=1, start.source=watch, end.source=watch}
+              restart container task [proxy] 5..8 unfinished {reason=Error, exit_code=1, start.source=watch, end.source=watch}
+        "#]],
+    );
+}
+
+// Kubernetes calls it Succeeded: how a sidecar ends does not count.
+#[test]
+fn a_run_whose_sidecar_fails_and_is_not_started_again_has_not_failed() {
+    check(
+        "
+        @0 list
+        @1   pod task restarts=Never containers=sidecar:proxy,app
+        @1.1 pod task scheduled sandbox
+        @2   pod task proxy:running started
+        @3   pod task app:running
+        @5   pod task proxy:exit=2
+        @5.5 pod task proxy:crash
+        @8   pod task app:exit=0
+        @9   pod task succeeded
+        @40 wait
+        ",
+        expect![[r#"
+            run Pod task 1..8 completed {cause=spec:1}
+              start Pod task 1..3 completed
+              run container task [proxy] 2..5 completed {reason=Error, exit_code=2}
+              run container task [app] 3..8 completed {reason=Completed, exit_code=0}
+              restart container task [proxy] 5..8 unfinished {reason=Error, exit_code=2}
         "#]],
     );
 }

@@ -415,3 +415,73 @@ fn what_is_lost_on_trial_and_made_up_for_is_a_recover_that_ended_before_the_dele
         "#]],
     );
 }
+
+#[test]
+fn a_kind_that_has_never_said_anything_is_not_waited_for_at_each_write() {
+    check_also(
+        &["lifespan.verdict"],
+        "
+        @0 list
+        @1   cr Plain.example.org p by=kubectl spec.size=1 mute
+        @100 cr Plain.example.org p spec.size=2 by=kubectl
+        @101 deploy web of=Plain.example.org/p replicas=1 image=v1
+        @101.1 rs web-1 of=web replicas=1 image=v1
+        @101.2 pod a of=web-1
+        @102 pod a running ready
+        @102.1 rs web-1 status=1/1
+        @102.2 deploy web status=1/1/1
+        @120 pod a going grace=30
+        @120.1 pod b of=web-1
+        @121 pod a gone
+        @122 pod b running ready
+        @160 wait
+        ",
+        expect![[r#"
+            create Plain p 1..1 completed {cause=spec:1, manager=kubectl, verdict=none}
+            update Plain p 100..102.2 completed {cause=spec:2, manager=kubectl, changed=size, verdict=none}
+              create Deployment web 101..102.2 completed
+                create ReplicaSet web-1 101.1..102.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 101.2..102 completed
+            recover Plain p 120..122 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000120}
+              terminate Pod a 120..121 completed
+              start Pod b 120.1..122 completed
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_deployment_below_said_once_counts_whatever_its_pods_do_later() {
+    check(
+        "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @1.1 deploy web of=Widget.example.org/w replicas=1 image=v1
+        @1.2 rs web-1 of=web replicas=1 image=v1
+        @1.3 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @2.2 deploy web status=1/1/1
+        @5   job seed of=Widget.example.org/w by=operator
+        @6   pod a going grace=30
+        @6.1 rs web-1 status=0/0
+        @6.2 deploy web status=0/0/0
+        @6.3 pod b of=web-1
+        @7   pod a gone
+        @8   pod b running ready
+        @8.1 rs web-1 status=1/1
+        @8.2 deploy web status=1/1/1
+        @20  job seed settled
+        @21  cr Widget.example.org w settled
+        @60 wait
+        ",
+        expect![[r#"
+            create Widget w 1..21 completed {cause=spec:1, manager=kubectl}
+              create Deployment web 1.1..2.2 completed
+                create ReplicaSet web-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+              run Job seed 5..20 completed
+              terminate Pod a 6..7 completed
+              start Pod b 6.3..8 completed
+        "#]],
+    );
+}

@@ -15,7 +15,7 @@
 //! is one that ended then; `progress=step-1` is how far it says it has come.
 //! `reused`: it was of an earlier revision too (a ReplicaSet that a rollback comes back to).
 //! `scheduled=s` of a `job`: when its CronJob wanted it.
-//! `min_ready=10` is minReadySeconds.
+//! `min_ready=10` is minReadySeconds. `mute`: nothing has ever been said of a custom resource.
 //! `cr Rollout.argoproj.io web mode=run goals=a.b,c`: a custom resource; modes are `rollout` (if
 //! nothing is said), `run`, `plain`. It has only those fields of a spec that lines name.
 //! `limit=60`: transitions of its kind may take so many seconds. `spawns`: runs below it are trees of
@@ -174,6 +174,9 @@ fn write_spec(new: &mut Workload, line: &Line<'_>) {
     if let Some(seconds) = line.number("min_ready") {
         new.min_ready = Nanos::from_seconds(seconds);
         field("minReadySeconds", line.value("min_ready"));
+    }
+    if line.has("mute") {
+        new.status.speech = Reporting::Mute;
     }
     new.is_reused |= line.has("reused");
     if line.has("spawns") {
