@@ -228,8 +228,16 @@ fn build(closed: &Closed, rules: &Rules, is_shown: bool) -> Built {
     let context = transition.context();
     let left = build.left.iter().map(|(outliving, parent)| {
         let (parent, begin) = (*parent, begin(*parent));
-        (outliving.clone(), Left {
-            context: context.clone(), seed: transition.seed, parent, begin, tree: closed.tree.clone() })
+        (
+            outliving.clone(),
+            Left {
+                context: context.clone(),
+                seed: transition.seed,
+                parent,
+                begin,
+                tree: closed.tree.clone(),
+            },
+        )
     });
     let left = left.collect();
     Built { drafts: build.drafts, left, common: common(&closed.tree, rules), context }

@@ -117,7 +117,10 @@ fn build(config: &Config) -> kube_client::Result<Client> {
 
 /// A connector as kube makes it, which takes a server too that shows the very certificate that the
 /// kubeconfig gives, as kubectl does.
-fn https(config: &Config, http: HttpConnector) -> kube_client::Result<HttpsConnector<HttpConnector>> {
+fn https(
+    config: &Config,
+    http: HttpConnector,
+) -> kube_client::Result<HttpsConnector<HttpConnector>> {
     // What may be written anew is read again by kube.
     let is_given = !config.accept_invalid_certs && config.root_cert_file.is_none();
     let given = config.root_cert.iter().flatten().filter(|_| is_given);

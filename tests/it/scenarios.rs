@@ -2,10 +2,10 @@
 
 mod adoption;
 mod away;
+mod began;
 mod below;
 mod bounds;
 mod causes;
-mod began;
 mod chains;
 mod context;
 mod continued;
@@ -30,9 +30,9 @@ mod objects;
 mod of_kinds;
 mod order;
 mod orphans;
+mod owns_pods;
 mod parents;
 mod partitions;
-mod owns_pods;
 mod pods;
 mod reconciles;
 mod recoveries;

@@ -89,7 +89,8 @@ impl Tree {
             Some(_) | None => {
                 turn.counts.baseline += 1;
                 let has_settled = |root: &Workload| {
-                    let says_nothing = matches!(root.status.speech, Reporting::Silent | Reporting::Mute);
+                    let says_nothing =
+                        matches!(root.status.speech, Reporting::Silent | Reporting::Mute);
                     says_nothing || settle::is_complete(root)
                 };
                 if self.root.as_deref().is_some_and(has_settled) {

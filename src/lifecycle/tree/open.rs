@@ -206,7 +206,7 @@ impl Tree {
             (healing.steps, healing.departed) = (later, mem::take(&mut departed));
         }
         if let Some((by, lost)) = lost.map(|lost| *lost)
-            && outcome == Outcome::Completed
+            && matches!(outcome, Outcome::Completed | Outcome::Paused)
             && !self.is_open()
             && self.unseen.is_empty()
         {

@@ -8,6 +8,7 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::Outcome;
 use crate::facts::workload::{Mode, Workload};
+use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::transition::{Settles, Transition};
 
@@ -96,6 +97,15 @@ impl Tree {
         }
     }
 
+    /// A workload below is deleted: of its Pods, of which nothing said how many there should be, none is
+    /// wanted any more.
+    pub(super) fn wants_no_more_of(&mut self, uid: Uid) {
+        let says_nothing = |owned: &Owned| owned.workload.wanted().is_none();
+        if self.forest.of(uid).is_some_and(says_nothing) {
+            self.had = (self.had - self.pods.share(uid).lasting).max(0);
+        }
+    }
+
     /// A custom resource of which it is known by its Pods how many it wants, or by workloads below it.
     fn is_known_by_others(&self) -> bool {
         self.root.as_deref().is_some_and(|root| {
@@ -147,9 +157,8 @@ impl Tree {
     fn is_kept(&self, owner: &Workload, pod: &Pod) -> bool {
         let ordinal = |pod: &Pod| pod.name.rsplit_once('-')?.1.parse::<u32>().ok();
         let own = ordinal(pod).filter(|_| owner.kind == Kind::StatefulSet);
-        let is_there = |it: &&Arc<Pod>| {
-            it.owner() == pod.owner() && !it.is_going && !it.is_finished
-        };
+        let is_there =
+            |it: &&Arc<Pod>| it.owner() == pod.owner() && !it.is_going && !it.is_finished;
         let mut others = self.pods.all().values().filter(is_there);
         own.is_some() && others.any(|other| ordinal(other) > own)
     }

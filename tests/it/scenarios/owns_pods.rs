@@ -322,3 +322,44 @@ fn an_old_colour_that_is_deleted_on_trial_is_wanted_by_nobody() {
         "#]],
     );
 }
+
+#[test]
+fn of_a_custom_resource_below_that_is_deleted_no_pod_is_wanted_any_more() {
+    check(
+        "
+        @0 list
+        @1   cr Stack.example.org s by=kubectl spec.size=2
+        @1.1 cr Widget.example.org a of=Stack.example.org/s
+        @1.2 cr Widget.example.org b of=Stack.example.org/s
+        @1.3 pod p of=Widget.example.org/a
+        @1.4 pod q of=Widget.example.org/b
+        @2   pod p running ready
+        @2.1 pod q running ready
+        @2.2 cr Widget.example.org a settled
+        @2.3 cr Widget.example.org b settled
+        @3   cr Stack.example.org s settled
+        @30  cr Widget.example.org b gone
+        @30.1 pod q going grace=30
+        @32  pod q gone
+        @60  pod p going grace=30
+        @61  pod p gone
+        @62  pod r of=Widget.example.org/a
+        @63  pod r running ready
+        @90 wait
+        ",
+        expect![[r#"
+            create Stack s 1..3 completed {cause=spec:1, manager=kubectl}
+              create Widget a 1.1..2.2 completed
+                start Pod p 1.3..2 completed
+              create Widget b 1.2..2.3 completed
+                start Pod q 1.4..2.1 completed
+            reconcile Stack s 30..32 completed {cause=owned:3381216f-543f-972c-295f-7a0dac4e056c:gone}
+              -> follows create Stack spec:1
+              delete Widget b 30..32 completed
+                terminate Pod q 30.1..32 completed
+            recover Stack s 60..63 completed {cause=pods:f6ab8143-9183-d94f-7081-74e62f080abb:1700000060}
+              terminate Pod p 60..61 completed
+              start Pod r 62..63 completed
+        "#]],
+    );
+}

@@ -485,3 +485,38 @@ fn what_a_deployment_below_said_once_counts_whatever_its_pods_do_later() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_lost_after_a_pause_was_observed_is_a_recover() {
+    check(
+        "
+        @0 list
+        @1   cr Widget.example.org w by=kubectl spec.size=1
+        @1.1 deploy web of=Widget.example.org/w replicas=1 image=v1
+        @1.2 rs web-1 of=web replicas=1 image=v1
+        @1.3 pod a of=web-1
+        @2   pod a running ready
+        @2.1 rs web-1 status=1/1
+        @2.2 deploy web status=1/1/1
+        @3   cr Widget.example.org w settled observed
+        @30  cr Widget.example.org w paused by=kubectl
+        @31  cr Widget.example.org w settled observed
+        @34  pod a going grace=30
+        @34.1 pod b of=web-1
+        @35  pod a gone
+        @36  pod b running ready
+        @60  wait
+        ",
+        expect![[r#"
+            create Widget w 1..3 completed {cause=spec:1, manager=kubectl}
+              create Deployment web 1.1..2.2 completed
+                create ReplicaSet web-1 1.2..2.1 completed {replicas.from=0, replicas.to=1}
+                  start Pod a 1.3..2 completed
+            pause Widget w 30..31 paused {cause=spec:2, manager=kubectl, changed=paused, unstable}
+            recover Widget w 34..36 completed {cause=pods:f6ab8143-a083-d94f-7081-74e62f081d30:1700000034}
+              -> follows pause Widget spec:2
+              terminate Pod a 34..35 completed
+              start Pod b 34.1..36 completed
+        "#]],
+    );
+}
