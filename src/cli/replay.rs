@@ -156,6 +156,10 @@ pub(super) fn run(
         Err(code) => return Ok(code),
     };
     let mut report = Report::new(err, terminal.error_columns());
+    if arguments.files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+        report.say("standard input can be read once: `-` stands twice")?;
+        return Ok(ExitCode::from(super::WRONG_USAGE));
+    }
     let sender = arguments.endpoint.as_ref().map(|to| Sender::new(to, arguments.insecure));
     let sender = match sender.transpose() {
         Ok(sender) => sender,

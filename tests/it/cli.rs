@@ -184,6 +184,7 @@ fn wrong_usage_ends_with_2() {
         &["replay", "--output", "xml", DEMO],
         &["replay", "--endpoint", "localhost", DEMO],
         &["replay", "--insecure", DEMO],
+        &["replay", "-", "-"],
     ] {
         let output = lifespan(arguments, "");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
