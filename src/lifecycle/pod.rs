@@ -419,6 +419,13 @@ pub(crate) fn is_finished(pod: &PodSnapshot) -> bool {
     matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
 }
 
+/// It is not Ready, and had been before: that turned after its containers could run. Its start is over.
+pub fn has_been_ready(pod: &PodSnapshot) -> bool {
+    let initialized = pod.initialized.as_ref().filter(|it| it.is_true).and_then(|it| it.changed);
+    let unready = pod.ready.as_ref().filter(|it| !it.is_true).and_then(|it| it.changed);
+    pod.restarts_always && initialized.is_some() && initialized < unready
+}
+
 fn has_succeeded(pod: &PodSnapshot) -> bool {
     pod.phase == PodPhase::Succeeded
 }

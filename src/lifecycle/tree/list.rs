@@ -115,7 +115,7 @@ impl Tree {
             let gone = Proof::of_end(Action::Terminate, end.requested);
             return Some(gone).filter(|_| !pod.is_finished);
         }
-        let is_up = pod.was_ready && pod.restarts_always;
+        let is_up = pod.restarts_always && (pod.was_ready || pod.start().is_none());
         if is_up || pod.is_finished || pod.is_untraced {
             return None;
         }

@@ -41,6 +41,9 @@ impl Tree {
         let was_missed = self.pods.of(uid).is_some_and(|pod| pod.missed().is_some());
         self.written_in_place(new, turn);
         self.apply(new, is_baseline, turn);
+        if is_baseline && pod::has_been_ready(new) {
+            self.pods.change(uid, Pod::forget_listed);
+        }
         if let Some(of) = self.pending.as_deref().filter(|_| is_baseline)
             && let Some(closed) = of.closed.as_deref()
         {

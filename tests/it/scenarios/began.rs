@@ -135,3 +135,39 @@ fn below_a_custom_resource_that_goes_on_stands_what_goes_on_of_its_workloads() {
         "#]],
     );
 }
+
+// Its readiness turned after its containers could run.
+#[test]
+fn a_bare_pod_that_had_been_ready_before_the_list_does_not_start_again() {
+    check(
+        "
+        @-60 missed pod solo scheduled initialized
+        @-58 missed pod solo running ready
+        @-20 missed pod solo exit=1
+        @-19 missed pod solo running
+        @0 list
+        @5 pod solo ready
+        @60 wait
+        ",
+        expect![[r#"
+            nothing
+        "#]],
+    );
+}
+
+#[test]
+fn a_bare_pod_that_was_never_ready_goes_on_with_its_start() {
+    check(
+        "
+        @-60 missed pod solo scheduled unready
+        @-58 missed pod solo initialized
+        @-20 missed pod solo running
+        @0 list
+        @5 pod solo ready
+        @60 wait
+        ",
+        expect![[r#"
+            start Pod solo -60..5 completed {cause=spec:1}
+        "#]],
+    );
+}

@@ -151,7 +151,7 @@ fn more_pods_than_there_were_are_enough() {
             @50 pod a exit=1
             @51 pod d of=Cluster.example.org/db
             @52 pod d running ready
-            @53 pod a running restarts=1 ready
+            @53 pod a running ready
             @90 wait
             "
         ),
@@ -186,7 +186,7 @@ fn what_workloads_below_want_is_wanted_beside_the_pods_of_its_own() {
         &format!(
             "{WITH_DEPLOYMENT}
             @30 pod p exit=1
-            @31 pod p running restarts=1 ready
+            @31 pod p running ready
             @60 pod a going grace=30
             @61 pod a gone
             @62 pod b of=Cluster.example.org/db

@@ -1,7 +1,7 @@
 //! The words of Pods.
 //!
 //! `containers=init:setup,sidecar:proxy,app` (default `app`), `restarts=Never`, `revision=x` (the
-//! label that names its revision), `scheduled node=n sandbox ready unready mirror` (`turned=s` is when its
+//! label that names its revision), `scheduled node=n sandbox initialized ready unready mirror` (`turned=s` is when its
 //! readiness did; `unready=PodFailed` says why, `node-lost` is what the controller of nodes writes), and what keeps it
 //! from a node: `unschedulable gated` (until `ungated`), `claims=data,logs`; `readiness-gates` and
 //! `containers-ready`; `said=text` is the message of a condition or of a waiting
@@ -131,6 +131,7 @@ pub(crate) fn write(new: &mut PodSnapshot, line: &Line<'_>) {
             ("readiness-gates", _) => new.has_readiness_gates = true,
             ("containers-ready", _) => new.containers_ready = said(true, ""),
             ("sandbox", _) => new.sandbox = said(true, ""),
+            ("initialized", _) => new.initialized = said(true, ""),
             ("ready", _) => {
                 new.ready = turns(true, "");
                 new.containers.iter_mut().for_each(|it| it.ready = it.role != Role::Init);

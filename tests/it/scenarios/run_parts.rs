@@ -339,7 +339,7 @@ fn an_init_container_that_fails_and_runs_again_is_a_restart_in_the_start() {
         @1.1 pod task scheduled sandbox
         @2   pod task setup:running
         @3   pod task setup:exit=4
-        @4   pod task setup:running restarts=1
+        @4   pod task setup:running
         @5   pod task setup:exit=0
         @6   pod task app:running
         @9   pod task app:exit=0 succeeded
