@@ -140,7 +140,7 @@ impl Tree {
         turn: &mut Turn<'_>,
     ) {
         let is_healthy = self.is_healthy();
-        if outcome == Outcome::Completed && is_healthy {
+        if outcome == Outcome::TimedOut || (outcome == Outcome::Completed && is_healthy) {
             self.count_had(false);
         }
         let Some(open) = self.open() else { return };
@@ -175,6 +175,7 @@ impl Tree {
     /// What had to last has lasted: the transition ended when it came.
     pub(super) fn has_lasted(&mut self, turn: &mut Turn<'_>) {
         let next = self.next_seq;
+        self.forget_what_is_not_missed();
         let Some(open) = self.pending.as_deref_mut().filter(|it| it.closed.is_none()) else {
             return;
         };
@@ -208,7 +209,6 @@ impl Tree {
         if let Some((by, lost)) = lost.map(|lost| *lost)
             && matches!(outcome, Outcome::Completed | Outcome::Paused)
             && !self.is_open()
-            && self.unseen.is_empty()
         {
             self.open_by_pod(Action::Recover, by, Some(lost), turn);
             if let Some(recover) = self.open() {
@@ -218,6 +218,22 @@ impl Tree {
             if let Some(well) = well {
                 self.last_while(true, well);
             }
+        }
+    }
+
+    /// What was lost on trial and is wanted by nobody when that ends: what goes recovers no more, unless it
+    /// had.
+    fn forget_what_is_not_missed(&mut self) {
+        let on_trial = self.open_ref().and_then(|open| open.trial.as_ref());
+        let Some(trial) = on_trial.filter(|trial| trial.lost.is_some()) else { return };
+        let is_made_up_for = trial.well.is_some();
+        let is_going = self.root.as_deref().is_none_or(|root| root.meta.deletion.is_some());
+        let recovers = if is_going { is_made_up_for } else { self.wanted().is_some() };
+        let gives_up = !is_made_up_for && self.gives_up_own();
+        let trial = self.open().and_then(|open| open.trial.as_mut());
+        if let Some(trial) = trial.filter(|_| gives_up || !recovers) {
+            trial.lost = None;
+            trial.is_unstable &= !gives_up;
         }
     }
 

@@ -72,7 +72,6 @@ impl Tree {
         }
         if let Some(deletion) = new.meta.deletion.as_ref() {
             if !was_going {
-                self.wants_no_more_of(uid);
                 self.begin_delete_step(uid, Evidence::object(deletion.at, turn.seen.heard), turn);
             }
             if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(uid)) {
@@ -258,10 +257,6 @@ impl Tree {
     }
 
     pub(super) fn owned_gone(&mut self, uid: Uid, gone: Evidence, turn: &mut Turn<'_>) {
-        let was_going = |owned: &Owned| owned.workload.meta.deletion.is_some();
-        if !self.forest.of(uid).is_some_and(was_going) {
-            self.wants_no_more_of(uid);
-        }
         self.forest.set_gone(uid);
         self.begin_delete_step(uid, gone, turn);
         if let Some(step) = self.telling().and_then(|open| open.steps.make_mut(uid)) {

@@ -1,6 +1,5 @@
 //! How many Pods a tree wants, and whether it has them.
 
-use std::iter;
 use std::sync::Arc;
 
 use super::Tree;
@@ -8,7 +7,6 @@ use crate::facts::kind::Kind;
 use crate::facts::meta::Uid;
 use crate::facts::span::Outcome;
 use crate::facts::workload::{Mode, Workload};
-use crate::lifecycle::forest::Owned;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::transition::{Settles, Transition};
 
@@ -67,15 +65,9 @@ impl Tree {
         })
     }
 
-    /// Those that have Pods of which nothing says how many there should be.
-    fn without_number(&self) -> impl Iterator<Item = Uid> {
-        let below = self.with_pods().filter(|(_, wanted)| wanted.is_none());
-        iter::once(self.top().uid).chain(below.map(|(uid, _)| uid))
-    }
-
-    /// How many Pods those have that are not of runs.
+    /// How many Pods of its own a custom resource has that are not of runs.
     fn uncounted(&self) -> i64 {
-        self.without_number().map(|uid| self.pods.share(uid).lasting).sum()
+        self.pods.share(self.top().uid).lasting
     }
 
     /// How many of those there were when it last settled, neither going nor finished nor of runs: so many
@@ -84,7 +76,8 @@ impl Tree {
         let is_known = |open: &Transition| {
             matches!(open.settles, Settles::ByHealth { .. }) || is_well_on_trial(open)
         };
-        let had = Some(self.had).filter(|had| *had > 0)?;
+        // After a failure its own word counts.
+        let had = Some(self.had).filter(|had| *had > 0 && self.healing().is_none())?;
         self.open_ref().is_none_or(is_known).then_some(had)
     }
 
@@ -97,13 +90,15 @@ impl Tree {
         }
     }
 
-    /// A workload below is deleted: of its Pods, of which nothing said how many there should be, none is
-    /// wanted any more.
-    pub(super) fn wants_no_more_of(&mut self, uid: Uid) {
-        let says_nothing = |owned: &Owned| owned.workload.wanted().is_none();
-        if self.forest.of(uid).is_some_and(says_nothing) {
-            self.had = (self.had - self.pods.share(uid).lasting).max(0);
+    /// What was lost on trial of its own Pods and not made up for in that time was taken away, as nothing says
+    /// that it is wanted.
+    pub(super) fn gives_up_own(&mut self) -> bool {
+        let is_below_whole = self.below().is_none_or(|below| below.present >= below.wanted);
+        let gives_up = self.is_known_by_others() && is_below_whole && self.uncounted() < self.had;
+        if gives_up {
+            self.count_had(false);
         }
+        gives_up
     }
 
     /// A custom resource of which it is known by its Pods how many it wants, or by workloads below it.
@@ -135,8 +130,11 @@ impl Tree {
         if !self.is_known_by_others() {
             return is_short;
         }
-        let is_uncounted = self.without_number().any(|uid| Some(uid) == pod.owner());
-        let is_counted = || self.with_pods().any(|(uid, _)| Some(uid) == pod.owner());
+        let is_uncounted = pod.owner() == Some(self.top().uid);
+        let is_counted = || {
+            let mut counted = self.with_pods().filter(|(_, wanted)| wanted.is_some());
+            counted.any(|(uid, _)| Some(uid) == pod.owner())
+        };
         if is_uncounted { self.n_spare() == 0 && is_short } else { is_counted() && is_short }
     }
 
@@ -153,14 +151,16 @@ impl Tree {
         workload.is_some_and(|it| is_more(it.wanted(), present) && !self.is_kept(it, pod))
     }
 
-    /// A StatefulSet scales down from its highest ordinal: while there is a higher one, it keeps this.
+    /// A StatefulSet scales down from its highest ordinals: it keeps those that are among the lowest.
     fn is_kept(&self, owner: &Workload, pod: &Pod) -> bool {
         let ordinal = |pod: &Pod| pod.name.rsplit_once('-')?.1.parse::<u32>().ok();
         let own = ordinal(pod).filter(|_| owner.kind == Kind::StatefulSet);
         let is_there =
             |it: &&Arc<Pod>| it.owner() == pod.owner() && !it.is_going && !it.is_finished;
-        let mut others = self.pods.all().values().filter(is_there);
-        own.is_some() && others.any(|other| ordinal(other) > own)
+        let others = self.pods.all().values().filter(is_there);
+        let n_lower = others.filter(|other| ordinal(other) < own).count();
+        let wanted = owner.wanted().and_then(|wanted| usize::try_from(wanted).ok());
+        own.is_some() && wanted.is_some_and(|wanted| n_lower < wanted)
     }
 
     /// As many Pods as wanted are there that are neither going nor finished, all Ready, no restart

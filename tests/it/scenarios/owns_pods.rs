@@ -357,9 +357,30 @@ fn of_a_custom_resource_below_that_is_deleted_no_pod_is_wanted_any_more() {
               -> follows create Stack spec:1
               delete Widget b 30..32 completed
                 terminate Pod q 30.1..32 completed
-            recover Stack s 60..63 completed {cause=pods:f6ab8143-9183-d94f-7081-74e62f080abb:1700000060}
-              terminate Pod p 60..61 completed
-              start Pod r 62..63 completed
+        "#]],
+    );
+}
+
+// Nothing says that it is wanted: its operator may have taken it away.
+#[test]
+fn a_pod_of_its_own_that_is_not_made_up_for_on_trial_is_not_missed() {
+    check(
+        &format!(
+            "{CLUSTER}
+            @5 pod a going grace=30
+            @6 pod a gone
+            @40 pod b exit=1
+            @41 pod b running ready
+            @70 wait
+            "
+        ),
+        expect![[r#"
+            create Cluster db 1..3 completed {cause=spec:1, manager=kubectl, pods.terminating=1}
+              start Pod a 1.1..2 completed
+              start Pod b 1.2..2.1 completed
+              terminate Pod a 5..6 completed
+            recover Cluster db 40..41 completed {cause=pods:f6ab8143-a383-d94f-7081-74e62f0820e1:1700000040, reason=Error}
+              restart container b [app] 40..41 completed {reason=Error, exit_code=1}
         "#]],
     );
 }
